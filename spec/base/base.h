@@ -10,7 +10,7 @@
 
 #define MUST_USE                   __attribute__((warn_unused_result))
 #define NO_RETURN                  __attribute__((noreturn))
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
