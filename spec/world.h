@@ -1,0 +1,337 @@
+/*
+ * The world: what the drivers last reported, indexed for the planner.  It changes only through
+ * world_apply(), which also marks what has to be planned again.  It holds no wishes and no history.
+ *
+ * Drivers fill `struct world_change` with pointers of their own; the world copies what it keeps.
+ */
+#ifndef SPEC_WORLD_H
+#define SPEC_WORLD_H
+
+#include <uthash.h>
+
+#include "spec/base/base.h"
+#include "spec/base/digest.h"
+#include "spec/base/err.h"
+
+/* Engine API 1.41, ContainerState.Status. */
+#define CONTAINER_STATUSES(X)                                                                      \
+    X(CREATED, "created")                                                                          \
+    X(RUNNING, "running")                                                                          \
+    X(PAUSED, "paused")                                                                            \
+    X(RESTARTING, "restarting")                                                                    \
+    X(REMOVING, "removing")                                                                        \
+    X(EXITED, "exited")                                                                            \
+    X(DEAD, "dead")
+
+/* Engine API 1.41, Health.Status; NONE: the container has no check. */
+#define HEALTH_STATUSES(X)                                                                         \
+    X(NONE, "none")                                                                                \
+    X(STARTING, "starting")                                                                        \
+    X(HEALTHY, "healthy")                                                                          \
+    X(UNHEALTHY, "unhealthy")
+
+#define WORLD_ENUM_CONTAINER(name, text) CONTAINER_##name,
+enum container_status { CONTAINER_STATUSES(WORLD_ENUM_CONTAINER) CONTAINER_STATUS_COUNT };
+#undef WORLD_ENUM_CONTAINER
+#define WORLD_ENUM_HEALTH(name, text) HEALTH_##name,
+enum health_status { HEALTH_STATUSES(WORLD_ENUM_HEALTH) HEALTH_STATUS_COUNT };
+#undef WORLD_ENUM_HEALTH
+
+const char *container_status_text(enum container_status status);
+MUST_USE bool container_status_parse(const char *text, enum container_status *out);
+const char *health_status_text(enum health_status status);
+MUST_USE bool health_status_parse(const char *text, enum health_status *out);
+
+#define TASK_ID_SIZE       33 /* 32 hexadecimal digits and the NUL */
+#define DEPLOYMENT_ID_SIZE 33 /* likewise */
+#define COMMIT_SIZE        65 /* SHA-1 or SHA-256 in hexadecimal */
+
+/* Name of the sandbox in `berth.container`: no container of a task may be called so (it begins with
+ * an underscore, which the language refuses). */
+#define SANDBOX_NAME "_sandbox"
+
+/* One container of ours: its labels (design: "What is on a container") and its state. */
+struct container_report {
+    const char *instance;
+    const char *id;   /* the engine's, 64 hexadecimal digits */
+    const char *name; /* without the engine's leading slash */
+
+    const char *cluster;
+    const char *service; /* NULL: a task outside services, then `group` says why it runs */
+    const char *group;
+    const char *task;
+    const char *container;
+    const char *family;
+    const char *revision;
+    const char *deployment;
+    const char *digest; /* image that the deployment pinned for it */
+    const char *commit;
+    uint32_t containers; /* how many make the task, sandbox included */
+    uint32_t slot;
+    uint32_t attempt;
+
+    /* Known from a listing: */
+    enum container_status status;
+    const char *image_id;
+
+    /* Known only when `inspected`: */
+    bool inspected;
+    enum health_status health;
+    int exit_code;
+    bool oom_killed;
+    uint32_t restarts;  /* done by the engine */
+    int64_t created_ms; /* wall clock of the engine, 0: never */
+    int64_t started_ms;
+    int64_t finished_ms;
+    const char *address; /* IPv4 in the cluster's network; NULL or "" : none */
+    const char *error;   /* why the engine could not start it */
+    const char *drift;   /* first field that is not as it was created ("Networks"); NULL: none */
+};
+
+struct world_container {
+    char *id;
+    char *name;
+    char *container;
+    char *digest;
+    char *image_id;
+    char *address;
+    char *error;
+    char *drift;
+    enum container_status status;
+    enum health_status health;
+    int exit_code;
+    uint32_t restarts;
+    bool inspected;
+    bool oom_killed;
+    bool stopping;  /* a stop was accepted by the engine, its end is not seen yet */
+    uint64_t sweep; /* the listing that saw it last */
+    int64_t created_ms;
+    int64_t started_ms;
+    int64_t finished_ms;
+    struct world_task *task;
+    UT_hash_handle by_id;
+};
+
+/* A running copy of a Task definition: the containers that carry one task id. */
+struct world_task {
+    char id[TASK_ID_SIZE];
+    char *instance;
+    char *family;
+    char *group;
+    char revision[SHA256_HEX_SIZE];
+    char deployment[DEPLOYMENT_ID_SIZE];
+    char commit[COMMIT_SIZE];
+    uint32_t slot;
+    uint32_t attempt;
+    uint32_t expected; /* containers that make the task */
+    struct world_container **containers;
+    size_t container_count;
+    struct world_service *service;
+    UT_hash_handle by_id;
+};
+
+/* All tasks seen of one (cluster, service); key is "CLUSTER/SERVICE". */
+struct world_service {
+    char *key;
+    char *cluster;
+    char *service;
+    struct world_task **tasks; /* by slot, attempt, id */
+    size_t task_count;
+    UT_hash_handle by_key;
+};
+
+struct image_report {
+    const char *instance;
+    const char *id;          /* "sha256:..." */
+    const char *const *tags; /* "berth/hello:0123456789ab" */
+    size_t tag_count;
+    const char *const *digests; /* "registry/hello@sha256:..." */
+    size_t digest_count;
+    const char *name;  /* label berth.image.name; NULL: not made by us */
+    const char *owner; /* label berth.image.owner */
+    int64_t created_ms;
+    uint64_t size_bytes;
+};
+
+struct world_image {
+    char *id;
+    char **tags;
+    size_t tag_count;
+    char **digests;
+    size_t digest_count;
+    char *name;
+    char *owner;
+    int64_t created_ms;
+    uint64_t size_bytes;
+    uint64_t sweep;
+    UT_hash_handle by_id;
+};
+
+/* Long work on an image: at most one per (instance, key). */
+#define EFFORT_STATES(X)                                                                           \
+    X(RUNNING, "running")                                                                          \
+    X(DONE, "done")                                                                                \
+    X(FAILED, "failed")
+
+#define WORLD_ENUM_EFFORT(name, text) EFFORT_##name,
+enum effort_state { EFFORT_STATES(WORLD_ENUM_EFFORT) EFFORT_STATE_COUNT };
+#undef WORLD_ENUM_EFFORT
+
+struct effort_report {
+    const char *instance;
+    const char *key; /* of the action: "pull REFERENCE", "build TAG", "push TAG" */
+    enum effort_state state;
+    int64_t at_ms;        /* started (RUNNING), ended (DONE, FAILED) */
+    const char *image_id; /* DONE: what it made */
+    const char *digest;   /* DONE: "sha256:..." in the registry, NULL: none */
+    const char *progress; /* RUNNING: "3 of 7 layers, 12 MiB of 40 MiB" */
+    const struct err *failure;
+};
+
+struct world_effort {
+    char *key;
+    char *image_id;
+    char *digest;
+    char *progress;
+    struct err failure;
+    enum effort_state state;
+    uint32_t failures; /* in a row */
+    int64_t at_ms;
+    UT_hash_handle by_key;
+};
+
+/* A network or a volume that carries our labels. */
+struct named_report {
+    const char *instance;
+    const char *name;
+    const char *owner;
+    const char *cluster;
+    const char *service; /* volumes */
+    const char *root;    /* the claim volume: root commit of the repository */
+};
+
+struct world_named {
+    char *name;
+    char *owner;
+    char *cluster;
+    char *service;
+    char *root;
+    uint64_t sweep;
+    UT_hash_handle by_name;
+};
+
+#define INSTANCE_STATES(X)                                                                         \
+    X(CONNECTING, "CONNECTING") /* never seen complete */                                          \
+    X(ACTIVE, "ACTIVE")                                                                            \
+    X(LOST, "LOST") /* its stream is down: what it runs is unknown, not gone */
+
+#define WORLD_ENUM_INSTANCE(name, text) INSTANCE_##name,
+enum instance_state { INSTANCE_STATES(WORLD_ENUM_INSTANCE) INSTANCE_STATE_COUNT };
+#undef WORLD_ENUM_INSTANCE
+
+struct instance_report {
+    const char *instance; /* the name the driver calls it by, "local" */
+    const char *engine_id;
+    const char *engine_version;
+    const char *architecture;
+    uint32_t cpu_units; /* 1024 a processor */
+    uint32_t memory_mib;
+    int64_t clock_skew_ms; /* engine's clock minus ours */
+};
+
+struct world_instance {
+    char *name;
+    char *engine_id;
+    char *engine_version;
+    char *architecture;
+    uint32_t cpu_units;
+    uint32_t memory_mib;
+    int64_t clock_skew_ms;
+    enum instance_state state;
+    bool complete; /* a whole listing was taken since connecting; else nothing may be removed */
+    uint64_t sweep;
+    char *failure; /* LOST: why */
+    struct world_image *images;
+    struct world_effort *efforts;
+    struct world_named *networks;
+    struct world_named *volumes;
+    UT_hash_handle by_name;
+};
+
+#define WORLD_CHANGES(X)                                                                           \
+    X(INSTANCE, instance) /* connected; facts of the engine */                                     \
+    X(INSTANCE_LOST, lost)                                                                         \
+    X(LISTING_BEGIN, named) /* what is not reported until LISTING_END is gone */                   \
+    X(LISTING_END, named)                                                                          \
+    X(CONTAINER, container)                                                                        \
+    X(CONTAINER_GONE, named)                                                                       \
+    X(CONTAINER_STOPPING, named)                                                                   \
+    X(IMAGE, image)                                                                                \
+    X(IMAGE_GONE, named)                                                                           \
+    X(EFFORT, effort)                                                                              \
+    X(NETWORK, named)                                                                              \
+    X(NETWORK_GONE, named)                                                                         \
+    X(VOLUME, named)                                                                               \
+    X(VOLUME_GONE, named)
+
+#define WORLD_ENUM_CHANGE(name, member) WORLD_##name,
+enum world_change_kind { WORLD_CHANGES(WORLD_ENUM_CHANGE) WORLD_CHANGE_COUNT };
+#undef WORLD_ENUM_CHANGE
+
+struct world_change {
+    enum world_change_kind kind;
+    union {
+        struct instance_report instance;
+        struct container_report container;
+        struct image_report image;
+        struct effort_report effort;
+        struct named_report named; /* *_GONE, *_STOPPING: `name` is the container's or image's id */
+        struct {
+            const char *instance;
+            const char *failure;
+        } lost;
+    };
+};
+
+/* What has to be planned again. */
+#define DIRTY_KINDS(X)                                                                             \
+    X(SERVICE, "service")   /* key "CLUSTER/SERVICE" */                                            \
+    X(INSTANCE, "instance") /* key: its name (claim, images, networks) */
+
+#define WORLD_ENUM_DIRTY(name, text) DIRTY_##name,
+enum dirty_kind { DIRTY_KINDS(WORLD_ENUM_DIRTY) DIRTY_KIND_COUNT };
+#undef WORLD_ENUM_DIRTY
+
+typedef void dirty_fn(void *context, enum dirty_kind kind, const char *key);
+
+struct world {
+    struct world_instance *instances;
+    struct world_service *services;
+    struct world_task *tasks;
+    struct world_container *containers;
+    uint64_t version; /* grows with every change that was one */
+    dirty_fn *dirty;  /* may be NULL */
+    void *dirty_context;
+};
+
+struct world *world_new(dirty_fn *dirty, void *context);
+void world_free(struct world *world);
+DEFINE_AUTO(world, world_free)
+
+/* True when anything changed; a repeated report is no change and marks nothing. */
+bool world_apply(struct world *world, const struct world_change *change);
+
+const struct world_instance *world_instance(const struct world *world, const char *name);
+const struct world_service *world_service(const struct world *world, const char *cluster,
+                                          const char *service);
+const struct world_task *world_task(const struct world *world, const char *id);
+const struct world_container *world_container(const struct world *world, const char *id);
+const struct world_container *world_task_container(const struct world_task *task,
+                                                   const char *container);
+/* By id, tag or digest reference ("registry/hello@sha256:..."); NULL when absent. */
+const struct world_image *world_image(const struct world_instance *instance, const char *reference);
+const struct world_effort *world_effort(const struct world_instance *instance, const char *key);
+const struct world_named *world_network(const struct world_instance *instance, const char *name);
+const struct world_named *world_volume(const struct world_instance *instance, const char *name);
+
+#endif
