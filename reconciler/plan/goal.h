@@ -1,0 +1,58 @@
+/*
+ * A goal is a target that stands by itself: its canonical text and what was parsed from it, counted.
+ * It outlives the generation it came from, so deployments, rollback and calls in flight can hold it.
+ */
+#ifndef RECONCILER_PLAN_GOAL_H
+#define RECONCILER_PLAN_GOAL_H
+
+#include <uthash.h>
+
+#include "spec/base/arena.h"
+#include "spec/base/digest.h"
+#include "spec/base/err.h"
+#include "spec/generation.h"
+#include "spec/target.h"
+
+struct goal {
+    uint32_t refs;
+    struct arena arena;
+    const char *text; /* what target_print() wrote */
+    size_t text_size;
+    const struct target *target;
+};
+
+struct goal *goal_parse(const char *text, size_t size, struct err *err); /* NULL on failure */
+struct goal *goal_ref(struct goal *goal);
+void goal_unref(struct goal *goal);
+DEFINE_AUTO(goal, goal_unref)
+
+/* "CLUSTER/SERVICE": the unit of planning. */
+char *unit_key(struct arena *arena, const char *cluster, const char *service);
+
+struct desired_service {
+    char *key;
+    struct goal *goal;
+    struct pos pos; /* of the manifest; file lives with the generation */
+    UT_hash_handle by_key;
+};
+
+/* What the current generation declares, ready to be planned. */
+struct desired {
+    struct generation *generation; /* counted */
+    struct desired_service *services;
+    size_t service_count;
+};
+
+/* From a generation; goals of `before` (may be NULL) are used again where their text is the same, and
+ * `changed` is told each key that is new, gone or different. */
+typedef void desired_changed_fn(void *context, const char *key);
+struct desired *desired_make(struct generation *generation, const struct desired *before,
+                             secret_digest_fn *secrets, void *secrets_context);
+void desired_compare(const struct desired *before, const struct desired *after,
+                     desired_changed_fn *changed, void *context);
+void desired_free(struct desired *desired);
+DEFINE_AUTO(desired, desired_free)
+
+const struct desired_service *desired_service(const struct desired *desired, const char *key);
+
+#endif

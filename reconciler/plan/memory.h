@@ -1,0 +1,160 @@
+/*
+ * Memory: what must outlive a restart, as the planner reads it.  It changes only through facts, which
+ * the planner states and the shell makes durable before it releases the actions that depend on them.
+ */
+#ifndef RECONCILER_PLAN_MEMORY_H
+#define RECONCILER_PLAN_MEMORY_H
+
+#include <uthash.h>
+
+#include "reconciler/plan/goal.h"
+#include "spec/base/base.h"
+#include "spec/world.h"
+
+/* ecs.md 1.5, rolloutState. */
+#define ROLLOUT_STATES(X)                                                                          \
+    X(IN_PROGRESS, "IN_PROGRESS")                                                                  \
+    X(COMPLETED, "COMPLETED")                                                                      \
+    X(FAILED, "FAILED")
+
+/* ecs.md 1.4, stopCode. */
+#define STOP_CODES(X)                                                                              \
+    X(NONE, "")                                                                                    \
+    X(TASK_FAILED_TO_START, "TaskFailedToStart")                                                   \
+    X(ESSENTIAL_CONTAINER_EXITED, "EssentialContainerExited")                                      \
+    X(USER_INITIATED, "UserInitiated")                                                             \
+    X(SERVICE_SCHEDULER_INITIATED, "ServiceSchedulerInitiated")
+
+#define MEMORY_ENUM_ROLLOUT(name, text) ROLLOUT_##name,
+enum rollout_state { ROLLOUT_STATES(MEMORY_ENUM_ROLLOUT) ROLLOUT_STATE_COUNT };
+#undef MEMORY_ENUM_ROLLOUT
+#define MEMORY_ENUM_STOP(name, text) STOP_##name,
+enum stop_code { STOP_CODES(MEMORY_ENUM_STOP) STOP_CODE_COUNT };
+#undef MEMORY_ENUM_STOP
+
+const char *rollout_state_text(enum rollout_state state);
+MUST_USE bool rollout_state_parse(const char *text, enum rollout_state *out);
+const char *stop_code_text(enum stop_code code);
+MUST_USE bool stop_code_parse(const char *text, enum stop_code *out);
+
+/* What a deployment pinned for one container. */
+struct pin {
+    const char *image_id; /* "sha256:..." on the engine; NULL: not pinned yet */
+    const char *digest;   /* "sha256:..." in the registry; NULL: none */
+};
+
+/* Bringing a service to one revision. */
+struct deployment {
+    char id[DEPLOYMENT_ID_SIZE];
+    char commit[COMMIT_SIZE];
+    enum rollout_state state;
+    bool rollback;         /* made by the circuit breaker */
+    uint32_t failed_tasks; /* counts for the circuit breaker; reset when a task gets healthy */
+    uint32_t attempt_max;  /* of all its tasks that are gone */
+    int64_t created_ms;
+    int64_t updated_ms;
+    const char *reason; /* rolloutStateReason */
+    struct goal *goal;  /* counted */
+    struct pin *pins;   /* one per container of the goal */
+};
+
+/* What is remembered of a task: why it was stopped, and whether it was ever healthy. */
+struct task_record {
+    char id[TASK_ID_SIZE];
+    char deployment[DEPLOYMENT_ID_SIZE];
+    char revision[SHA256_HEX_SIZE];
+    char commit[COMMIT_SIZE];
+    const char *cluster;
+    const char *service;
+    const char *instance;
+    uint32_t slot;
+    uint32_t attempt;
+    enum stop_code stop_code;
+    const char *reason; /* stoppedReason */
+    int exit_code;      /* of the essential container that ended it; -1: none */
+    int64_t started_ms;
+    int64_t healthy_ms;  /* first seen healthy; 0: never */
+    int64_t stopping_ms; /* decided to stop it; 0: not */
+    int64_t stopped_ms;  /* recorded as stopped, counted; 0: not */
+};
+
+#define FACT_KINDS(X)                                                                              \
+    X(DEPLOYMENT, "deployment") /* started, or changed: the whole record */                        \
+    X(TASK, "task")             /* likewise */                                                     \
+    X(QUARANTINE, "quarantine") /* `text` is the revision, "" lifts it */                          \
+    X(HOLD, "hold")             /* its removal waits for a confirmation; `text` why, "" lifts it */ \
+    X(SUSPEND, "suspend")       /* `text` by whom and why, "" resumes */                           \
+    X(THROTTLE, "throttle")     /* start failures in a row, and when to try again */               \
+    X(EVENT, "event")           /* `text` as ECS words it */                                       \
+    X(FORGET, "forget")         /* the service is gone; its history stays */
+
+#define MEMORY_ENUM_FACT(name, text) FACT_##name,
+enum fact_kind { FACT_KINDS(MEMORY_ENUM_FACT) FACT_KIND_COUNT };
+#undef MEMORY_ENUM_FACT
+
+struct fact {
+    enum fact_kind kind;
+    bool durable; /* false: learnt from results, may be lost with the process */
+    const char *cluster;
+    const char *service;
+    int64_t at_ms;
+    const char *text;
+    const char *commit; /* QUARANTINE, EVENT: the commit it belongs to; may be NULL */
+    const struct deployment *deployment;
+    const struct task_record *task;
+    uint32_t start_failures; /* THROTTLE */
+    int64_t retry_at_ms;     /* THROTTLE */
+};
+
+/* A deployment or task record in memory owns its texts. */
+struct memory_deployment {
+    struct deployment record;
+    struct arena arena;
+    struct memory_deployment *older;
+};
+
+struct memory_task {
+    struct task_record record;
+    struct arena arena;
+    UT_hash_handle by_id;
+};
+
+struct memory_service {
+    char *key;
+    char *cluster;
+    char *service;
+    struct memory_deployment *newest; /* PRIMARY; older ones follow */
+    char quarantined[SHA256_HEX_SIZE];
+    char *hold;      /* NULL: none */
+    char *suspended; /* NULL: not */
+    uint32_t start_failures;
+    int64_t retry_at_ms;
+    UT_hash_handle by_key;
+};
+
+struct memory {
+    struct memory_service *services;
+    struct memory_task *tasks;
+};
+
+struct memory *memory_new(void);
+void memory_free(struct memory *memory);
+DEFINE_AUTO(memory, memory_free)
+
+void memory_apply(struct memory *memory, const struct fact *fact);
+/* Drops records of tasks that stopped before `before_ms` and are not in the world any more, and
+ * deployments that nothing refers to. */
+void memory_expire(struct memory *memory, const struct world *world, int64_t before_ms);
+
+const struct memory_service *memory_service(const struct memory *memory, const char *key);
+const struct task_record *memory_task(const struct memory *memory, const char *id);
+/* The newest deployment: ECS's PRIMARY; NULL: none yet. */
+const struct deployment *memory_primary(const struct memory_service *service);
+/* The newest COMPLETED one: where a rollback goes. */
+const struct deployment *memory_completed(const struct memory_service *service);
+const struct deployment *memory_deployment(const struct memory_service *service, const char *id);
+/* The newest one of a revision. */
+const struct deployment *memory_revision(const struct memory_service *service,
+                                         const char *revision);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * The planner: what is wanted, what is seen and what is remembered go in; single steps, facts and the
+ * time to look again come out.  Pure: same input, same plan, byte for byte.  No clock, no I/O, no
+ * globals, and it cannot fail: what it cannot act on becomes a reason to wait.
+ */
+#ifndef RECONCILER_PLAN_PLAN_H
+#define RECONCILER_PLAN_PLAN_H
+
+#include "reconciler/plan/goal.h"
+#include "reconciler/plan/memory.h"
+#include "spec/action.h"
+#include "spec/base/arena.h"
+#include "spec/world.h"
+
+/* Everything the planner may look at.  If it is not here, the planner cannot depend on it. */
+struct plan_input {
+    const struct desired *desired; /* NULL: no commit was ever accepted; nothing is then touched */
+    const struct world *world;
+    const struct memory *memory;
+    const char *owner;
+    const char *root;   /* root commit of the repository, for the claim */
+    bool take_over;     /* an engine that another repository claimed becomes ours */
+    bool prune_allowed; /* this generation's removals were confirmed */
+    int64_t now_ms;     /* wall clock */
+};
+
+/* One thing to plan: a service by "CLUSTER/SERVICE", or an instance by name. */
+struct plan_unit {
+    enum dirty_kind kind;
+    const char *key;
+};
+
+/* Why a unit does not move, for people. */
+struct plan_wait {
+    const char *unit;
+    const char *reason;
+};
+
+struct plan {
+    struct action *actions; /* in the order they should be tried */
+    size_t action_count;
+    struct fact *facts; /* to be made durable, applied, and then the same units planned again */
+    size_t fact_count;
+    struct plan_wait *waits;
+    size_t wait_count;
+    int64_t wake_at_ms; /* plan the same units again no later than this; INT64_MAX: only on events */
+};
+
+/* Units are planned in the order given.  When facts come out, actions of those units are incomplete:
+ * apply the facts and plan again. */
+void plan_compute(const struct plan_input *input, const struct plan_unit *units, size_t unit_count,
+                  struct arena *arena, struct plan *out);
+
+/* Every unit there is: desired, remembered, seen; services by key, then instances by name. */
+size_t plan_units(const struct plan_input *input, struct arena *arena, struct plan_unit **out);
+
+/* How a service stands, by the same rules the planner uses. */
+struct service_status {
+    const char *key;
+    uint32_t desired;
+    uint32_t running; /* RUNNING, ecs.md 1.4 */
+    uint32_t pending;
+    uint32_t healthy; /* ecs.md 1.5 */
+    uint32_t stopping;
+    uint32_t current; /* alive tasks of the revision it is being brought to */
+    const struct deployment *primary;
+    const char *wait; /* NULL: nothing to wait for */
+    bool steady;      /* primary COMPLETED and nothing to do */
+};
+void plan_service_status(const struct plan_input *input, const char *key, struct arena *arena,
+                         struct service_status *out);
+
+/* How a task stands. */
+#define TASK_STATUSES(X)                                                                           \
+    X(PROVISIONING, "PROVISIONING")                                                                \
+    X(PENDING, "PENDING")                                                                          \
+    X(RUNNING, "RUNNING")                                                                          \
+    X(STOPPING, "STOPPING")                                                                        \
+    X(STOPPED, "STOPPED")
+
+#define PLAN_ENUM_TASK(name, text) TASK_##name,
+enum task_status { TASK_STATUSES(PLAN_ENUM_TASK) TASK_STATUS_COUNT };
+#undef PLAN_ENUM_TASK
+const char *task_status_text(enum task_status status);
+
+struct task_state {
+    const struct world_task *task;
+    enum task_status status;
+    enum health_status health; /* ecs.md 1.4: NONE is UNKNOWN */
+    bool healthy;              /* as deployments count it, ecs.md 1.5 */
+    const char *reason;        /* stopping or stopped: why */
+};
+void plan_task_state(const struct plan_input *input, const struct world_task *task,
+                     struct arena *arena, struct task_state *out);
+
+#endif
