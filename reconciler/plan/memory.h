@@ -82,11 +82,11 @@ struct task_record {
     X(DEPLOYMENT, "deployment") /* started, or changed: the whole record */                        \
     X(TASK, "task")             /* likewise */                                                     \
     X(QUARANTINE, "quarantine") /* `text` is the revision, "" lifts it */                          \
-    X(HOLD, "hold")             /* its removal waits for a confirmation; `text` why, "" lifts it */ \
-    X(SUSPEND, "suspend")       /* `text` by whom and why, "" resumes */                           \
-    X(THROTTLE, "throttle")     /* start failures in a row, and when to try again */               \
-    X(EVENT, "event")           /* `text` as ECS words it */                                       \
-    X(FORGET, "forget")         /* the service is gone; its history stays */
+    X(HOLD, "hold")         /* its removal waits for a confirmation; `text` why, "" lifts it */    \
+    X(SUSPEND, "suspend")   /* `text` by whom and why, "" resumes */                               \
+    X(THROTTLE, "throttle") /* start failures in a row, and when to try again */                   \
+    X(EVENT, "event")       /* `text` as ECS words it */                                           \
+    X(FORGET, "forget")     /* the service is gone; its history stays */
 
 #define MEMORY_ENUM_FACT(name, text) FACT_##name,
 enum fact_kind { FACT_KINDS(MEMORY_ENUM_FACT) FACT_KIND_COUNT };
