@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MUST_USE                   __attribute__((warn_unused_result))
-#define NO_RETURN                  __attribute__((noreturn))
+#define MUST_USE                 __attribute__((warn_unused_result))
+#define NO_RETURN                __attribute__((noreturn))
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -14,7 +14,14 @@
 
 struct json;
 
-/* Parses exactly one value; NULL and *err (ERR_INVALID) when it is none, or when a text holds a NUL. */
+/* libjansson exports functions of these three names.  Ours must not reach the linker under them:
+ * the library would call ours in place of its own. */
+#define json_object()    json_new_object()
+#define json_array()     json_new_array()
+#define json_copy(value) json_new_copy(value)
+
+/* Parses exactly one value; NULL and *err (ERR_INVALID) when it is none, or when a text holds a NUL.
+ * When one integer is past int64_t, all numbers of the value are kept as reals. */
 struct json *json_parse(const char *text, size_t size, struct err *err);
 void json_free(struct json *value);
 DEFINE_AUTO(json, json_free)
@@ -45,11 +52,12 @@ bool json_bool(const struct json *object, const char *path, bool fallback);
 void *json_next(const struct json *object, void *at, const char **out_key,
                 const struct json **out_value);
 
-struct json *json_object(void);
-struct json *json_array(void);
-struct json *json_new_text(const char *text); /* NULL: a JSON null */
+struct json *json_new_object(void);
+struct json *json_new_array(void);
+/* NULL: a JSON null.  Bytes that are not UTF-8 become U+FFFD, in keys too. */
+struct json *json_new_text(const char *text);
 struct json *json_new_int(int64_t value);
-struct json *json_copy(const struct json *value); /* deep */
+struct json *json_new_copy(const struct json *value); /* deep; NULL of NULL */
 
 /* The container takes `value` over; a NULL value adds nothing. */
 void json_set(struct json *object, const char *key, struct json *value);
@@ -57,7 +65,7 @@ void json_append(struct json *array, struct json *value);
 /* A NULL text adds nothing. */
 void json_set_text(struct json *object, const char *key, const char *text);
 void json_set_int(struct json *object, const char *key, int64_t value);
-void json_set_real(struct json *object, const char *key, double value);
+void json_set_real(struct json *object, const char *key, double value); /* not finite: null */
 void json_set_bool(struct json *object, const char *key, bool value);
 void json_append_text(struct json *array, const char *text);
 

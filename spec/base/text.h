@@ -19,8 +19,8 @@ MUST_USE bool text_parse_u64(const char *text, uint64_t *out);
 MUST_USE bool text_parse_i64(const char *text, int64_t *out);
 MUST_USE bool text_parse_f64(const char *text, double *out); /* finite, '.', any locale */
 
-/* "30", "30s", "5m", "1h", "1h30m", "500ms" -> milliseconds; a bare number is seconds.  At most 10
- * years. */
+/* "30", "30s", "5m", "1h", "1d12h", "500ms" -> milliseconds, large units first; a bare number is seconds.
+ * At most 10 years. */
 MUST_USE bool text_parse_duration_ms(const char *text, int64_t *out);
 /* "512", "512MiB", "1GB", "1 GB", "0.5 GiB" -> MiB (GB counts as 1024 MiB, as ECS does); a bare number
  * is MiB.  Fails when it is not a whole number of MiB. */
@@ -34,13 +34,15 @@ MUST_USE bool text_parse_time_ms(const char *text, int64_t *out);
 #define TEXT_TIME_SIZE 32
 /* "2026-11-22T19:02:42.123Z" into out (at least TEXT_TIME_SIZE bytes). */
 void text_print_time(int64_t ms, char *out);
-/* "1h12m", "43s", "250ms": the two largest units, for people. */
+/* "1h12m", "43s", "250ms": the two largest units (days to milliseconds), for people. */
 void text_print_duration(int64_t ms, char *out /* TEXT_TIME_SIZE */);
 
+/* Without a NUL, too. */
 bool text_is_utf8(const char *text, size_t size);
 /* Letters, digits, '-' and '_', 1 to 255 of them, beginning with a letter or digit. */
 bool text_is_name(const char *text);
-/* Shell-style pattern: '*' any run, '?' one character; linear time. */
+/* Shell-style pattern: '*' any run, '?' one character.  No backtracking beyond the last '*':
+ * at most pattern times text steps. */
 bool text_matches(const char *pattern, const char *text);
 
 /* The candidate nearest to `text` when it is near enough to be what the user meant, else NULL. */
