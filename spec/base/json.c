@@ -48,8 +48,14 @@ static struct json *made(json_t *value)
 
 struct json *json_parse(const char *text, size_t size, struct err *err)
 {
+    /* jansson takes a NUL between two values for a blank. */
+    if (size > 0 && memchr(text, '\0', size) != NULL) {
+        (void)err_set(err, ERR_INVALID, "not JSON: it holds a NUL byte");
+        return NULL;
+    }
+
     json_error_t failure;
-    json_t *value = json_loadb(text, size, JSON_DECODE_ANY, &failure);
+    json_t *value = json_loadb(size > 0 ? text : "", size, JSON_DECODE_ANY, &failure);
 
     /* Engines answer UINT64_MAX for "no limit", and that shall not cost the whole answer. */
     if (value == NULL && json_error_code(&failure) == json_error_numeric_overflow)
@@ -326,7 +332,7 @@ static void print_int(int64_t value, struct buf *out)
     buf_add(out, digits + at, sizeof(digits) - at);
 }
 
-/* The shortest form that reads back as the same number, and as a real: "0.1", "5.0". */
+/* No more digits than it takes to read back the same number, and a real: "0.1", "5.0". */
 static void print_real(double value, struct buf *out)
 {
     char digits[40];

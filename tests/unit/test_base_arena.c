@@ -1,0 +1,116 @@
+/*
+ * Arena memory is zeroed, aligned, apart from its neighbours and counted.
+ */
+#include <string.h>
+
+#include "spec/base/arena.h"
+#include "spec/base/rng.h"
+#include "tests/unit/unit.h"
+
+static void memory_is_zeroed_aligned_and_apart(void **state)
+{
+    (void)state;
+    AUTO(arena) arena = { 0 };
+    struct rng rng = { 1 };
+    unsigned char *blocks[500];
+    size_t sizes[500];
+
+    for (int round = 0; round < 3; round++) {
+        size_t total = 0;
+        for (size_t i = 0; i < ARRAY_COUNT(blocks); i++) {
+            sizes[i] = (size_t)rng_below(&rng, rng_chance(&rng, 5) ? 600000 : 300);
+            blocks[i] = arena_alloc(&arena, sizes[i]);
+            assert_int_equal((uintptr_t)blocks[i] % _Alignof(max_align_t), 0);
+            for (size_t k = 0; k < sizes[i]; k++)
+                if (blocks[i][k] != 0)
+                    fail_msg("byte %zu of block %zu is not zero", k, i);
+            memset(blocks[i], (int)(i % 255 + 1), sizes[i]);
+            total += sizes[i];
+        }
+        for (size_t i = 0; i < ARRAY_COUNT(blocks); i++)
+            for (size_t k = 0; k < sizes[i]; k++)
+                if (blocks[i][k] != i % 255 + 1)
+                    fail_msg("block %zu was overwritten", i);
+        assert_int_equal(arena.size_bytes, total);
+        arena_reset(&arena);
+        assert_int_equal(arena.size_bytes, 0);
+    }
+}
+
+static void texts_are_copied(void **state)
+{
+    (void)state;
+    AUTO(arena) arena = { 0 };
+    char source[] = "harbour";
+    int numbers[] = { 1, 2, 3 };
+
+    char *whole = arena_text(&arena, source);
+    char *part = arena_text_n(&arena, source, 4);
+    int *copy = arena_copy(&arena, numbers, sizeof(numbers));
+    source[0] = 'x';
+    numbers[2] = 9;
+    assert_string_equal(whole, "harbour");
+    assert_string_equal(part, "harb");
+    assert_int_equal(copy[2], 3);
+    assert_null(arena_text(&arena, NULL));
+    assert_string_equal(arena_text_n(&arena, NULL, 0), "");
+    assert_non_null(arena_copy(&arena, NULL, 0));
+}
+
+static void printf_of_any_length(void **state)
+{
+    (void)state;
+    AUTO(arena) arena = { 0 };
+
+    assert_string_equal(arena_printf(&arena, "%s-%d", "a", 7), "a-7");
+    for (int width = 250; width < 260; width++) {
+        char *text = arena_printf(&arena, "%*d", width, 5);
+        assert_int_equal(strlen(text), width);
+        assert_int_equal(text[width - 1], '5');
+    }
+    assert_int_equal(strlen(arena_printf(&arena, "%100000d", 5)), 100000);
+}
+
+static void typed_helpers(void **state)
+{
+    (void)state;
+    AUTO(arena) arena = { 0 };
+    struct pair {
+        int64_t a;
+        int64_t b;
+    };
+
+    struct pair *one = arena_new(&arena, struct pair);
+    struct pair *many = arena_array(&arena, struct pair, 10);
+    assert_int_equal(one->b, 0);
+    assert_int_equal(many[9].a, 0);
+    assert_int_equal(arena.size_bytes, 11 * sizeof(struct pair));
+}
+
+static void release_accepts_anything(void **state)
+{
+    (void)state;
+    struct arena arena = { 0 };
+
+    arena_reset(&arena);
+    arena_release(&arena);
+    arena_release(NULL);
+    arena_reset(NULL);
+    (void)arena_alloc(&arena, 10);
+    arena_release(&arena);
+    assert_null(arena.chunk);
+    assert_int_equal(arena.size_bytes, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_is_zeroed_aligned_and_apart),
+        cmocka_unit_test(texts_are_copied),
+        cmocka_unit_test(printf_of_any_length),
+        cmocka_unit_test(typed_helpers),
+        cmocka_unit_test(release_accepts_anything),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
