@@ -14,7 +14,8 @@
 
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* AUTO(name) releases a local variable at the end of its scope with name_auto(); see DEFINE_AUTO. */
+/* AUTO(name) releases a local variable at the end of its scope with name_auto(), which DEFINE_AUTO
+ * makes. */
 #define AUTO(name) __attribute__((cleanup(name##_auto))) struct name
 
 /* DEFINE_AUTO(thing, release): `AUTO(thing) *x` calls release(x) when x leaves its scope.
@@ -54,7 +55,7 @@ void fd_auto(int *slot);
     } while (0)
 NO_RETURN void assert_failed(const char *condition, const char *file, int line);
 
-/* Heap allocation that aborts with the size when memory is out (every input is bounded, limits.h). */
+/* Heap allocation that aborts with the size when memory is out (inputs are bounded: limits.h). */
 void *mem_alloc(size_t size) __attribute__((malloc, returns_nonnull)); /* zeroed */
 void *mem_resize(void *memory, size_t size) __attribute__((returns_nonnull));
 char *mem_text(const char *text) __attribute__((malloc, returns_nonnull)); /* a copy */

@@ -9,7 +9,7 @@
 
 #define CAPACITY_MIN ((size_t)64)
 
-/* Makes room for as much of `size` more bytes as the maximum allows, and answers how much that is. */
+/* Makes room for as much of `size` more bytes as the maximum allows; answers how much that is. */
 static size_t reserve(struct buf *buf, size_t size)
 {
     ASSERT(buf->size <= buf->max);

@@ -1,6 +1,7 @@
 /*
- * A struct json is a json_t of jansson; no other file knows.  Printing is ours: jansson writes reals
- * with all their 17 digits, looks for cycles at every container and calls out for every comma.
+ * A struct json is a json_t of jansson; no other file knows.  Printing is ours: jansson writes
+ * reals with all their 17 digits, looks for cycles at every container and calls out at every
+ * comma.
  */
 #include "spec/base/json.h"
 

@@ -20,7 +20,7 @@ struct json;
 #define json_array()     json_new_array()
 #define json_copy(value) json_new_copy(value)
 
-/* Parses exactly one value; NULL and *err (ERR_INVALID) when it is none, or when a text holds a NUL.
+/* Parses exactly one value; NULL and *err (ERR_INVALID) when it is none, or when it holds a NUL.
  * When one integer is past int64_t, all numbers of the value are kept as reals. */
 struct json *json_parse(const char *text, size_t size, struct err *err);
 void json_free(struct json *value);

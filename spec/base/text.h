@@ -19,11 +19,11 @@ MUST_USE bool text_parse_u64(const char *text, uint64_t *out);
 MUST_USE bool text_parse_i64(const char *text, int64_t *out);
 MUST_USE bool text_parse_f64(const char *text, double *out); /* finite, '.', any locale */
 
-/* "30", "30s", "5m", "1h", "1d12h", "500ms" -> milliseconds, large units first; a bare number is seconds.
- * At most 10 years. */
+/* "30", "30s", "5m", "1h", "1d12h", "500ms" -> milliseconds, large units first; a bare number is
+ * seconds.  At most 10 years. */
 MUST_USE bool text_parse_duration_ms(const char *text, int64_t *out);
-/* "512", "512MiB", "1GB", "1 GB", "0.5 GiB" -> MiB (GB counts as 1024 MiB, as ECS does); a bare number
- * is MiB.  Fails when it is not a whole number of MiB. */
+/* "512", "512MiB", "1GB", "1 GB", "0.5 GiB" -> MiB (GB counts as 1024 MiB, as ECS does); a bare
+ * number is MiB.  Fails when it is not a whole number of MiB. */
 MUST_USE bool text_parse_mib(const char *text, uint32_t *out);
 /* "256", "1 vCPU", ".5 vcpu" -> CPU units (1024 = 1 vCPU), ecs.md 1.2. */
 MUST_USE bool text_parse_cpu_units(const char *text, uint32_t *out);
