@@ -1,0 +1,151 @@
+# Berth.  `make` builds build/berth; `make help` names the other targets.
+#
+#   MODE=release|debug|asan   a build of its own each: build/berth, build/debug/berth, build/asan/berth
+#   CC=clang                  any gcc from 12 or clang from 14
+#   V=1                       show the commands
+#   WERROR=                   warnings are no errors, for compilers newer than these
+#   PREFIX= DESTDIR=          where `make install` puts it
+MODE    ?= release
+PREFIX  ?= /usr/local
+WERROR  ?= -Werror
+DESTDIR ?=
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(filter $(MODE),release debug asan),)
+$(error MODE is release, debug or asan, not '$(MODE)')
+endif
+
+BUILD := build/$(MODE)
+OBJ   := $(BUILD)/obj
+BERTH := $(if $(filter release,$(MODE)),build/berth,$(BUILD)/berth)
+
+Q   := $(if $(V),,@)
+say  = $(if $(V),,@printf '%-5s %s\n' $1 $2)
+
+all: program
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all program FORCE
+
+# ---- Packages and libraries -----------------------------------------------------------------------
+
+# Made again before anything else is built, so that pkg-config is asked only once all is installed.
+LIBRARIES := libgit2 yaml-0.1 libcurl jansson libuv libmicrohttpd sqlite3 libarchive libcrypto
+
+ifneq ($(filter-out clean deps help uninstall,$(or $(MAKECMDGOALS),all)),)
+include build/config.mk
+endif
+
+build/config.mk: .make/deps Makefile
+	@.make/deps build
+	@mkdir -p $(@D)
+	@{ echo "PKG_CFLAGS := $$(pkg-config --cflags $(LIBRARIES))" && \
+	   echo "PKG_LIBS := $$(pkg-config --libs $(LIBRARIES))" && \
+	   pkg-config --exists --print-errors $(LIBRARIES); } >$@
+
+.PHONY: deps deps-test
+deps: ## install the Debian packages that building, running and testing need
+	@.make/deps build test
+deps-test:
+	@.make/deps build test
+
+# ---- Compiler -------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+    -Wold-style-definition -Wwrite-strings -Wcast-qual -Wpointer-arith -Wundef -Wvla -Wformat=2 \
+    -Wimplicit-fallthrough -Wswitch-enum -Wconversion $(WERROR)
+
+FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
+FLAGS_debug   := -O0 -g3
+FLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+    -fno-sanitize-recover=undefined
+
+BERTH_CPPFLAGS := -D_GNU_SOURCE -I.
+BERTH_CFLAGS    = -std=gnu17 $(WARNINGS) $(FLAGS_$(MODE)) -fPIE -fno-common -fvisibility=hidden \
+    -fstack-protector-strong $(PKG_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+BERTH_LDFLAGS   = $(FLAGS_$(MODE)) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
+BERTH_LIBS      = $(PKG_LIBS) -lm
+
+# A file that changes only when its content does; everything built from it follows.
+define stamp # file, content
+$1: FORCE
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$$(subst ','\'',$2)' | cmp -s - $$@ || printf '%s\n' '$$(subst ','\'',$2)' >$$@
+endef
+$(eval $(call stamp,$(BUILD)/flags,$$(CC) $$(BERTH_CPPFLAGS) $$(BERTH_CFLAGS) $$(BERTH_LDFLAGS)))
+
+$(OBJ)/%.o: %.c $(BUILD)/flags | build/config.mk
+	@mkdir -p $(@D)
+	$(call say,cc,$<)
+	$(Q)$(CC) $(BERTH_CPPFLAGS) $(BERTH_CFLAGS) -MMD -MP -c -o $@ $<
+
+# ---- The program ----------------------------------------------------------------------------------
+
+# Every .c of the three floors is in the archive, except the program's main and what runs inside
+# containers (freestanding, built by a rule of its own and embedded).
+FLOORS   := $(wildcard spec drivers reconciler)
+SOURCES  := $(if $(FLOORS),$(sort $(shell find $(FLOORS) -name '*.c' \
+    -not -path 'reconciler/main.c' -not -path 'drivers/docker/sandbox/*')))
+
+# Embedded files.  Each becomes an object of the archive with the symbols `embed_PATH` and
+# `embed_PATH_end`, where PATH has '_' for all that C does not allow in a name: .make/embed.S.
+# Anything that make can build may be listed, build/gen/... included.
+EMBEDDED := $(sort $(wildcard reconciler/api/dashboard/*))
+
+ARCHIVE  := $(BUILD)/libberth.a
+OBJECTS  := $(SOURCES:%.c=$(OBJ)/%.o) $(EMBEDDED:%=$(OBJ)/%.embed.o)
+
+$(OBJ)/%.embed.o: % .make/embed.S $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,embed,$<)
+	$(Q)$(CC) -c -o $@ -DFILE='"$<"' -DSYMBOL=embed_$(shell echo '$*' | tr -c 'A-Za-z0-9\n' _) .make/embed.S
+
+# The version is known to one object only, so that a commit does not build everything again.
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo 0.1.0)
+$(eval $(call stamp,build/version,$$(VERSION)))
+$(OBJ)/reconciler/cli/version.o: BERTH_CPPFLAGS += -DBERTH_VERSION='"$(VERSION)"'
+$(OBJ)/reconciler/cli/version.o: build/version
+
+# Written anew each time: a member whose source is gone must not stay.
+$(eval $(call stamp,$(BUILD)/objects,$$(OBJECTS)))
+$(ARCHIVE): $(OBJECTS) $(BUILD)/objects
+	@rm -f $@
+	@ar crsD $@ $(OBJECTS)
+
+$(BERTH): $(OBJ)/reconciler/main.o $(ARCHIVE)
+	$(call say,link,$@)
+	$(Q)$(CC) $(BERTH_LDFLAGS) -o $@ $(OBJ)/reconciler/main.o $(ARCHIVE) $(BERTH_LIBS)
+
+program: $(if $(wildcard reconciler/main.c),$(BERTH),$(ARCHIVE))
+
+# ---- Tests ----------------------------------------------------------------------------------------
+
+# tests/unit/test_NAME.c is a program of its own; the other .c files there help all of them.
+UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_HELPERS := $(filter-out $(UNIT_SOURCES),$(sort $(wildcard tests/unit/*.c)))
+UNITS        := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
+
+# No archive for the helpers: they may be the only users of something in libberth.a.
+$(UNITS): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(UNIT_HELPERS:%.c=$(OBJ)/%.o) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,link,$@)
+	$(Q)$(CC) $(BERTH_LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(BERTH_LIBS) -lcmocka
+$(UNIT_SOURCES:%.c=$(OBJ)/%.o) $(UNIT_HELPERS:%.c=$(OBJ)/%.o): | deps-test
+
+.PHONY: units
+units: $(UNITS)
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@echo 'make [MODE=release|debug|asan] [CC=clang] TARGET'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14 | sed 's/^/    /'
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
