@@ -7,6 +7,7 @@
 #define SPEC_ACTION_H
 
 #include "spec/base/base.h"
+#include "spec/base/buf.h"
 #include "spec/world.h"
 
 struct target;
@@ -35,6 +36,9 @@ enum action_kind { ACTION_KINDS(ACTION_ENUM) ACTION_KIND_COUNT };
 const char *action_kind_text(enum action_kind kind);
 const char *action_kind_mark(enum action_kind kind);
 bool action_kind_is_long(enum action_kind kind);
+
+/* Key of the effort that an action is: the first word of its kind and its object, "pull redis:7". */
+void action_effort_key(enum action_kind kind, const char *object, struct buf *out);
 
 /* Container names are berth-TASK12-CONTAINER. */
 #define CONTAINER_NAME_SIZE (6 + 12 + 1 + 255 + 1)

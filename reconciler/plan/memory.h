@@ -72,6 +72,7 @@ struct task_record {
     enum stop_code stop_code;
     const char *reason; /* stoppedReason */
     int exit_code;      /* of the essential container that ended it; -1: none */
+    bool failed;        /* it ended by itself or was unhealthy: counts for the circuit breaker */
     int64_t started_ms;
     int64_t healthy_ms;  /* first seen healthy; 0: never */
     int64_t stopping_ms; /* decided to stop it; 0: not */

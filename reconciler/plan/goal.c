@@ -1,0 +1,137 @@
+/*
+ * Goals, and the set of them that a generation asks for.  A goal is parsed back from its own canonical
+ * text, so it holds no pointer into any generation.
+ */
+#include "reconciler/plan/goal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/base/limits.h"
+#include "spec/base/text.h"
+
+struct goal *goal_parse(const char *text, size_t size, struct err *err)
+{
+    struct goal *goal = mem_alloc(sizeof(*goal));
+
+    goal->refs = 1;
+    goal->text = arena_text_n(&goal->arena, text, size);
+    goal->text_size = size;
+    goal->target = target_parse(goal->text, size, &goal->arena, err);
+    if (goal->target == NULL) {
+        goal_unref(goal);
+        return NULL;
+    }
+    return goal;
+}
+
+struct goal *goal_ref(struct goal *goal)
+{
+    ASSERT(goal->refs > 0);
+    goal->refs++;
+    return goal;
+}
+
+void goal_unref(struct goal *goal)
+{
+    if (goal == NULL)
+        return;
+    ASSERT(goal->refs > 0);
+    if (--goal->refs > 0)
+        return;
+    arena_release(&goal->arena);
+    free(goal);
+}
+
+char *unit_key(struct arena *arena, const char *cluster, const char *service)
+{
+    return arena_printf(arena, "%s/%s", cluster, service);
+}
+
+static void desired_add(struct desired *desired, const struct desired *before, const char *key,
+                        const struct buf *text, struct pos pos)
+{
+    const struct desired_service *known = desired_service(before, key);
+    struct desired_service *entry = mem_alloc(sizeof(*entry));
+
+    entry->key = mem_text(key);
+    entry->pos = pos;
+    if (known != NULL && known->goal->text_size == text->size &&
+        memcmp(known->goal->text, buf_text(text), text->size) == 0)
+        entry->goal = goal_ref(known->goal);
+    else
+        entry->goal = goal_parse(buf_text(text), text->size, NULL);
+    ASSERT(entry->goal != NULL); /* what target_print() writes, target_parse() reads */
+    HASH_ADD_KEYPTR(by_key, desired->services, entry->key, strlen(entry->key), entry);
+    desired->service_count++;
+}
+
+struct desired *desired_make(struct generation *generation, const struct desired *before,
+                             secret_digest_fn *secrets, void *secrets_context)
+{
+    struct desired *desired = mem_alloc(sizeof(*desired));
+    AUTO(arena) scratch = { 0 };
+    AUTO(buf) text = { 0 };
+
+    buf_init(&text, LIMIT_OUTPUT);
+    desired->generation = generation_ref(generation);
+    for (size_t i = 0; i < generation_count(generation, KIND_SERVICE); i++) {
+        const struct resource *service = generation_at(generation, KIND_SERVICE, i);
+        const struct target *target =
+            target_make(generation, service, secrets, secrets_context, &scratch);
+
+        buf_reset(&text);
+        target_print(target, &text);
+        ASSERT(!text.truncated);
+        desired_add(desired, before, unit_key(&scratch, target->cluster, target->service), &text,
+                    service->pos);
+        arena_reset(&scratch);
+    }
+    return desired;
+}
+
+void desired_compare(const struct desired *before, const struct desired *after,
+                     desired_changed_fn *changed, void *context)
+{
+    const struct desired_service *entry;
+
+    for (entry = after->services; entry != NULL; entry = entry->by_key.next) {
+        const struct desired_service *known = desired_service(before, entry->key);
+
+        if (known == NULL || known->goal != entry->goal)
+            changed(context, entry->key);
+    }
+    if (before == NULL)
+        return;
+    for (entry = before->services; entry != NULL; entry = entry->by_key.next) {
+        if (desired_service(after, entry->key) == NULL)
+            changed(context, entry->key);
+    }
+}
+
+void desired_free(struct desired *desired)
+{
+    struct desired_service *entry;
+    struct desired_service *next;
+
+    if (desired == NULL)
+        return;
+    HASH_ITER(by_key, desired->services, entry, next)
+    {
+        HASH_DELETE(by_key, desired->services, entry);
+        goal_unref(entry->goal);
+        free(entry->key);
+        free(entry);
+    }
+    generation_unref(desired->generation);
+    free(desired);
+}
+
+const struct desired_service *desired_service(const struct desired *desired, const char *key)
+{
+    struct desired_service *entry = NULL;
+
+    if (desired != NULL)
+        HASH_FIND(by_key, desired->services, key, strlen(key), entry);
+    return entry;
+}

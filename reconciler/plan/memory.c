@@ -1,0 +1,309 @@
+/*
+ * The model of what is remembered.  Facts change it; the planner reads it.  Records own their texts in
+ * an arena of their own, which is rebuilt whenever the record is stated anew.
+ */
+#include "reconciler/plan/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/base/text.h"
+
+/* Deployments kept per service beside those that tasks, rollback or the present need. */
+#define DEPLOYMENTS_KEPT 10
+
+#define TEXT_ROW(name, text) text,
+static const char *const rollout_texts[] = { ROLLOUT_STATES(TEXT_ROW) };
+static const char *const stop_texts[] = { STOP_CODES(TEXT_ROW) };
+#undef TEXT_ROW
+
+const char *rollout_state_text(enum rollout_state state)
+{
+    ASSERT(state < ROLLOUT_STATE_COUNT);
+    return rollout_texts[state];
+}
+
+bool rollout_state_parse(const char *text, enum rollout_state *out)
+{
+    for (unsigned i = 0; i < ROLLOUT_STATE_COUNT; i++) {
+        if (text_equal(text, rollout_texts[i])) {
+            *out = (enum rollout_state)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *stop_code_text(enum stop_code code)
+{
+    ASSERT(code < STOP_CODE_COUNT);
+    return stop_texts[code];
+}
+
+bool stop_code_parse(const char *text, enum stop_code *out)
+{
+    for (unsigned i = 0; i < STOP_CODE_COUNT; i++) {
+        if (text_equal(text, stop_texts[i])) {
+            *out = (enum stop_code)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct memory *memory_new(void)
+{
+    return mem_alloc(sizeof(struct memory));
+}
+
+static void deployment_free(struct memory_deployment *deployment)
+{
+    goal_unref(deployment->record.goal);
+    arena_release(&deployment->arena);
+    free(deployment);
+}
+
+static void task_free(struct memory *memory, struct memory_task *task)
+{
+    HASH_DELETE(by_id, memory->tasks, task);
+    arena_release(&task->arena);
+    free(task);
+}
+
+static void service_free(struct memory *memory, struct memory_service *service)
+{
+    struct memory_deployment *next;
+
+    HASH_DELETE(by_key, memory->services, service);
+    for (struct memory_deployment *at = service->newest; at != NULL; at = next) {
+        next = at->older;
+        deployment_free(at);
+    }
+    free(service->key);
+    free(service->cluster);
+    free(service->service);
+    free(service->hold);
+    free(service->suspended);
+    free(service);
+}
+
+void memory_free(struct memory *memory)
+{
+    if (memory == NULL)
+        return;
+    while (memory->services != NULL)
+        service_free(memory, memory->services);
+    while (memory->tasks != NULL)
+        task_free(memory, memory->tasks);
+    free(memory);
+}
+
+static struct memory_service *service_find(const struct memory *memory, const char *key)
+{
+    struct memory_service *service = NULL;
+
+    HASH_FIND(by_key, memory->services, key, strlen(key), service);
+    return service;
+}
+
+static struct memory_service *service_get(struct memory *memory, const struct fact *fact)
+{
+    AUTO(arena) scratch = { 0 };
+    const char *key = unit_key(&scratch, fact->cluster, fact->service);
+    struct memory_service *service = service_find(memory, key);
+
+    if (service != NULL)
+        return service;
+    service = mem_alloc(sizeof(*service));
+    service->key = mem_text(key);
+    service->cluster = mem_text(fact->cluster);
+    service->service = mem_text(fact->service);
+    HASH_ADD_KEYPTR(by_key, memory->services, service->key, strlen(service->key), service);
+    return service;
+}
+
+static void deployment_fill(struct memory_deployment *entry, const struct deployment *from)
+{
+    struct arena fresh = { 0 };
+    size_t count = from->goal->target->task->container_definitions_count;
+    struct deployment record = *from;
+
+    record.reason = arena_text(&fresh, from->reason);
+    record.goal = goal_ref(from->goal);
+    record.pins = arena_array(&fresh, struct pin, count);
+    for (size_t i = 0; i < count; i++) {
+        record.pins[i].image_id = arena_text(&fresh, from->pins[i].image_id);
+        record.pins[i].digest = arena_text(&fresh, from->pins[i].digest);
+    }
+    goal_unref(entry->record.goal);
+    arena_release(&entry->arena);
+    entry->record = record;
+    entry->arena = fresh;
+}
+
+static void apply_deployment(struct memory *memory, const struct fact *fact)
+{
+    struct memory_service *service = service_get(memory, fact);
+    struct memory_deployment *entry = service->newest;
+
+    while (entry != NULL && !text_equal(entry->record.id, fact->deployment->id))
+        entry = entry->older;
+    if (entry == NULL) {
+        entry = mem_alloc(sizeof(*entry));
+        entry->older = service->newest;
+        service->newest = entry;
+        /* A new deployment is an update of the service, which ends its throttle (ecs.md 1.5). */
+        service->start_failures = 0;
+        service->retry_at_ms = 0;
+    }
+    deployment_fill(entry, fact->deployment);
+}
+
+static void apply_task(struct memory *memory, const struct task_record *from)
+{
+    struct memory_task *entry = NULL;
+    struct arena fresh = { 0 };
+    struct task_record record = *from;
+
+    record.cluster = arena_text(&fresh, from->cluster);
+    record.service = arena_text(&fresh, from->service);
+    record.instance = arena_text(&fresh, from->instance);
+    record.reason = arena_text(&fresh, from->reason);
+    HASH_FIND(by_id, memory->tasks, from->id, strlen(from->id), entry);
+    if (entry != NULL) {
+        arena_release(&entry->arena);
+        entry->record = record;
+        entry->arena = fresh;
+        return;
+    }
+    entry = mem_alloc(sizeof(*entry));
+    entry->record = record;
+    entry->arena = fresh;
+    HASH_ADD_KEYPTR(by_id, memory->tasks, entry->record.id, strlen(entry->record.id), entry);
+}
+
+/* "" becomes NULL: lifted. */
+static void replace_text(char **slot, const char *text)
+{
+    free(*slot);
+    *slot = text_is_empty(text) ? NULL : mem_text(text);
+}
+
+void memory_apply(struct memory *memory, const struct fact *fact)
+{
+    struct memory_service *service;
+
+    switch (fact->kind) {
+    case FACT_DEPLOYMENT: apply_deployment(memory, fact); return;
+    case FACT_TASK: apply_task(memory, fact->task); return;
+    case FACT_QUARANTINE:
+        service = service_get(memory, fact);
+        ASSERT(fact->text != NULL && strlen(fact->text) < sizeof(service->quarantined));
+        memcpy(service->quarantined, fact->text, strlen(fact->text) + 1);
+        return;
+    case FACT_HOLD: replace_text(&service_get(memory, fact)->hold, fact->text); return;
+    case FACT_SUSPEND: replace_text(&service_get(memory, fact)->suspended, fact->text); return;
+    case FACT_THROTTLE:
+        service = service_get(memory, fact);
+        service->start_failures = fact->start_failures;
+        service->retry_at_ms = fact->retry_at_ms;
+        return;
+    case FACT_EVENT: return; /* history: nothing is decided by it */
+    case FACT_FORGET: service_free(memory, service_get(memory, fact)); return;
+    case FACT_KIND_COUNT: break;
+    }
+    ASSERT(!"a fact of no kind");
+}
+
+static bool deployment_is_used(const struct memory_service *service, const struct world *world,
+                               const struct deployment *deployment)
+{
+    const struct world_service *seen = world_service(world, service->cluster, service->service);
+
+    for (size_t i = 0; seen != NULL && i < seen->task_count; i++) {
+        if (text_equal(seen->tasks[i]->deployment, deployment->id))
+            return true;
+    }
+    return deployment == memory_completed(service);
+}
+
+void memory_expire(struct memory *memory, const struct world *world, int64_t before_ms)
+{
+    struct memory_task *task;
+    struct memory_task *next_task;
+
+    HASH_ITER(by_id, memory->tasks, task, next_task)
+    {
+        if (task->record.stopped_ms != 0 && task->record.stopped_ms < before_ms &&
+            world_task(world, task->record.id) == NULL)
+            task_free(memory, task);
+    }
+    for (struct memory_service *service = memory->services; service != NULL;
+         service = service->by_key.next) {
+        size_t kept = 0;
+
+        for (struct memory_deployment **at = &service->newest; *at != NULL;) {
+            struct memory_deployment *entry = *at;
+
+            if (kept < DEPLOYMENTS_KEPT || deployment_is_used(service, world, &entry->record)) {
+                kept++;
+                at = &entry->older;
+                continue;
+            }
+            *at = entry->older;
+            deployment_free(entry);
+        }
+    }
+}
+
+const struct memory_service *memory_service(const struct memory *memory, const char *key)
+{
+    return service_find(memory, key);
+}
+
+const struct task_record *memory_task(const struct memory *memory, const char *id)
+{
+    struct memory_task *entry = NULL;
+
+    HASH_FIND(by_id, memory->tasks, id, strlen(id), entry);
+    return entry == NULL ? NULL : &entry->record;
+}
+
+const struct deployment *memory_primary(const struct memory_service *service)
+{
+    return service == NULL || service->newest == NULL ? NULL : &service->newest->record;
+}
+
+const struct deployment *memory_completed(const struct memory_service *service)
+{
+    if (service == NULL)
+        return NULL;
+    for (const struct memory_deployment *at = service->newest; at != NULL; at = at->older) {
+        if (at->record.state == ROLLOUT_COMPLETED)
+            return &at->record;
+    }
+    return NULL;
+}
+
+const struct deployment *memory_deployment(const struct memory_service *service, const char *id)
+{
+    if (service == NULL)
+        return NULL;
+    for (const struct memory_deployment *at = service->newest; at != NULL; at = at->older) {
+        if (text_equal(at->record.id, id))
+            return &at->record;
+    }
+    return NULL;
+}
+
+const struct deployment *memory_revision(const struct memory_service *service,
+                                         const char *revision)
+{
+    if (service == NULL)
+        return NULL;
+    for (const struct memory_deployment *at = service->newest; at != NULL; at = at->older) {
+        if (text_equal(at->record.goal->target->revision, revision))
+            return &at->record;
+    }
+    return NULL;
+}
