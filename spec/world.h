@@ -89,11 +89,11 @@ struct container_report {
 };
 
 struct world_container {
-    char *id;
-    char *name;
-    char *container;
-    char *digest;
-    char *image_id;
+    const char *id;
+    const char *name;
+    const char *container;
+    const char *digest;
+    const char *image_id;
     char *address;
     char *error;
     char *drift;
@@ -112,30 +112,34 @@ struct world_container {
     UT_hash_handle by_id;
 };
 
-/* A running copy of a Task definition: the containers that carry one task id. */
+/* A running copy of a Task definition: the containers that carry one task id on one instance. */
 struct world_task {
     char id[TASK_ID_SIZE];
-    char *instance;
-    char *family;
-    char *group;
+    const char *instance; /* the name of `host` */
+    const char *family;
+    const char *group;
     char revision[SHA256_HEX_SIZE];
     char deployment[DEPLOYMENT_ID_SIZE];
     char commit[COMMIT_SIZE];
     uint32_t slot;
     uint32_t attempt;
-    uint32_t expected; /* containers that make the task */
-    struct world_container **containers;
+    uint32_t expected;                   /* containers that make the task */
+    struct world_container **containers; /* by name, id */
     size_t container_count;
-    struct world_service *service;
-    UT_hash_handle by_id;
+    struct world_service *service;    /* NULL: runs outside services */
+    struct world_instance *host;      /* whose list of tasks it is in: */
+    struct world_task *host_next;     /* NULL: the last */
+    struct world_task *host_previous; /* the first one's is the last */
+    struct world_task *twin; /* same id on another instance (an instance that was lost came back) */
+    UT_hash_handle by_id;    /* of the first twin only */
 };
 
-/* All tasks seen of one (cluster, service); key is "CLUSTER/SERVICE". */
+/* All tasks seen of one (cluster, service); key is "CLUSTER/SERVICE".  Gone with its last task. */
 struct world_service {
-    char *key;
-    char *cluster;
-    char *service;
-    struct world_task **tasks; /* by slot, attempt, id */
+    const char *key;
+    const char *cluster;
+    const char *service;
+    struct world_task **tasks; /* by slot, attempt, id, instance */
     size_t task_count;
     UT_hash_handle by_key;
 };
@@ -154,13 +158,13 @@ struct image_report {
 };
 
 struct world_image {
-    char *id;
-    char **tags;
+    const char *id;
+    const char **tags;
     size_t tag_count;
-    char **digests;
+    const char **digests;
     size_t digest_count;
-    char *name;
-    char *owner;
+    const char *name;
+    const char *owner;
     int64_t created_ms;
     uint64_t size_bytes;
     uint64_t sweep;
@@ -200,6 +204,9 @@ struct world_effort {
     UT_hash_handle by_key;
 };
 
+/* Ended efforts an instance keeps; the oldest are forgotten first. */
+#define WORLD_EFFORTS_MAX 1024
+
 /* A network or a volume that carries our labels. */
 struct named_report {
     const char *instance;
@@ -211,15 +218,16 @@ struct named_report {
 };
 
 struct world_named {
-    char *name;
-    char *owner;
-    char *cluster;
-    char *service;
-    char *root;
+    const char *name;
+    const char *owner;
+    const char *cluster;
+    const char *service;
+    const char *root;
     uint64_t sweep;
     UT_hash_handle by_name;
 };
 
+/* A lost one is active again with the next complete listing: a connection alone proves nothing. */
 #define INSTANCE_STATES(X)                                                                         \
     X(CONNECTING, "CONNECTING") /* never seen complete */                                          \
     X(ACTIVE, "ACTIVE")                                                                            \
@@ -239,8 +247,10 @@ struct instance_report {
     int64_t clock_skew_ms; /* engine's clock minus ours */
 };
 
+struct world_reference; /* world_int.h: a tag or digest reference, and the image it names */
+
 struct world_instance {
-    char *name;
+    const char *name;
     char *engine_id;
     char *engine_version;
     char *architecture;
@@ -249,19 +259,26 @@ struct world_instance {
     int64_t clock_skew_ms;
     enum instance_state state;
     bool complete; /* a whole listing was taken since connecting; else nothing may be removed */
+    bool listing;  /* between LISTING_BEGIN and LISTING_END */
     uint64_t sweep;
-    char *failure; /* LOST: why */
+    char *failure;            /* LOST: why */
+    struct world_task *tasks; /* linked by host_next, in the order they were first seen */
+    size_t task_count;
     struct world_image *images;
+    struct world_reference *references;
     struct world_effort *efforts;
     struct world_named *networks;
     struct world_named *volumes;
     UT_hash_handle by_name;
 };
 
+/* What is not reported from LISTING_BEGIN to LISTING_END is gone.  BEGIN comes before the engine is
+ * asked, so that what is made meanwhile counts as seen.  One listing at a time per instance; one that
+ * a lost connection cut short is not ended. */
 #define WORLD_CHANGES(X)                                                                           \
     X(INSTANCE, instance) /* connected; facts of the engine */                                     \
     X(INSTANCE_LOST, lost)                                                                         \
-    X(LISTING_BEGIN, named) /* what is not reported until LISTING_END is gone */                   \
+    X(LISTING_BEGIN, named)                                                                        \
     X(LISTING_END, named)                                                                          \
     X(CONTAINER, container)                                                                        \
     X(CONTAINER_GONE, named)                                                                       \
@@ -293,7 +310,19 @@ struct world_change {
     };
 };
 
-/* What has to be planned again. */
+/*
+ * What has to be planned again:
+ *
+ *     container, task                        its service; the instance too when it ended or is gone
+ *                                            (capacity is free, its image unused), and when the task
+ *                                            runs outside services
+ *     instance connected, complete, lost     the instance, and all services with tasks there
+ *     image, effort, network, volume         the instance
+ *
+ * Who waits for an image, a network or capacity of an instance is not known here: whoever plans keeps
+ * the units that wait and translates the instance into those.  Text for people only (the progress of
+ * an effort, why a lost instance is still lost) is a change that dirties nothing.
+ */
 #define DIRTY_KINDS(X)                                                                             \
     X(SERVICE, "service")   /* key "CLUSTER/SERVICE" */                                            \
     X(INSTANCE, "instance") /* key: its name (claim, images, networks) */
@@ -302,6 +331,8 @@ struct world_change {
 enum dirty_kind { DIRTY_KINDS(WORLD_ENUM_DIRTY) DIRTY_KIND_COUNT };
 #undef WORLD_ENUM_DIRTY
 
+/* Called from inside world_apply(), while the world changes: it notes the key and looks at nothing.
+ * One change may mark the same key many times. */
 typedef void dirty_fn(void *context, enum dirty_kind kind, const char *key);
 
 struct world {
@@ -318,12 +349,19 @@ struct world *world_new(dirty_fn *dirty, void *context);
 void world_free(struct world *world);
 DEFINE_AUTO(world, world_free)
 
-/* True when anything changed; a repeated report is no change and marks nothing. */
+/*
+ * True when anything changed; a repeated report is no change and marks nothing.
+ *
+ * A container that is only listed keeps what an inspection told as long as its status is the same;
+ * with another status it is unknown again.  `stopping` ends when the container is seen ended, or
+ * started once more.  A container whose labels changed (which no engine does) is gone and new.
+ */
 bool world_apply(struct world *world, const struct world_change *change);
 
 const struct world_instance *world_instance(const struct world *world, const char *name);
 const struct world_service *world_service(const struct world *world, const char *cluster,
                                           const char *service);
+/* The first of its twins. */
 const struct world_task *world_task(const struct world *world, const char *id);
 const struct world_container *world_container(const struct world *world, const char *id);
 const struct world_container *world_task_container(const struct world_task *task,

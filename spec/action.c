@@ -1,0 +1,62 @@
+/*
+ * The words of actions, and the names that are derived from what a thing is.
+ */
+#include "spec/action.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "spec/base/digest.h"
+
+struct action_word {
+    const char *text;
+    const char *mark;
+    bool is_long;
+};
+
+#define ACTION_WORD(name, text, mark, is_long) { text, mark, is_long },
+static const struct action_word action_words[] = { ACTION_KINDS(ACTION_WORD) };
+#undef ACTION_WORD
+
+static const struct action_word *action_word(enum action_kind kind)
+{
+    ASSERT((size_t)kind < ARRAY_COUNT(action_words));
+    return &action_words[kind];
+}
+
+const char *action_kind_text(enum action_kind kind)
+{
+    return action_word(kind)->text;
+}
+
+const char *action_kind_mark(enum action_kind kind)
+{
+    return action_word(kind)->mark;
+}
+
+bool action_kind_is_long(enum action_kind kind)
+{
+    return action_word(kind)->is_long;
+}
+
+void container_name(const char *task, const char *container, char out[CONTAINER_NAME_SIZE])
+{
+    int length = snprintf(out, CONTAINER_NAME_SIZE, "berth-%.12s-%s", task, container);
+    ASSERT(length > 0 && length < CONTAINER_NAME_SIZE); /* names have at most LIMIT_NAME bytes */
+}
+
+void task_id_make(const char *deployment, uint32_t slot, uint32_t attempt, char out[TASK_ID_SIZE])
+{
+    char number[11];
+    char hex[SHA256_HEX_SIZE];
+    struct sha256 *hash = sha256_new();
+
+    sha256_add_text(hash, deployment);
+    (void)snprintf(number, sizeof(number), "%u", slot);
+    sha256_add_text(hash, number);
+    (void)snprintf(number, sizeof(number), "%u", attempt);
+    sha256_add_text(hash, number);
+    sha256_finish(hash, hex);
+    memcpy(out, hex, TASK_ID_SIZE - 1);
+    out[TASK_ID_SIZE - 1] = '\0';
+}

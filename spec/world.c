@@ -1,0 +1,453 @@
+/*
+ * The world's instances, and the efforts, networks and volumes there.  What is only told as a whole (an
+ * image, a network) is one immutable block that a different report replaces.
+ */
+#include "spec/world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/base/text.h"
+#include "spec/world_int.h"
+
+/* ---- Words ---- */
+
+#define WORLD_TEXT(name, text) text,
+static const char *const container_texts[] = { CONTAINER_STATUSES(WORLD_TEXT) };
+static const char *const health_texts[] = { HEALTH_STATUSES(WORLD_TEXT) };
+#undef WORLD_TEXT
+
+/* The index of `text`, or `count`. */
+static size_t word_find(const char *const *words, size_t count, const char *text)
+{
+    size_t i = 0;
+    while (i < count && !text_equal(words[i], text))
+        i++;
+    return i;
+}
+
+const char *container_status_text(enum container_status status)
+{
+    ASSERT((size_t)status < ARRAY_COUNT(container_texts));
+    return container_texts[status];
+}
+
+bool container_status_parse(const char *text, enum container_status *out)
+{
+    size_t found = word_find(container_texts, ARRAY_COUNT(container_texts), text);
+    if (found == ARRAY_COUNT(container_texts))
+        return false;
+    *out = (enum container_status)found;
+    return true;
+}
+
+const char *health_status_text(enum health_status status)
+{
+    ASSERT((size_t)status < ARRAY_COUNT(health_texts));
+    return health_texts[status];
+}
+
+bool health_status_parse(const char *text, enum health_status *out)
+{
+    size_t found = word_find(health_texts, ARRAY_COUNT(health_texts), text);
+    if (found == ARRAY_COUNT(health_texts))
+        return false;
+    *out = (enum health_status)found;
+    return true;
+}
+
+/* ---- Texts ---- */
+
+size_t pack_size(const char *text)
+{
+    return text == NULL ? 0 : strlen(text) + 1;
+}
+
+const char *pack_text(char **at, const char *text)
+{
+    if (text == NULL)
+        return NULL;
+    size_t size = strlen(text) + 1;
+    char *copy = memcpy(*at, text, size);
+    *at += size;
+    return copy;
+}
+
+bool text_set(char **slot, const char *text)
+{
+    if (text != NULL && *text == '\0')
+        text = NULL;
+    if (text_equal(*slot, text))
+        return false;
+    char *copy = text == NULL ? NULL : mem_text(text); /* before free: text may be within *slot */
+    free(*slot);
+    *slot = copy;
+    return true;
+}
+
+/* ---- Marks ---- */
+
+void world_mark(const struct world *world, enum dirty_kind kind, const char *key)
+{
+    if (world->dirty != NULL)
+        world->dirty(world->dirty_context, kind, key);
+}
+
+void world_mark_instance(const struct world *world, const struct world_instance *instance)
+{
+    const struct world_service *last = NULL;
+
+    world_mark(world, DIRTY_INSTANCE, instance->name);
+    for (const struct world_task *task = instance->tasks; task != NULL; task = task->host_next) {
+        if (task->service != NULL && task->service != last)
+            world_mark(world, DIRTY_SERVICE, task->service->key);
+        last = task->service;
+    }
+}
+
+/* ---- Instances ---- */
+
+static struct world_instance *instance_find(const struct world *world, const char *name)
+{
+    struct world_instance *instance;
+    HASH_FIND(by_name, world->instances, name, strlen(name), instance);
+    return instance;
+}
+
+static struct world_instance *instance_need(struct world *world, const char *name)
+{
+    ASSERT(name != NULL && *name != '\0');
+    struct world_instance *instance = instance_find(world, name);
+    if (instance != NULL)
+        return instance;
+    instance = mem_alloc(sizeof(*instance) + pack_size(name));
+    char *at = (char *)(instance + 1);
+    instance->name = pack_text(&at, name);
+    instance->state = INSTANCE_CONNECTING;
+    HASH_ADD_KEYPTR(by_name, world->instances, instance->name, strlen(instance->name), instance);
+    return instance;
+}
+
+/* A connection that was lost and is back proves nothing yet: `complete` and the state come with the
+ * next whole listing. */
+static bool instance_apply(struct world *world, const struct instance_report *report)
+{
+    struct world_instance *instance = instance_need(world, report->instance);
+    bool changed = text_set(&instance->engine_id, report->engine_id);
+    changed = text_set(&instance->engine_version, report->engine_version) || changed;
+    changed = text_set(&instance->architecture, report->architecture) || changed;
+    changed = changed || instance->cpu_units != report->cpu_units ||
+              instance->memory_mib != report->memory_mib ||
+              instance->clock_skew_ms != report->clock_skew_ms;
+    instance->cpu_units = report->cpu_units;
+    instance->memory_mib = report->memory_mib;
+    instance->clock_skew_ms = report->clock_skew_ms;
+    if (changed)
+        world_mark_instance(world, instance);
+    return changed;
+}
+
+static bool instance_lost(struct world *world, const char *name, const char *failure)
+{
+    struct world_instance *instance = instance_need(world, name);
+    bool changed = text_set(&instance->failure, failure);
+
+    instance->listing = false;
+    if (instance->state == INSTANCE_LOST)
+        return changed;
+    instance->state = INSTANCE_LOST;
+    instance->complete = false;
+    world_mark_instance(world, instance);
+    return true;
+}
+
+/* ---- Efforts ---- */
+
+static void effort_drop(struct world_instance *instance, struct world_effort *effort)
+{
+    HASH_DELETE(by_key, instance->efforts, effort);
+    free(effort->key);
+    free(effort->image_id);
+    free(effort->digest);
+    free(effort->progress);
+    free(effort);
+}
+
+/* What ended longest ago; looked for only when there are too many. */
+static void efforts_limit(struct world_instance *instance)
+{
+    if (HASH_CNT(by_key, instance->efforts) <= WORLD_EFFORTS_MAX)
+        return;
+    struct world_effort *oldest = NULL;
+    for (struct world_effort *effort = instance->efforts; effort != NULL;
+         effort = effort->by_key.next) {
+        if (effort->state != EFFORT_RUNNING && (oldest == NULL || effort->at_ms < oldest->at_ms))
+            oldest = effort;
+    }
+    if (oldest != NULL)
+        effort_drop(instance, oldest);
+}
+
+static bool failure_equal(const struct err *a, const struct err *b)
+{
+    return a->code == b->code && strcmp(a->text, b->text) == 0;
+}
+
+static bool effort_apply(struct world *world, const struct effort_report *report)
+{
+    ASSERT(report->key != NULL && (unsigned)report->state < EFFORT_STATE_COUNT);
+    struct world_instance *instance = instance_need(world, report->instance);
+    const struct err none = { 0 };
+    const struct err *failure =
+        report->state == EFFORT_FAILED && report->failure != NULL ? report->failure : &none;
+    struct world_effort *effort;
+
+    HASH_FIND(by_key, instance->efforts, report->key, strlen(report->key), effort);
+    bool is_new = effort == NULL;
+    if (is_new) {
+        effort = mem_alloc(sizeof(*effort));
+        effort->key = mem_text(report->key);
+        HASH_ADD_KEYPTR(by_key, instance->efforts, effort->key, strlen(effort->key), effort);
+    }
+    bool moved = is_new || effort->state != report->state || effort->at_ms != report->at_ms;
+    if (report->state == EFFORT_FAILED && moved)
+        effort->failures++;
+    if (report->state == EFFORT_DONE)
+        effort->failures = 0;
+    moved = moved || !failure_equal(&effort->failure, failure);
+    effort->state = report->state;
+    effort->at_ms = report->at_ms;
+    effort->failure = *failure;
+    effort->failure.pos = (struct pos){ 0 }; /* its file would not live as long */
+    moved = text_set(&effort->image_id, report->image_id) || moved;
+    moved = text_set(&effort->digest, report->digest) || moved;
+    bool progressed = text_set(&effort->progress, report->progress);
+
+    if (moved)
+        world_mark(world, DIRTY_INSTANCE, instance->name);
+    if (is_new)
+        efforts_limit(instance);
+    return moved || progressed;
+}
+
+const struct world_effort *world_effort(const struct world_instance *instance, const char *key)
+{
+    struct world_effort *effort;
+    HASH_FIND(by_key, instance->efforts, key, strlen(key), effort);
+    return effort;
+}
+
+/* ---- Networks and volumes ---- */
+
+static struct world_named *named_find(struct world_named *all, const char *name)
+{
+    struct world_named *named;
+    HASH_FIND(by_name, all, name, strlen(name), named);
+    return named;
+}
+
+static struct world_named *named_new(const struct named_report *report)
+{
+    struct world_named *named = mem_alloc(sizeof(*named) + pack_size(report->name) +
+                                          pack_size(report->owner) + pack_size(report->cluster) +
+                                          pack_size(report->service) + pack_size(report->root));
+    char *at = (char *)(named + 1);
+    named->name = pack_text(&at, report->name);
+    named->owner = pack_text(&at, report->owner);
+    named->cluster = pack_text(&at, report->cluster);
+    named->service = pack_text(&at, report->service);
+    named->root = pack_text(&at, report->root);
+    return named;
+}
+
+static bool named_matches(const struct world_named *named, const struct named_report *report)
+{
+    return text_equal(named->owner, report->owner) && text_equal(named->cluster, report->cluster) &&
+           text_equal(named->service, report->service) && text_equal(named->root, report->root);
+}
+
+static bool named_apply(struct world *world, struct world_instance *instance,
+                        struct world_named **all, const struct named_report *report)
+{
+    ASSERT(report->name != NULL);
+    struct world_named *named = named_find(*all, report->name);
+    if (named != NULL && named_matches(named, report)) {
+        named->sweep = instance->sweep;
+        return false;
+    }
+    if (named != NULL) {
+        HASH_DELETE(by_name, *all, named);
+        free(named);
+    }
+    named = named_new(report);
+    named->sweep = instance->sweep;
+    HASH_ADD_KEYPTR(by_name, *all, named->name, strlen(named->name), named);
+    world_mark(world, DIRTY_INSTANCE, instance->name);
+    return true;
+}
+
+static bool named_gone(struct world *world, const struct world_instance *instance,
+                       struct world_named **all, const char *name)
+{
+    struct world_named *named = named_find(*all, name);
+    if (named == NULL)
+        return false;
+    HASH_DELETE(by_name, *all, named);
+    free(named);
+    world_mark(world, DIRTY_INSTANCE, instance->name);
+    return true;
+}
+
+/* Drops what the sweep of number `sweep` did not see; UINT64_MAX: everything. */
+static bool named_sweep(struct world_named **all, uint64_t sweep)
+{
+    bool changed = false;
+    struct world_named *named;
+    struct world_named *next;
+
+    HASH_ITER(by_name, *all, named, next)
+    {
+        if (named->sweep == sweep)
+            continue;
+        HASH_DELETE(by_name, *all, named);
+        free(named);
+        changed = true;
+    }
+    return changed;
+}
+
+const struct world_named *world_network(const struct world_instance *instance, const char *name)
+{
+    return named_find(instance->networks, name);
+}
+
+const struct world_named *world_volume(const struct world_instance *instance, const char *name)
+{
+    return named_find(instance->volumes, name);
+}
+
+/* ---- Listings ---- */
+
+static bool listing_begin(struct world *world, const char *name)
+{
+    struct world_instance *instance = instance_need(world, name);
+    instance->sweep++;
+    instance->listing = true;
+    return false;
+}
+
+static bool listing_end(struct world *world, const char *name)
+{
+    struct world_instance *instance = instance_need(world, name);
+    if (!instance->listing)
+        return false; /* the connection was lost in between: what was seen is not all */
+    instance->listing = false;
+
+    bool named = named_sweep(&instance->networks, instance->sweep);
+    named = named_sweep(&instance->volumes, instance->sweep) || named;
+    named = world_image_sweep(instance) || named;
+    if (named)
+        world_mark(world, DIRTY_INSTANCE, instance->name);
+    bool changed = world_container_sweep(world, instance) || named;
+
+    if (!instance->complete || instance->state != INSTANCE_ACTIVE) {
+        instance->complete = true;
+        instance->state = INSTANCE_ACTIVE;
+        (void)text_set(&instance->failure, NULL);
+        world_mark_instance(world, instance);
+        changed = true;
+    }
+    return changed;
+}
+
+/* ---- The world ---- */
+
+static bool change_apply(struct world *world, const struct world_change *change)
+{
+    const struct named_report *named = &change->named;
+    struct world_instance *instance;
+
+    switch (change->kind) {
+    case WORLD_INSTANCE: return instance_apply(world, &change->instance);
+    case WORLD_INSTANCE_LOST:
+        return instance_lost(world, change->lost.instance, change->lost.failure);
+    case WORLD_LISTING_BEGIN: return listing_begin(world, named->instance);
+    case WORLD_LISTING_END: return listing_end(world, named->instance);
+    case WORLD_CONTAINER:
+        instance = instance_need(world, change->container.instance);
+        return world_container_apply(world, instance, &change->container);
+    case WORLD_CONTAINER_GONE: return world_container_gone(world, named->name);
+    case WORLD_CONTAINER_STOPPING: return world_container_stopping(world, named->name);
+    case WORLD_IMAGE:
+        instance = instance_need(world, change->image.instance);
+        return world_image_apply(world, instance, &change->image);
+    case WORLD_IMAGE_GONE:
+        instance = instance_need(world, named->instance);
+        return world_image_gone(world, instance, named->name);
+    case WORLD_EFFORT: return effort_apply(world, &change->effort);
+    case WORLD_NETWORK:
+        instance = instance_need(world, named->instance);
+        return named_apply(world, instance, &instance->networks, named);
+    case WORLD_NETWORK_GONE:
+        instance = instance_need(world, named->instance);
+        return named_gone(world, instance, &instance->networks, named->name);
+    case WORLD_VOLUME:
+        instance = instance_need(world, named->instance);
+        return named_apply(world, instance, &instance->volumes, named);
+    case WORLD_VOLUME_GONE:
+        instance = instance_need(world, named->instance);
+        return named_gone(world, instance, &instance->volumes, named->name);
+    case WORLD_CHANGE_COUNT: break;
+    }
+    ASSERT(change->kind < WORLD_CHANGE_COUNT);
+    return false;
+}
+
+bool world_apply(struct world *world, const struct world_change *change)
+{
+    ASSERT(world != NULL && change != NULL);
+    bool changed = change_apply(world, change);
+    if (changed)
+        world->version++;
+    return changed;
+}
+
+struct world *world_new(dirty_fn *dirty, void *context)
+{
+    struct world *world = mem_alloc(sizeof(*world));
+    world->dirty = dirty;
+    world->dirty_context = context;
+    return world;
+}
+
+static void instance_free(struct world *world, struct world_instance *instance)
+{
+    while (instance->images != NULL)
+        world_image_drop(instance, instance->images);
+    while (instance->efforts != NULL)
+        effort_drop(instance, instance->efforts);
+    (void)named_sweep(&instance->networks, UINT64_MAX);
+    (void)named_sweep(&instance->volumes, UINT64_MAX);
+    ASSERT(instance->references == NULL);
+    HASH_DELETE(by_name, world->instances, instance);
+    free(instance->engine_id);
+    free(instance->engine_version);
+    free(instance->architecture);
+    free(instance->failure);
+    free(instance);
+}
+
+void world_free(struct world *world)
+{
+    if (world == NULL)
+        return;
+    world_containers_free(world);
+    while (world->instances != NULL)
+        instance_free(world, world->instances);
+    free(world);
+}
+
+const struct world_instance *world_instance(const struct world *world, const char *name)
+{
+    return instance_find(world, name);
+}

@@ -1,0 +1,46 @@
+/*
+ * What the files of the world share: world.c keeps instances, world_image.c their images,
+ * world_index.c containers, tasks and services.
+ */
+#ifndef SPEC_WORLD_INT_H
+#define SPEC_WORLD_INT_H
+
+#include "spec/world.h"
+
+/* Like all memory of ours: out of memory aborts with the size. */
+#undef uthash_malloc
+#define uthash_malloc(size) mem_alloc(size)
+
+struct world_reference {
+    struct world_image *image;
+    UT_hash_handle by_text;
+    char text[];
+};
+
+/* Several texts in one block: first add up pack_size() of each, then pack_text() them in. */
+size_t pack_size(const char *text);
+const char *pack_text(char **at, const char *text); /* NULL stays NULL */
+
+/* Sets an owned text; "" becomes NULL.  True when it changed. */
+bool text_set(char **slot, const char *text);
+
+void world_mark(const struct world *world, enum dirty_kind kind, const char *key);
+/* The instance, and every service with a task there. */
+void world_mark_instance(const struct world *world, const struct world_instance *instance);
+
+bool world_image_apply(struct world *world, struct world_instance *instance,
+                       const struct image_report *report);
+bool world_image_gone(struct world *world, struct world_instance *instance, const char *id);
+bool world_image_sweep(struct world_instance *instance);
+void world_image_drop(struct world_instance *instance, struct world_image *image);
+
+bool world_container_apply(struct world *world, struct world_instance *host,
+                           const struct container_report *report);
+bool world_container_gone(struct world *world, const char *id);
+bool world_container_stopping(struct world *world, const char *id);
+/* Forgets the containers (images) that the listing did not see. */
+bool world_container_sweep(struct world *world, struct world_instance *host);
+/* Frees all of them, marks nothing. */
+void world_containers_free(struct world *world);
+
+#endif
