@@ -7,11 +7,10 @@
 #ifndef SPEC_WORLD_H
 #define SPEC_WORLD_H
 
-#include <uthash.h>
-
 #include "spec/base/base.h"
 #include "spec/base/digest.h"
 #include "spec/base/err.h"
+#include "spec/base/hash.h"
 
 /* Engine API 1.41, ContainerState.Status. */
 #define CONTAINER_STATUSES(X)                                                                      \

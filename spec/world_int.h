@@ -7,10 +7,6 @@
 
 #include "spec/world.h"
 
-/* Like all memory of ours: out of memory aborts with the size. */
-#undef uthash_malloc
-#define uthash_malloc(size) mem_alloc(size)
-
 struct world_reference {
     struct world_image *image;
     UT_hash_handle by_text;
