@@ -1,0 +1,150 @@
+/*
+ * Record tables: one row says everything about one field of a manifest.
+ *
+ * A macro per structure lists its rows; it is expanded once to the C struct (kinds/kinds.h) and once
+ * to the table (kinds/kinds.c).  Parsing, defaults, difference, digest, JSON Schema, the reference
+ * and `berth explain` walk the tables and know no kind.
+ *
+ *     #define HEALTH_CHECK_FIELDS(F, S) \
+ *         F(S, U32, interval, "interval", , .change = ROLLS, .initial = "30", .help = "...")
+ *
+ * The columns are: type, C member, key, what it is made of (a record, an enumeration, or empty), and
+ * then designated initialisers of struct field for what is special about the row.
+ *
+ * How each type looks in C:
+ *     BOOL         bool                          absent: `initial`, else false
+ *     U32          uint32_t                      absent: `initial`, else 0
+ *     I64          int64_t                       likewise
+ *     F64          double                        likewise
+ *     TEXT         const char *                  absent: `initial`, else NULL
+ *     ENUM         enum x                        absent: `initial`, else 0 (its default or _UNSET)
+ *     RECORD       const struct x *              absent: NULL, never NULL when `initial` is "{}"
+ *     LIST_TEXT    const char **   + _count
+ *     LIST_U32     uint32_t *      + _count
+ *     LIST_ENUM    enum x *        + _count
+ *     LIST_RECORD  struct x *      + _count
+ *     MAP          struct pair *   + _count      sorted by key, keys differ
+ *     IGNORED      no member: accepted with one warning
+ *     REFUSED      no member: an error, except when it says nothing ([], {}, 0, false)
+ */
+#ifndef SPEC_FIELD_H
+#define SPEC_FIELD_H
+
+#include "spec/base/base.h"
+
+struct pair {
+    const char *key;
+    const char *value;
+};
+
+enum field_type {
+    FIELD_BOOL,
+    FIELD_U32,
+    FIELD_I64,
+    FIELD_F64,
+    FIELD_TEXT,
+    FIELD_ENUM,
+    FIELD_RECORD,
+    FIELD_LIST, /* of `element` */
+    FIELD_MAP,
+    FIELD_IGNORED,
+    FIELD_REFUSED
+};
+
+/* What a change of the field does to tasks that run. */
+enum field_change {
+    FIELD_CHANGE_UNSET, /* a mistake in the table; a test looks for it */
+    FIELD_ROLLS,        /* they are replaced: a new deployment */
+    FIELD_IN_PLACE,     /* they stay; Berth does something else from now on */
+    FIELD_NONE          /* nothing happens */
+};
+
+/* In what a number is counted, and so which text is understood beside plain digits. */
+enum field_unit {
+    FIELD_UNIT_NONE,
+    FIELD_UNIT_SECONDS, /* "30s", "5m" */
+    FIELD_UNIT_MIB,     /* "512MiB", "1 GB" */
+    FIELD_UNIT_CPU      /* 1024 = 1 vCPU: "1 vCPU", ".5 vcpu" */
+};
+
+struct enumeration {
+    const char *name;
+    const char *const *texts; /* by value; NULL: a value that cannot be written (_UNSET) */
+    size_t count;
+};
+
+struct record;
+
+struct field {
+    const char *key;
+    const char *member; /* its name in C */
+    enum field_type type;
+    enum field_type element; /* of a FIELD_LIST: TEXT, U32, ENUM or RECORD */
+    size_t offset;           /* of the member */
+    size_t count_offset;     /* of the member's count, for FIELD_LIST and FIELD_MAP */
+    const struct record *record;
+    const struct enumeration *values;
+
+    enum field_change change;
+    enum field_unit unit;
+    const char *help;    /* full sentences, for the schema, the reference and `explain` */
+    const char *initial; /* the default, as a user would write it */
+    double min;          /* of a number; max 0: no limits but the type's */
+    double max;          /* both included; a written number below min or above max is an error */
+    double fargate_max;  /* more is refused on FARGATE; 0: no such limit */
+    bool required;       /* of a list: not empty */
+    bool secret;         /* never printed */
+    bool secret_by_name; /* of a MAP: values whose key looks like a secret are never printed */
+    bool is_name;        /* of a TEXT: must be a name (ecs.md 1.1) */
+    const char
+        *pair_key;       /* of a MAP: ECS writes it as a list of {pair_key, value}: "name", "key" */
+    const char *ignored; /* why it means nothing here */
+    const char *refused; /* why it is an error */
+    unsigned refused_on; /* enum launch_type, 0: nowhere; anything but the default is an error */
+    const char *source;  /* where the rule comes from */
+};
+
+struct record {
+    const char *name; /* of the C struct */
+    size_t size;
+    const struct field *fields;
+    size_t field_count;
+};
+
+/* ---- Expansion to a C struct ---------------------------------------------------------------- */
+
+#define FIELD_MEMBER_BOOL(member, child)   bool member;
+#define FIELD_MEMBER_U32(member, child)    uint32_t member;
+#define FIELD_MEMBER_I64(member, child)    int64_t member;
+#define FIELD_MEMBER_F64(member, child)    double member;
+#define FIELD_MEMBER_TEXT(member, child)   const char *member;
+#define FIELD_MEMBER_ENUM(member, child)   enum child member;
+#define FIELD_MEMBER_RECORD(member, child) const struct child *member;
+#define FIELD_MEMBER_LIST_TEXT(member, child)                                                      \
+    const char **member;                                                                           \
+    size_t member##_count;
+#define FIELD_MEMBER_LIST_U32(member, child)                                                       \
+    uint32_t *member;                                                                              \
+    size_t member##_count;
+#define FIELD_MEMBER_LIST_ENUM(member, child)                                                      \
+    enum child *member;                                                                            \
+    size_t member##_count;
+#define FIELD_MEMBER_LIST_RECORD(member, child)                                                    \
+    struct child *member;                                                                          \
+    size_t member##_count;
+#define FIELD_MEMBER_MAP(member, child)                                                            \
+    struct pair *member;                                                                           \
+    size_t member##_count;
+#define FIELD_MEMBER_IGNORED(member, child)
+#define FIELD_MEMBER_REFUSED(member, child)
+
+#define FIELD_MEMBER(structure, type, member, key, child, ...) FIELD_MEMBER_##type(member, child)
+#define RECORD_STRUCT(structure, FIELDS)                                                           \
+    struct structure {                                                                             \
+        FIELDS(FIELD_MEMBER, structure)                                                            \
+    };
+
+#define ENUM_VALUE(constant, text)  constant,
+#define ENUM_DECLARE(enum_, VALUES) enum enum_ { VALUES(ENUM_VALUE) };
+
+#endif
