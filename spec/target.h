@@ -1,0 +1,58 @@
+/*
+ * What the planner wants of one service: its spec, its task, and the images as they are written, with
+ * the revision, the digest of all of it that a running task cannot change.
+ */
+#ifndef SPEC_TARGET_H
+#define SPEC_TARGET_H
+
+#include "spec/base/arena.h"
+#include "spec/base/buf.h"
+#include "spec/base/digest.h"
+#include "spec/generation.h"
+
+enum target_image_kind { TARGET_IMAGE_BUILD, TARGET_IMAGE_REFERENCE };
+
+struct target_image {
+    enum target_image_kind kind;
+    const char *name;       /* of the Image resource, or NULL */
+    const char *reference;  /* as written; of a build "berth/NAME:KEY12" or "REPOSITORY:KEY12" */
+    const char *build_key;  /* of a build, else NULL */
+    const char *repository; /* of a build: where it is pushed, or NULL */
+};
+
+struct target {
+    const char *cluster;
+    const char *service;
+    const struct service_spec *spec;
+    const struct task_spec *task;
+    const char *task_name;
+    struct target_image *images; /* of task->container_definitions, one each, in their order */
+    char revision[SHA256_HEX_SIZE];
+};
+
+/*
+ * A keyed digest of the value that a secret's valueFrom names, so that a new value is a new revision.
+ * NULL: it cannot be read now; the revision then tells only that.  The text must live until the next
+ * call.
+ */
+typedef const char *secret_digest_fn(void *context, const char *value_from);
+
+/*
+ * The target of a Service.  It leads into the generation, which must live as long, and into the arena.
+ * NULL while the build key of an Image it needs is not set.  secret_digest may be NULL when there are no
+ * secrets to look at.
+ */
+const struct target *target_make(const struct generation *generation,
+                                 const struct resource *service, secret_digest_fn *secret_digest,
+                                 void *context, struct arena *arena);
+
+/*
+ * Canonical JSON from which target_parse() makes an equal target with the same revision, containers
+ * in the order of their names; kept in memory for rolling back.  It holds no secret values.
+ */
+void target_print(const struct target *target, struct buf *out);
+/* Lies in the arena alone.  NULL and *err when the text is none of target_print()'s. */
+const struct target *target_parse(const char *text, size_t size, struct arena *arena,
+                                  struct err *err);
+
+#endif
