@@ -39,6 +39,15 @@ bool action_kind_is_long(enum action_kind kind)
     return action_word(kind)->is_long;
 }
 
+void action_effort_key(enum action_kind kind, const char *object, struct buf *out)
+{
+    const char *text = action_word(kind)->text;
+
+    buf_add(out, text, strcspn(text, " "));
+    buf_char(out, ' ');
+    buf_text_add(out, object);
+}
+
 void container_name(const char *task, const char *container, char out[CONTAINER_NAME_SIZE])
 {
     int length = snprintf(out, CONTAINER_NAME_SIZE, "berth-%.12s-%s", task, container);

@@ -11,6 +11,7 @@
 #include "spec/world.h"
 
 struct target;
+struct goal;
 
 /* X(constant, text, mark, long).  The mark is what a plan prints in its first column. */
 #define ACTION_KINDS(X)                                                                            \
@@ -70,6 +71,7 @@ struct action {
 
     /* CONTAINER_CREATE */
     const struct target *target;
+    struct goal *goal; /* holds the target; the executor counts itself in. Drivers leave it alone */
     struct task_identity identity;
     size_t container;       /* index, or SANDBOX_INDEX */
     const char *image_id;   /* "sha256:...": what it is created from */

@@ -5,11 +5,10 @@
 #ifndef RECONCILER_PLAN_GOAL_H
 #define RECONCILER_PLAN_GOAL_H
 
-#include <uthash.h>
-
 #include "spec/base/arena.h"
 #include "spec/base/digest.h"
 #include "spec/base/err.h"
+#include "spec/base/hash.h"
 #include "spec/generation.h"
 #include "spec/target.h"
 

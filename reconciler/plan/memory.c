@@ -296,8 +296,7 @@ const struct deployment *memory_deployment(const struct memory_service *service,
     return NULL;
 }
 
-const struct deployment *memory_revision(const struct memory_service *service,
-                                         const char *revision)
+const struct deployment *memory_revision(const struct memory_service *service, const char *revision)
 {
     if (service == NULL)
         return NULL;

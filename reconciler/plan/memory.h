@@ -5,10 +5,9 @@
 #ifndef RECONCILER_PLAN_MEMORY_H
 #define RECONCILER_PLAN_MEMORY_H
 
-#include <uthash.h>
-
 #include "reconciler/plan/goal.h"
 #include "spec/base/base.h"
+#include "spec/base/hash.h"
 #include "spec/world.h"
 
 /* ecs.md 1.5, rolloutState. */

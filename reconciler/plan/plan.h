@@ -18,11 +18,11 @@ struct plan_input {
     const struct world *world;
     const struct memory *memory;
     const char *owner;
-    const char *root;   /* root commit of the repository, for the claim */
-    bool take_over;     /* an engine that another repository claimed becomes ours */
-    bool prune_allowed; /* this generation's removals were confirmed */
+    const char *root;    /* root commit of the repository, for the claim */
+    bool take_over;      /* an engine that another repository claimed becomes ours */
+    bool prune_allowed;  /* this generation's removals were confirmed */
     const char *sandbox; /* tag of the sandbox image */
-    int64_t now_ms;     /* wall clock */
+    int64_t now_ms;      /* wall clock */
 };
 
 /* One thing to plan: a service by "CLUSTER/SERVICE", or an instance by name. */

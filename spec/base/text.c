@@ -76,6 +76,17 @@ bool text_is_empty(const char *text)
     return text == NULL || text[0] == '\0';
 }
 
+void text_copy(char *out, size_t size, const char *text)
+{
+    size_t length = strlen(text);
+
+    ASSERT(size > 0);
+    if (length >= size)
+        length = size - 1;
+    memcpy(out, text, length);
+    out[length] = '\0';
+}
+
 /* Reads digits, one at least, and moves the cursor behind them. */
 static bool take_u64(const char **cursor, uint64_t *out)
 {

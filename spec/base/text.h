@@ -12,6 +12,8 @@ bool text_equal(const char *a, const char *b);
 bool text_starts(const char *text, const char *prefix);
 bool text_ends(const char *text, const char *suffix);
 bool text_is_empty(const char *text); /* NULL or "" */
+/* Into an array of `size` >= 1 bytes, cut where it does not fit; always NUL-terminated. */
+void text_copy(char *out, size_t size, const char *text);
 
 /* Decimal digits only; a sign only where the type has one. */
 MUST_USE bool text_parse_u32(const char *text, uint32_t *out);

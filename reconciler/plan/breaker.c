@@ -1,0 +1,134 @@
+/*
+ * Breaker: when a deployment has failed, and what then (ecs.md 1.5, "Circuit breaker" and "Throttle of
+ * failing services").  Failures are counted once per task, by the record of its end.
+ */
+#include "reconciler/plan/plan_int.h"
+#include "spec/base/text.h"
+
+#define THRESHOLD_MIN   3
+#define THRESHOLD_MAX   200
+#define THROTTLE_MAX_MS (15 * 60 * 1000)
+/* A task that ends within this time counts as one that never got going: without it, a program that
+ * ends at once would be started as fast as the engine can. */
+#define FLAPPING_MS     (10 * 1000)
+#define IMPAIRED        5 /* start failures in a row after which the event says so */
+
+static uint32_t percent_up(uint32_t desired, uint32_t percent)
+{
+    return (uint32_t)(((uint64_t)desired * percent + 99) / 100);
+}
+
+uint32_t breaker_threshold(const struct service_spec *spec)
+{
+    const struct threshold_configuration *threshold =
+        spec->deployment_configuration->deployment_circuit_breaker->threshold_configuration;
+    uint32_t count = percent_up(spec->desired_count, threshold->value);
+
+    switch (threshold->type) {
+    case THRESHOLD_TYPE_COUNT: return threshold->value;
+    case THRESHOLD_TYPE_UNBOUNDED_PERCENT: return count < 1 ? 1 : count;
+    case THRESHOLD_TYPE_BOUNDED_PERCENT: break;
+    }
+    return count < THRESHOLD_MIN ? THRESHOLD_MIN : count > THRESHOLD_MAX ? THRESHOLD_MAX : count;
+}
+
+static struct deployment *fail(struct planner *planner, const struct service_view *view)
+{
+    struct deployment *failed = deployment_copy(planner, view->primary);
+    const char *image = image_failure(planner, view->primary, view->instance);
+
+    failed->state = ROLLOUT_FAILED;
+    failed->updated_ms = planner->input->now_ms;
+    failed->reason =
+        image == NULL
+            ? "ECS deployment circuit breaker: tasks failed to start."
+            : arena_printf(planner->arena,
+                           "ECS deployment circuit breaker: tasks failed to start. %s", image);
+    deployment_fact(planner, view, failed);
+    service_event(planner, view, "(service %s) (deployment %.12s) deployment failed: %s",
+                  view->service, failed->id, failed->reason);
+    return failed;
+}
+
+static void quarantine(struct planner *planner, const struct service_view *view)
+{
+    struct fact *fact = plan_fact(planner, FACT_QUARANTINE, view->cluster, view->service);
+
+    fact->text = view->primary->goal->target->revision;
+    fact->commit = view->primary->commit;
+    fact->durable = true;
+}
+
+static void roll_back(struct planner *planner, const struct service_view *view)
+{
+    struct deployment *back = deployment_copy(planner, view->completed);
+    struct sha256 *hash = sha256_new();
+    char hex[SHA256_HEX_SIZE];
+
+    sha256_add_text(hash, "rollback");
+    sha256_add_text(hash, view->primary->id);
+    sha256_add_text(hash, view->completed->id);
+    sha256_finish(hash, hex);
+    text_copy(back->id, sizeof(back->id), hex);
+    back->state = ROLLOUT_IN_PROGRESS;
+    back->rollback = true;
+    back->failed_tasks = 0;
+    back->attempt_max = 0;
+    back->created_ms = planner->input->now_ms;
+    back->updated_ms = planner->input->now_ms;
+    back->reason = arena_printf(
+        planner->arena, "ECS deployment circuit breaker: rolling back to deploymentId %.12s.",
+        view->completed->id);
+    deployment_fact(planner, view, back);
+    service_event(planner, view, "(service %s) (deployment %.12s) %s", view->service, back->id,
+                  back->reason);
+}
+
+bool breaker(struct planner *planner, const struct service_view *view)
+{
+    const struct deployment_circuit_breaker *configured =
+        view->spec->deployment_configuration->deployment_circuit_breaker;
+    uint32_t failures;
+
+    if (!configured->enable || view->primary->state != ROLLOUT_IN_PROGRESS)
+        return false;
+    failures = view->primary->failed_tasks + image_failures(planner, view->primary, view->instance);
+    if (failures < breaker_threshold(view->spec))
+        return false;
+    (void)fail(planner, view);
+    if (!view->primary->rollback)
+        quarantine(planner, view);
+    if (configured->rollback && view->completed != NULL)
+        roll_back(planner, view);
+    return true;
+}
+
+void throttle(struct planner *planner, const struct service_view *view,
+              const struct task_view *task)
+{
+    int64_t ran_ms = task->started_ms == 0 ? 0 : planner->input->now_ms - task->started_ms;
+    uint32_t failures = view->memory == NULL ? 0 : view->memory->start_failures;
+    struct fact *fact;
+    int64_t pause_ms;
+
+    if (ran_ms >= FLAPPING_MS)
+        return;
+    failures++;
+    /* The first failure is tried again at once. */
+    pause_ms = failures < 2 ? 0 : failures > 20 ? THROTTLE_MAX_MS : (int64_t)1000 << (failures - 2);
+    if (pause_ms > THROTTLE_MAX_MS)
+        pause_ms = THROTTLE_MAX_MS;
+    fact = plan_fact(planner, FACT_THROTTLE, view->cluster, view->service);
+    fact->start_failures = failures;
+    fact->retry_at_ms = planner->input->now_ms + pause_ms;
+    if (failures == IMPAIRED)
+        service_event(planner, view,
+                      "(service %s) is unable to consistently start tasks successfully.",
+                      view->service);
+}
+
+void throttle_end(struct planner *planner, const struct service_view *view)
+{
+    if (view->memory != NULL && view->memory->start_failures > 0)
+        (void)plan_fact(planner, FACT_THROTTLE, view->cluster, view->service);
+}

@@ -1,0 +1,215 @@
+/*
+ * Image: what a deployment's containers are created from.  A built image is known by the tag that its
+ * content gives it; a reference is pulled once per deployment, and what came is pinned (ecs.md 1.3,
+ * versionConsistency).  ECS's default pull behaviour: try the registry, else use what is there.
+ */
+#include <string.h>
+
+#include "reconciler/plan/plan_int.h"
+#include "spec/base/text.h"
+
+struct need {
+    struct planner *planner;
+    const struct deployment *deployment;
+    const struct world_instance *instance;
+    size_t index;
+    const struct target_image *image;
+};
+
+static struct need need_of(struct planner *planner, const struct deployment *deployment,
+                           const struct world_instance *instance, size_t index)
+{
+    return (struct need){ planner, deployment, instance, index,
+                          &deployment->goal->target->images[index] };
+}
+
+static struct action *image_action(const struct need *need, enum action_kind kind,
+                                   const char *reference)
+{
+    struct action *action = plan_action(need->planner, kind, need->instance->name, reference);
+
+    action->reference = reference;
+    action->image_name = need->image->name;
+    action->build_key = need->image->build_key;
+    action->repository = need->image->repository;
+    action->commit = need->deployment->commit;
+    action->target = need->deployment->goal->target;
+    action->goal = need->deployment->goal;
+    action->container = need->index;
+    action->cause = arena_printf(need->planner->arena, "deployment %.12s of %s needs it",
+                                 need->deployment->id, need->planner->unit);
+    return action;
+}
+
+static void pin(const struct need *need, const char *image_id, const char *digest)
+{
+    struct deployment *changed = deployment_copy(need->planner, need->deployment);
+    struct fact *fact =
+        plan_fact(need->planner, FACT_DEPLOYMENT, need->deployment->goal->target->cluster,
+                  need->deployment->goal->target->service);
+
+    changed->pins[need->index].image_id = arena_text(need->planner->arena, image_id);
+    changed->pins[need->index].digest = arena_text(need->planner->arena, digest);
+    fact->deployment = changed;
+    fact->durable = true;
+}
+
+/* The digest under which a registry knows the image: what follows '@' in "REPOSITORY@sha256:...". */
+static const char *digest_in(const struct world_image *image, const char *repository)
+{
+    size_t size = strlen(repository);
+
+    for (size_t i = 0; i < image->digest_count; i++) {
+        if (strncmp(image->digests[i], repository, size) == 0 && image->digests[i][size] == '@')
+            return image->digests[i] + size + 1;
+    }
+    return NULL;
+}
+
+static void wait_for(const struct need *need, enum action_kind kind, const char *reference,
+                     const char *doing)
+{
+    const struct world_effort *effort = effort_of(need->planner, need->instance, kind, reference);
+
+    if (effort != NULL && effort->state == EFFORT_FAILED)
+        plan_wait(need->planner, "%s: %s", reference, effort->failure.text);
+    else if (effort != NULL && effort->state == EFFORT_RUNNING && effort->progress != NULL)
+        plan_wait(need->planner, "%s image %s: %s", doing, reference, effort->progress);
+    else
+        plan_wait(need->planner, "%s image %s", doing, reference);
+}
+
+static bool ready_built(const struct need *need)
+{
+    const char *tag = need->image->reference;
+    const struct world_image *image = world_image(need->instance, tag);
+    const char *pinned = need->deployment->pins[need->index].image_id;
+
+    if (image == NULL) {
+        if (effort_allows(need->planner, need->instance, ACTION_IMAGE_BUILD, tag))
+            (void)image_action(need, ACTION_IMAGE_BUILD, tag);
+        wait_for(need, ACTION_IMAGE_BUILD, tag, "building");
+        return false;
+    }
+    if (need->image->repository != NULL && digest_in(image, need->image->repository) == NULL) {
+        if (effort_allows(need->planner, need->instance, ACTION_IMAGE_PUSH, tag))
+            (void)image_action(need, ACTION_IMAGE_PUSH, tag);
+        wait_for(need, ACTION_IMAGE_PUSH, tag, "pushing");
+        return false;
+    }
+    if (text_equal(pinned, image->id))
+        return true;
+    pin(need, image->id,
+        need->image->repository == NULL ? NULL : digest_in(image, need->image->repository));
+    return false;
+}
+
+static bool is_digest_reference(const char *reference)
+{
+    return strchr(reference, '@') != NULL;
+}
+
+static bool ready_reference(const struct need *need)
+{
+    const char *reference = need->image->reference;
+    const struct pin *pinned = &need->deployment->pins[need->index];
+    const struct world_image *image = world_image(need->instance, reference);
+    const struct world_effort *effort;
+
+    if (pinned->image_id != NULL && world_image(need->instance, pinned->image_id) != NULL)
+        return true;
+    if (pinned->image_id == NULL && image != NULL && is_digest_reference(reference)) {
+        pin(need, image->id, strchr(reference, '@') + 1);
+        return false;
+    }
+    effort = effort_of(need->planner, need->instance, ACTION_IMAGE_PULL, reference);
+    if (effort != NULL && effort->state == EFFORT_DONE && effort->image_id != NULL &&
+        effort->at_ms >= need->deployment->created_ms &&
+        world_image(need->instance, effort->image_id) != NULL) {
+        pin(need, effort->image_id, effort->digest);
+        return false;
+    }
+    if (effort != NULL && effort->state == EFFORT_FAILED && image != NULL &&
+        effort->at_ms >= need->deployment->created_ms) {
+        pin(need, image->id, NULL); /* the registry does not answer, the image is here */
+        return false;
+    }
+    if (effort_allows(need->planner, need->instance, ACTION_IMAGE_PULL, reference))
+        (void)image_action(need, ACTION_IMAGE_PULL, reference);
+    wait_for(need, ACTION_IMAGE_PULL, reference, "pulling");
+    return false;
+}
+
+static bool ready_sandbox(struct planner *planner, const struct world_instance *instance)
+{
+    const char *tag = planner->input->sandbox;
+
+    if (world_image(instance, tag) != NULL)
+        return true;
+    if (effort_allows(planner, instance, ACTION_SANDBOX_LOAD, tag)) {
+        struct action *action = plan_action(planner, ACTION_SANDBOX_LOAD, instance->name, tag);
+
+        action->reference = tag;
+        action->cause = "tasks of several containers share its namespaces";
+    }
+    plan_wait(planner, "loading image %s", tag);
+    return false;
+}
+
+bool images_ready(struct planner *planner, const struct deployment *deployment,
+                  const struct world_instance *instance)
+{
+    size_t count = deployment->goal->target->task->container_definitions_count;
+    bool ready = count == 1 || ready_sandbox(planner, instance);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct need need = need_of(planner, deployment, instance, i);
+
+        ready &=
+            need.image->kind == TARGET_IMAGE_BUILD ? ready_built(&need) : ready_reference(&need);
+        if (unit_stated(planner))
+            return false; /* each fact holds the whole record: one at a time */
+    }
+    return ready;
+}
+
+static const struct world_effort *failed_effort(struct planner *planner,
+                                                const struct deployment *deployment,
+                                                const struct world_instance *instance)
+{
+    static const enum action_kind kinds[] = { ACTION_IMAGE_BUILD, ACTION_IMAGE_PULL,
+                                              ACTION_IMAGE_PUSH };
+    const struct world_effort *worst = NULL;
+
+    for (size_t i = 0; i < deployment->goal->target->task->container_definitions_count; i++) {
+        const struct need need = need_of(planner, deployment, instance, i);
+
+        if (deployment->pins[i].image_id != NULL)
+            continue;
+        for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
+            const struct world_effort *effort =
+                effort_of(planner, instance, kinds[k], need.image->reference);
+
+            if (effort != NULL && effort->failures > 0 && effort->at_ms >= deployment->created_ms &&
+                (worst == NULL || effort->failures > worst->failures))
+                worst = effort;
+        }
+    }
+    return worst;
+}
+
+uint32_t image_failures(struct planner *planner, const struct deployment *deployment,
+                        const struct world_instance *instance)
+{
+    const struct world_effort *effort = failed_effort(planner, deployment, instance);
+
+    return effort == NULL ? 0 : effort->failures;
+}
+
+const char *image_failure(struct planner *planner, const struct deployment *deployment,
+                          const struct world_instance *instance)
+{
+    const struct world_effort *effort = failed_effort(planner, deployment, instance);
+
+    return effort == NULL ? NULL : effort->failure.text;
+}

@@ -1,0 +1,323 @@
+/*
+ * Match: from containers to a task and how it stands (ecs.md 1.3 to 1.5).  Every judgement the planner
+ * makes about something that runs is made here, from inspected data only.
+ */
+#include <string.h>
+
+#include "reconciler/plan/plan_int.h"
+#include "spec/base/text.h"
+
+const struct container_definition *definition_find(const struct target *target, const char *name)
+{
+    if (target == NULL)
+        return NULL;
+    for (size_t i = 0; i < target->task->container_definitions_count; i++) {
+        if (text_equal(target->task->container_definitions[i].name, name))
+            return &target->task->container_definitions[i];
+    }
+    return NULL;
+}
+
+bool container_is_up(const struct world_container *container)
+{
+    return container->status == CONTAINER_RUNNING || container->status == CONTAINER_PAUSED ||
+           container->status == CONTAINER_RESTARTING;
+}
+
+bool container_is_over(const struct world_container *container)
+{
+    return container->status == CONTAINER_EXITED || container->status == CONTAINER_DEAD;
+}
+
+bool container_ran(const struct world_container *container)
+{
+    return container_is_up(container) || container->started_ms != 0;
+}
+
+/* ecs.md 1.3, restartPolicy: once per period, and only one that ran at least the period. */
+bool container_restarts(const struct container_definition *definition,
+                        const struct world_container *container)
+{
+    const struct restart_policy *policy = definition == NULL ? NULL : definition->restart_policy;
+
+    if (policy == NULL || !policy->enabled || !container->inspected)
+        return false;
+    for (size_t i = 0; i < policy->ignored_exit_codes_count; i++) {
+        if (container->exit_code == (int)policy->ignored_exit_codes[i])
+            return false;
+    }
+    return container->finished_ms - container->started_ms >=
+           (int64_t)policy->restart_attempt_period * 1000;
+}
+
+/* A container nobody remembers the definition of ends its task, as an essential one does. */
+static bool is_essential(const struct target *target, const struct world_container *container)
+{
+    const struct container_definition *definition = definition_find(target, container->container);
+
+    return definition == NULL || definition->essential;
+}
+
+static void ended(struct task_view *view, enum stop_code code, const char *reason, int exit_code)
+{
+    if (view->ended)
+        return;
+    view->ended = true;
+    view->stop_code = code;
+    view->reason = reason;
+    view->exit_code = exit_code;
+}
+
+static void judge_exit(struct planner *planner, struct task_view *view,
+                       const struct world_container *container)
+{
+    const struct container_definition *definition =
+        definition_find(view->target, container->container);
+
+    if (!container_is_over(container) || !is_essential(view->target, container) ||
+        container_restarts(definition, container))
+        return;
+    if (container->oom_killed)
+        ended(view, STOP_ESSENTIAL_CONTAINER_EXITED,
+              arena_printf(planner->arena,
+                           "OutOfMemoryError: container %s was killed at its memory limit",
+                           container->container),
+              container->exit_code);
+    else
+        ended(view, STOP_ESSENTIAL_CONTAINER_EXITED,
+              arena_printf(planner->arena, "Essential container in task exited: %s, exit code %d",
+                           container->container, container->exit_code),
+              container->exit_code);
+}
+
+/* A create or start that no repetition mends ends the task: the next attempt is a new one. */
+static void judge_failure(struct planner *planner, struct task_view *view, const char *container)
+{
+    static const struct {
+        enum action_kind kind;
+        const char *prefix;
+    } steps[] = { { ACTION_CONTAINER_CREATE, "CannotCreateContainerError" },
+                  { ACTION_CONTAINER_START, "CannotStartContainerError" } };
+    char name[CONTAINER_NAME_SIZE];
+
+    container_name(view->task->id, container, name);
+    for (size_t i = 0; i < ARRAY_COUNT(steps); i++) {
+        const struct world_effort *effort = effort_of(planner, view->instance, steps[i].kind, name);
+
+        if (effort == NULL || effort->state != EFFORT_FAILED)
+            continue;
+        if (err_class(effort->failure.code) == ERR_CLASS_RETRY &&
+            effort->failure.code != ERR_FAILED)
+            continue;
+        ended(view, STOP_TASK_FAILED_TO_START,
+              arena_printf(planner->arena, "%s: %s", steps[i].prefix, effort->failure.text), -1);
+    }
+}
+
+/* ecs.md 1.3: a dependent gives up when what it waits for takes longer than its startTimeout. */
+static void judge_dependencies(struct planner *planner, struct task_view *view,
+                               const struct container_definition *definition)
+{
+    for (size_t i = 0; i < definition->depends_on_count; i++) {
+        const struct container_dependency *need = &definition->depends_on[i];
+        const struct container_definition *on = definition_find(view->target, need->container_name);
+        const struct world_container *seen = world_task_container(view->task, need->container_name);
+        int64_t limit_ms;
+
+        if (seen == NULL || on == NULL || !container_ran(seen))
+            continue;
+        if (need->condition == CONTAINER_CONDITION_SUCCESS && container_is_over(seen) &&
+            seen->inspected && seen->exit_code != 0)
+            ended(view, STOP_TASK_FAILED_TO_START,
+                  arena_printf(planner->arena,
+                               "container %s waits for the success of %s, "
+                               "which ended with exit code %d",
+                               definition->name, on->name, seen->exit_code),
+                  seen->exit_code);
+        if (on->start_timeout == 0 || need->condition == CONTAINER_CONDITION_START ||
+            !container_is_up(seen) || seen->started_ms == 0 || seen->health == HEALTH_HEALTHY)
+            continue;
+        limit_ms =
+            seen->started_ms - view->instance->clock_skew_ms + (int64_t)on->start_timeout * 1000;
+        if (planner->input->now_ms < limit_ms)
+            plan_wake(planner, limit_ms);
+        else
+            ended(view, STOP_TASK_FAILED_TO_START,
+                  arena_printf(planner->arena,
+                               "container %s waited for %s longer than its "
+                               "startTimeout of %u s",
+                               definition->name, on->name, on->start_timeout),
+                  -1);
+    }
+}
+
+/* Is this container where the life of a task needs it: up, or rightly over? */
+static bool is_settled(const struct world_container *container,
+                       const struct container_definition *definition)
+{
+    if (container == NULL)
+        return false;
+    if (container_is_up(container))
+        return true;
+    return container_is_over(container) && !definition->essential;
+}
+
+static bool all_settled(const struct task_view *view)
+{
+    const struct task_spec *spec;
+
+    if (view->target == NULL) {
+        for (size_t i = 0; i < view->task->container_count; i++) {
+            if (!container_is_up(view->task->containers[i]))
+                return false;
+        }
+        return view->task->container_count >= view->task->expected;
+    }
+    spec = view->target->task;
+    for (size_t i = 0; i < spec->container_definitions_count; i++) {
+        const struct container_definition *definition = &spec->container_definitions[i];
+
+        if (!is_settled(world_task_container(view->task, definition->name), definition))
+            return false;
+    }
+    return view->task->container_count >= view->task->expected;
+}
+
+static void judge_containers(struct planner *planner, struct task_view *view)
+{
+    const struct world_task *task = view->task;
+
+    for (size_t i = 0; i < task->container_count; i++) {
+        const struct world_container *container = task->containers[i];
+
+        if (!container->inspected) {
+            view->unknown = true;
+            continue;
+        }
+        judge_exit(planner, view, container);
+        if (container->status == CONTAINER_PAUSED || container->drift != NULL) {
+            view->unhealthy = true;
+            view->reason =
+                container->drift == NULL
+                    ? arena_printf(planner->arena, "container %s is paused", container->container)
+                    : arena_printf(planner->arena, "%s of container %s was changed by hand",
+                                   container->drift, container->container);
+        }
+    }
+    for (size_t i = 0; view->target != NULL && i < view->target->task->container_definitions_count;
+         i++) {
+        const struct container_definition *definition =
+            &view->target->task->container_definitions[i];
+
+        judge_failure(planner, view, definition->name);
+        if (world_task_container(task, definition->name) == NULL)
+            judge_dependencies(planner, view, definition);
+    }
+    if (view->target != NULL && view->target->task->container_definitions_count > 1)
+        judge_failure(planner, view, SANDBOX_NAME);
+    if (view->record != NULL && view->record->started_ms != 0 &&
+        task->container_count < task->expected)
+        ended(view, STOP_ESSENTIAL_CONTAINER_EXITED, "a container of the task was removed", -1);
+}
+
+/* ecs.md 1.4: HEALTHY if all essential containers with a check are, UNHEALTHY if one of them is. */
+static void judge_health(struct planner *planner, struct task_view *view,
+                         const struct service_spec *spec)
+{
+    const struct target *target = view->target;
+    size_t checks = 0;
+    size_t healthy = 0;
+
+    for (size_t i = 0; i < view->task->container_count; i++) {
+        const struct world_container *container = view->task->containers[i];
+        const struct container_definition *definition =
+            definition_find(target, container->container);
+        int64_t started_ms = container->started_ms - view->instance->clock_skew_ms;
+
+        if (container->started_ms != 0 && started_ms > view->started_ms)
+            view->started_ms = started_ms;
+        if (target == NULL
+                ? container->health == HEALTH_NONE
+                : definition == NULL || definition->health_check == NULL || !definition->essential)
+            continue;
+        checks++;
+        healthy += container->health == HEALTH_HEALTHY;
+        if (container->health == HEALTH_UNHEALTHY) {
+            view->unhealthy = true;
+            view->reason = "Task failed container health checks";
+        }
+    }
+    view->health = view->unhealthy                   ? HEALTH_UNHEALTHY
+                   : checks > 0 && healthy == checks ? HEALTH_HEALTHY
+                   : checks > 0                      ? HEALTH_STARTING
+                                                     : HEALTH_NONE;
+    if (view->status != TASK_RUNNING || view->unhealthy)
+        return;
+    if (checks > 0 || spec == NULL) {
+        view->healthy = healthy == checks;
+        return;
+    }
+    view->healthy =
+        planner->input->now_ms >= view->started_ms + (int64_t)spec->min_ready_seconds * 1000;
+    if (!view->healthy)
+        plan_wake(planner, view->started_ms + (int64_t)spec->min_ready_seconds * 1000);
+}
+
+static bool anything_up(const struct world_task *task)
+{
+    for (size_t i = 0; i < task->container_count; i++) {
+        if (container_is_up(task->containers[i]) ||
+            task->containers[i]->status == CONTAINER_REMOVING)
+            return true;
+    }
+    return false;
+}
+
+void task_view_make(struct planner *planner, const struct world_task *task,
+                    const struct memory_service *memory, const struct goal *current,
+                    struct task_view *out)
+{
+    struct task_view view = { .task = task, .exit_code = -1 };
+    const char *wanted = current == NULL ? NULL : current->target->revision;
+
+    view.instance = world_instance(planner->input->world, task->instance);
+    ASSERT(view.instance != NULL);
+    view.record = memory_task(planner->input->memory, task->id);
+    view.current = text_equal(task->revision, wanted);
+    view.deployment = memory_deployment(memory, task->deployment);
+    if (view.deployment == NULL)
+        view.deployment = memory_revision(memory, task->revision);
+    if (view.deployment != NULL)
+        view.target = view.deployment->goal->target;
+    else if (view.current)
+        view.target = current->target;
+
+    if (view.instance->state != INSTANCE_ACTIVE || !view.instance->complete) {
+        view.unknown = true;
+        view.status = TASK_RUNNING;
+        view.healthy = view.record != NULL && view.record->healthy_ms != 0;
+        *out = view;
+        return;
+    }
+    judge_containers(planner, &view);
+    if (view.record != NULL && view.record->stopping_ms != 0) {
+        view.stop_code = view.record->stop_code;
+        view.reason = view.record->reason;
+        view.ended = true;
+    }
+    if (view.ended)
+        view.status = anything_up(task) ? TASK_STOPPING : TASK_STOPPED;
+    else
+        view.status = all_settled(&view) ? TASK_RUNNING : TASK_PENDING;
+    if (!view.ended)
+        judge_health(planner, &view,
+                     current != NULL       ? current->target->spec
+                     : view.target != NULL ? view.target->spec
+                                           : NULL);
+    *out = view;
+}
+
+bool is_alive(const struct task_view *view)
+{
+    return view->status == TASK_PENDING || view->status == TASK_RUNNING;
+}

@@ -1,0 +1,218 @@
+/*
+ * Order: the next steps of one task.  Containers come up as their dependsOn allows and go down in the
+ * reverse order (ecs.md 1.3).  Every step follows from what is seen, so a task that a crash left half
+ * made is simply continued.
+ */
+#include <string.h>
+
+#include "reconciler/plan/plan_int.h"
+#include "spec/base/text.h"
+
+#define STOP_TIMEOUT_S 30 /* ecs.md 1.3, where the definition is not remembered */
+
+struct making {
+    struct planner *planner;
+    const struct deployment *deployment;
+    const struct target *target;
+    const struct task_identity *identity;
+    const struct world_instance *instance;
+    const struct world_task *task; /* NULL: nothing of it is seen yet */
+};
+
+static const struct world_container *seen(const struct making *making, const char *container)
+{
+    return making->task == NULL ? NULL : world_task_container(making->task, container);
+}
+
+/* Creating waits for all conditions but START, which only wants the other one created. */
+static bool may_create(const struct making *making, const struct container_definition *definition)
+{
+    for (size_t i = 0; i < definition->depends_on_count; i++) {
+        const struct container_dependency *need = &definition->depends_on[i];
+        const struct world_container *on = seen(making, need->container_name);
+
+        if (on == NULL)
+            return false;
+        switch (need->condition) {
+        case CONTAINER_CONDITION_COMPLETE:
+            if (!container_is_over(on))
+                return false;
+            break;
+        case CONTAINER_CONDITION_SUCCESS:
+            if (!container_is_over(on) || !on->inspected || on->exit_code != 0)
+                return false;
+            break;
+        case CONTAINER_CONDITION_HEALTHY:
+            if (on->health != HEALTH_HEALTHY)
+                return false;
+            break;
+        case CONTAINER_CONDITION_START:
+        case CONTAINER_CONDITION_UNSET: break;
+        }
+    }
+    return true;
+}
+
+static bool may_start(const struct making *making, const struct container_definition *definition)
+{
+    for (size_t i = 0; i < definition->depends_on_count; i++) {
+        const struct world_container *on = seen(making, definition->depends_on[i].container_name);
+
+        if (on == NULL || !container_ran(on))
+            return false;
+    }
+    return true;
+}
+
+static void create(const struct making *making, size_t index, const char *container,
+                   const struct world_container *sandbox)
+{
+    struct planner *planner = making->planner;
+    char name[CONTAINER_NAME_SIZE];
+    struct action *action;
+
+    container_name(making->identity->task, container, name);
+    if (!effort_allows(planner, making->instance, ACTION_CONTAINER_CREATE, name))
+        return;
+    action = plan_action(planner, ACTION_CONTAINER_CREATE, making->instance->name, name);
+    action->target = making->target;
+    action->goal = making->deployment->goal;
+    action->identity = *making->identity;
+    action->container = index;
+    action->network = network_name(planner, making->target->cluster);
+    action->cause =
+        arena_printf(planner->arena, "task %.12s of deployment %.12s (commit %.8s)",
+                     making->identity->task, making->deployment->id, making->deployment->commit);
+    if (index == SANDBOX_INDEX) {
+        const struct world_image *image = world_image(making->instance, planner->input->sandbox);
+
+        ASSERT(image != NULL); /* images_ready() saw it */
+        action->image_id = image->id;
+        return;
+    }
+    action->image_id = making->deployment->pins[index].image_id;
+    action->digest = making->deployment->pins[index].digest;
+    action->sandbox_id = sandbox == NULL ? NULL : sandbox->id;
+}
+
+static void start(const struct making *making, const struct world_container *container)
+{
+    struct planner *planner = making->planner;
+    struct action *action;
+
+    if (!effort_allows(planner, making->instance, ACTION_CONTAINER_START, container->name))
+        return;
+    action = plan_action(planner, ACTION_CONTAINER_START, making->instance->name, container->name);
+    action->container_id = container->id;
+    action->identity = *making->identity;
+    action->cause = arena_printf(planner->arena, "task %.12s is coming up", making->identity->task);
+}
+
+static void advance_container(const struct making *making, size_t index,
+                              const struct world_container *sandbox)
+{
+    const struct container_definition *definition =
+        &making->target->task->container_definitions[index];
+    const struct world_container *container = seen(making, definition->name);
+
+    if (container == NULL) {
+        if (may_create(making, definition))
+            create(making, index, definition->name, sandbox);
+        return;
+    }
+    if (container->status == CONTAINER_CREATED && may_start(making, definition))
+        start(making, container);
+    else if (container_is_over(container) && container_restarts(definition, container))
+        start(making, container);
+}
+
+void task_advance(struct planner *planner, const struct deployment *deployment,
+                  const struct task_identity *identity, const struct world_instance *instance,
+                  const struct world_task *task)
+{
+    const struct making making = { planner,  deployment, deployment->goal->target,
+                                   identity, instance,   task };
+    size_t count = making.target->task->container_definitions_count;
+    const struct world_container *sandbox = NULL;
+
+    if (count > 1) {
+        sandbox = seen(&making, SANDBOX_NAME);
+        if (sandbox == NULL) {
+            create(&making, SANDBOX_INDEX, SANDBOX_NAME, NULL);
+            return;
+        }
+        if (sandbox->status == CONTAINER_CREATED) {
+            start(&making, sandbox);
+            return;
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        advance_container(&making, i, sandbox);
+}
+
+/* A container may stop only when every container that declares a dependency on it is down. */
+static bool may_stop(const struct task_view *view, const struct world_container *container)
+{
+    const struct world_task *task = view->task;
+
+    for (size_t i = 0; i < task->container_count; i++) {
+        const struct world_container *other = task->containers[i];
+        const struct container_definition *definition =
+            definition_find(view->target, other->container);
+
+        if (other == container || !container_is_up(other))
+            continue;
+        if (text_equal(container->container, SANDBOX_NAME))
+            return false;
+        for (size_t d = 0; definition != NULL && d < definition->depends_on_count; d++) {
+            if (text_equal(definition->depends_on[d].container_name, container->container))
+                return false;
+        }
+    }
+    return true;
+}
+
+static void stop(struct planner *planner, const struct task_view *view,
+                 const struct world_container *container)
+{
+    const struct container_definition *definition =
+        definition_find(view->target, container->container);
+    struct action *action;
+
+    if (container->stopping || !may_stop(view, container) ||
+        !effort_allows(planner, view->instance, ACTION_CONTAINER_STOP, container->name))
+        return;
+    action = plan_action(planner, ACTION_CONTAINER_STOP, view->instance->name, container->name);
+    action->container_id = container->id;
+    action->stop_timeout_s = definition == NULL ? STOP_TIMEOUT_S : definition->stop_timeout;
+    action->cause = view->reason;
+}
+
+static void remove_container(struct planner *planner, const struct task_view *view,
+                             const struct world_container *container)
+{
+    struct action *action;
+
+    if (container->status == CONTAINER_REMOVING ||
+        !effort_allows(planner, view->instance, ACTION_CONTAINER_REMOVE, container->name))
+        return;
+    action = plan_action(planner, ACTION_CONTAINER_REMOVE, view->instance->name, container->name);
+    action->container_id = container->id;
+    action->cause = view->reason;
+}
+
+void task_wind_down(struct planner *planner, const struct task_view *view, bool recorded)
+{
+    const struct world_task *task = view->task;
+
+    if (view->unknown && view->status != TASK_STOPPING)
+        return; /* a container that was only listed is never removed */
+    for (size_t i = 0; i < task->container_count; i++) {
+        const struct world_container *container = task->containers[i];
+
+        if (container_is_up(container))
+            stop(planner, view, container);
+        else if (view->status == TASK_STOPPED && recorded && container->inspected)
+            remove_container(planner, view, container);
+    }
+}

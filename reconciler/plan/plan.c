@@ -1,0 +1,196 @@
+/*
+ * The planner's frame: units in, a plan out.  The policies are in the files beside this one.
+ */
+#include "reconciler/plan/plan.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconciler/plan/plan_int.h"
+#include "spec/base/text.h"
+
+#define RETRY_MAX_MS (15 * 60 * 1000)
+#define WAIT_BYTES   1024
+
+#define TEXT_ROW(name, text) text,
+static const char *const task_status_texts[] = { TASK_STATUSES(TEXT_ROW) };
+#undef TEXT_ROW
+
+const char *task_status_text(enum task_status status)
+{
+    ASSERT(status < TASK_STATUS_COUNT);
+    return task_status_texts[status];
+}
+
+/* A growing array in an arena: the old one is left behind, which doubling bounds. */
+static void *grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size)
+{
+    void *larger;
+
+    if (count < *capacity)
+        return items;
+    *capacity = *capacity == 0 ? 16 : *capacity * 2;
+    larger = arena_alloc_array(arena, *capacity, size);
+    if (count > 0)
+        memcpy(larger, items, count * size);
+    return larger;
+}
+
+struct action *plan_action(struct planner *planner, enum action_kind kind, const char *instance,
+                           const char *object)
+{
+    struct plan *plan = planner->plan;
+    struct action *action;
+
+    plan->actions = grow(planner->arena, plan->actions, plan->action_count,
+                         &planner->action_capacity, sizeof(*plan->actions));
+    action = &plan->actions[plan->action_count++];
+    *action = (struct action){ .kind = kind, .instance = instance, .unit = planner->unit };
+    action->object = arena_text(planner->arena, object);
+    return action;
+}
+
+struct fact *plan_fact(struct planner *planner, enum fact_kind kind, const char *cluster,
+                       const char *service)
+{
+    struct plan *plan = planner->plan;
+    struct fact *fact;
+
+    plan->facts = grow(planner->arena, plan->facts, plan->fact_count, &planner->fact_capacity,
+                       sizeof(*plan->facts));
+    fact = &plan->facts[plan->fact_count++];
+    *fact = (struct fact){
+        .kind = kind, .cluster = cluster, .service = service, .at_ms = planner->input->now_ms
+    };
+    return fact;
+}
+
+void plan_wait(struct planner *planner, const char *format, ...)
+{
+    struct plan *plan = planner->plan;
+    AUTO(buf) text = { 0 };
+    va_list arguments;
+
+    buf_init(&text, WAIT_BYTES);
+    va_start(arguments, format);
+    buf_vprintf(&text, format, arguments);
+    va_end(arguments);
+    plan->waits = grow(planner->arena, plan->waits, plan->wait_count, &planner->wait_capacity,
+                       sizeof(*plan->waits));
+    plan->waits[plan->wait_count++] =
+        (struct plan_wait){ planner->unit, arena_text(planner->arena, buf_text(&text)) };
+}
+
+void plan_wake(struct planner *planner, int64_t at_ms)
+{
+    if (at_ms < planner->plan->wake_at_ms)
+        planner->plan->wake_at_ms = at_ms;
+}
+
+bool unit_stated(const struct planner *planner)
+{
+    return planner->plan->fact_count > planner->unit_facts;
+}
+
+bool unit_waits(const struct planner *planner)
+{
+    return planner->plan->wait_count > planner->unit_waits;
+}
+
+int64_t retry_at_ms(uint32_t failures, int64_t ended_ms)
+{
+    int64_t pause_ms = failures == 0   ? 0
+                       : failures > 20 ? RETRY_MAX_MS
+                                       : (int64_t)1000 << (failures - 1);
+
+    return ended_ms + (pause_ms > RETRY_MAX_MS ? RETRY_MAX_MS : pause_ms);
+}
+
+const struct world_effort *effort_of(struct planner *planner, const struct world_instance *instance,
+                                     enum action_kind kind, const char *object)
+{
+    AUTO(buf) key = { 0 };
+
+    (void)planner;
+    buf_init(&key, WAIT_BYTES);
+    action_effort_key(kind, object, &key);
+    return world_effort(instance, buf_text(&key));
+}
+
+bool effort_allows(struct planner *planner, const struct world_instance *instance,
+                   enum action_kind kind, const char *object)
+{
+    const struct world_effort *effort = effort_of(planner, instance, kind, object);
+    int64_t retry;
+
+    if (effort == NULL || effort->state == EFFORT_DONE)
+        return true;
+    if (effort->state == EFFORT_RUNNING)
+        return false;
+    retry = retry_at_ms(effort->failures, effort->at_ms);
+    if (planner->input->now_ms >= retry)
+        return true;
+    plan_wake(planner, retry);
+    return false;
+}
+
+void plan_compute(const struct plan_input *input, const struct plan_unit *units, size_t unit_count,
+                  struct arena *arena, struct plan *out)
+{
+    struct planner planner = { .input = input, .arena = arena, .plan = out };
+
+    *out = (struct plan){ .wake_at_ms = NEVER };
+    if (input->desired == NULL)
+        return;
+    for (size_t i = 0; i < unit_count; i++) {
+        planner.unit = units[i].key;
+        planner.unit_facts = out->fact_count;
+        planner.unit_waits = out->wait_count;
+        if (units[i].kind == DIRTY_SERVICE)
+            plan_service(&planner, units[i].key);
+        else
+            plan_instance(&planner, units[i].key);
+    }
+}
+
+static int compare_units(const void *a, const void *b)
+{
+    const struct plan_unit *left = a;
+    const struct plan_unit *right = b;
+
+    if (left->kind != right->kind)
+        return left->kind < right->kind ? -1 : 1;
+    return strcmp(left->key, right->key);
+}
+
+size_t plan_units(const struct plan_input *input, struct arena *arena, struct plan_unit **out)
+{
+    size_t capacity = HASH_CNT(by_key, input->memory->services) +
+                      HASH_CNT(by_key, input->world->services) +
+                      HASH_CNT(by_name, input->world->instances) +
+                      (input->desired == NULL ? 0 : input->desired->service_count);
+    struct plan_unit *units = arena_array(arena, struct plan_unit, capacity + 1);
+    size_t count = 0;
+    size_t kept = 0;
+
+    if (input->desired != NULL)
+        for (const struct desired_service *at = input->desired->services; at != NULL;
+             at = at->by_key.next)
+            units[count++] = (struct plan_unit){ DIRTY_SERVICE, at->key };
+    for (const struct memory_service *at = input->memory->services; at != NULL;
+         at = at->by_key.next)
+        units[count++] = (struct plan_unit){ DIRTY_SERVICE, at->key };
+    for (const struct world_service *at = input->world->services; at != NULL; at = at->by_key.next)
+        units[count++] = (struct plan_unit){ DIRTY_SERVICE, at->key };
+    for (const struct world_instance *at = input->world->instances; at != NULL;
+         at = at->by_name.next)
+        units[count++] = (struct plan_unit){ DIRTY_INSTANCE, at->name };
+    qsort(units, count, sizeof(*units), compare_units);
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || compare_units(&units[kept - 1], &units[i]) != 0)
+            units[kept++] = units[i];
+    }
+    *out = units;
+    return kept;
+}

@@ -1,0 +1,158 @@
+/*
+ * What the policies of the planner share: the plan under construction, and the view of one service.
+ */
+#ifndef RECONCILER_PLAN_PLAN_INT_H
+#define RECONCILER_PLAN_PLAN_INT_H
+
+#include "reconciler/plan/plan.h"
+#include "spec/kinds/kinds.h"
+
+#define NEVER INT64_MAX
+
+struct planner {
+    const struct plan_input *input;
+    struct arena *arena;
+    struct plan *plan;
+    size_t action_capacity;
+    size_t fact_capacity;
+    size_t wait_capacity;
+    const char *unit;  /* what is being planned */
+    size_t unit_facts; /* stated before it */
+    size_t unit_waits;
+    /* What place_task() counted, once per plan. */
+    const struct world_instance *placed_instance;
+    uint64_t placed_mib;
+    uint32_t placed_tasks;
+};
+
+struct action *plan_action(struct planner *planner, enum action_kind kind, const char *instance,
+                           const char *object);
+struct fact *plan_fact(struct planner *planner, enum fact_kind kind, const char *cluster,
+                       const char *service);
+void plan_wait(struct planner *planner, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Did the unit state a fact, find something to wait for? */
+bool unit_stated(const struct planner *planner);
+bool unit_waits(const struct planner *planner);
+void plan_wake(struct planner *planner, int64_t at_ms);
+
+/* When work that failed may be tried again: 1 s, 2 s, 4 s ... up to 15 minutes after its last end. */
+int64_t retry_at_ms(uint32_t failures, int64_t ended_ms);
+
+/* May this step be tried now?  False after a failure until its pause is over (the planner is then
+ * woken), and for ever when only other input mends it. */
+bool effort_allows(struct planner *planner, const struct world_instance *instance,
+                   enum action_kind kind, const char *object);
+const struct world_effort *effort_of(struct planner *planner, const struct world_instance *instance,
+                                     enum action_kind kind, const char *object);
+
+/* ---- match: what a task is and how it stands ------------------------------------------------ */
+
+struct task_view {
+    const struct world_task *task;
+    const struct world_instance *instance;
+    const struct target *target;         /* what it was made from; NULL: not remembered */
+    const struct deployment *deployment; /* NULL: not remembered */
+    const struct task_record *record;    /* NULL: nothing remembered of it */
+    enum task_status status;
+    enum health_status health;
+    bool current;   /* of the revision its service is being brought to */
+    bool unknown;   /* not inspected, or its instance is lost: no conclusion is drawn */
+    bool healthy;   /* ecs.md 1.5 */
+    bool unhealthy; /* a check failed, someone paused or altered it */
+    bool ended;     /* it cannot go on: it is wound down and recorded as failed */
+    enum stop_code stop_code;
+    const char *reason;
+    int exit_code;
+    int64_t started_ms; /* its last essential container, our clock; 0: not all have */
+};
+
+void task_view_make(struct planner *planner, const struct world_task *task,
+                    const struct memory_service *memory, const struct goal *current,
+                    struct task_view *out);
+const struct container_definition *definition_find(const struct target *target, const char *name);
+bool container_ran(const struct world_container *container); /* it was started once */
+bool container_is_up(const struct world_container *container);
+bool container_is_over(const struct world_container *container);
+bool container_restarts(const struct container_definition *definition,
+                        const struct world_container *container);
+bool is_alive(const struct task_view *view); /* counts as RUNNING or PENDING, ecs.md 1.5 */
+
+/* ---- order: the next steps of one task ------------------------------------------------------ */
+
+/* Brings a task up.  `task` is NULL for one that does not exist yet. */
+void task_advance(struct planner *planner, const struct deployment *deployment,
+                  const struct task_identity *identity, const struct world_instance *instance,
+                  const struct world_task *task);
+/* Takes it down, dependents first, and removes it once its end is recorded. */
+void task_wind_down(struct planner *planner, const struct task_view *view, bool recorded);
+
+/* ---- image: what containers are created from ------------------------------------------------ */
+
+/* True when every container of the deployment has its image on the instance and is pinned. */
+bool images_ready(struct planner *planner, const struct deployment *deployment,
+                  const struct world_instance *instance);
+/* How often an image of the deployment could not be had, in a row. */
+uint32_t image_failures(struct planner *planner, const struct deployment *deployment,
+                        const struct world_instance *instance);
+const char *image_failure(struct planner *planner, const struct deployment *deployment,
+                          const struct world_instance *instance);
+
+/* ---- place: where a task fits --------------------------------------------------------------- */
+
+/* The instance for one more task of the target, or NULL and a wait. */
+const struct world_instance *place_task(struct planner *planner, const struct target *target);
+const struct world_instance *place_engine(struct planner *planner); /* the local one, ready */
+const char *network_name(struct planner *planner, const char *cluster);
+const char *volume_name(struct planner *planner, const struct target *target,
+                        const struct volume *volume);
+/* True when network and volumes that the target needs exist. */
+bool place_ready(struct planner *planner, const struct target *target,
+                 const struct world_instance *instance);
+
+/* ---- rollout, breaker, prune ---------------------------------------------------------------- */
+
+struct service_view {
+    const struct desired_service *desired;
+    const struct service_spec *spec; /* of the current commit: counts and percentages */
+    const struct memory_service *memory;
+    const struct deployment *primary;
+    const struct deployment *completed; /* of another revision than primary; NULL: none */
+    const struct world_instance *instance;
+    const char *cluster;
+    const char *service;
+    struct task_view *tasks; /* by slot, attempt, id */
+    size_t task_count;
+    bool may_start; /* images, network and dependencies are ready */
+};
+
+/* ceil and floor of ecs.md 1.5, "Rolling update". */
+uint32_t lower_bound(const struct service_spec *spec);
+uint32_t upper_bound(const struct service_spec *spec);
+/* ecs.md 1.5, "Circuit breaker". */
+uint32_t breaker_threshold(const struct service_spec *spec);
+
+void service_view_make(struct planner *planner, const struct desired_service *desired,
+                       struct service_view *out);
+/* Of a service that git no longer declares. */
+void removed_view_make(struct planner *planner, const char *key, struct service_view *view);
+void plan_service(struct planner *planner, const char *key);
+void plan_removed(struct planner *planner, const char *key);
+void plan_instance(struct planner *planner, const char *name);
+void rollout(struct planner *planner, struct service_view *view);
+/* States what changed: tasks that run, got healthy, ended.  True when facts came out. */
+bool record_tasks(struct planner *planner, struct service_view *view);
+/* A task ended before it got going: the next one waits (ecs.md 1.5, throttle). */
+void throttle(struct planner *planner, const struct service_view *view,
+              const struct task_view *task);
+void throttle_end(struct planner *planner, const struct service_view *view);
+/* True when the deployment failed just now. */
+bool breaker(struct planner *planner, const struct service_view *view);
+void stop_task(struct planner *planner, const struct service_view *view, struct task_view *task,
+               enum stop_code code, const char *reason);
+struct deployment *deployment_copy(struct planner *planner, const struct deployment *from);
+void service_event(struct planner *planner, const struct service_view *view, const char *format,
+                   ...) PRINTF_LIKE(3, 4);
+void deployment_fact(struct planner *planner, const struct service_view *view,
+                     const struct deployment *deployment);
+
+#endif

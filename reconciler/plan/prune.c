@@ -1,0 +1,306 @@
+/*
+ * Prune: what git no longer declares is removed, with every guard of the design: only what is ours,
+ * only after a complete listing, dependents first, never more than half at once without a word from a
+ * person, volumes only when their manifest said so.
+ */
+#include <string.h>
+
+#include "reconciler/plan/plan_int.h"
+#include "spec/base/text.h"
+
+/* Units that run or are remembered, and how many of them git no longer declares. */
+static void count_removed(const struct plan_input *input, size_t *out_known, size_t *out_removed)
+{
+    size_t known = input->desired->service_count;
+    size_t removed = 0;
+
+    for (const struct memory_service *at = input->memory->services; at != NULL;
+         at = at->by_key.next)
+        removed += desired_service(input->desired, at->key) == NULL;
+    for (const struct world_service *at = input->world->services; at != NULL; at = at->by_key.next)
+        removed += at->task_count > 0 && desired_service(input->desired, at->key) == NULL &&
+                   memory_service(input->memory, at->key) == NULL;
+    *out_known = known + removed;
+    *out_removed = removed;
+}
+
+/* Why the removal has to be confirmed by a person; NULL: it need not. */
+static const char *guard(struct planner *planner, const struct memory_service *memory)
+{
+    const struct deployment *primary = memory_primary(memory);
+    size_t known;
+    size_t removed;
+
+    if (planner->input->prune_allowed)
+        return NULL;
+    if (memory != NULL && memory->hold != NULL)
+        return memory->hold;
+    if (primary != NULL && primary->goal->target->spec->deletion_protection)
+        return "it has deletionProtection";
+    count_removed(planner->input, &known, &removed);
+    if (removed == known)
+        return "the commit would remove the last service";
+    if (removed * 2 > known)
+        return arena_printf(planner->arena, "the commit would remove %zu of %zu services", removed,
+                            known);
+    return NULL;
+}
+
+static bool depends_on(const struct memory_service *other, const struct service_view *view)
+{
+    const struct deployment *primary = memory_primary(other);
+    const struct service_spec *spec;
+
+    if (primary == NULL)
+        return false;
+    spec = primary->goal->target->spec;
+    for (size_t i = 0; i < spec->depends_on_count; i++) {
+        const char *slash = strchr(spec->depends_on[i], '/');
+
+        if (text_equal(slash == NULL ? spec->depends_on[i] : slash + 1, view->service))
+            return true;
+    }
+    return false;
+}
+
+/* Dependents go first. */
+static const char *dependent(const struct planner *planner, const struct service_view *view)
+{
+    const struct plan_input *input = planner->input;
+
+    for (const struct memory_service *at = input->memory->services; at != NULL;
+         at = at->by_key.next) {
+        const struct world_service *seen = world_service(input->world, at->cluster, at->service);
+
+        if (desired_service(input->desired, at->key) == NULL && at != view->memory &&
+            seen != NULL && seen->task_count > 0 && depends_on(at, view))
+            return at->service;
+    }
+    return NULL;
+}
+
+/* True when a volume is still to go. */
+static bool prune_volumes(struct planner *planner, const struct service_view *view)
+{
+    const struct target *target = view->primary == NULL ? NULL : view->primary->goal->target;
+    bool waiting = false;
+
+    for (size_t i = 0; target != NULL && i < target->task->volumes_count; i++) {
+        const struct volume *volume = &target->task->volumes[i];
+        const char *name = volume_name(planner, target, volume);
+        struct action *action;
+
+        if (!volume->delete_with_service || world_volume(view->instance, name) == NULL)
+            continue;
+        waiting = true;
+        if (!effort_allows(planner, view->instance, ACTION_VOLUME_REMOVE, name))
+            continue;
+        action = plan_action(planner, ACTION_VOLUME_REMOVE, view->instance->name, name);
+        action->name = name;
+        action->cause = "its service was removed, and the volume has deleteWithService";
+    }
+    return waiting;
+}
+
+void removed_view_make(struct planner *planner, const char *key, struct service_view *view)
+{
+    const char *slash = strchr(key, '/');
+    const struct world_service *seen;
+
+    ASSERT(slash != NULL);
+    *view = (struct service_view){ 0 };
+    view->cluster = arena_text_n(planner->arena, key, (size_t)(slash - key));
+    view->service = slash + 1;
+    view->memory = memory_service(planner->input->memory, key);
+    view->primary = memory_primary(view->memory);
+    seen = world_service(planner->input->world, view->cluster, view->service);
+    if (seen == NULL)
+        return;
+    view->tasks = arena_array(planner->arena, struct task_view, seen->task_count);
+    view->task_count = seen->task_count;
+    for (size_t i = 0; i < seen->task_count; i++)
+        task_view_make(planner, seen->tasks[i], view->memory, NULL, &view->tasks[i]);
+}
+
+void plan_removed(struct planner *planner, const char *key)
+{
+    struct service_view view;
+    const char *why;
+
+    removed_view_make(planner, key, &view);
+    if (view.memory == NULL && view.task_count == 0)
+        return;
+    view.instance = place_engine(planner);
+    if (view.instance == NULL)
+        return;
+    why = guard(planner, view.memory);
+    if (why != NULL) {
+        if (view.memory == NULL || view.memory->hold == NULL) {
+            struct fact *fact = plan_fact(planner, FACT_HOLD, view.cluster, view.service);
+
+            fact->text = why;
+            fact->durable = true;
+            return;
+        }
+        plan_wait(planner, "its removal is held: %s; 'berth confirm' lets it go", why);
+        return;
+    }
+    why = dependent(planner, &view);
+    if (why != NULL) {
+        plan_wait(planner, "service %s, which depends on it, goes first", why);
+        return;
+    }
+    if (record_tasks(planner, &view))
+        return;
+    for (size_t i = 0; i < view.task_count; i++) {
+        struct task_view *task = &view.tasks[i];
+
+        if (!task->unknown && !task->ended)
+            stop_task(planner, &view, task, STOP_SERVICE_SCHEDULER_INITIATED,
+                      "the service was removed from the repository");
+    }
+    for (size_t i = 0; i < view.task_count; i++)
+        task_wind_down(planner, &view.tasks[i],
+                       view.tasks[i].record != NULL && view.tasks[i].record->stopped_ms != 0);
+    if (view.task_count > 0) {
+        plan_wait(planner, "%zu tasks are being removed", view.task_count);
+        return;
+    }
+    if (!prune_volumes(planner, &view) && view.memory != NULL)
+        plan_fact(planner, FACT_FORGET, view.cluster, view.service)->durable = true;
+}
+
+/* ---- Instance: the claim, and what nothing needs any more ------------------------------------ */
+
+static void claim(struct planner *planner, const struct world_instance *instance, const char *name)
+{
+    const struct world_named *volume = world_volume(instance, name);
+    enum action_kind kind = volume == NULL ? ACTION_CLAIM : ACTION_VOLUME_REMOVE;
+    struct action *action;
+
+    if (volume != NULL && text_equal(volume->root, planner->input->root))
+        return;
+    if (volume != NULL && !planner->input->take_over) {
+        plan_wait(planner, "claimed by the repository with root commit %.12s",
+                  volume->root == NULL ? "unknown" : volume->root);
+        return;
+    }
+    if (!effort_allows(planner, instance, kind, name))
+        return;
+    action = plan_action(planner, kind, instance->name, name);
+    action->name = name;
+    action->cause = volume == NULL ? "first use of this engine" : "--take-over was given";
+}
+
+static bool cluster_is_used(const struct plan_input *input, const char *cluster)
+{
+    if (generation_find(input->desired->generation, KIND_CLUSTER, cluster) != NULL)
+        return true;
+    for (const struct world_service *at = input->world->services; at != NULL;
+         at = at->by_key.next) {
+        if (at->task_count > 0 && text_equal(at->cluster, cluster))
+            return true;
+    }
+    return false;
+}
+
+static void prune_networks(struct planner *planner, const struct world_instance *instance)
+{
+    for (const struct world_named *at = instance->networks; at != NULL; at = at->by_name.next) {
+        struct action *action;
+
+        if (!text_equal(at->owner, planner->input->owner) || at->cluster == NULL ||
+            cluster_is_used(planner->input, at->cluster) ||
+            !effort_allows(planner, instance, ACTION_NETWORK_REMOVE, at->name))
+            continue;
+        action = plan_action(planner, ACTION_NETWORK_REMOVE, instance->name, at->name);
+        action->name = at->name;
+        action->cause = arena_printf(planner->arena, "cluster %s was removed", at->cluster);
+    }
+}
+
+/* An image is needed when a container was made from it, or a deployment that may come back pinned it. */
+static bool image_is_needed(const struct plan_input *input, const struct world_image *image)
+{
+    for (const struct world_container *at = input->world->containers; at != NULL;
+         at = at->by_id.next) {
+        if (text_equal(at->image_id, image->id))
+            return true;
+    }
+    for (const struct memory_service *service = input->memory->services; service != NULL;
+         service = service->by_key.next) {
+        const struct deployment *kept[] = { memory_primary(service), memory_completed(service) };
+
+        for (size_t k = 0; k < ARRAY_COUNT(kept); k++) {
+            for (size_t i = 0;
+                 kept[k] != NULL && i < kept[k]->goal->target->task->container_definitions_count;
+                 i++) {
+                if (text_equal(kept[k]->pins[i].image_id, image->id))
+                    return true;
+            }
+        }
+    }
+    for (const struct desired_service *at = input->desired->services; at != NULL;
+         at = at->by_key.next) {
+        const struct target *target = at->goal->target;
+
+        for (size_t i = 0; i < target->task->container_definitions_count; i++) {
+            for (size_t t = 0; t < image->tag_count; t++) {
+                if (text_equal(target->images[i].reference, image->tags[t]))
+                    return true;
+            }
+        }
+    }
+    return false;
+}
+
+static size_t newer_images(const struct world_instance *instance, const struct world_image *than)
+{
+    size_t count = 0;
+
+    for (const struct world_image *at = instance->images; at != NULL; at = at->by_id.next)
+        count += text_equal(at->name, than->name) && text_equal(at->owner, than->owner) &&
+                 (at->created_ms > than->created_ms ||
+                  (at->created_ms == than->created_ms && strcmp(at->id, than->id) > 0));
+    return count;
+}
+
+static void prune_images(struct planner *planner, const struct world_instance *instance)
+{
+    for (const struct world_image *at = instance->images; at != NULL; at = at->by_id.next) {
+        const struct resource *image;
+        struct action *action;
+
+        if (at->name == NULL || !text_equal(at->owner, planner->input->owner) ||
+            image_is_needed(planner->input, at))
+            continue;
+        image = generation_find(planner->input->desired->generation, KIND_IMAGE, at->name);
+        if (image != NULL && newer_images(instance, at) <= resource_image(image)->retain)
+            continue;
+        if (!effort_allows(planner, instance, ACTION_IMAGE_REMOVE, at->id))
+            continue;
+        action = plan_action(planner, ACTION_IMAGE_REMOVE, instance->name, at->id);
+        action->reference = at->id;
+        action->image_name = at->name;
+        action->cause = image == NULL
+                            ? arena_printf(planner->arena, "image %s was removed", at->name)
+                            : arena_printf(planner->arena, "image %s retains %u former ones",
+                                           at->name, resource_image(image)->retain);
+    }
+}
+
+void plan_instance(struct planner *planner, const char *name)
+{
+    const struct world_instance *instance = world_instance(planner->input->world, name);
+    const char *claim_name = arena_printf(planner->arena, "berth-%s", planner->input->owner);
+    const struct world_named *held;
+
+    if (instance == NULL || instance->state != INSTANCE_ACTIVE || !instance->complete)
+        return;
+    claim(planner, instance, claim_name);
+    held = world_volume(instance, claim_name);
+    if (held == NULL || !text_equal(held->root, planner->input->root))
+        return;
+    prune_networks(planner, instance);
+    prune_images(planner, instance);
+}

@@ -1,0 +1,276 @@
+/*
+ * Rollout: how many tasks of which revision (ecs.md 1.5, "Rolling update").  The numbered steps are the
+ * whole policy:
+ *
+ *   1. Each slot 0 .. desiredCount-1 wants one good task of the current revision.
+ *   2. Missing ones are started while the upper bound leaves room.
+ *   3. When a fault took the healthy ones below the lower bound, the last completed revision fills up.
+ *   4. An old task is stopped against a healthy new one, or first where the upper bound leaves no room.
+ *   5. Unhealthy tasks are replaced, then stopped; surplus ones are stopped.
+ *   6. No stop takes the healthy ones below the lower bound.
+ *   7. When every slot has a healthy task and nothing old is left, the deployment is COMPLETED.
+ */
+#include "reconciler/plan/plan_int.h"
+#include "spec/base/text.h"
+
+struct count {
+    uint32_t desired;
+    uint32_t lower;
+    uint32_t upper;
+    uint32_t alive;
+    uint32_t healthy;
+    uint32_t healthy_current;
+    uint32_t old;               /* alive, of another revision */
+    uint32_t missing;           /* slots without a good current task */
+    struct task_view **holders; /* by slot: its good current task, or NULL */
+};
+
+uint32_t lower_bound(const struct service_spec *spec)
+{
+    uint64_t percent = spec->deployment_configuration->minimum_healthy_percent;
+
+    return (uint32_t)((spec->desired_count * percent + 99) / 100);
+}
+
+uint32_t upper_bound(const struct service_spec *spec)
+{
+    uint64_t percent = spec->deployment_configuration->maximum_percent;
+
+    return (uint32_t)(spec->desired_count * percent / 100);
+}
+
+static bool is_good(const struct task_view *task)
+{
+    return is_alive(task) && task->current && !task->unhealthy;
+}
+
+/* Of two tasks in one slot the healthy one holds it, else the older attempt. */
+static void hold_slot(struct count *count, struct task_view *task)
+{
+    struct task_view **holder;
+
+    if (!is_good(task) || task->task->slot >= count->desired)
+        return;
+    holder = &count->holders[task->task->slot];
+    if (*holder == NULL || (task->healthy && !(*holder)->healthy))
+        *holder = task;
+}
+
+static void count_tasks(struct planner *planner, struct service_view *view, struct count *count)
+{
+    count->desired = view->spec->desired_count;
+    count->lower = lower_bound(view->spec);
+    count->upper = upper_bound(view->spec);
+    count->holders = arena_array(planner->arena, struct task_view *, count->desired + 1);
+    for (size_t i = 0; i < view->task_count; i++) {
+        struct task_view *task = &view->tasks[i];
+
+        hold_slot(count, task);
+        if (!is_alive(task))
+            continue;
+        count->alive++;
+        count->healthy += task->healthy;
+        count->healthy_current += task->healthy && task->current;
+        count->old += !task->current;
+    }
+    for (uint32_t slot = 0; slot < count->desired; slot++)
+        count->missing += count->holders[slot] == NULL;
+}
+
+static void start_task(struct planner *planner, const struct service_view *view,
+                       const struct deployment *deployment, uint32_t slot)
+{
+    struct task_identity identity = { .slot = slot };
+    const struct world_instance *instance = place_task(planner, deployment->goal->target);
+
+    if (instance == NULL)
+        return;
+    identity.attempt = deployment->attempt_max;
+    for (size_t i = 0; i < view->task_count; i++) {
+        if (view->tasks[i].task->slot == slot && view->tasks[i].task->attempt > identity.attempt)
+            identity.attempt = view->tasks[i].task->attempt;
+    }
+    identity.attempt++;
+    text_copy(identity.deployment, sizeof(identity.deployment), deployment->id);
+    text_copy(identity.commit, sizeof(identity.commit), deployment->commit);
+    task_id_make(deployment->id, slot, identity.attempt, identity.task);
+    task_advance(planner, deployment, &identity, instance, NULL);
+}
+
+static bool throttled(struct planner *planner, const struct service_view *view)
+{
+    int64_t retry = view->memory == NULL ? 0 : view->memory->retry_at_ms;
+
+    if (retry <= planner->input->now_ms)
+        return false;
+    plan_wake(planner, retry);
+    plan_wait(planner, "tasks keep failing to start (%u times): the next try is in %lld s",
+              view->memory->start_failures,
+              (long long)((retry - planner->input->now_ms + 999) / 1000));
+    return true;
+}
+
+/* Step 2. */
+static void start_missing(struct planner *planner, struct service_view *view, struct count *count)
+{
+    if (count->missing == 0 || !view->may_start || view->primary->state == ROLLOUT_FAILED ||
+        throttled(planner, view))
+        return;
+    for (uint32_t slot = 0; slot < count->desired && count->alive < count->upper; slot++) {
+        if (count->holders[slot] != NULL)
+            continue;
+        start_task(planner, view, view->primary, slot);
+        count->alive++;
+    }
+}
+
+/* Step 3. */
+static void restore_old(struct planner *planner, struct service_view *view, struct count *count)
+{
+    uint32_t good_old = 0;
+    uint32_t slot = 0;
+
+    if (view->completed == NULL || view->primary->state == ROLLOUT_COMPLETED)
+        return;
+    for (size_t i = 0; i < view->task_count; i++)
+        good_old +=
+            is_alive(&view->tasks[i]) && !view->tasks[i].current && !view->tasks[i].unhealthy;
+    if (!images_ready(planner, view->completed, view->instance))
+        return;
+    while (good_old + count->healthy_current < count->lower && count->alive < count->upper &&
+           slot < count->desired) {
+        bool taken = false;
+
+        for (size_t i = 0; i < view->task_count; i++)
+            taken |= is_alive(&view->tasks[i]) && !view->tasks[i].current &&
+                     view->tasks[i].task->slot == slot;
+        if (!taken) {
+            start_task(planner, view, view->completed, slot);
+            count->alive++;
+            good_old++;
+        }
+        slot++;
+    }
+}
+
+/* Step 6. */
+static bool may_lose(const struct count *count, const struct task_view *task)
+{
+    return !task->healthy || count->healthy > count->lower;
+}
+
+static void stop_one(struct planner *planner, struct service_view *view, struct count *count,
+                     struct task_view *task, const char *reason)
+{
+    count->alive--;
+    count->healthy -= task->healthy;
+    count->healthy_current -= task->healthy && task->current;
+    count->old -= !task->current;
+    stop_task(planner, view, task, STOP_SERVICE_SCHEDULER_INITIATED, reason);
+}
+
+/* Step 4.  The least useful first: those that are not healthy, then the highest slots. */
+static void stop_old(struct planner *planner, struct service_view *view, struct count *count)
+{
+    const char *reason = arena_printf(
+        planner->arena, "Scaling activity initiated by (deployment %s)", view->primary->id);
+    uint32_t keep =
+        count->desired > count->healthy_current ? count->desired - count->healthy_current : 0;
+
+    if (view->primary->state == ROLLOUT_FAILED)
+        return;
+    for (int healthy = 0; healthy <= 1; healthy++) {
+        for (size_t i = view->task_count; i-- > 0;) {
+            struct task_view *task = &view->tasks[i];
+            bool no_room = count->missing > 0 && view->may_start && count->alive >= count->upper;
+
+            if (!is_alive(task) || task->current || task->unknown ||
+                task->healthy != (healthy == 1))
+                continue;
+            if ((count->old > keep || no_room) && may_lose(count, task))
+                stop_one(planner, view, count, task, reason);
+        }
+    }
+}
+
+/* Step 5. */
+static void stop_surplus(struct planner *planner, struct service_view *view, struct count *count)
+{
+    const char *reason = arena_printf(
+        planner->arena, "Scaling activity initiated by (deployment %s)", view->primary->id);
+
+    for (size_t i = view->task_count; i-- > 0;) {
+        struct task_view *task = &view->tasks[i];
+        uint32_t slot = task->task->slot;
+        const struct task_view *holder = slot < count->desired ? count->holders[slot] : NULL;
+
+        if (!is_alive(task) || !task->current || task->unknown || task == holder ||
+            !may_lose(count, task))
+            continue;
+        if (slot >= count->desired)
+            stop_one(planner, view, count, task, reason);
+        else if (holder != NULL && holder->healthy)
+            stop_one(planner, view, count, task, task->unhealthy ? task->reason : reason);
+        else if (task->unhealthy && count->alive >= count->upper)
+            stop_one(planner, view, count, task, task->reason);
+    }
+}
+
+/* Step 7. */
+static void complete(struct planner *planner, struct service_view *view, const struct count *count)
+{
+    struct deployment *done;
+
+    if (view->primary->state != ROLLOUT_IN_PROGRESS || count->healthy_current < count->desired ||
+        count->missing > 0)
+        return;
+    for (size_t i = 0; i < view->task_count; i++) {
+        if (view->tasks[i].unknown ||
+            (!view->tasks[i].current && view->tasks[i].status != TASK_STOPPED) ||
+            view->tasks[i].status == TASK_STOPPING)
+            return;
+    }
+    done = deployment_copy(planner, view->primary);
+    done->state = ROLLOUT_COMPLETED;
+    done->reason =
+        arena_printf(planner->arena, "ECS deployment ecs-svc/%.12s completed.", done->id);
+    deployment_fact(planner, view, done);
+    service_event(planner, view, "(service %s) (deployment %.12s) deployment completed.",
+                  view->service, done->id);
+    service_event(planner, view, "(service %s) has reached a steady state.", view->service);
+}
+
+/* Neither side can move (ecs.md 1.5): say so instead of standing still without a word. */
+static void explain_deadlock(struct planner *planner, const struct service_view *view,
+                             const struct count *count)
+{
+    if (count->missing == 0 || !view->may_start || count->alive < count->upper ||
+        view->primary->state != ROLLOUT_IN_PROGRESS || count->healthy < count->alive)
+        return;
+    plan_wait(planner,
+              "(service %s) was unable to stop or start tasks during a deployment because of the "
+              "service deployment configuration: %u of %u tasks run, at least %u must, at most %u "
+              "may",
+              view->service, count->healthy, count->desired, count->lower, count->upper);
+}
+
+void rollout(struct planner *planner, struct service_view *view)
+{
+    struct count count = { 0 };
+
+    count_tasks(planner, view, &count);
+    start_missing(planner, view, &count);
+    restore_old(planner, view, &count);
+    stop_old(planner, view, &count);
+    stop_surplus(planner, view, &count);
+    if (unit_stated(planner))
+        return;
+    complete(planner, view, &count);
+    explain_deadlock(planner, view, &count);
+    if (view->primary->state == ROLLOUT_FAILED)
+        plan_wait(planner, "deployment %.12s of commit %.8s failed: %s", view->primary->id,
+                  view->primary->commit,
+                  view->primary->reason == NULL ? "" : view->primary->reason);
+    else if (count.healthy_current < count.desired && !unit_waits(planner))
+        plan_wait(planner, "%u of %u tasks are healthy", count.healthy_current, count.desired);
+}

@@ -1,0 +1,258 @@
+/*
+ * Service: one unit of planning, step by step.
+ *
+ *   1. Nothing without a ready engine, nothing while suspended.
+ *   2. The deployment: a new revision makes a new one, a quarantined one does not.
+ *   3. What happened to tasks is recorded; the circuit breaker judges.
+ *   4. Images, network, volumes and the services it depends on are ready, or it waits for them.
+ *   5. The rollout starts and stops tasks within the bounds.
+ *   6. Every task takes its next step.
+ */
+#include <string.h>
+
+#include "reconciler/plan/plan_int.h"
+#include "spec/base/text.h"
+
+static void deployment_id(const struct planner *planner, const struct target *target,
+                          const char *commit, char out[DEPLOYMENT_ID_SIZE])
+{
+    struct sha256 *hash = sha256_new();
+    char hex[SHA256_HEX_SIZE];
+
+    sha256_add_text(hash, planner->input->owner);
+    sha256_add_text(hash, target->cluster);
+    sha256_add_text(hash, target->service);
+    sha256_add_text(hash, target->revision);
+    sha256_add_text(hash, commit);
+    sha256_add(hash, &planner->input->now_ms, sizeof(planner->input->now_ms));
+    sha256_finish(hash, hex);
+    text_copy(out, DEPLOYMENT_ID_SIZE, hex);
+}
+
+/* Pins of a revision that comes back are used again while their images exist; with nothing
+ * remembered, those of its running tasks are adopted. */
+static void inherit_pins(const struct planner *planner, const struct service_view *view,
+                         struct deployment *deployment)
+{
+    const struct target *target = deployment->goal->target;
+    const struct deployment *before = memory_revision(view->memory, target->revision);
+    const struct world_service *seen =
+        world_service(planner->input->world, target->cluster, target->service);
+
+    for (size_t i = 0; i < target->task->container_definitions_count; i++) {
+        const char *name = target->task->container_definitions[i].name;
+        struct pin *pin = &deployment->pins[i];
+
+        if (before != NULL && before->pins[i].image_id != NULL &&
+            world_image(view->instance, before->pins[i].image_id) != NULL)
+            *pin = before->pins[i];
+        for (size_t t = 0; before == NULL && seen != NULL && t < seen->task_count; t++) {
+            const struct world_container *container = world_task_container(seen->tasks[t], name);
+
+            if (container == NULL || !text_equal(seen->tasks[t]->revision, target->revision) ||
+                world_image(view->instance, container->image_id) == NULL)
+                continue;
+            pin->image_id = container->image_id;
+            pin->digest = container->digest;
+        }
+    }
+}
+
+static void new_deployment(struct planner *planner, const struct service_view *view)
+{
+    struct goal *goal = view->desired->goal;
+    const char *commit = generation_commit(planner->input->desired->generation);
+    struct deployment *deployment = arena_new(planner->arena, struct deployment);
+
+    deployment_id(planner, goal->target, commit, deployment->id);
+    text_copy(deployment->commit, sizeof(deployment->commit), commit);
+    deployment->state = ROLLOUT_IN_PROGRESS;
+    deployment->created_ms = planner->input->now_ms;
+    deployment->updated_ms = planner->input->now_ms;
+    deployment->reason =
+        arena_printf(planner->arena, "ECS deployment ecs-svc/%.12s in progress.", deployment->id);
+    deployment->goal = goal;
+    deployment->pins =
+        arena_array(planner->arena, struct pin, goal->target->task->container_definitions_count);
+    inherit_pins(planner, view, deployment);
+    deployment_fact(planner, view, deployment);
+}
+
+static void lift(struct planner *planner, const struct service_view *view, enum fact_kind kind)
+{
+    struct fact *fact = plan_fact(planner, kind, view->cluster, view->service);
+
+    fact->text = "";
+    fact->durable = true;
+}
+
+/* Step 2.  True when facts came out. */
+static bool decide_deployment(struct planner *planner, const struct service_view *view)
+{
+    const char *revision = view->desired->goal->target->revision;
+    const char *quarantined = view->memory == NULL ? "" : view->memory->quarantined;
+
+    if (view->memory != NULL && view->memory->hold != NULL) {
+        lift(planner, view, FACT_HOLD); /* declared again: nothing is removed any more */
+        return true;
+    }
+    if (quarantined[0] != '\0' && !text_equal(quarantined, revision)) {
+        lift(planner, view, FACT_QUARANTINE); /* a later commit changed the service */
+        return true;
+    }
+    if (view->primary == NULL || (!text_equal(view->primary->goal->target->revision, revision) &&
+                                  !text_equal(quarantined, revision))) {
+        new_deployment(planner, view);
+        return true;
+    }
+    if (text_equal(view->primary->goal->target->revision, revision) &&
+        view->primary->goal != view->desired->goal &&
+        !text_equal(view->primary->goal->text, view->desired->goal->text)) {
+        /* Only what needs no new tasks: counts, percentages, dependencies. */
+        struct deployment *changed = deployment_copy(planner, view->primary);
+
+        changed->goal = view->desired->goal;
+        deployment_fact(planner, view, changed);
+        return true;
+    }
+    return false;
+}
+
+/* The unit a dependency names: "cluster/service", or a service of the same cluster, else of any. */
+static const char *dependency_key(struct planner *planner, const struct service_view *view,
+                                  const char *name)
+{
+    const struct desired_service *at = planner->input->desired->services;
+
+    if (strchr(name, '/') != NULL)
+        return name;
+    for (; at != NULL; at = at->by_key.next) {
+        if (text_equal(at->goal->target->service, name))
+            return at->key;
+    }
+    return unit_key(planner->arena, view->cluster, name);
+}
+
+/* Dependencies hold back the tasks of a deployment, not the replacement of one that died. */
+static bool dependencies_ready(struct planner *planner, const struct service_view *view)
+{
+    bool ready = true;
+
+    if (view->primary->state == ROLLOUT_COMPLETED)
+        return true;
+    for (size_t i = 0; i < view->spec->depends_on_count; i++) {
+        const char *key = dependency_key(planner, view, view->spec->depends_on[i]);
+        const struct desired_service *on = desired_service(planner->input->desired, key);
+        const struct memory_service *memory = memory_service(planner->input->memory, key);
+        const struct deployment *primary = memory_primary(memory);
+        bool current = on != NULL && primary != NULL &&
+                       (text_equal(primary->goal->target->revision, on->goal->target->revision) ||
+                        memory->quarantined[0] != '\0');
+
+        if (current && primary->state == ROLLOUT_COMPLETED)
+            continue;
+        plan_wait(planner, "service %s, which it depends on, is not healthy yet",
+                  view->spec->depends_on[i]);
+        ready = false;
+    }
+    return ready;
+}
+
+static const struct deployment *rollback_target(const struct service_view *view)
+{
+    const struct memory_deployment *at = view->memory == NULL ? NULL : view->memory->newest;
+
+    for (; at != NULL; at = at->older) {
+        if (at->record.state == ROLLOUT_COMPLETED &&
+            !text_equal(at->record.goal->target->revision, view->primary->goal->target->revision))
+            return &at->record;
+    }
+    return NULL;
+}
+
+static void view_tasks(struct planner *planner, struct service_view *view)
+{
+    const struct world_service *seen =
+        world_service(planner->input->world, view->cluster, view->service);
+
+    if (seen == NULL)
+        return;
+    view->tasks = arena_array(planner->arena, struct task_view, seen->task_count);
+    view->task_count = seen->task_count;
+    for (size_t i = 0; i < seen->task_count; i++)
+        task_view_make(planner, seen->tasks[i], view->memory,
+                       view->primary == NULL ? view->desired->goal : view->primary->goal,
+                       &view->tasks[i]);
+}
+
+/* Step 6. */
+static void step_tasks(struct planner *planner, const struct service_view *view)
+{
+    for (size_t i = 0; i < view->task_count; i++) {
+        const struct task_view *task = &view->tasks[i];
+        const struct deployment *made =
+            task->deployment == NULL && task->current ? view->primary : task->deployment;
+        struct task_identity identity = { .slot = task->task->slot,
+                                          .attempt = task->task->attempt };
+
+        if (!is_alive(task)) {
+            task_wind_down(planner, task, task->record != NULL && task->record->stopped_ms != 0);
+            continue;
+        }
+        if (made == NULL || task->instance->state != INSTANCE_ACTIVE)
+            continue;
+        text_copy(identity.task, sizeof(identity.task), task->task->id);
+        text_copy(identity.deployment, sizeof(identity.deployment), task->task->deployment);
+        text_copy(identity.commit, sizeof(identity.commit), task->task->commit);
+        if (task->status == TASK_PENDING ||
+            made->goal->target->task->container_definitions_count > 1)
+            task_advance(planner, made, &identity, task->instance, task->task);
+    }
+}
+
+void service_view_make(struct planner *planner, const struct desired_service *desired,
+                       struct service_view *out)
+{
+    const struct plan_input *input = planner->input;
+
+    *out = (struct service_view){ .desired = desired,
+                                  .spec = desired->goal->target->spec,
+                                  .cluster = desired->goal->target->cluster,
+                                  .service = desired->goal->target->service };
+    out->memory = memory_service(input->memory, desired->key);
+    out->primary = memory_primary(out->memory);
+    if (out->primary != NULL)
+        out->completed = rollback_target(out);
+    view_tasks(planner, out);
+}
+
+void plan_service(struct planner *planner, const char *key)
+{
+    const struct desired_service *desired = desired_service(planner->input->desired, key);
+    struct service_view view;
+
+    if (desired == NULL) {
+        plan_removed(planner, key);
+        return;
+    }
+    service_view_make(planner, desired, &view);
+    view.instance = place_engine(planner);
+    if (view.instance == NULL)
+        return;
+    if (view.memory != NULL && view.memory->suspended != NULL) {
+        plan_wait(planner, "suspended: %s", view.memory->suspended);
+        return;
+    }
+    if (decide_deployment(planner, &view) || record_tasks(planner, &view) ||
+        breaker(planner, &view))
+        return;
+    if (view.primary->state != ROLLOUT_FAILED) {
+        view.may_start = dependencies_ready(planner, &view);
+        view.may_start &= images_ready(planner, view.primary, view.instance);
+        if (unit_stated(planner))
+            return;
+        view.may_start &= place_ready(planner, view.primary->goal->target, view.instance);
+    }
+    rollout(planner, &view);
+    step_tasks(planner, &view);
+}
