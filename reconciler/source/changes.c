@@ -22,6 +22,7 @@ struct walk {
     uint64_t bytes;                 /* of all contents */
     struct buf path;                /* of the folder that is being compared */
     struct link_list links;         /* of the newer commit */
+    struct link_list links_before;  /* of the older one */
     bool links_only;                /* a walk that only finds links */
     uint32_t depth;
 };
@@ -30,6 +31,7 @@ static void walk_release(struct walk *walk)
 {
     buf_release(&walk->path);
     link_list_release(&walk->links);
+    link_list_release(&walk->links_before);
     if (walk->changes != NULL) {
         free(walk->changes->items);
         walk->changes->items = NULL;
@@ -171,9 +173,11 @@ static int walk_file(struct walk *walk, const git_tree_entry *before, const git_
     if (walk->links_only)
         return 0;
     if (is_wanted(after) && is_submodule(after))
-        return add_refused(walk, path,
-                           "it is a submodule: manifests in it can't be read; move it elsewhere, or "
-                           "point --path at a folder without it", err);
+        return add_refused(
+            walk, path,
+            "it is a submodule: manifests in it can't be read; move it elsewhere, or "
+            "point --path at a folder without it",
+            err);
     if (is_wanted(after))
         return add_content(walk, path, git_tree_entry_id(after), err);
     if (is_wanted(before))
@@ -272,9 +276,11 @@ static int links_of(struct source *source, const char *commit, git_tree *root, g
 {
     AUTO(walk) walk = { .source = source, .links_only = true };
 
-    if (text_equal(source->links_commit, commit)) {
-        link_list_copy(&source->links, out);
-        return 0;
+    for (size_t i = 0; i < ARRAY_COUNT(source->links); i++) {
+        if (text_equal(source->links[i].commit, commit)) {
+            link_list_copy(&source->links[i].list, out);
+            return 0;
+        }
     }
     buf_init(&walk.path, PATH_BYTES_MAX);
     buf_text_add(&walk.path, source->path);
@@ -284,6 +290,15 @@ static int links_of(struct source *source, const char *commit, git_tree *root, g
     *out = walk.links;
     walk.links = (struct link_list){ 0 };
     return 0;
+}
+
+/* A commit that was rejected is not the base of the next one, so both sides are kept. */
+static void keep_links(struct commit_links *slot, const char *commit, struct link_list *list)
+{
+    link_list_release(&slot->list);
+    slot->list = *list;
+    *list = (struct link_list){ 0 };
+    (void)snprintf(slot->commit, sizeof(slot->commit), "%s", commit != NULL ? commit : "");
 }
 
 static int add_links(struct walk *walk, const struct link_list *before, struct err *err)
@@ -373,36 +388,31 @@ static int find_changes(struct source *source, void *argument, struct err *err)
     AUTO(walk) walk = { .source = source };
     AUTO(side) before = { 0 };
     AUTO(side) after = { 0 };
-    struct link_list links = { 0 };
-    int result = -1;
 
     if (git_find_root(source, call->commit, &after.root, err) < 0 ||
         git_find_folder(source, after.root, source->path, &after.folder, err) < 0 ||
         open_base(source, call->base, &before, err) < 0)
         return -1;
     if (after.folder == NULL && before.folder == NULL)
-        return err_set(err, ERR_NOT_FOUND, "no manifests under '%s' at commit %.12s: there is no "
-                       "such folder", source->path, call->commit);
+        return err_set(err, ERR_NOT_FOUND,
+                       "no manifests under '%s' at commit %.12s: there is no "
+                       "such folder",
+                       source->path, call->commit);
     walk.changes = mem_alloc(sizeof(*walk.changes));
     walk.changes->whole = before.folder == NULL;
     walk.changes->path_exists = after.folder != NULL;
     buf_init(&walk.path, PATH_BYTES_MAX);
     buf_text_add(&walk.path, source->path);
-    if (before.folder == NULL ||
-        links_of(source, call->base, before.root, before.folder, &links, err) == 0) {
-        link_list_copy(&links, &walk.links);
-        if (walk_folders(&walk, before.folder, after.folder, err) == 0 &&
-            link_list_resolve(source, after.root, &walk.links, err) == 0 &&
-            add_links(&walk, &links, err) == 0)
-            result = 0;
-    }
-    link_list_release(&links);
-    if (result < 0)
+    if (before.folder != NULL &&
+        links_of(source, call->base, before.root, before.folder, &walk.links_before, err) < 0)
         return -1;
-    link_list_release(&source->links);
-    source->links = walk.links;
-    walk.links = (struct link_list){ 0 };
-    (void)snprintf(source->links_commit, sizeof(source->links_commit), "%s", call->commit);
+    link_list_copy(&walk.links_before, &walk.links);
+    if (walk_folders(&walk, before.folder, after.folder, err) < 0 ||
+        link_list_resolve(source, after.root, &walk.links, err) < 0 ||
+        add_links(&walk, &walk.links_before, err) < 0)
+        return -1;
+    keep_links(&source->links[0], walk.changes->whole ? NULL : call->base, &walk.links_before);
+    keep_links(&source->links[1], call->commit, &walk.links);
     finish(&walk, call->out);
     return 0;
 }

@@ -8,8 +8,8 @@
 #include "reconciler/source/git.h"
 
 #define CLONE_TIP       "refs/berth/tip" /* the newest commit that was fetched */
-#define CLONE_PACKS     24  /* each fetch makes one; more than this are made one */
-#define CLONE_PACKS_MAX 240 /* more than this: a new clone instead */
+#define CLONE_PACKS     24               /* each fetch makes one; more than this are made one */
+#define CLONE_PACKS_MAX 240              /* more than this: a new clone instead */
 
 /* Waits for the sole use of a clone; the returned descriptor ends it when closed. */
 int clone_lock(const char *directory, int *out_fd, struct err *err);

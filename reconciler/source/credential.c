@@ -147,7 +147,10 @@ static bool from_netrc(const struct url *url, const char *user, struct login *ou
 
     buf_init(&path, 4096);
     buf_init(&text, CREDENTIAL_BYTES_MAX);
-    buf_printf(&path, "%s%s", given != NULL ? given : home != NULL ? home : "",
+    buf_printf(&path, "%s%s",
+               given != NULL  ? given
+               : home != NULL ? home
+                              : "",
                given != NULL ? "" : "/.netrc");
     fd = open(buf_text(&path), O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -262,6 +265,6 @@ int credential_acquire(git_credential **out, const char *url, const char *user, 
             return git_credential_userpass_plaintext_new(out, login.user, login.password);
     }
     git_error_set_str(GIT_ERROR_HTTP, "no user name and password that it accepts were found in the "
-                      "URL, ~/.netrc and git's credential helpers");
+                                      "URL, ~/.netrc and git's credential helpers");
     return GIT_EAUTH;
 }

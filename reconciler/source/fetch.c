@@ -33,7 +33,7 @@ static const char *const STATE_TEXTS[] = { SOURCE_STATES(STATE_TEXT) };
 
 /* A child and our ends of its pipes. */
 struct child {
-    pid_t pid; /* 0: none */
+    pid_t pid;   /* 0: none */
     int exit_fd; /* readable when it has ended */
     int pipes[PIPE_COUNT];
     struct buf answer;
@@ -96,9 +96,8 @@ static int spawn_self(int ends[PIPE_COUNT], pid_t *out_pid)
     (void)posix_spawnattr_init(&attributes);
     for (int i = 0; i < PIPE_COUNT; i++)
         (void)posix_spawn_file_actions_adddup2(&actions, ends[i], i);
-    (void)posix_spawnattr_setflags(&attributes, (short)(POSIX_SPAWN_SETSID |
-                                                        POSIX_SPAWN_SETSIGMASK |
-                                                        POSIX_SPAWN_SETSIGDEF));
+    (void)posix_spawnattr_setflags(
+        &attributes, (short)(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
     (void)posix_spawnattr_setsigmask(&attributes, &none);
     (void)posix_spawnattr_setsigdefault(&attributes, &all);
     code = posix_spawn(out_pid, "/proc/self/exe", &actions, &attributes, arguments, environ);
@@ -336,8 +335,7 @@ int source_fetch_main(void)
                                       .directory = field_of(&question, 1),
                                       .afresh = text_equal(field_of(&question, 2), "afresh"),
                                       .branch = field_of(&question, 4) };
-    if (request.location == NULL || request.directory == NULL ||
-        field_of(&question, 3) == NULL ||
+    if (request.location == NULL || request.directory == NULL || field_of(&question, 3) == NULL ||
         !text_parse_i64(field_of(&question, 3), &request.timeout_ms))
         (void)err_set(&err, ERR_INVALID, "this is not for people: it is how berth fetches");
     else

@@ -76,8 +76,8 @@ static void want(struct wanted *wanted, const git_remote_head **heads, size_t co
     const git_remote_head *peeled;
     char tag[SOURCE_REF_SIZE + 8];
 
-    if (head == NULL || (size_t)snprintf(wanted->name, sizeof(wanted->name), "%s", name) >=
-                            sizeof(wanted->name)) {
+    if (head == NULL ||
+        (size_t)snprintf(wanted->name, sizeof(wanted->name), "%s", name) >= sizeof(wanted->name)) {
         wanted->name[0] = '\0';
         return;
     }

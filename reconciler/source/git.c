@@ -15,9 +15,9 @@
 #include "spec/base/buf.h"
 #include "spec/base/text.h"
 
-#define GIT_ATTEMPTS     4
-#define GIT_CACHE_BYTES  (4 * 1024 * 1024) /* of parsed objects; libgit2's own default is 256 MiB */
-#define GIT_PATH_MAX     4096
+#define GIT_ATTEMPTS    4
+#define GIT_CACHE_BYTES (4 * 1024 * 1024) /* of parsed objects; libgit2's own default is 256 MiB */
+#define GIT_PATH_MAX    4096
 
 int source_global_init(struct err *err)
 {
@@ -241,8 +241,10 @@ int git_clean_path(const char *path, const char *what, char **out, struct err *e
         size_t length = strcspn(at, "/");
 
         if (length == 2 && at[0] == '.' && at[1] == '.')
-            return err_set(err, ERR_INVALID, "%s '%s' has a '..': it is a path inside of the "
-                           "repository", what, path);
+            return err_set(err, ERR_INVALID,
+                           "%s '%s' has a '..': it is a path inside of the "
+                           "repository",
+                           what, path);
         if (length > 0 && !(length == 1 && at[0] == '.')) {
             if (clean.size > 0)
                 buf_char(&clean, '/');

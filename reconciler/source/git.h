@@ -34,7 +34,7 @@ struct identity {
 /* A symbolic link among the manifests, and what it gave. */
 struct link {
     char *path;
-    char *outcome; /* the blob id of the file it leads to, or why it was refused */
+    char *outcome;             /* the blob id of the file it leads to, or why it was refused */
     char blob[SOURCE_ID_SIZE]; /* of the link itself: its target as text */
 };
 
@@ -45,6 +45,11 @@ struct link_list {
     size_t capacity;
 };
 
+struct commit_links {
+    char commit[SOURCE_ID_SIZE]; /* "": of none */
+    struct link_list list;
+};
+
 struct source {
     struct url url;
     char *branch;    /* NULL: HEAD */
@@ -53,11 +58,10 @@ struct source {
     int64_t timeout_ms;
     git_repository *repository; /* NULL: closed, git_open() opens it */
     git_odb *odb;
-    struct identity top; /* of directory, when it was opened */
-    struct identity git; /* of its git directory, when it was opened */
-    struct link_list links;
-    char links_commit[SOURCE_ID_SIZE]; /* the commit that links belong to; "": none */
-    bool damaged;                      /* the clone of a URL lacks something: clone anew */
+    struct identity top;          /* of directory, when it was opened */
+    struct identity git;          /* of its git directory, when it was opened */
+    struct commit_links links[2]; /* of the last base and the last commit that were asked for */
+    bool damaged;                 /* the clone of a URL lacks something: clone anew */
 };
 
 /* Sets *err from what libgit2 just said.  Objects that are missing or unreadable are ERR_CONFLICT:

@@ -95,6 +95,41 @@ static int check_base(struct source *source, const struct log_call *call, git_re
     return code < 0 ? git_fail(err, code, "the history of %.12s", call->base) : 0;
 }
 
+/* libgit2 can't walk where parents are missing: the line of first parents as far as it goes. */
+static int read_shallow(const struct log_call *call, struct source_log *log, git_commit *tip,
+                        struct err *err)
+{
+    AUTO(git_commit) *commit = NULL;
+    size_t capacity = 0;
+    int code = git_commit_dup(&commit, tip);
+
+    while (code == 0) {
+        char id[SOURCE_ID_SIZE];
+        git_commit *parent = NULL;
+
+        git_print_id(git_commit_id(commit), id);
+        if (text_equal(id, call->base))
+            return 0;
+        log->truncated = log->count == call->max;
+        if (log->truncated)
+            return 0;
+        add_commit(log, &capacity, commit);
+        if (git_commit_parentcount(commit) == 0)
+            code = GIT_ENOTFOUND;
+        else
+            code = git_commit_parent(&parent, commit, 0);
+        if (code == 0) {
+            git_commit_free(commit);
+            commit = parent;
+        }
+    }
+    if (code != GIT_ENOTFOUND)
+        return git_fail(err, code, "the history of %.12s", call->tip);
+    log->truncated = git_commit_parentcount(commit) > 0;
+    log->diverged = !text_is_empty(call->base);
+    return 0;
+}
+
 /* A git_step_fn. */
 static int read_log(struct source *source, void *argument, struct err *err)
 {
@@ -108,15 +143,21 @@ static int read_log(struct source *source, void *argument, struct err *err)
 
     if (git_find_commit(source, call->tip, &tip, err) < 0)
         return -1;
-    if (text_is_empty(call->base) && call->max == 1) { /* no walk: it may end in a shallow clone */
+    if (text_is_empty(call->base) && call->max == 1) {
         add_commit(log, &capacity, tip);
         log->truncated = git_commit_parentcount(tip) > 0;
         *call->out = TAKE(log);
         return 0;
     }
+    if (git_repository_is_shallow(source->repository) == 1) {
+        if (read_shallow(call, log, tip, err) < 0)
+            return -1;
+        *call->out = TAKE(log);
+        return 0;
+    }
     code = git_revwalk_new(&walk, source->repository);
     if (code == 0)
-        code = git_revwalk_sorting(walk, GIT_SORT_TOPOLOGICAL | GIT_SORT_TIME);
+        code = git_revwalk_sorting(walk, GIT_SORT_TIME); /* by topology it would read all first */
     if (code == 0)
         code = git_revwalk_push(walk, git_commit_id(tip));
     if (code < 0)

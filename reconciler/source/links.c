@@ -66,8 +66,8 @@ static struct link *insert_at(struct link_list *list, size_t at, const char *pat
 void link_list_put(struct link_list *list, const char *path, const git_oid *blob)
 {
     size_t at = position_of(list, path);
-    struct link *link = link_list_find(list, path) != NULL ? &list->items[at]
-                                                            : insert_at(list, at, path);
+    struct link *link =
+        link_list_find(list, path) != NULL ? &list->items[at] : insert_at(list, at, path);
 
     free(link->outcome);
     link->outcome = NULL;
@@ -154,7 +154,8 @@ static char *outcome_of(const char *target, const git_tree_entry *entry)
         return mem_text(id);
     }
     case GIT_FILEMODE_LINK:
-        buf_printf(&text, "it is a symbolic link to '%.120s', which is one too: only one is followed",
+        buf_printf(&text,
+                   "it is a symbolic link to '%.120s', which is one too: only one is followed",
                    target);
         break;
     case GIT_FILEMODE_TREE:

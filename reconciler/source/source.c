@@ -89,7 +89,8 @@ void source_close(struct source *source)
     if (source == NULL)
         return;
     git_close(source);
-    link_list_release(&source->links);
+    for (size_t i = 0; i < ARRAY_COUNT(source->links); i++)
+        link_list_release(&source->links[i].list);
     url_release(&source->url);
     free(source->branch);
     free(source->path);
@@ -110,8 +111,7 @@ const char *source_name(const struct source *source)
 
 /* ---- Local: which ref, which commit -------------------------------------------------------- */
 
-static int lookup_ref(struct source *source, const char *name, git_reference **out,
-                      struct err *err)
+static int lookup_ref(struct source *source, const char *name, git_reference **out, struct err *err)
 {
     int code = git_reference_lookup(out, source->repository, name);
 

@@ -16,6 +16,7 @@
 #include "spec/base/base.h"
 #include "spec/base/digest.h"
 #include "spec/base/err.h"
+#include "spec/generation.h"
 
 #define SOURCE_ID_SIZE         41 /* a commit, tree or blob id and the NUL */
 #define SOURCE_REF_SIZE        256
@@ -77,16 +78,8 @@ int source_refresh(struct source *source, struct source_tip *out, struct err *er
 
 /* ---- Manifests ----------------------------------------------------------------------------- */
 
-/* One file whose content differs.  Same struct as the one that a generation is built from. */
-struct file_change {
-    const char *path;          /* from the root of the repository */
-    char blob[65];             /* "" when removed or refused */
-    const char *bytes;         /* NULL: removed, or refused; a NUL follows the last byte */
-    size_t size;               /* of bytes */
-    const struct err *refused; /* not readable as a manifest, and why; NULL: fine */
-};
-
-/* Everything in it lives in its own arena: freed by source_changes_free(). */
+/* Items are what a generation is derived from (spec/generation.h): `refused` is a file that can't be
+ * a manifest, and why; bytes have a NUL behind the last.  All of it lives in the arena. */
 struct source_changes {
     struct arena arena;
     struct file_change *items; /* sorted by path, each path once */

@@ -304,8 +304,8 @@ int ssh_register(struct ssh *ssh, const struct url *url, struct err *err)
     int code;
 
     *ssh = (struct ssh){ .url = url };
-    ssh->definition = (git_smart_subtransport_definition){ .callback = subtransport_new,
-                                                           .param = ssh };
+    ssh->definition =
+        (git_smart_subtransport_definition){ .callback = subtransport_new, .param = ssh };
     code = git_transport_register(SSH_TRANSPORT, git_transport_smart, &ssh->definition);
     return code < 0 ? git_fail(err, code, "ssh") : 0;
 }
@@ -319,11 +319,9 @@ void ssh_explain(const struct ssh *ssh, struct err *err)
     case 255:
         (void)err_set(err, ERR_UNREACHABLE, "ssh does not get to '%s'", ssh->url->host);
         return;
-    case 127:
-        (void)err_set(err, ERR_FAILED, "'%s' has no git-upload-pack", ssh->url->host);
-        return;
+    case 127: (void)err_set(err, ERR_FAILED, "'%s' has no git-upload-pack", ssh->url->host); return;
     default:
-        (void)err_set(err, ERR_NOT_FOUND, "'%s' does not give the repository '%s'",
-                      ssh->url->host, ssh->url->path);
+        (void)err_set(err, ERR_NOT_FOUND, "'%s' does not give the repository '%s'", ssh->url->host,
+                      ssh->url->path);
     }
 }

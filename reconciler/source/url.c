@@ -26,8 +26,8 @@ static char *copy_range(const char *begin, const char *end)
 static int check_ssh(const struct url *url, struct err *err)
 {
     if (text_is_empty(url->host) || text_is_empty(url->path))
-        return err_set(err, ERR_INVALID, "'%s' names no %s: write ssh://user@host/path",
-                       url->shown, text_is_empty(url->host) ? "host" : "path");
+        return err_set(err, ERR_INVALID, "'%s' names no %s: write ssh://user@host/path", url->shown,
+                       text_is_empty(url->host) ? "host" : "path");
     if (url->host[0] == '-' || url->path[0] == '-' || (url->user != NULL && url->user[0] == '-'))
         return err_set(err, ERR_INVALID, "'%s': user, host and path may not begin with '-'",
                        url->shown);
@@ -166,7 +166,8 @@ int url_parse(const char *location, struct url *out, struct err *err)
     if (strlen(location) > URL_BYTES_MAX)
         return err_set(err, ERR_INVALID, "the repository's name is longer than %d bytes",
                        URL_BYTES_MAX);
-    for (const char *c = location; *c != '\0'; c++) /* they would end a line of somebody's protocol */
+    for (const char *c = location; *c != '\0';
+         c++) /* they would end a line of somebody's protocol */
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             return err_set(err, ERR_INVALID, "the repository's name has a control character");
     url.text = mem_text(location);

@@ -15,7 +15,8 @@
 struct watch;
 
 /* location and branch as in source_options; both are copied.  The repository need not exist (yet).
- * Fails with ERR_CAPACITY when the system has no inotify watches left: poll instead. */
+ * ERR_CAPACITY: the system has no
+ * inotify watches left, poll instead. */
 int watch_new(const char *location, const char *branch, struct watch **out, struct err *err);
 void watch_free(struct watch *watch);
 DEFINE_AUTO(watch, watch_free)
@@ -24,9 +25,9 @@ DEFINE_AUTO(watch, watch_free)
 int watch_fd(const struct watch *watch);
 
 /* Takes all events that are there.  *out_changed: the branch may have moved, so ask
- * source_refresh(); it may turn out not to have.  Call it once right after watch_new() and a first
- * source_refresh() too: between those two nothing is missed.  On failure (ERR_CAPACITY) some
- * folders are not watched: poll until a later call succeeds. */
+ * source_refresh(); it may turn out not to have.  Nothing that happens after watch_new() is missed,
+ * so make the watch first and refresh then.  On failure (ERR_CAPACITY, ERR_DENIED) some folders are
+ * not watched: refresh now, and poll until a later call succeeds. */
 int watch_drain(struct watch *watch, bool *out_changed, struct err *err);
 
 #endif
