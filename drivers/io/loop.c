@@ -334,8 +334,8 @@ void loop_watch_change(struct loop_watch *watch, unsigned events)
     if ((events & LOOP_WRITABLE) != 0)
         wanted |= UV_WRITABLE;
 
-    int status = wanted == 0 ? uv_poll_stop(&watch->uv)
-                             : uv_poll_start(&watch->uv, wanted, watch_fired);
+    int status =
+        wanted == 0 ? uv_poll_stop(&watch->uv) : uv_poll_start(&watch->uv, wanted, watch_fired);
     ASSERT(status == 0);
 }
 
