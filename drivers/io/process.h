@@ -2,7 +2,7 @@
  * Child processes: ssh, credential helpers, git's own transports, haproxy.
  *
  * A child gets its own session and process group: it has no terminal to ask questions on, and it is
- * signalled together with what it started.  Its descriptors are the three standard ones only.
+ * signalled together with what it started.  Of our descriptors it gets the three standard ones only.
  */
 #ifndef DRIVERS_IO_PROCESS_H
 #define DRIVERS_IO_PROCESS_H
