@@ -47,9 +47,10 @@ build/config.mk: .make/deps Makefile
 	   echo "PKG_LIBS := $$(pkg-config --libs $(LIBRARIES))" && \
 	   pkg-config --exists --print-errors $(LIBRARIES); } >$@
 
-.PHONY: deps deps-test
+PUBLIC += deps
 deps: ## install the Debian packages that building, running and testing need
 	@.make/deps build test
+.PHONY: deps-test
 deps-test:
 	@.make/deps build test
 
@@ -105,7 +106,7 @@ $(OBJ)/%.embed.o: % .make/embed.S $(BUILD)/flags
 	$(Q)$(CC) -c -o $@ -DFILE='"$<"' -DSYMBOL=embed_$(shell echo '$*' | tr -c 'A-Za-z0-9\n' _) .make/embed.S
 
 # The version is known to one object only, so that a commit does not build everything again.
-VERSION := $(shell git describe --always --dirty 2>/dev/null || echo 0.1.0)
+VERSION := $(shell git -c safe.directory='*' describe --always --dirty 2>/dev/null || echo 0.1.0)
 $(eval $(call stamp,build/version,$$(VERSION)))
 $(OBJ)/reconciler/cli/version.o: BERTH_CPPFLAGS += -DBERTH_VERSION='"$(VERSION)"'
 $(OBJ)/reconciler/cli/version.o: build/version
@@ -139,13 +140,68 @@ $(UNIT_SOURCES:%.c=$(OBJ)/%.o) $(UNIT_HELPERS:%.c=$(OBJ)/%.o): | deps-test
 .PHONY: units
 units: $(UNITS)
 
-.PHONY: clean
+# Rules that compile something do so with the flags of the program.
+test test-long check tidy lint: export TIDY_CC = $(CC) $(BERTH_CPPFLAGS) $(BERTH_CFLAGS)
+test test-long check: export MAKE := $(MAKE)
+
+PUBLIC += test test-long check tidy lint format
+test: deps-test ## everything in its short form; ends in `N passed, N failed`
+	+@tests/run.sh unit it tidy
+test-long: deps-test ## everything in full, with clang and clang-tidy too
+	+@LONG=1 tests/run.sh unit clang it tidy lint
+check: deps-test ## what a change should pass before it is committed: unit tests and tidy
+	+@MODES=$(MODE) tests/run.sh unit tidy
+tidy: deps-test ## layers, header homes, sizes, format: tests/tidy
+	@tests/tidy/run.sh
+lint: deps-test ## clang-tidy (slow)
+	@tests/tidy/lint.sh
+format: deps-test ## let clang-format have its way
+	@find $(FLOORS) tests -name '*.[ch]' -type f -exec clang-format -i {} +
+
+# ---- Installing and trying ------------------------------------------------------------------------
+
+ifneq ($(wildcard reconciler/main.c),)
+BINDIR       := $(DESTDIR)$(PREFIX)/bin
+MANDIR       := $(DESTDIR)$(PREFIX)/share/man/man1
+UNITDIR      := $(DESTDIR)$(PREFIX)/lib/systemd/system
+COMPLETE_bash := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/berth
+COMPLETE_zsh  := $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_berth
+COMPLETE_fish := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/berth.fish
+SHELLS       := bash zsh fish
+
+build/completion/%: $(BERTH)
+	@mkdir -p $(@D)
+	@$(BERTH) completion $* >$@
+
+PUBLIC += install uninstall
+install: $(BERTH) $(SHELLS:%=build/completion/%) ## program, manual, completion, systemd unit (PREFIX, DESTDIR)
+	install -D -m 755 $(BERTH) $(BINDIR)/berth
+	$(if $(wildcard docs/berth.1),install -D -m 644 docs/berth.1 $(MANDIR)/berth.1)
+	$(foreach shell,$(SHELLS),install -D -m 644 build/completion/$(shell) $(COMPLETE_$(shell)) &&) true
+	install -d $(UNITDIR)
+	sed 's:@BINDIR@:$(PREFIX)/bin:' docs/systemd/berth.service >$(UNITDIR)/berth.service
+	chmod 644 $(UNITDIR)/berth.service
+
+uninstall: ## what install made; never any state
+	rm -f $(BINDIR)/berth $(MANDIR)/berth.1 $(UNITDIR)/berth.service \
+	    $(foreach shell,$(SHELLS),$(COMPLETE_$(shell)))
+endif
+
+ifneq ($(and $(wildcard reconciler/main.c),$(wildcard samples/hello)),)
+PUBLIC += run
+run: $(BERTH) ## try it: reconciles build/hello, a repository of its own, until Ctrl-C
+	@.make/run $(BERTH)
+endif
+
+PUBLIC += clean help
 clean: ## remove build/
 	rm -rf build
 
-.PHONY: help
 help: ## this list
-	@echo 'make [MODE=release|debug|asan] [CC=clang] TARGET'
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14 | sed 's/^/    /'
+	@echo 'make [MODE=release|debug|asan] [CC=clang] [TARGET]'
+	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | while read -r target text; do \
+	    case ' $(PUBLIC) ' in *" $$target "*) printf '    %-12s%s\n' "$$target" "$$text" ;; esac; done
+
+.PHONY: $(PUBLIC)
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -20,6 +20,13 @@ declare -A engine_host=() engine_flags=() engine_address=() # by name; host: the
 engine_local=
 ENGINE_SECONDS=60
 
+# Debian's iptables speaks nftables; a kernel that cannot gets the older program.
+if ! iptables -t nat -L >/dev/null 2>&1 && iptables-legacy -t nat -L >/dev/null 2>&1; then
+    mkdir "$IT_DIR/bin"
+    ln -s "$(command -v iptables-legacy)" "$IT_DIR/bin/iptables"
+    PATH=$IT_DIR/bin:$PATH
+fi
+
 # Sockets must be shorter than 100 bytes: NAME is short, IT_DIR is too.
 engine_use()
 {

@@ -1,0 +1,131 @@
+/*
+ * From words to a verb: find it, parse its options, run it.
+ */
+#include "reconciler/cli/cli.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "reconciler/cli/help.h"
+#include "reconciler/cli/verbs.h"
+#include "spec/base/text.h"
+
+const char *cli_color(const struct cli *cli, enum cli_color color)
+{
+    static const char *const SEQUENCES[] = {
+        [COLOR_PLAIN] = "\033[0m", [COLOR_BOLD] = "\033[1m",   [COLOR_DIM] = "\033[2m",
+        [COLOR_RED] = "\033[31m",  [COLOR_GREEN] = "\033[32m", [COLOR_YELLOW] = "\033[33m",
+    };
+
+    ASSERT(color < ARRAY_COUNT(SEQUENCES));
+    return cli->options.run.has_color ? SEQUENCES[color] : "";
+}
+
+int cli_failed(struct cli *cli, const struct err *err)
+{
+    fprintf(cli->errors, "berth: %s\n", err->text);
+    return err->code == ERR_INVALID ? CLI_USAGE : CLI_FAILED;
+}
+
+int cli_usage(struct cli *cli, const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("berth: ", cli->errors);
+    va_start(arguments, format);
+    vfprintf(cli->errors, format, arguments);
+    va_end(arguments);
+    if (cli->verb != NULL)
+        fprintf(cli->errors, "\nTry `berth help %s`.\n", cli->verb->name);
+    else
+        fputs("\nTry `berth help`.\n", cli->errors);
+    return CLI_USAGE;
+}
+
+int cli_print_json(struct cli *cli, const struct json *value)
+{
+    AUTO_TEXT char *text = json_print_text(value, JSON_STYLE_PRETTY);
+
+    fprintf(cli->out, "%s\n", text);
+    return CLI_DONE;
+}
+
+static int unknown_verb(struct cli *cli, const char *word)
+{
+    const char *nearest = verb_nearest(word);
+
+    if (word[0] == '-')
+        return cli_usage(cli, "the verb comes first, options follow it: '%s'", word);
+    if (nearest != NULL)
+        return cli_usage(cli, "there is no verb '%s': did you mean '%s'?", word, nearest);
+    return cli_usage(cli, "there is no verb '%s'", word);
+}
+
+static int check_operands(struct cli *cli)
+{
+    const struct cli_verb *verb = cli->verb;
+
+    if (cli->operand_count < verb->operands_min)
+        return cli_usage(cli, "'%s' needs %s", verb->name, verb->operands);
+    if (cli->operand_count > verb->operands_max && verb->operands_max == 0)
+        return cli_usage(cli, "'%s' takes no operand: '%s'", verb->name, cli->operands[0]);
+    if (cli->operand_count > verb->operands_max)
+        return cli_usage(cli, "one operand too many: '%s'", cli->operands[verb->operands_max]);
+    return CLI_DONE;
+}
+
+static int run_verb(struct cli *cli, const struct option_words *words)
+{
+    struct err err = { 0 };
+
+    if (options_parse(cli->arena, words, OPTS_EVERY | cli->verb->options, cli->sources,
+                      &cli->options, &cli->operands, &err) < 0)
+        return cli_usage(cli, "%s", err.text);
+    cli->options.run.has_color = cli->out_is_terminal && !cli->options.no_color &&
+                                 text_is_empty(cli->sources->environment("NO_COLOR"));
+    if (cli->options.help) {
+        help_print_verb(cli, cli->verb);
+        return CLI_DONE;
+    }
+    while (cli->operands[cli->operand_count] != NULL)
+        cli->operand_count++;
+    int result = check_operands(cli);
+    return result == CLI_DONE ? cli->verb->handler(cli) : result;
+}
+
+/* A broken pipe or a full disk: what was printed is not what was meant. */
+static int check_output(struct cli *cli, int result)
+{
+    if (fflush(cli->out) == 0 && !ferror(cli->out))
+        return result;
+    fputs("berth: standard output cannot be written\n", cli->errors);
+    return result == CLI_DONE ? CLI_FAILED : result;
+}
+
+int cli_run(const struct cli_start *start)
+{
+    AUTO(arena) arena = { 0 };
+    struct cli cli = { .arena = &arena,
+                       .sources = &start->sources,
+                       .out = start->out,
+                       .errors = start->errors,
+                       .out_is_terminal = start->out_is_terminal };
+
+    if (start->word_count == 0) {
+        cli.out = start->errors;
+        help_print(&cli);
+        return CLI_USAGE;
+    }
+    const char *word = start->words[0];
+    if (text_equal(word, "--help") || text_equal(word, "-h"))
+        word = "help";
+    else if (text_equal(word, "--version"))
+        word = "version";
+    cli.verb = verb_find(word);
+    if (cli.verb == NULL)
+        return unknown_verb(&cli, word);
+    struct option_words words = { .items = start->words + 1,
+                                  .count = start->word_count - 1,
+                                  .operands_end = cli.verb->operands_end };
+    return check_output(&cli, run_verb(&cli, &words));
+}

@@ -1,0 +1,131 @@
+/*
+ * berth __complete -- WORD...: what could stand in place of the last word.
+ *
+ * One candidate a line, its meaning after a tab; `:file` and `:folder` leave it to the shell.
+ */
+#include <string.h>
+
+#include "reconciler/cli/verbs.h"
+#include "spec/base/text.h"
+
+struct request {
+    struct cli *cli;
+    const char *prefix; /* of the value */
+    const char *before; /* what stands in front of the value in the same word: "--output=" or "" */
+};
+
+static void offer(const struct request *request, const char *value, const char *meaning)
+{
+    if (text_starts(value, request->prefix))
+        fprintf(request->cli->out, "%s%s\t%s\n", request->before, value, meaning);
+}
+
+static void offer_verbs(const struct request *request)
+{
+    for (size_t i = 0; i < cli_verb_count; i++) {
+        if (cli_verbs[i].group != VERBS_HIDDEN)
+            offer(request, cli_verbs[i].name, cli_verbs[i].summary);
+    }
+}
+
+static void offer_options(const struct request *request, uint64_t options)
+{
+    for (size_t i = 0; i < OPTION_COUNT_ALL; i++) {
+        if ((options >> i & 1) != 0)
+            offer(request, arena_printf(request->cli->arena, "--%s", cli_options[i].name),
+                  cli_options[i].help);
+    }
+}
+
+static void offer_values(const struct request *request, enum completion complete)
+{
+    switch (complete) {
+    case COMPLETE_NOTHING:
+    case COMPLETION_COUNT:
+        break;
+    case COMPLETE_FILE:
+        fputs(":file\n", request->cli->out);
+        break;
+    case COMPLETE_FOLDER:
+        fputs(":folder\n", request->cli->out);
+        break;
+    case COMPLETE_FORMAT:
+        offer(request, "text", "for people");
+        offer(request, "json", "for programs");
+        offer(request, "markdown", "for a comment of a pull request");
+        break;
+    case COMPLETE_SHELL:
+        offer(request, "bash", "completion for bash");
+        offer(request, "zsh", "completion for zsh");
+        offer(request, "fish", "completion for fish");
+        break;
+    case COMPLETE_VERB:
+        offer_verbs(request);
+        break;
+    case COMPLETE_KIND:
+    case COMPLETE_CLUSTER:
+    case COMPLETE_SERVICE:
+    case COMPLETE_TASK:
+    case COMPLETE_TARGET:
+        break;
+    }
+}
+
+/* The option of `--name`, or of the last letter of `-abc`, that still needs its value. */
+static const struct cli_option *open_option(uint64_t options, const char *word)
+{
+    size_t size = strlen(word);
+
+    if (size < 2 || word[0] != '-' || strchr(word, '=') != NULL)
+        return NULL;
+    for (size_t i = 0; i < OPTION_COUNT_ALL; i++) {
+        const struct cli_option *option = &cli_options[i];
+
+        if ((options >> i & 1) == 0 || option->type == OPTION_FLAG)
+            continue;
+        if (word[1] == '-' ? text_equal(option->name, word + 2) : option->letter == word[size - 1])
+            return option;
+    }
+    return NULL;
+}
+
+static void complete_verb(struct request *request, const struct cli_verb *verb, const char *before)
+{
+    uint64_t options = verb->options | OPTS_EVERY;
+    const struct cli_option *option = before != NULL ? open_option(options, before) : NULL;
+    const char *equals = strchr(request->prefix, '=');
+
+    if (option != NULL) {
+        offer_values(request, option->complete);
+    } else if (text_starts(request->prefix, "--") && equals != NULL) {
+        request->before = arena_text_n(request->cli->arena, request->prefix,
+                                       (size_t)(equals + 1 - request->prefix));
+        const char *name = arena_text_n(request->cli->arena, request->prefix,
+                                        (size_t)(equals - request->prefix));
+        request->prefix = equals + 1;
+        option = open_option(options, name);
+        if (option != NULL)
+            offer_values(request, option->complete);
+    } else if (request->prefix[0] == '-') {
+        offer_options(request, options);
+    } else {
+        offer_values(request, verb->complete);
+    }
+}
+
+int cmd_complete(struct cli *cli)
+{
+    struct request request = { .cli = cli, .prefix = "", .before = "" };
+    size_t count = cli->operand_count;
+
+    if (count > 0)
+        request.prefix = cli->operands[count - 1];
+    if (count < 2) {
+        offer_verbs(&request);
+        return CLI_DONE;
+    }
+    const struct cli_verb *verb = verb_find(cli->operands[0]);
+    if (verb != NULL)
+        complete_verb(&request, verb, count > 2 ? cli->operands[count - 2] : NULL);
+    return CLI_DONE;
+}

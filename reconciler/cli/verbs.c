@@ -1,0 +1,56 @@
+/*
+ * The table of verbs.
+ */
+#include "reconciler/cli/verbs.h"
+
+#include <string.h>
+
+#include "spec/base/text.h"
+
+/* Sets of options that go together. */
+#define OPTS_PRINT   (OPT(OUTPUT))
+#define OPTS_SOURCE  (OPT(BRANCH) | OPT(PATH) | OPT(INTERVAL) | OPT(GIT_TIMEOUT))
+#define OPTS_INSTALL (OPT(OWNER) | OPT(STATE) | OPT(DOCKER_HOST) | OPT(TAKE_OVER))
+#define OPTS_RUN     (OPTS_SOURCE | OPTS_INSTALL | OPT(QUIET) | OPT(VERBOSE))
+#define OPTS_ASK     (OPTS_PRINT | OPT(STATE) | OPT(SERVER))
+
+#define VERB(id, text, ...) { .name = (text), .handler = cmd_##id, __VA_ARGS__ },
+const struct cli_verb cli_verbs[] = {
+#include "reconciler/cli/verbs.def"
+};
+#undef VERB
+
+const size_t cli_verb_count = ARRAY_COUNT(cli_verbs);
+
+static const char *const GROUP_TITLES[] = {
+#define GROUP_TITLE(name, title) title,
+    VERB_GROUPS(GROUP_TITLE)
+#undef GROUP_TITLE
+};
+
+const struct cli_verb *verb_find(const char *name)
+{
+    for (size_t i = 0; i < cli_verb_count; i++) {
+        if (text_equal(cli_verbs[i].name, name))
+            return &cli_verbs[i];
+    }
+    return NULL;
+}
+
+const char *verb_nearest(const char *name)
+{
+    const char *names[ARRAY_COUNT(cli_verbs)];
+    size_t count = 0;
+
+    for (size_t i = 0; i < cli_verb_count; i++) {
+        if (cli_verbs[i].group != VERBS_HIDDEN)
+            names[count++] = cli_verbs[i].name;
+    }
+    return text_nearest(name, names, count);
+}
+
+const char *verb_group_title(enum verb_group group)
+{
+    ASSERT(group < VERB_GROUP_COUNT);
+    return GROUP_TITLES[group];
+}

@@ -1,0 +1,197 @@
+#!/bin/bash
+# Runs tests and sums them up: the last line is `N passed, N failed`.
+#
+#     tests/run.sh unit|clang|it|tidy|lint...      through `make test`, which passes its job server on
+#
+# A test is one function of a unit program, one `check` of an integration script, or one rule of
+# tidy.  One that could not be built, crashed, hung or counted nothing has failed; none is skipped.
+#
+#     JOBS=2         programs at a time
+#     MODES=...      the builds that unit programs run in
+#     LONG=1         full counts; tests read it too
+#     ONLY=PATTERN   only programs whose name contains it
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+JOBS=${JOBS:-2}
+MODES=${MODES:-release asan}
+ONLY=${ONLY-}
+MAKE=${MAKE:-make}
+LOGS=build/test
+UNIT_SECONDS=$((${LONG:-0} ? 1800 : 120))
+SCRIPT_SECONDS=$((${LONG:-0} ? 3600 : 300))
+
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+
+passed=0
+failed=0
+failures=()
+
+# How a program says what it counted.  Each prints PASSED FAILED of the log $1; $2 is its exit status.
+count_tap() # cmocka's TAP: a plan `1..N` per group, then `ok` and `not ok`
+{
+    awk -v status="$2" '
+        /^1\.\.[0-9]+$/ { planned += substr($0, 4); groups++ }
+        /^ok [0-9]+/ && !/# *[Ss][Kk][Ii][Pp]/ { passed++ }
+        /^not ok/ || (/^ok [0-9]+/ && /# *[Ss][Kk][Ii][Pp]/) { failed++ }
+        END {
+            if (passed + failed < planned)
+                failed = planned - passed
+            if ((status != 0 || groups == 0 || passed == 0) && failed == 0)
+                failed = 1
+            print passed + 0, failed + 0
+        }' "$1"
+}
+
+count_line() # its last line says `N passed, N failed`
+{
+    awk -v status="$2" '
+        /^[0-9]+ passed, [0-9]+ failed$/ { passed = $1; failed = $3; line = NR }
+        END {
+            if (line != NR || (status != 0 && failed == 0) || passed + failed == 0)
+                failed++
+            print passed + 0, failed + 0
+        }' "$1"
+}
+
+names=()    # of what was started, in that order
+counters=() # which function counts it
+
+# start NAME COUNTER SECONDS COMMAND...: waits for a free place first
+start()
+{
+    local name=$1 counter=$2 seconds=$3 log=$LOGS/${1//\//-}
+    shift 3
+    while [ "$(jobs -pr | wc -l)" -ge "$JOBS" ]; do
+        wait -n
+    done
+    names+=("$name")
+    counters+=("$counter")
+    (
+        trap 'kill $pid 2>/dev/null' TERM
+        begin=${EPOCHREALTIME/./}
+        timeout --kill-after=20 "$seconds" "$@" >"$log.log" 2>&1 </dev/null &
+        pid=$!
+        wait $pid
+        status=$?
+        [ $status != 124 ] || echo "took more than $seconds seconds" >>"$log.log"
+        echo "$status $(((${EPOCHREALTIME/./} - begin) / 1000))" >"$log.status"
+    ) 2>>"$log.log" &
+}
+
+# Waits for all that was started and counts.
+collect()
+{
+    local at name log status ms good bad
+    wait
+    for at in "${!names[@]}"; do
+        name=${names[at]}
+        log=$LOGS/${name//\//-}
+        read -r status ms <"$log.status" || { status=1 ms=0; }
+        read -r good bad <<<"$("${counters[at]}" "$log.log" "$status")"
+        passed=$((passed + good))
+        failed=$((failed + bad))
+        if [ "$bad" = 0 ]; then
+            printf 'ok   %-40s %4d passed %8d ms\n' "$name" "$good" "$ms"
+        else
+            printf 'FAIL %-40s %4d passed, %d failed, exit status %s\n' "$name" "$good" "$bad" \
+                "$status"
+            sed 's/^/    /' "$log.log" | tail -n 200
+            failures+=("$name ($log.log)")
+        fi
+    done
+    names=()
+    counters=()
+}
+
+wanted() # NAME
+{
+    [ -z "$ONLY" ] || [[ $1 == *$ONLY* ]]
+}
+
+# Counts something that is not a program: it either works or not.
+count() # NAME STATUS
+{
+    if [ "$2" = 0 ]; then
+        passed=$((passed + 1))
+        echo "ok   $1"
+    else
+        failed=$((failed + 1))
+        failures+=("$1")
+        echo "FAIL $1"
+    fi
+}
+
+# make, two at a time even if the caller did not ask for it.  It counts as a test: a program that
+# does not compile any more must not pass because its last build is still there.
+build() # NAME ARGUMENT...
+{
+    local name=$1 parallel=
+    shift
+    [[ ${MAKEFLAGS-} == *jobserver* ]] || parallel=-j$JOBS
+    $MAKE --no-print-directory -k $parallel "$@" 2>&1
+    count "build/$name" $?
+}
+
+suite_unit()
+{
+    local mode source name
+    for mode in $MODES; do
+        build "$mode" MODE="$mode" program units
+    done
+    for mode in $MODES; do
+        for source in tests/unit/test_*.c; do
+            name=$(basename "$source" .c)
+            { [ -e "$source" ] && wanted "$name"; } || continue
+            start "unit/$mode/$name" count_tap $UNIT_SECONDS \
+                env CMOCKA_MESSAGE_OUTPUT=TAP "build/$mode/tests/$name"
+        done
+    done
+    collect
+}
+
+suite_it()
+{
+    local script name
+    build program MODE=release program
+    for script in tests/it/test_*.sh; do
+        name=$(basename "$script" .sh)
+        { [ -e "$script" ] && wanted "$name"; } || continue
+        start "it/$name" count_line $SCRIPT_SECONDS "$script"
+    done
+    collect
+}
+
+# Suites that sum up for themselves.
+suite_tidy()
+{
+    start tidy count_line 300 tests/tidy/run.sh
+    collect
+}
+
+suite_lint()
+{
+    start lint count_line 3600 tests/tidy/lint.sh
+    collect
+}
+
+# The other compiler warns about other things.
+suite_clang()
+{
+    build clang MODE=debug CC=clang program units
+}
+
+rm -rf $LOGS
+mkdir -p $LOGS
+trap 'kill $(jobs -p) 2>/dev/null; exit 1' HUP INT TERM
+for suite in "$@"; do
+    "suite_$suite"
+done
+
+if [ ${#failures[@]} -gt 0 ]; then
+    echo 'Failed:'
+    printf '    %s\n' "${failures[@]}"
+fi
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed -gt 0 ]

@@ -1,0 +1,7 @@
+#!/bin/sh
+# Every header compiles alone, under the flags of the program (from `make tidy`, or plain ones).
+. "$TIDY/lib.sh"
+export TIDY_CC="${TIDY_CC:-gcc -std=gnu17 -D_GNU_SOURCE -I. -Wall -Wextra -Werror}"
+files h | xargs -r -P 2 -n 1 sh -c '
+    printf "#include \"%s\"\ntypedef int not_empty;\n" "$1" | $TIDY_CC -fsyntax-only -x c - 2>&1 |
+        grep -E ":[0-9]+: " | sed "s|^<stdin>:|$1:|"' sh | report
