@@ -4,4 +4,4 @@
 export TIDY_CC="${TIDY_CC:-gcc -std=gnu17 -D_GNU_SOURCE -I. -Wall -Wextra -Werror}"
 files h | xargs -r -P 2 -n 1 sh -c '
     printf "#include \"%s\"\ntypedef int not_empty;\n" "$1" | $TIDY_CC -fsyntax-only -x c - 2>&1 |
-        grep -E ":[0-9]+: " | sed "s|^<stdin>:|$1:|"' sh | report
+        grep -E ":[0-9]+: .*error: " | sed "s|^<stdin>:|$1:|; s|^[.]/||"' sh | sort -u | report
