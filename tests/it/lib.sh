@@ -2,7 +2,7 @@
 # Sourced first by every tests/it/test_*.sh:
 #
 #     . "$(dirname "$0")/lib.sh"
-#     check 'one is one' test 1 = 1
+#     check 'one is one' test 1 = 1 || finish     # where going on makes no sense
 #     finish
 #
 # A script runs in namespaces of its own (network, mounts, processes).  So it may use any port,
@@ -12,7 +12,7 @@
 #
 # After sourcing: $IT_DIR is a private folder with a short path, $ROOT the top of the tree, and
 # functions check, check_not, eventually, note, finish, git_repo, git_commit are there.
-set -u
+set -u -o pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin

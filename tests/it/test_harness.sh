@@ -41,15 +41,15 @@ run_once()
 check_not 'the system engine is out of sight' test -e /var/run/docker.sock
 check_not 'no network but ours' ip route get 192.0.2.1
 
-check 'an engine starts' engine_start one
+check 'an engine starts' engine_start one || finish
 check 'it uses its own folders' test -d "$IT_DIR/one/data/overlay2"
-check 'a second one starts' engine_start two
+check 'a second one starts' engine_start two || finish
 check 'they have different identities' test \
     "$(engine_use one; engine_api GET /info | jq -r .ID)" != "$(engine_api GET /info | jq -r .ID)"
 
 for engine in one two; do
     engine_use $engine
-    check "$engine: an image is built from nothing" engine_busybox
+    check "$engine: an image is built from nothing" engine_busybox || finish
     check "$engine: a network is created" engine_api POST /networks/create \
         '{"Name": "net", "CheckDuplicate": true}'
     check "$engine: a container starts" run_web web
