@@ -84,8 +84,8 @@ void plan_wait(struct planner *planner, const char *format, ...)
 
 void plan_wake(struct planner *planner, int64_t at_ms)
 {
-    if (at_ms < planner->plan->wake_at_ms)
-        planner->plan->wake_at_ms = at_ms;
+    if (at_ms < planner->wake_at_ms)
+        planner->wake_at_ms = at_ms;
 }
 
 bool unit_stated(const struct planner *planner)
@@ -140,17 +140,19 @@ void plan_compute(const struct plan_input *input, const struct plan_unit *units,
 {
     struct planner planner = { .input = input, .arena = arena, .plan = out };
 
-    *out = (struct plan){ .wake_at_ms = NEVER };
-    if (input->desired == NULL)
-        return;
+    *out = (struct plan){ .wake_at_ms = arena_array(arena, int64_t, unit_count + 1) };
     for (size_t i = 0; i < unit_count; i++) {
         planner.unit = units[i].key;
         planner.unit_facts = out->fact_count;
         planner.unit_waits = out->wait_count;
-        if (units[i].kind == DIRTY_SERVICE)
+        planner.wake_at_ms = NEVER;
+        if (input->desired == NULL)
+            ; /* no commit was ever accepted: nothing is touched */
+        else if (units[i].kind == DIRTY_SERVICE)
             plan_service(&planner, units[i].key);
         else
             plan_instance(&planner, units[i].key);
+        out->wake_at_ms[i] = planner.wake_at_ms;
     }
 }
 

@@ -19,6 +19,7 @@ struct planner {
     const char *unit;  /* what is being planned */
     size_t unit_facts; /* stated before it */
     size_t unit_waits;
+    int64_t wake_at_ms; /* of the unit */
     /* What place_task() counted, once per plan. */
     const struct world_instance *placed_instance;
     uint64_t placed_mib;

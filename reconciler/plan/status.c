@@ -7,8 +7,10 @@
 static struct planner reader(const struct plan_input *input, struct arena *arena,
                              struct plan *scratch)
 {
-    *scratch = (struct plan){ .wake_at_ms = NEVER };
-    return (struct planner){ .input = input, .arena = arena, .plan = scratch };
+    *scratch = (struct plan){ 0 };
+    return (struct planner){
+        .input = input, .arena = arena, .plan = scratch, .wake_at_ms = NEVER
+    };
 }
 
 void plan_service_status(const struct plan_input *input, const char *key, struct arena *arena,
@@ -39,7 +41,6 @@ void plan_service_status(const struct plan_input *input, const char *key, struct
     status.steady =
         desired != NULL && status.primary != NULL && status.primary->state == ROLLOUT_COMPLETED &&
         status.healthy == status.desired && status.running == status.desired && status.pending == 0;
-    plan = (struct plan){ .wake_at_ms = NEVER };
     planner = reader(input, arena, &plan);
     planner.unit = key;
     if (input->desired != NULL)

@@ -1,0 +1,87 @@
+/*
+ * The running program: everything mutable hangs from one struct app, which is passed down.  All of it
+ * belongs to the loop's thread; workers get copies.
+ */
+#ifndef RECONCILER_RUN_APP_H
+#define RECONCILER_RUN_APP_H
+
+#include "drivers/driver.h"
+#include "drivers/io/http.h"
+#include "drivers/io/loop.h"
+#include "reconciler/memory/history.h"
+#include "reconciler/memory/store.h"
+#include "reconciler/plan/plan.h"
+#include "reconciler/run/options.h"
+#include "spec/base/err.h"
+
+struct builds;
+struct cycle;
+struct executor;
+struct follower;
+struct secrets;
+
+/* How the run ended; the exit codes of `berth apply`. */
+enum app_outcome {
+    APP_CONVERGED = 0,
+    APP_FAILED = 1,
+    APP_INVALID = 2,
+    APP_ROLLED_BACK = 3,
+    APP_TIMED_OUT = 4
+};
+
+/* Someone who wants to hear what happens (the API's followers, `apply` on a terminal). */
+struct app_listener {
+    void (*line)(void *context, const char *topic, const char *text);
+    void *context;
+    struct app_listener *next;
+};
+
+struct app {
+    const struct run_options *options;
+    struct loop *loop;
+    struct http *http;
+    struct store *store;
+    struct store_progress progress; /* its texts live in progress_arena */
+    struct arena progress_arena;
+    struct memory *memory;
+    struct world *world;
+    struct desired *desired; /* NULL until a commit was accepted */
+    struct driver *driver;   /* NULL until the repository's root commit is known */
+    struct docker *docker;   /* of the local engine, for logs and exec; NULL with driver */
+    struct secrets *secrets;
+    struct builds *builds;
+    struct follower *follower;
+    struct executor *executor;
+    struct cycle *cycle;
+    struct app_listener *listeners;
+    struct timer deadline; /* of an apply */
+    int64_t started_ms;    /* wall clock */
+    bool prune_allowed;    /* the current generation's removals were confirmed */
+    bool stopping;
+    enum app_outcome outcome;
+};
+
+/* Runs until a signal, or, with options->once, until converged, failed or out of time.  0 and the
+ * outcome, or -1 when it could not even begin. */
+int app_run(const struct run_options *options, enum app_outcome *out, struct err *err);
+
+/* Lets app_run() return. */
+void app_stop(struct app *app, enum app_outcome outcome);
+
+/* What the planner may look at, now. */
+struct plan_input app_plan_input(const struct app *app);
+
+/* A new generation takes over: `changed` services are planned.  Called by the follower. */
+void app_adopt(struct app *app, struct generation *generation, bool prune_allowed);
+/* Confirms the removals of the current commit, as `berth confirm` asks. */
+int app_confirm(struct app *app, struct err *err);
+/* Suspends (reason not empty) or resumes a service, "CLUSTER/SERVICE".  ERR_NOT_FOUND. */
+int app_suspend(struct app *app, const char *key, const char *reason, struct err *err);
+/* Lifts the quarantine of a service, so that its revision is tried again. */
+int app_retry(struct app *app, const char *key, struct err *err);
+
+/* Tells everyone who listens, and the log: topic is "commit", "deployment", "action", "build",
+ * "engine", "warning" or "error". */
+void app_say(struct app *app, const char *topic, const char *format, ...) PRINTF_LIKE(3, 4);
+
+#endif

@@ -1,0 +1,362 @@
+/*
+ * Dirty units gather until the loop comes round, so that a burst of events is one plan.
+ */
+#include "reconciler/run/cycle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconciler/run/execute.h"
+#include "spec/base/hash.h"
+#include "spec/base/text.h"
+
+/* Facts lead to facts a few times (ended, counted, failed, rolled back); more is a mistake of ours. */
+#define ROUNDS_MAX     256
+#define STORE_RETRY_MS 1000
+#define MAINTAIN_MS    (60 * 1000)
+#define RECORDS_KEPT_MS (60 * 60 * 1000) /* ecs.md 1.4: stopped tasks stay visible for an hour */
+
+struct unit {
+    enum dirty_kind kind;
+    bool dirty;
+    bool busy; /* its last plan had actions */
+    char *key;
+    char *wait;
+    int64_t wake_at_ms;
+    UT_hash_handle by_key;
+};
+
+struct cycle {
+    struct app *app;
+    struct unit *units;
+    struct arena arena;
+    struct timer timer;
+    struct timer maintenance;
+    struct driver_call observation;
+    bool scheduled;
+    bool observing;
+    bool observed; /* freshly, and nothing happened since */
+    bool converged;
+};
+
+static void cycle_run(void *context);
+static void arm(struct cycle *cycle);
+
+static void maintain(void *context)
+{
+    struct cycle *cycle = context;
+    struct app *app = cycle->app;
+    struct err err;
+
+    memory_expire(app->memory, app->world, loop_wall_ms() - RECORDS_KEPT_MS);
+    if (store_prune(app->store, app->memory, loop_wall_ms(), &err) < 0)
+        app_say(app, "warning", "state: %s", err.text);
+    timer_start(app->loop, &cycle->maintenance, MAINTAIN_MS, maintain, cycle);
+}
+
+struct cycle *cycle_new(struct app *app)
+{
+    struct cycle *cycle = mem_alloc(sizeof(*cycle));
+
+    cycle->app = app;
+    timer_start(app->loop, &cycle->maintenance, MAINTAIN_MS, maintain, cycle);
+    return cycle;
+}
+
+static void unit_free(struct cycle *cycle, struct unit *unit)
+{
+    HASH_DELETE(by_key, cycle->units, unit);
+    free(unit->key);
+    free(unit->wait);
+    free(unit);
+}
+
+void cycle_free(struct cycle *cycle)
+{
+    if (cycle == NULL)
+        return;
+    ASSERT(!cycle->observing);
+    timer_stop(&cycle->timer);
+    timer_stop(&cycle->maintenance);
+    loop_defer_cancel(cycle->app->loop, cycle_run, cycle);
+    while (cycle->units != NULL)
+        unit_free(cycle, cycle->units);
+    arena_release(&cycle->arena);
+    free(cycle);
+}
+
+static struct unit *unit_get(struct cycle *cycle, enum dirty_kind kind, const char *key)
+{
+    struct unit *unit;
+
+    HASH_FIND(by_key, cycle->units, key, strlen(key), unit);
+    if (unit != NULL)
+        return unit;
+    unit = mem_alloc(sizeof(*unit));
+    unit->kind = kind;
+    unit->key = mem_text(key);
+    unit->wake_at_ms = INT64_MAX;
+    HASH_ADD_KEYPTR(by_key, cycle->units, unit->key, strlen(unit->key), unit);
+    return unit;
+}
+
+static void schedule(struct cycle *cycle)
+{
+    if (cycle->scheduled)
+        return;
+    cycle->scheduled = true;
+    loop_defer(cycle->app->loop, cycle_run, cycle);
+}
+
+void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key)
+{
+    unit_get(cycle, kind, key)->dirty = true;
+    cycle->observed = false;
+    /* Images, networks and the claim belong to the instance: who waits may go on now. */
+    if (kind == DIRTY_INSTANCE) {
+        for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
+            at->dirty |= at->wait != NULL;
+    }
+    schedule(cycle);
+}
+
+void cycle_mark_all(struct cycle *cycle)
+{
+    const struct plan_input input = app_plan_input(cycle->app);
+    AUTO(arena) scratch = { 0 };
+    struct plan_unit *units;
+    size_t count = plan_units(&input, &scratch, &units);
+
+    for (size_t i = 0; i < count; i++)
+        unit_get(cycle, units[i].kind, units[i].key)->dirty = true;
+    schedule(cycle);
+}
+
+/* What a fact of one service may let others do: dependents go on, images are not needed any more. */
+static void mark_affected(struct cycle *cycle, const struct fact *fact)
+{
+    bool turning = fact->kind == FACT_FORGET || fact->kind == FACT_HOLD ||
+                   fact->kind == FACT_QUARANTINE ||
+                   (fact->kind == FACT_DEPLOYMENT &&
+                    fact->deployment->state != ROLLOUT_IN_PROGRESS);
+
+    if (fact->kind != FACT_EVENT) {
+        const char *key = unit_key(&cycle->arena, fact->cluster, fact->service);
+
+        unit_get(cycle, DIRTY_SERVICE, key)->dirty = true;
+    }
+    if (!turning)
+        return;
+    for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
+        at->dirty |= at->wait != NULL || at->kind == DIRTY_INSTANCE;
+}
+
+static void say_fact(struct app *app, const struct fact *fact)
+{
+    const struct deployment *deployment = fact->deployment;
+
+    switch (fact->kind) {
+    case FACT_EVENT: app_say(app, "event", "%s", fact->text); break;
+    case FACT_DEPLOYMENT:
+        if (deployment->created_ms == fact->at_ms && !deployment->rollback)
+            app_say(app, "deployment", "%s/%s: deployment %.12s of commit %.8s begins",
+                    fact->cluster, fact->service, deployment->id, deployment->commit);
+        break;
+    case FACT_HOLD:
+        if (!text_is_empty(fact->text))
+            app_say(app, "warning", "%s/%s: its removal is held: %s", fact->cluster,
+                    fact->service, fact->text);
+        break;
+    case FACT_FORGET: app_say(app, "event", "(service %s) was removed.", fact->service); break;
+    case FACT_TASK:
+    case FACT_QUARANTINE:
+    case FACT_SUSPEND:
+    case FACT_THROTTLE:
+    case FACT_KIND_COUNT: break;
+    }
+}
+
+int cycle_state(struct cycle *cycle, const struct fact *facts, size_t count, struct err *err)
+{
+    struct app *app = cycle->app;
+
+    if (store_write(app->store, facts, count, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        say_fact(app, &facts[i]);
+        mark_affected(cycle, &facts[i]);
+        memory_apply(app->memory, &facts[i]);
+    }
+    cycle->observed = false;
+    schedule(cycle);
+    return 0;
+}
+
+static size_t take_dirty(struct cycle *cycle, struct plan_unit **out)
+{
+    struct plan_unit *units =
+        arena_array(&cycle->arena, struct plan_unit, HASH_CNT(by_key, cycle->units) + 1);
+    int64_t now_ms = loop_wall_ms();
+    size_t count = 0;
+
+    for (int kind = 0; kind < DIRTY_KIND_COUNT; kind++) {
+        for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next) {
+            if ((int)at->kind != kind || (!at->dirty && at->wake_at_ms > now_ms))
+                continue;
+            at->dirty = false;
+            at->wake_at_ms = INT64_MAX;
+            units[count++] = (struct plan_unit){ at->kind, at->key };
+        }
+    }
+    *out = units;
+    return count;
+}
+
+static void keep_results(struct cycle *cycle, const struct plan_unit *units, size_t count,
+                         const struct plan *plan)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct unit *unit = unit_get(cycle, units[i].kind, units[i].key);
+
+        free(unit->wait);
+        unit->wait = NULL;
+        unit->busy = false;
+        unit->wake_at_ms = plan->wake_at_ms[i];
+    }
+    for (size_t i = 0; i < plan->wait_count; i++) {
+        struct unit *unit = unit_get(cycle, DIRTY_SERVICE, plan->waits[i].unit);
+
+        if (unit->wait == NULL)
+            unit->wait = mem_text(plan->waits[i].reason);
+    }
+    for (size_t i = 0; i < plan->action_count; i++)
+        unit_get(cycle, DIRTY_SERVICE, plan->actions[i].unit)->busy = true;
+}
+
+/* Plans until nothing new is stated.  False: the store did not take the facts, nothing may be done. */
+static bool plan_rounds(struct cycle *cycle)
+{
+    struct app *app = cycle->app;
+
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        struct plan_input input = app_plan_input(app);
+        struct plan_unit *units;
+        size_t count;
+        struct plan plan;
+        struct err err;
+
+        arena_reset(&cycle->arena);
+        count = take_dirty(cycle, &units);
+        if (count == 0)
+            return true;
+        plan_compute(&input, units, count, &cycle->arena, &plan);
+        if (plan.fact_count > 0 &&
+            cycle_state(cycle, plan.facts, plan.fact_count, &err) < 0) {
+            app_say(app, "error", "state: %s; nothing is done until it can be written", err.text);
+            for (size_t i = 0; i < count; i++)
+                unit_get(cycle, units[i].kind, units[i].key)->wake_at_ms =
+                    loop_wall_ms() + STORE_RETRY_MS;
+            return false;
+        }
+        keep_results(cycle, units, count, &plan);
+        for (size_t i = 0; plan.fact_count > 0 && i < count; i++)
+            unit_get(cycle, units[i].kind, units[i].key)->dirty = true;
+        if (plan.fact_count == 0)
+            execute(app->executor, plan.actions, plan.action_count);
+    }
+    app_say(app, "error", "the plan does not settle: this is a mistake in Berth");
+    return false;
+}
+
+static bool is_quiet(const struct cycle *cycle)
+{
+    for (const struct unit *at = cycle->units; at != NULL; at = at->by_key.next) {
+        if (at->dirty || at->busy || at->wait != NULL)
+            return false;
+    }
+    return executor_in_flight(cycle->app->executor) == 0 && cycle->app->desired != NULL;
+}
+
+static void observation_done(struct driver_call *call, const struct err *failure)
+{
+    struct cycle *cycle = call->context;
+
+    cycle->observing = false;
+    cycle->observed = failure == NULL;
+    if (failure == NULL)
+        cycle_mark_all(cycle);
+    else
+        arm(cycle);
+}
+
+/* Design: when no action is left, one fresh complete observation is planned; empty means converged. */
+static void settle(struct cycle *cycle)
+{
+    struct app *app = cycle->app;
+
+    if (!is_quiet(cycle)) {
+        cycle->converged = false;
+        app_settled(app, false);
+        return;
+    }
+    if (cycle->observed) {
+        if (!cycle->converged) {
+            cycle->converged = true;
+            app_settled(app, true);
+        }
+        return;
+    }
+    if (cycle->observing || cycle->converged || app->world->instances == NULL)
+        return;
+    cycle->observation =
+        (struct driver_call){ .timeout_ms = 60000, .done = observation_done, .context = cycle };
+    cycle->observing = driver_observe(app->driver, app->world->instances->name,
+                                      &cycle->observation, NULL) == 0;
+}
+
+static void on_timer(void *context)
+{
+    schedule(context);
+}
+
+static void arm(struct cycle *cycle)
+{
+    int64_t wake_ms = INT64_MAX;
+    int64_t delay_ms;
+
+    for (const struct unit *at = cycle->units; at != NULL; at = at->by_key.next) {
+        if (at->wake_at_ms < wake_ms)
+            wake_ms = at->wake_at_ms;
+    }
+    if (wake_ms == INT64_MAX) {
+        timer_stop(&cycle->timer);
+        return;
+    }
+    delay_ms = wake_ms - loop_wall_ms();
+    timer_start(cycle->app->loop, &cycle->timer, delay_ms < 1 ? 1 : delay_ms, on_timer, cycle);
+}
+
+static void cycle_run(void *context)
+{
+    struct cycle *cycle = context;
+
+    cycle->scheduled = false;
+    if (cycle->app->stopping)
+        return;
+    if (plan_rounds(cycle))
+        settle(cycle);
+    arm(cycle);
+}
+
+const char *cycle_wait(const struct cycle *cycle, const char *key)
+{
+    struct unit *unit;
+
+    HASH_FIND(by_key, cycle->units, key, strlen(key), unit);
+    return unit == NULL ? NULL : unit->wait;
+}
+
+bool cycle_is_converged(const struct cycle *cycle)
+{
+    return cycle->converged;
+}

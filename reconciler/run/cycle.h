@@ -1,0 +1,26 @@
+/*
+ * Cycle: what is dirty is planned; facts are made durable and applied before anything that depends on
+ * them; then the actions are released.
+ */
+#ifndef RECONCILER_RUN_CYCLE_H
+#define RECONCILER_RUN_CYCLE_H
+
+#include "reconciler/run/app.h"
+
+struct cycle *cycle_new(struct app *app);
+void cycle_free(struct cycle *cycle);
+
+/* Plans the unit soon, from the loop. */
+void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key);
+void cycle_mark_all(struct cycle *cycle);
+
+/* Facts that come from people (suspend, confirm): durable, applied, planned. */
+int cycle_state(struct cycle *cycle, const struct fact *facts, size_t count, struct err *err);
+
+/* Why a unit does not move; NULL: it has nothing to wait for. */
+const char *cycle_wait(const struct cycle *cycle, const char *key);
+
+/* Nothing is dirty, in flight or waited for, and a fresh observation gave an empty plan. */
+bool cycle_is_converged(const struct cycle *cycle);
+
+#endif

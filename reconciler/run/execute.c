@@ -1,0 +1,251 @@
+/*
+ * The table of calls in flight is keyed by (instance, object): a plan that is computed again names the
+ * same objects again, and those are simply left out.
+ */
+#include "reconciler/run/execute.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconciler/run/cycle.h"
+#include "spec/base/hash.h"
+#include "spec/base/limits.h"
+#include "spec/base/text.h"
+
+/* Where the engine saturates; stops mostly wait for the program inside, and cost nothing. */
+#define SHORT_CALLS_MAX 4
+#define STOP_CALLS_MAX  64
+#define LONG_CALLS_MAX  2
+
+#define SHORT_TIMEOUT_MS (2 * 60 * 1000)
+#define LONG_TIMEOUT_MS  (60 * 60 * 1000)
+#define STOP_MARGIN_MS   (60 * 1000)
+
+enum lane { LANE_SHORT, LANE_STOP, LANE_LONG, LANE_COUNT };
+
+static const size_t lane_max[LANE_COUNT] = { SHORT_CALLS_MAX, STOP_CALLS_MAX, LONG_CALLS_MAX };
+
+struct running_call {
+    struct driver_call call;
+    struct action action; /* a copy whose texts lie in the arena */
+    struct arena arena;
+    struct executor *executor;
+    enum lane lane;
+    const char *key;
+    UT_hash_handle by_key;
+};
+
+/* A unit that found no room. */
+struct starved {
+    char *key;
+    struct starved *next;
+};
+
+struct executor {
+    struct app *app;
+    struct running_call *calls;
+    size_t lane_count[LANE_COUNT];
+    struct starved *first;
+    struct starved **last;
+};
+
+struct executor *executor_new(struct app *app)
+{
+    struct executor *executor = mem_alloc(sizeof(*executor));
+
+    executor->app = app;
+    executor->last = &executor->first;
+    return executor;
+}
+
+static char *starved_pop(struct executor *executor)
+{
+    struct starved *entry = executor->first;
+    char *key;
+
+    if (entry == NULL)
+        return NULL;
+    executor->first = entry->next;
+    if (executor->first == NULL)
+        executor->last = &executor->first;
+    key = entry->key;
+    free(entry);
+    return key;
+}
+
+static void starved_push(struct executor *executor, const char *unit)
+{
+    struct starved *entry;
+
+    if (unit == NULL)
+        return;
+    for (const struct starved *at = executor->first; at != NULL; at = at->next) {
+        if (text_equal(at->key, unit))
+            return;
+    }
+    entry = mem_alloc(sizeof(*entry));
+    entry->key = mem_text(unit);
+    *executor->last = entry;
+    executor->last = &entry->next;
+}
+
+void executor_free(struct executor *executor)
+{
+    char *key;
+
+    if (executor == NULL)
+        return;
+    ASSERT(executor->calls == NULL);
+    while ((key = starved_pop(executor)) != NULL)
+        free(key);
+    free(executor);
+}
+
+size_t executor_in_flight(const struct executor *executor)
+{
+    return HASH_CNT(by_key, executor->calls);
+}
+
+static enum lane lane_of(enum action_kind kind)
+{
+    if (action_kind_is_long(kind))
+        return LANE_LONG;
+    return kind == ACTION_CONTAINER_STOP ? LANE_STOP : LANE_SHORT;
+}
+
+static int64_t timeout_of(const struct action *action)
+{
+    if (action_kind_is_long(action->kind))
+        return LONG_TIMEOUT_MS;
+    if (action->kind == ACTION_CONTAINER_STOP)
+        return (int64_t)action->stop_timeout_s * 1000 + STOP_MARGIN_MS;
+    return SHORT_TIMEOUT_MS;
+}
+
+static void copy_action(struct running_call *running, const struct action *from)
+{
+    struct arena *arena = &running->arena;
+    struct action *to = &running->action;
+
+    *to = *from;
+    to->instance = arena_text(arena, from->instance);
+    to->object = arena_text(arena, from->object);
+    to->cause = arena_text(arena, from->cause);
+    to->unit = arena_text(arena, from->unit);
+    to->image_id = arena_text(arena, from->image_id);
+    to->digest = arena_text(arena, from->digest);
+    to->sandbox_id = arena_text(arena, from->sandbox_id);
+    to->network = arena_text(arena, from->network);
+    to->container_id = arena_text(arena, from->container_id);
+    to->reference = arena_text(arena, from->reference);
+    to->image_name = arena_text(arena, from->image_name);
+    to->build_key = arena_text(arena, from->build_key);
+    to->commit = arena_text(arena, from->commit);
+    to->repository = arena_text(arena, from->repository);
+    to->name = arena_text(arena, from->name);
+    to->cluster = arena_text(arena, from->cluster);
+    to->service = arena_text(arena, from->service);
+    if (from->goal != NULL)
+        to->goal = goal_ref(from->goal); /* keeps target and volume alive */
+}
+
+static void running_free(struct running_call *running)
+{
+    goal_unref(running->action.goal);
+    arena_release(&running->arena);
+    free(running);
+}
+
+/* Long work reports on itself; of short work only failures are remembered, until it succeeds. */
+static void report(struct app *app, const struct action *action, const struct err *failure)
+{
+    const struct world_instance *instance = world_instance(app->world, action->instance);
+    struct world_change change = { .kind = WORLD_EFFORT };
+    AUTO(buf) key = { 0 };
+
+    buf_init(&key, LIMIT_ENGINE_LINE);
+    action_effort_key(action->kind, action->object, &key);
+    if (instance == NULL || (failure == NULL && world_effort(instance, buf_text(&key)) == NULL))
+        return;
+    change.effort.instance = action->instance;
+    change.effort.key = buf_text(&key);
+    change.effort.state = failure == NULL ? EFFORT_DONE : EFFORT_FAILED;
+    change.effort.at_ms = loop_wall_ms();
+    change.effort.failure = failure;
+    (void)world_apply(app->world, &change);
+}
+
+static void call_done(struct driver_call *call, const struct err *failure)
+{
+    struct running_call *running = call->context;
+    struct executor *executor = running->executor;
+    struct app *app = executor->app;
+    const struct action *action = &running->action;
+    char *unit;
+
+    HASH_DELETE(by_key, executor->calls, running);
+    executor->lane_count[running->lane]--;
+    if (!action_kind_is_long(action->kind))
+        report(app, action, failure);
+    if (failure != NULL && failure->code != ERR_CANCELLED)
+        app_say(app, "warning", "%s %s: %s", action_kind_text(action->kind), action->object,
+                failure->text);
+    if (action->unit != NULL)
+        cycle_mark(app->cycle, strchr(action->unit, '/') == NULL ? DIRTY_INSTANCE : DIRTY_SERVICE,
+                   action->unit);
+    /* Two, so that places which one unit leaves unused are found by the next. */
+    for (int i = 0; i < 2 && (unit = starved_pop(executor)) != NULL; i++) {
+        cycle_mark(app->cycle, strchr(unit, '/') == NULL ? DIRTY_INSTANCE : DIRTY_SERVICE, unit);
+        free(unit);
+    }
+    running_free(running);
+}
+
+static void begin(struct executor *executor, const struct action *action, const char *key)
+{
+    struct app *app = executor->app;
+    struct running_call *running = mem_alloc(sizeof(*running));
+    struct err err;
+
+    copy_action(running, action);
+    running->executor = executor;
+    running->lane = lane_of(action->kind);
+    running->key = arena_text(&running->arena, key);
+    running->call = (struct driver_call){ .action = &running->action,
+                                          .timeout_ms = timeout_of(action),
+                                          .done = call_done,
+                                          .context = running };
+    if (app->options->is_verbose)
+        app_say(app, "action", "%s %s: %s", action_kind_text(action->kind), action->object,
+                action->cause == NULL ? "" : action->cause);
+    if (driver_apply(app->driver, &running->call, &err) < 0) {
+        report(app, action, &err);
+        app_say(app, "warning", "%s %s: %s", action_kind_text(action->kind), action->object,
+                err.text);
+        running_free(running);
+        return;
+    }
+    HASH_ADD_KEYPTR(by_key, executor->calls, running->key, strlen(running->key), running);
+    executor->lane_count[running->lane]++;
+}
+
+void execute(struct executor *executor, const struct action *actions, size_t count)
+{
+    AUTO(arena) scratch = { 0 };
+
+    for (size_t i = 0; i < count && !executor->app->stopping; i++) {
+        const struct action *action = &actions[i];
+        const char *key = arena_printf(&scratch, "%s %s", action->instance, action->object);
+        enum lane lane = lane_of(action->kind);
+        struct running_call *running;
+
+        HASH_FIND(by_key, executor->calls, key, strlen(key), running);
+        if (running != NULL)
+            continue;
+        if (executor->lane_count[lane] >= lane_max[lane]) {
+            starved_push(executor, action->unit);
+            continue;
+        }
+        begin(executor, action, key);
+    }
+}

@@ -1,0 +1,27 @@
+/*
+ * Follow: from a ref that moved to a generation.  Git is read on a worker queue; manifests are parsed
+ * and judged on the loop.  A commit with mistakes changes nothing: the last good one stays in force.
+ */
+#ifndef RECONCILER_RUN_FOLLOW_H
+#define RECONCILER_RUN_FOLLOW_H
+
+#include "reconciler/run/app.h"
+#include "reconciler/source/source.h"
+
+/* The options of a run as the source takes them. */
+struct source_options follow_options(const struct run_options *options);
+
+int follower_new(struct app *app, struct follower **out, struct err *err);
+/* Waits for the job that runs. */
+void follower_free(struct follower *follower);
+
+/* Looks at the repository soon (webhook, `berth apply`, a signal). */
+void follower_check(struct follower *follower);
+
+/* The commit that is in force, as people know it; NULL before the first. */
+const struct source_commit *follower_commit(const struct follower *follower);
+/* The mistakes of a newer commit that was rejected; NULL: none. */
+const struct diag_list *follower_rejected(const struct follower *follower,
+                                          const char **out_commit);
+
+#endif
