@@ -1,0 +1,84 @@
+/*
+ * What an Engine answered, read into reports (Engine API 1.41: ContainerSummary, ContainerInspect,
+ * EventMessage, ImageSummary, ImageInspect, SystemInfo, Network, Volume).
+ *
+ * Pure, and safe on any JSON: what is absent or of another type is left zero.  Reports point into the
+ * JSON and into the reader; they live as long as both.
+ */
+#ifndef DRIVERS_DOCKER_READ_H
+#define DRIVERS_DOCKER_READ_H
+
+#include "spec/base/base.h"
+#include "spec/base/json.h"
+#include "spec/world.h"
+
+/* Whose engine it is and what it can do. */
+struct reader {
+    const char *instance;
+    const char *owner;
+    /* Kernels without a facility make the engine drop the limit: then it is no drift. */
+    bool lacks_memory_limit;
+    bool lacks_swap_limit;
+    bool lacks_cpu_quota;
+    bool lacks_cpu_shares;
+};
+
+/* Each returns true when the object is ours, whole enough to be reported, and *out is set. */
+
+/* One element of GET /containers/json. */
+bool read_container_summary(const struct reader *reader, const struct json *value,
+                            struct container_report *out);
+/* GET /containers/ID/json. */
+bool read_container(const struct reader *reader, const struct json *value,
+                    struct container_report *out);
+
+/* An image, ours or not: what a task needs may have been there before us.  `tags` and `digests` of
+ * the report are the caller's arrays, as large as IMAGE_NAMES_MAX; further names are left out. */
+#define IMAGE_NAMES_MAX 64
+struct image_names {
+    const char *tags[IMAGE_NAMES_MAX];
+    const char *digests[IMAGE_NAMES_MAX];
+};
+/* One element of GET /images/json, or GET /images/NAME/json. */
+bool read_image(const struct reader *reader, const struct json *value, struct image_names *names,
+                struct image_report *out);
+
+/* One element of GET /networks, or GET /networks/NAME: one that carries our label. */
+bool read_network(const struct reader *reader, const struct json *value, struct named_report *out);
+/* One element of Volumes of GET /volumes, or the answer of POST /volumes/create.  A volume without
+ * labels is reported too (owner NULL): somebody else may hold a name of ours. */
+bool read_volume(const struct reader *reader, const struct json *value, struct named_report *out);
+
+/* GET /info.  `now_ms` is our wall clock when it was answered. */
+void read_info(const struct json *value, int64_t now_ms, struct instance_report *out);
+/* What /info says about limits, into the lacks_ members. */
+void read_facilities(const struct json *value, struct reader *out);
+
+enum event_type {
+    EVENT_OTHER, /* nothing that we follow */
+    EVENT_CONTAINER_CHANGED,
+    EVENT_CONTAINER_GONE,
+    EVENT_IMAGE_CHANGED,
+    EVENT_NETWORK_CHANGED,
+    EVENT_VOLUME_CHANGED,
+};
+
+struct event_report {
+    enum event_type type;
+    const char *id; /* containers and images: the engine's id; else the name */
+};
+
+/* One line of GET /events.  Containers of others give EVENT_OTHER. */
+struct event_report read_event(const struct reader *reader, const struct json *value);
+
+/* The filters of GET /events that match read_event(), as JSON text. */
+#define EVENT_FILTERS                                                                              \
+    "{\"type\":[\"container\",\"image\",\"network\",\"volume\"],"                                  \
+    "\"event\":[\"create\",\"start\",\"die\",\"oom\",\"pause\",\"unpause\",\"rename\",\"update\"," \
+    "\"destroy\",\"health_status\",\"connect\",\"disconnect\",\"pull\",\"tag\",\"untag\","         \
+    "\"delete\",\"load\",\"import\"]}"
+
+/* "No such image: x": the message of an engine's refusal; NULL when there is none. */
+const char *read_message(const struct json *value);
+
+#endif
