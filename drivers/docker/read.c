@@ -8,6 +8,7 @@
 
 #include "drivers/docker/labels.h"
 #include "spec/action.h"
+#include "spec/base/limits.h"
 #include "spec/base/text.h"
 
 /* A label, or NULL when it is absent or longer than `max` bytes. */
@@ -350,32 +351,32 @@ void read_facilities(const struct json *value, struct reader *out)
 
 struct event_report read_event(const struct reader *reader, const struct json *value)
 {
-    const char *type = json_as_text(json_get(value, "Type"), "");
-    const char *action = json_as_text(json_get(value, "Action"), "");
+    /* What is not here changes nothing that we keep ("attach", "exec_start"), or comes together with
+     * one that is ("stop" with "die"). */
+    static const struct {
+        const char *action; /* how it begins: "health_status: healthy" */
+        enum event_type type;
+    } types[] = {
+        { "create", EVENT_CONTAINER_CREATED }, { "start", EVENT_CONTAINER_CHANGED },
+        { "die", EVENT_CONTAINER_CHANGED },    { "oom", EVENT_CONTAINER_CHANGED },
+        { "pause", EVENT_CONTAINER_CHANGED },  { "unpause", EVENT_CONTAINER_CHANGED },
+        { "rename", EVENT_CONTAINER_CHANGED }, { "update", EVENT_CONTAINER_CHANGED },
+        { "kill", EVENT_CONTAINER_KILLED },    { "health_status", EVENT_CONTAINER_CHANGED },
+        { "destroy", EVENT_CONTAINER_GONE },
+    };
     const struct json *attributes = json_path(value, "Actor.Attributes");
-    struct event_report report = { .id = json_text(value, "Actor.ID") };
+    const char *action = json_as_text(json_get(value, "Action"), "");
+    struct event_report report = {
+        .id = json_text(value, "Actor.ID"),
+        .name = json_as_text(json_get(attributes, "name"), /* fallback= */ NULL),
+    };
 
-    if (text_is_empty(report.id))
+    if (text_is_empty(report.id) || !text_equal(json_text(value, "Type"), "container") ||
+        !text_equal(label_of(attributes, LABEL_OWNER, LIMIT_NAME), reader->owner))
         return report;
-    if (text_equal(type, "container")) {
-        const char *owner = json_as_text(json_get(attributes, LABEL_OWNER), /* fallback= */ NULL);
-        if (!text_equal(owner, reader->owner))
-            return report;
-        report.type = text_equal(action, "destroy") ? EVENT_CONTAINER_GONE : EVENT_CONTAINER_CHANGED;
-    } else if (text_equal(type, "image")) {
-        report.type = EVENT_IMAGE_CHANGED;
-    } else if (text_equal(type, "network")) {
-        const char *name = json_as_text(json_get(attributes, "name"), /* fallback= */ NULL);
-        const char *container =
-            json_as_text(json_get(attributes, "container"), /* fallback= */ NULL);
-        /* A container that left or joined: that one is looked at again.  It may be of others. */
-        bool moved = text_equal(action, "connect") || text_equal(action, "disconnect");
-        report.type = moved ? EVENT_CONTAINER_CHANGED : EVENT_NETWORK_CHANGED;
-        report.id = moved ? container : name;
-        if (text_is_empty(report.id))
-            report.type = EVENT_OTHER;
-    } else if (text_equal(type, "volume")) {
-        report.type = EVENT_VOLUME_CHANGED;
+    for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
+        if (text_starts(action, types[i].action))
+            report.type = types[i].type;
     }
     return report;
 }

@@ -55,28 +55,21 @@ void read_info(const struct json *value, int64_t now_ms, struct instance_report 
 void read_facilities(const struct json *value, struct reader *out);
 
 enum event_type {
-    EVENT_OTHER, /* nothing that we follow */
+    EVENT_OTHER, /* nothing that we follow, or of others */
+    EVENT_CONTAINER_CREATED,
     EVENT_CONTAINER_CHANGED,
+    EVENT_CONTAINER_KILLED, /* a signal was sent; it may go on */
     EVENT_CONTAINER_GONE,
-    EVENT_IMAGE_CHANGED,
-    EVENT_NETWORK_CHANGED,
-    EVENT_VOLUME_CHANGED,
 };
 
 struct event_report {
     enum event_type type;
-    const char *id; /* containers and images: the engine's id; else the name */
+    const char *id;   /* the engine's */
+    const char *name; /* may be NULL */
 };
 
-/* One line of GET /events.  Containers of others give EVENT_OTHER. */
+/* One line of GET /events. */
 struct event_report read_event(const struct reader *reader, const struct json *value);
-
-/* The filters of GET /events that match read_event(), as JSON text. */
-#define EVENT_FILTERS                                                                              \
-    "{\"type\":[\"container\",\"image\",\"network\",\"volume\"],"                                  \
-    "\"event\":[\"create\",\"start\",\"die\",\"oom\",\"pause\",\"unpause\",\"rename\",\"update\"," \
-    "\"destroy\",\"health_status\",\"connect\",\"disconnect\",\"pull\",\"tag\",\"untag\","         \
-    "\"delete\",\"load\",\"import\"]}"
 
 /* "No such image: x": the message of an engine's refusal; NULL when there is none. */
 const char *read_message(const struct json *value);

@@ -1,0 +1,241 @@
+/*
+ * The life of an engine: dialled, connected, lost, dialled again.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "drivers/docker/engine_int.h"
+#include "drivers/docker/labels.h"
+#include "spec/base/digest.h"
+#include "spec/base/text.h"
+
+#define DIAL_MS       10000 /* for the answer to /info */
+#define PAUSE_MIN_MS  100
+#define PAUSE_MAX_MS  15000
+#define SINCE_SIZE    40
+#define MS_PER_S      1000
+#define LABEL_PAIR_MAX 600
+
+void engine_report(struct engine *engine, const struct world_change *change)
+{
+    if (!engine->freeing)
+        engine->sink.change(engine->sink.context, change);
+}
+
+void engine_report_named(struct engine *engine, enum world_change_kind kind, const char *name)
+{
+    engine_report(engine, &(struct world_change){
+                              .kind = kind,
+                              .named = { .instance = engine->reader.instance, .name = name } });
+}
+
+void engine_call_done(struct engine_call *call, const struct err *failure)
+{
+    struct engine *engine = call->engine;
+    struct driver_call *outer = call->call;
+    struct err copy = { 0 };
+
+    ASSERT(call->docker == NULL);
+    if (failure != NULL)
+        copy = *failure;
+    DL_DELETE(engine->calls, call);
+    free(call);
+    outer->state = NULL;
+    outer->done(outer, failure != NULL ? &copy : NULL);
+}
+
+/* ---- Dialling ------------------------------------------------------------------------------- */
+
+static void dial(void *ctx);
+
+static void dial_later(struct engine *engine)
+{
+    /* Half of the pause is drawn, so that many that lost one engine do not come back at once. */
+    int64_t delay = engine->pause_ms / 2 + rng_between(&engine->rng, 0, engine->pause_ms / 2);
+
+    engine->pause_ms =
+        engine->pause_ms * 2 < PAUSE_MAX_MS ? engine->pause_ms * 2 : PAUSE_MAX_MS;
+    timer_start(engine->loop, &engine->redial, delay, dial, engine);
+}
+
+void engine_lost(struct engine *engine, const struct err *failure)
+{
+    if (engine->freeing || timer_is_running(&engine->redial))
+        return; /* known already */
+    engine->connected = false;
+    docker_events_close(TAKE(engine->events));
+    engine_forget(engine, failure);
+    engine_report(engine, &(struct world_change){ .kind = WORLD_INSTANCE_LOST,
+                                                  .lost = { .instance = engine->reader.instance,
+                                                            .failure = failure->text } });
+    dial_later(engine);
+}
+
+void engine_settled(struct engine *engine)
+{
+    engine->pause_ms = PAUSE_MIN_MS;
+}
+
+static void on_event(void *ctx, const struct json *value)
+{
+    struct engine *engine = ctx;
+    struct event_report event = read_event(&engine->reader, value);
+
+    switch (event.type) {
+    case EVENT_CONTAINER_CREATED:
+        /* One that we create now is reported by its call: it costs no inspect. */
+        if (engine_tracked(engine, event.id) == NULL &&
+            !engine_has_call(engine, ACTION_CONTAINER_CREATE, event.name))
+            engine_inspect(engine, event.id);
+        break;
+    case EVENT_CONTAINER_CHANGED: engine_inspect(engine, event.id); break;
+    case EVENT_CONTAINER_KILLED:
+        if (engine_has_call(engine, ACTION_CONTAINER_STOP, event.id))
+            engine_report_named(engine, WORLD_CONTAINER_STOPPING, event.id);
+        break;
+    case EVENT_CONTAINER_GONE: engine_container_gone(engine, event.id); break;
+    case EVENT_OTHER: break;
+    }
+}
+
+static void on_lost(void *ctx, const struct err *failure)
+{
+    engine_lost(ctx, failure);
+}
+
+static void follow(struct engine *engine, const char *since)
+{
+    char label[LABEL_PAIR_MAX];
+
+    (void)snprintf(label, sizeof(label), "%s=%s", LABEL_OWNER, engine->reader.owner);
+    engine->events = docker_events_open(
+        engine->docker, &(struct docker_events_options){ .since = since,
+                                                         .label = label,
+                                                         .on_event = on_event,
+                                                         .on_lost = on_lost,
+                                                         .ctx = engine });
+}
+
+static void on_info(void *ctx, const struct docker_answer *answer, const struct err *failure)
+{
+    struct engine *engine = ctx;
+    struct world_change change = { .kind = WORLD_INSTANCE };
+    char since[SINCE_SIZE];
+    struct err err = { 0 };
+    int64_t now_ms = loop_wall_ms();
+
+    engine->dial = NULL;
+    if (engine->freeing)
+        return;
+    if (failure != NULL) {
+        engine_lost(engine, failure);
+        return;
+    }
+    AUTO(json) *info = json_parse(answer->body, answer->size, &err);
+    change.instance.instance = engine->reader.instance;
+    read_info(info, now_ms, &change.instance);
+    if (text_is_empty(change.instance.engine_id)) {
+        (void)err_set(&err, ERR_FAILED, "%s: its answer to /info is not an engine's",
+                      docker_name(engine->docker));
+        engine_lost(engine, &err);
+        return;
+    }
+    read_facilities(info, &engine->reader);
+    now_ms += change.instance.clock_skew_ms;
+    (void)snprintf(since, sizeof(since), "%lld.%03lld000000", (long long)(now_ms / MS_PER_S),
+                   (long long)(now_ms % MS_PER_S));
+    engine->connected = true;
+    follow(engine, since);
+    engine_report(engine, &change);
+    engine_list(engine);
+}
+
+static void dial(void *ctx)
+{
+    struct engine *engine = ctx;
+    struct docker_request request = { .method = "GET", .path = "/info", .deadline_ms = DIAL_MS };
+
+    ASSERT(engine->dial == NULL);
+    engine->dial = docker_call(engine->docker, &request, on_info, engine);
+}
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+int engine_new(const struct engine_options *options, struct engine **out, struct err *err)
+{
+    struct docker *docker = docker_new(options->http, options->docker_host, err);
+    struct engine *engine;
+
+    if (docker == NULL)
+        return -1;
+    engine = mem_alloc(sizeof(*engine));
+    engine->docker = docker;
+    engine->loop = http_loop(options->http);
+    engine->reader.instance = arena_text(&engine->texts, options->instance);
+    engine->reader.owner = arena_text(&engine->texts, options->owner);
+    engine->writer.owner = engine->reader.owner;
+    if (options->root_commit != NULL)
+        engine->writer.root_commit = arena_text(&engine->texts, options->root_commit);
+    engine->writer.secret = options->secret;
+    engine->writer.secret_context = options->secret_context;
+    engine->contexts = options->reader;
+    engine->sink = options->sink;
+    engine->pause_ms = PAUSE_MIN_MS;
+    random_bytes(&engine->rng.state, sizeof(engine->rng.state));
+    *out = engine;
+    return 0;
+}
+
+void engine_start(struct engine *engine)
+{
+    if (!engine->connected && engine->dial == NULL && !timer_is_running(&engine->redial))
+        dial(engine);
+}
+
+static void destroy(struct engine *engine)
+{
+    void (*freed)(void *context) = engine->freed;
+    void *context = engine->freed_context;
+
+    ASSERT(engine->calls == NULL);
+    arena_release(&engine->texts);
+    free(engine);
+    if (freed != NULL)
+        freed(context);
+}
+
+void engine_job_done(struct engine *engine)
+{
+    ASSERT(engine->jobs > 0);
+    engine->jobs--;
+    if (engine->freeing && engine->jobs == 0 && engine->docker == NULL)
+        destroy(engine);
+}
+
+void engine_free(struct engine *engine, void (*freed)(void *context), void *context)
+{
+    struct err failure = { 0 };
+    struct engine_call *call;
+    struct engine_call *next;
+
+    (void)err_set(&failure, ERR_CANCELLED, "the driver is shut down");
+    engine->freeing = true;
+    engine->freed = freed;
+    engine->freed_context = context;
+    timer_stop(&engine->redial);
+    docker_events_close(TAKE(engine->events));
+    engine_forget(engine, &failure);
+    DL_FOREACH_SAFE (engine->calls, call, next)
+        engine_cancel(engine, call->call);
+    docker_free(engine->docker); /* answers all that is in flight */
+    engine->docker = NULL;
+    if (engine->jobs == 0)
+        destroy(engine);
+}
+
+struct docker *engine_docker(struct engine *engine)
+{
+    return engine->docker;
+}

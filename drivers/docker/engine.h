@@ -1,0 +1,45 @@
+/*
+ * One Docker Engine as an instance: dialled, listed, followed by its events, and acted upon.  Both
+ * launch types are made of these; a driver says which instances there are.
+ *
+ * Connecting: the engine's time from /info, /events since that time, then a whole listing; so nothing
+ * falls between the two.  An event carries no data into the world: it only makes us look again.
+ */
+#ifndef DRIVERS_DOCKER_ENGINE_H
+#define DRIVERS_DOCKER_ENGINE_H
+
+#include "drivers/docker/client.h"
+#include "drivers/docker/context.h"
+#include "drivers/docker/write.h"
+#include "drivers/driver.h"
+
+struct engine;
+
+/* Everything is copied but http, which must outlive the engine, and what the contexts point to. */
+struct engine_options {
+    struct http *http;
+    const char *docker_host; /* as docker_host_parse() takes it; NULL: the environment's */
+    const char *instance;    /* the name that reports carry */
+    const char *owner;
+    const char *root_commit; /* for the claim; NULL: not known */
+    struct context_reader reader;
+    secret_fn *secret; /* NULL: containers with secrets are refused */
+    void *secret_context;
+    struct driver_sink sink;
+};
+
+int engine_new(const struct engine_options *options, struct engine **out, struct err *err);
+
+/* As the members of struct driver_ops of the same names (driver.h). */
+void engine_start(struct engine *engine);
+int engine_apply(struct engine *engine, struct driver_call *call, struct err *err);
+int engine_observe(struct engine *engine, struct driver_call *call, struct err *err);
+void engine_cancel(struct engine *engine, struct driver_call *call);
+/* Work on other threads is waited for: `freed` (which may be NULL) is called when nothing is left, at
+ * once or later. */
+void engine_free(struct engine *engine, void (*freed)(void *context), void *context);
+
+/* For exec and logs; lives as long as the engine. */
+struct docker *engine_docker(struct engine *engine);
+
+#endif

@@ -1,0 +1,650 @@
+/*
+ * A container definition becomes an Engine's Config and HostConfig.  ECS took its container fields
+ * from Docker, so most are renamed only; the rest is about who owns the task's namespaces: its sandbox
+ * when there are several containers, the container itself when it is alone.
+ */
+#include "drivers/docker/write.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drivers/docker/labels.h"
+#include "drivers/docker/names.h"
+#include "spec/base/json.h"
+#include "spec/base/limits.h"
+#include "spec/base/text.h"
+#include "spec/kinds/kinds.h"
+#include "spec/target.h"
+
+#define MIB         ((int64_t)1024 * 1024)
+#define NS_PER_S    ((int64_t)1000 * 1000 * 1000)
+#define CPU_UNITS   1024 /* of one CPU, ecs.md 1.2 */
+#define SHARES_MIN  2    /* the kernel's, ecs.md 1.3 */
+#define NANOCPU_MIN ((int64_t)10 * 1000 * 1000) /* the kernel takes no quota below 1 ms in 100 ms */
+
+/* What one body is written from. */
+struct scope {
+    const struct writer *writer;
+    const struct action *action;
+    const struct target *target;
+    const struct task_spec *task;
+    const struct container_definition *definition; /* NULL: the sandbox */
+    struct arena arena;                            /* of this body */
+};
+
+static bool owns_namespaces(const struct scope *scope)
+{
+    return scope->action->sandbox_id == NULL;
+}
+
+static struct json *text_array(const char *const *texts, size_t count)
+{
+    struct json *array = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_append_text(array, texts[i]);
+    return array;
+}
+
+static void set_texts(struct json *object, const char *key, const char *const *texts, size_t count)
+{
+    if (count > 0)
+        json_set(object, key, text_array(texts, count));
+}
+
+static void set_pairs(struct json *object, const char *key, const struct pair *pairs, size_t count)
+{
+    struct json *map = json_object();
+
+    for (size_t i = 0; i < count; i++)
+        json_set_text(map, pairs[i].key, pairs[i].value);
+    json_set(object, key, map);
+}
+
+/* ---- Labels --------------------------------------------------------------------------------- */
+
+static void set_label_number(struct json *labels, const char *key, size_t value)
+{
+    char text[24];
+
+    (void)snprintf(text, sizeof(text), "%zu", value);
+    json_set_text(labels, key, text);
+}
+
+static struct json *write_labels(const struct scope *scope, const char *limits)
+{
+    const struct target *target = scope->target;
+    const struct task_identity *identity = &scope->action->identity;
+    const struct container_definition *definition = scope->definition;
+    size_t count = scope->task->container_definitions_count;
+    struct json *labels = json_object();
+
+    for (size_t i = 0; definition != NULL && i < definition->docker_labels_count; i++) {
+        const struct pair *label = &definition->docker_labels[i];
+        json_set_text(labels, label->key, label->value);
+    }
+    json_set_text(labels, LABEL_OWNER, scope->writer->owner);
+    json_set_text(labels, LABEL_CLUSTER, target->cluster);
+    json_set_text(labels, LABEL_SERVICE, target->service);
+    json_set_text(labels, LABEL_TASK, identity->task);
+    json_set_text(labels, LABEL_CONTAINER, definition != NULL ? definition->name : SANDBOX_NAME);
+    set_label_number(labels, LABEL_CONTAINERS, count + (count > 1 ? 1 : 0));
+    json_set_text(labels, LABEL_FAMILY,
+                  scope->task->family != NULL ? scope->task->family : target->task_name);
+    json_set_text(labels, LABEL_REVISION, target->revision);
+    json_set_text(labels, LABEL_DEPLOYMENT, identity->deployment);
+    set_label_number(labels, LABEL_SLOT, identity->slot);
+    set_label_number(labels, LABEL_ATTEMPT, identity->attempt);
+    json_set_text(labels, LABEL_DIGEST, scope->action->digest);
+    json_set_text(labels, LABEL_COMMIT, identity->commit);
+    json_set_text(labels, LABEL_LIMITS, limits);
+    return labels;
+}
+
+/* ---- Config --------------------------------------------------------------------------------- */
+
+static bool has_secret(const struct container_definition *definition, const char *name)
+{
+    for (size_t i = 0; i < definition->secrets_count; i++) {
+        if (text_equal(definition->secrets[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+static int append_secret(const struct scope *scope, const struct secret *secret, struct json *env,
+                         struct err *err)
+{
+    struct buf text;
+
+    if (scope->writer->secret == NULL)
+        return err_set(err, ERR_INVALID, "secret '%s': secrets cannot be read here", secret->name);
+    buf_init(&text, LIMIT_MANIFEST_BYTES);
+    buf_printf(&text, "%s=", secret->name);
+    int status =
+        scope->writer->secret(scope->writer->secret_context, secret->value_from, &text, err);
+    if (status == 0 && text.truncated)
+        status = err_set(err, ERR_INVALID, "its value is larger than %d bytes",
+                         LIMIT_MANIFEST_BYTES);
+    if (status == 0 && (strlen(buf_text(&text)) != text.size || !text_is_utf8(text.data, text.size)))
+        status = err_set(err, ERR_INVALID, "its value is not UTF-8 text");
+    if (status == 0)
+        json_append_text(env, buf_text(&text));
+    write_wipe(&text);
+    return status == 0 ? 0 : err_wrap(err, "secret '%s'", secret->name);
+}
+
+static int write_env(const struct scope *scope, struct json *env, struct err *err)
+{
+    const struct container_definition *definition = scope->definition;
+
+    for (size_t i = 0; i < definition->environment_count; i++) {
+        const struct pair *pair = &definition->environment[i];
+        struct buf text;
+        if (has_secret(definition, pair->key))
+            continue; /* of two variables with one name a process would find the first */
+        buf_init(&text, LIMIT_MANIFEST_BYTES);
+        buf_printf(&text, "%s=%s", pair->key, pair->value);
+        json_append_text(env, buf_text(&text));
+        buf_release(&text);
+    }
+    for (size_t i = 0; i < definition->secrets_count; i++) {
+        if (append_secret(scope, &definition->secrets[i], env, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Values of secrets shall not stay behind in freed memory. */
+static void wipe_env(const struct json *env)
+{
+    for (size_t i = 0; i < json_count(env); i++) {
+        const char *text = json_as_text(json_at(env, i), "");
+        explicit_bzero((char *)(uintptr_t)text, strlen(text));
+    }
+}
+
+static struct json *write_health_check(const struct health_check *check)
+{
+    static const char *const none[] = { "NONE" }; /* ECS does not look at the image's own */
+    struct json *health = json_object();
+
+    if (check == NULL) {
+        set_texts(health, "Test", none, ARRAY_COUNT(none));
+        return health;
+    }
+    set_texts(health, "Test", check->command, check->command_count);
+    json_set_int(health, "Interval", check->interval * NS_PER_S);
+    json_set_int(health, "Timeout", check->timeout * NS_PER_S);
+    json_set_int(health, "Retries", check->retries);
+    json_set_int(health, "StartPeriod", check->start_period * NS_PER_S);
+    return health;
+}
+
+static void add_exposed(struct json *exposed, const struct container_definition *definition)
+{
+    for (size_t i = 0; i < definition->port_mappings_count; i++) {
+        const struct port_mapping *port = &definition->port_mappings[i];
+        const char *protocol = enumeration_text(&transport_protocol_values, port->protocol);
+        char key[300];
+        if (port->container_port_range != NULL)
+            continue; /* the engine knows single ports only, and exposing opens nothing */
+        (void)snprintf(key, sizeof(key), "%u/%s", port->container_port, protocol);
+        json_set(exposed, key, json_object());
+    }
+}
+
+/* For those who look at the container: tasks have addresses of their own, nothing is published. */
+static void write_exposed(const struct scope *scope, struct json *config)
+{
+    struct json *exposed = json_object();
+
+    if (scope->definition != NULL) {
+        add_exposed(exposed, scope->definition);
+    } else {
+        for (size_t i = 0; i < scope->task->container_definitions_count; i++)
+            add_exposed(exposed, &scope->task->container_definitions[i]);
+    }
+    json_set(config, "ExposedPorts", exposed);
+}
+
+static void write_config(const struct scope *scope, struct json *config)
+{
+    const struct container_definition *definition = scope->definition;
+
+    set_texts(config, "Entrypoint", definition->entry_point, definition->entry_point_count);
+    set_texts(config, "Cmd", definition->command, definition->command_count);
+    json_set_text(config, "User", definition->user);
+    json_set_text(config, "WorkingDir", definition->working_directory);
+    json_set(config, "Healthcheck", write_health_check(definition->health_check));
+    json_set_int(config, "StopTimeout", definition->stop_timeout);
+    json_set_bool(config, "OpenStdin", definition->interactive);
+    json_set_bool(config, "Tty", definition->pseudo_terminal);
+}
+
+/* ---- HostConfig: resources ------------------------------------------------------------------ */
+
+/* CPU is split by shares: what the definitions say, and equal parts of the rest for those that do not. */
+static uint32_t cpu_shares(const struct scope *scope)
+{
+    const struct task_spec *task = scope->task;
+    uint32_t rest = task->cpu;
+    uint32_t silent = 0;
+
+    if (scope->definition->cpu != 0)
+        return scope->definition->cpu > SHARES_MIN ? scope->definition->cpu : SHARES_MIN;
+    for (size_t i = 0; i < task->container_definitions_count; i++) {
+        uint32_t cpu = task->container_definitions[i].cpu;
+        rest -= cpu < rest ? cpu : rest;
+        silent += cpu == 0 ? 1 : 0;
+    }
+    uint32_t shares = silent > 0 ? rest / silent : rest;
+    return shares > SHARES_MIN ? shares : SHARES_MIN;
+}
+
+static void set_limit(struct json *host, struct buf *limits, const char *key, int64_t value)
+{
+    json_set_int(host, key, value);
+    buf_printf(limits, "%s%s=%lld", limits->size > 0 ? " " : "", key, (long long)value);
+}
+
+/* Each container gets its own limits, else the task's. */
+static void write_limits(const struct scope *scope, struct json *host, struct buf *limits)
+{
+    const struct container_definition *definition = scope->definition;
+    const struct linux_parameters *linux_parameters = definition->linux_parameters;
+    uint32_t max_swap = linux_parameters != NULL ? linux_parameters->max_swap : 0;
+    int64_t memory = (definition->memory != 0 ? definition->memory : scope->task->memory) * MIB;
+
+    if (scope->task->cpu != 0) {
+        int64_t nano = scope->task->cpu * NS_PER_S / CPU_UNITS;
+        set_limit(host, limits, "NanoCpus", nano > NANOCPU_MIN ? nano : NANOCPU_MIN);
+    }
+    set_limit(host, limits, "CpuShares", cpu_shares(scope));
+    if (memory != 0) {
+        set_limit(host, limits, "Memory", memory);
+        set_limit(host, limits, "MemorySwap", memory + max_swap * MIB);
+    }
+    if (definition->memory_reservation != 0)
+        set_limit(host, limits, "MemoryReservation", definition->memory_reservation * MIB);
+    if (max_swap != 0)
+        json_set_int(host, "MemorySwappiness", linux_parameters->swappiness);
+}
+
+static void write_ulimits(const struct container_definition *definition, struct json *host)
+{
+    struct json *array = json_array();
+
+    for (size_t i = 0; i < definition->ulimits_count; i++) {
+        const struct ulimit *ulimit = &definition->ulimits[i];
+        struct json *item = json_object();
+        json_set_text(item, "Name", enumeration_text(&ulimit_name_values, ulimit->name));
+        json_set_int(item, "Soft", ulimit->soft_limit);
+        json_set_int(item, "Hard", ulimit->hard_limit);
+        json_append(array, item);
+    }
+    json_set(host, "Ulimits", array);
+}
+
+static void write_tmpfs(const struct linux_parameters *parameters, struct json *host)
+{
+    struct json *map = json_object();
+
+    for (size_t i = 0; i < parameters->tmpfs_count; i++) {
+        const struct tmpfs *tmpfs = &parameters->tmpfs[i];
+        struct buf options;
+        buf_init(&options, LIMIT_MANIFEST_BYTES);
+        buf_printf(&options, "size=%um", tmpfs->size);
+        for (size_t j = 0; j < tmpfs->mount_options_count; j++)
+            buf_printf(&options, ",%s", tmpfs->mount_options[j]);
+        json_set_text(map, tmpfs->container_path, buf_text(&options));
+        buf_release(&options);
+    }
+    json_set(host, "Tmpfs", map);
+}
+
+static void write_devices(const struct linux_parameters *parameters, struct json *host)
+{
+    static const char letters[] = { [DEVICE_CGROUP_PERMISSION_READ] = 'r',
+                                    [DEVICE_CGROUP_PERMISSION_WRITE] = 'w',
+                                    [DEVICE_CGROUP_PERMISSION_MKNOD] = 'm' };
+    struct json *array = json_array();
+
+    for (size_t i = 0; i < parameters->devices_count; i++) {
+        const struct device *device = &parameters->devices[i];
+        struct json *item = json_object();
+        char permissions[4] = "rwm";
+        size_t count = device->permissions_count < 3 ? device->permissions_count : 3;
+        for (size_t j = 0; j < count; j++)
+            permissions[j] = letters[device->permissions[j]];
+        if (count > 0)
+            permissions[count] = '\0';
+        json_set_text(item, "PathOnHost", device->host_path);
+        json_set_text(item, "PathInContainer",
+                      device->container_path != NULL ? device->container_path : device->host_path);
+        json_set_text(item, "CgroupPermissions", permissions);
+        json_append(array, item);
+    }
+    json_set(host, "Devices", array);
+}
+
+static void write_linux_parameters(const struct linux_parameters *parameters, struct json *host)
+{
+    if (parameters == NULL)
+        return;
+    if (parameters->capabilities != NULL) {
+        set_texts(host, "CapAdd", parameters->capabilities->add,
+                  parameters->capabilities->add_count);
+        set_texts(host, "CapDrop", parameters->capabilities->drop,
+                  parameters->capabilities->drop_count);
+    }
+    if (parameters->init_process_enabled)
+        json_set_bool(host, "Init", true);
+    if (parameters->shared_memory_size != 0)
+        json_set_int(host, "ShmSize", parameters->shared_memory_size * MIB);
+    write_tmpfs(parameters, host);
+    write_devices(parameters, host);
+}
+
+/* ---- HostConfig: volumes, logs -------------------------------------------------------------- */
+
+static const struct volume *find_volume(const struct task_spec *task, const char *name)
+{
+    for (size_t i = 0; i < task->volumes_count; i++) {
+        if (text_equal(task->volumes[i].name, name))
+            return &task->volumes[i];
+    }
+    return NULL;
+}
+
+static int append_mount(struct scope *scope, const struct mount_point *mount, bool read_only,
+                        struct json *mounts, struct err *err)
+{
+    const struct volume *volume = find_volume(scope->task, mount->source_volume);
+    struct json *item;
+
+    if (volume == NULL)
+        return err_set(err, ERR_INVALID, "volume '%s' is not one of the task",
+                       mount->source_volume);
+    item = json_object();
+    if (volume->host != NULL && volume->host->source_path != NULL) {
+        json_set_text(item, "Type", "bind");
+        json_set_text(item, "Source", volume->host->source_path);
+    } else {
+        json_set_text(item, "Type", "volume");
+        json_set_text(item, "Source",
+                      docker_volume_name(&scope->arena, scope->writer->owner,
+                                         scope->target->cluster, scope->target->service,
+                                         volume->name));
+    }
+    json_set_text(item, "Target", mount->container_path);
+    json_set_bool(item, "ReadOnly", read_only || mount->read_only);
+    json_append(mounts, item);
+    return 0;
+}
+
+static const struct container_definition *find_container(const struct task_spec *task,
+                                                         const char *name)
+{
+    for (size_t i = 0; i < task->container_definitions_count; i++) {
+        if (text_equal(task->container_definitions[i].name, name))
+            return &task->container_definitions[i];
+    }
+    return NULL;
+}
+
+/* volumesFrom is resolved here and not by the engine, so that it sets no order of creation. */
+static int write_mounts(struct scope *scope, struct json *host, struct err *err)
+{
+    const struct container_definition *definition = scope->definition;
+    struct json *mounts = json_array();
+
+    json_set(host, "Mounts", mounts);
+    for (size_t i = 0; i < definition->mount_points_count; i++) {
+        if (append_mount(scope, &definition->mount_points[i], /* read_only= */ false, mounts, err) <
+            0)
+            return -1;
+    }
+    for (size_t i = 0; i < definition->volumes_from_count; i++) {
+        const struct volume_from *from = &definition->volumes_from[i];
+        const struct container_definition *source =
+            find_container(scope->task, from->source_container);
+        if (source == NULL)
+            return err_set(err, ERR_INVALID, "volumesFrom: there is no container '%s' in the task",
+                           from->source_container);
+        for (size_t j = 0; j < source->mount_points_count; j++) {
+            if (append_mount(scope, &source->mount_points[j], from->read_only, mounts, err) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+/* `local` rotates by itself: without a word about logs no disk fills.  Amazon's own become local. */
+static struct json *write_log(const struct log_configuration *log)
+{
+    struct json *config = json_object();
+    bool is_engines = log != NULL && log->log_driver != LOG_DRIVER_UNSET &&
+                      log->log_driver != LOG_DRIVER_AWSLOGS &&
+                      log->log_driver != LOG_DRIVER_SPLUNK &&
+                      log->log_driver != LOG_DRIVER_AWSFIRELENS;
+
+    json_set_text(config, "Type",
+                  is_engines ? enumeration_text(&log_driver_values, log->log_driver) : "local");
+    if (is_engines)
+        set_pairs(config, "Config", log->options, log->options_count);
+    return config;
+}
+
+/* ---- HostConfig: namespaces ----------------------------------------------------------------- */
+
+/* The namespace that a container of the task gets of the sandbox; NULL: its own. */
+static const char *joined(struct scope *scope)
+{
+    return owns_namespaces(scope)
+               ? NULL
+               : arena_printf(&scope->arena, "container:%s", scope->action->sandbox_id);
+}
+
+static void write_namespaces(struct scope *scope, struct json *host)
+{
+    const char *sandbox = joined(scope);
+    const char *network = scope->action->network;
+
+    json_set_text(host, "NetworkMode", sandbox != NULL ? sandbox
+                                       : network != NULL ? network
+                                                         : "none");
+    if (scope->task->pid_mode == PID_MODE_HOST)
+        json_set_text(host, "PidMode", "host");
+    else if (scope->task->pid_mode == PID_MODE_TASK)
+        json_set_text(host, "PidMode", sandbox);
+    if (scope->task->ipc_mode == IPC_MODE_HOST)
+        json_set_text(host, "IpcMode", "host");
+    else if (scope->task->ipc_mode == IPC_MODE_NONE)
+        json_set_text(host, "IpcMode", "none");
+    else if (scope->task->ipc_mode == IPC_MODE_TASK)
+        json_set_text(host, "IpcMode", sandbox != NULL ? sandbox : "shareable");
+}
+
+/* Other tasks find this one by the name of its service. */
+static void write_endpoint(const struct scope *scope, struct json *body)
+{
+    struct json *networking;
+    struct json *endpoints;
+    struct json *endpoint;
+
+    if (!owns_namespaces(scope) || scope->action->network == NULL)
+        return;
+    networking = json_object();
+    endpoints = json_object();
+    endpoint = json_object();
+    if (scope->target->service != NULL)
+        json_set(endpoint, "Aliases", text_array(&scope->target->service, 1));
+    json_set(endpoints, scope->action->network, endpoint);
+    json_set(networking, "EndpointsConfig", endpoints);
+    json_set(body, "NetworkingConfig", networking);
+}
+
+static void write_names(const struct container_definition *definition, struct json *config,
+                        struct json *host)
+{
+    struct json *hosts = json_array();
+
+    json_set_text(config, "Hostname", definition->hostname);
+    set_texts(host, "Dns", definition->dns_servers, definition->dns_servers_count);
+    set_texts(host, "DnsSearch", definition->dns_search_domains,
+              definition->dns_search_domains_count);
+    for (size_t i = 0; i < definition->extra_hosts_count; i++) {
+        const struct host_entry *entry = &definition->extra_hosts[i];
+        struct buf text;
+        buf_init(&text, LIMIT_MANIFEST_BYTES);
+        buf_printf(&text, "%s:%s", entry->hostname, entry->ip_address);
+        json_append_text(hosts, buf_text(&text));
+        buf_release(&text);
+    }
+    json_set(host, "ExtraHosts", hosts);
+}
+
+/* ---- Bodies --------------------------------------------------------------------------------- */
+
+static int write_definition(struct scope *scope, struct json *body, struct json *host,
+                            struct buf *limits, struct err *err)
+{
+    const struct container_definition *definition = scope->definition;
+    struct json *env = json_array();
+
+    json_set(body, "Env", env);
+    write_config(scope, body);
+    write_limits(scope, host, limits);
+    write_ulimits(definition, host);
+    write_linux_parameters(definition->linux_parameters, host);
+    json_set(host, "LogConfig", write_log(definition->log_configuration));
+    json_set_bool(host, "ReadonlyRootfs", definition->readonly_root_filesystem);
+    json_set_bool(host, "Privileged", definition->privileged);
+    set_texts(host, "SecurityOpt", definition->docker_security_options,
+              definition->docker_security_options_count);
+    if (definition->system_controls_count > 0) {
+        struct json *sysctls = json_object();
+        for (size_t i = 0; i < definition->system_controls_count; i++)
+            json_set_text(sysctls, definition->system_controls[i].namespace_,
+                          definition->system_controls[i].value);
+        json_set(host, "Sysctls", sysctls);
+    }
+    if (owns_namespaces(scope))
+        write_names(definition, body, host);
+    if (write_mounts(scope, host, err) < 0)
+        return -1;
+    return write_env(scope, env, err);
+}
+
+/* It holds the namespaces and can do nothing else.  Names that a definition asks for are the task's. */
+static void write_sandbox(const struct scope *scope, struct json *body, struct json *host)
+{
+    static const char *const all[] = { "ALL" };
+    static const char *const security[] = { "no-new-privileges" };
+    struct json *log = json_object();
+
+    json_set_text(log, "Type", "none");
+    json_set(host, "LogConfig", log);
+    json_set_bool(host, "ReadonlyRootfs", true);
+    set_texts(host, "CapDrop", all, ARRAY_COUNT(all));
+    set_texts(host, "SecurityOpt", security, ARRAY_COUNT(security));
+    for (size_t i = 0; i < scope->task->container_definitions_count; i++) {
+        const struct container_definition *definition = &scope->task->container_definitions[i];
+        bool speaks = definition->hostname != NULL || definition->dns_servers_count > 0 ||
+                      definition->dns_search_domains_count > 0 ||
+                      definition->extra_hosts_count > 0;
+        if (speaks) {
+            write_names(definition, body, host);
+            break;
+        }
+    }
+}
+
+int write_container(const struct writer *writer, const struct action *action, struct buf *out,
+                    struct err *err)
+{
+    const struct task_spec *task = action->target->task;
+    AUTO(json) *body = json_object();
+    AUTO(buf) limits = { 0 };
+    struct json *host = json_object();
+    struct json *restart = json_object();
+    struct scope scope = { .writer = writer,
+                           .action = action,
+                           .target = action->target,
+                           .task = task };
+    int status = 0;
+
+    ASSERT(action->kind == ACTION_CONTAINER_CREATE);
+    ASSERT(action->container == SANDBOX_INDEX ||
+           action->container < task->container_definitions_count);
+    buf_init(&limits, LIMIT_NAME);
+    if (action->container != SANDBOX_INDEX)
+        scope.definition = &task->container_definitions[action->container];
+
+    json_set(body, "HostConfig", host);
+    json_set_text(body, "Image", action->image_id);
+    if (scope.definition != NULL)
+        status = write_definition(&scope, body, host, &limits, err);
+    else
+        write_sandbox(&scope, body, host);
+    write_namespaces(&scope, host);
+    if (owns_namespaces(&scope))
+        write_exposed(&scope, body);
+    write_endpoint(&scope, body);
+    json_set_text(restart, "Name", "no"); /* starting again is decided by the planner */
+    json_set(host, "RestartPolicy", restart);
+    json_set(body, "Labels", write_labels(&scope, buf_text(&limits)));
+    if (status == 0)
+        json_print(body, JSON_STYLE_COMPACT, out);
+    wipe_env(json_get(body, "Env"));
+    arena_release(&scope.arena);
+    return status;
+}
+
+void write_wipe(struct buf *body)
+{
+    if (body->data != NULL)
+        explicit_bzero(body->data, body->capacity);
+    buf_release(body);
+}
+
+void write_network(const struct writer *writer, const struct action *action, struct buf *out)
+{
+    AUTO(json) *body = json_object();
+    struct json *labels = json_object();
+
+    json_set_text(labels, LABEL_NETWORK_OWNER, writer->owner);
+    json_set_text(labels, LABEL_NETWORK_CLUSTER, action->cluster);
+    json_set_text(body, "Name", action->name);
+    json_set_bool(body, "CheckDuplicate", true);
+    json_set_text(body, "Driver", "bridge");
+    json_set(body, "Labels", labels);
+    json_print(body, JSON_STYLE_COMPACT, out);
+}
+
+void write_volume(const struct writer *writer, const struct action *action, struct buf *out)
+{
+    const struct docker_volume_configuration *configuration =
+        action->volume != NULL ? action->volume->docker_volume_configuration : NULL;
+    AUTO(json) *body = json_object();
+    struct json *labels = json_object();
+
+    for (size_t i = 0; configuration != NULL && i < configuration->labels_count; i++)
+        json_set_text(labels, configuration->labels[i].key, configuration->labels[i].value);
+    json_set_text(labels, LABEL_VOLUME_OWNER, writer->owner);
+    if (action->kind == ACTION_CLAIM) {
+        json_set_text(labels, LABEL_VOLUME_ROOT, writer->root_commit);
+    } else {
+        json_set_text(labels, LABEL_VOLUME_CLUSTER, action->cluster);
+        json_set_text(labels, LABEL_VOLUME_SERVICE, action->service);
+    }
+    json_set_text(body, "Name", action->name);
+    json_set(body, "Labels", labels);
+    if (configuration != NULL) {
+        json_set_text(body, "Driver", configuration->driver);
+        set_pairs(body, "DriverOpts", configuration->driver_opts, configuration->driver_opts_count);
+    }
+    json_print(body, JSON_STYLE_COMPACT, out);
+}
