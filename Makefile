@@ -95,7 +95,16 @@ SOURCES  := $(if $(FLOORS),$(sort $(shell find $(FLOORS) -name '*.c' \
 # Embedded files.  Each becomes an object of the archive with the symbols `embed_PATH` and
 # `embed_PATH_end`, where PATH has '_' for all that C does not allow in a name: .make/embed.S.
 # Anything that make can build may be listed, build/gen/... included.
-EMBEDDED := $(sort $(wildcard reconciler/api/dashboard/*))
+EMBEDDED := build/gen/sandbox $(sort $(wildcard reconciler/api/dashboard/*))
+
+# The program of a task's sandbox has no C library and knows no mode: one small static file.
+SANDBOX_FLAGS := -std=gnu17 -Os -Wall -Wextra -Wpedantic -Wconversion $(WERROR) -ffreestanding \
+    -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables -static -nostdlib -no-pie \
+    -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,norelro -s
+build/gen/sandbox: drivers/docker/sandbox/sandbox.c Makefile
+	@mkdir -p $(@D)
+	$(call say,cc,$<)
+	$(Q)$(CC) $(SANDBOX_FLAGS) -o $@ $<
 
 ARCHIVE  := $(BUILD)/libberth.a
 OBJECTS  := $(SOURCES:%.c=$(OBJ)/%.o) $(EMBEDDED:%=$(OBJ)/%.embed.o)

@@ -288,9 +288,7 @@ static int begin_remove(struct engine_call *call, struct err *err)
     (void)err;
     name_path(&path, "/containers/", call->call->action->container_id, "");
     /* v: with the nameless volumes of its image; ours have names and stay. */
-    struct docker_request request = { .method = "DELETE",
-                                      .path = buf_text(&path),
-                                      .query = "v=1" };
+    struct docker_request request = { .method = "DELETE", .path = buf_text(&path), .query = "v=1" };
     send_call(call, &request, on_removed);
     return 0;
 }
@@ -301,12 +299,12 @@ static void report_network(struct engine_call *call)
 {
     const struct action *action = call->call->action;
 
-    engine_report(call->engine, &(struct world_change){
-                                    .kind = WORLD_NETWORK,
-                                    .named = { .instance = call->engine->reader.instance,
-                                               .name = action->name,
-                                               .owner = call->engine->reader.owner,
-                                               .cluster = action->cluster } });
+    engine_report(call->engine,
+                  &(struct world_change){ .kind = WORLD_NETWORK,
+                                          .named = { .instance = call->engine->reader.instance,
+                                                     .name = action->name,
+                                                     .owner = call->engine->reader.owner,
+                                                     .cluster = action->cluster } });
 }
 
 static void on_network_found(void *ctx, const struct docker_answer *answer,
@@ -417,10 +415,10 @@ static void on_named_removed(void *ctx, const struct docker_answer *answer,
     if (failure != NULL && failure->code == ERR_NOT_FOUND)
         failure = NULL;
     if (failure == NULL)
-        engine_report_named(
-            call->engine,
-            action->kind == ACTION_NETWORK_REMOVE ? WORLD_NETWORK_GONE : WORLD_VOLUME_GONE,
-            action->name);
+        engine_report_named(call->engine,
+                            action->kind == ACTION_NETWORK_REMOVE ? WORLD_NETWORK_GONE
+                                                                  : WORLD_VOLUME_GONE,
+                            action->name);
     engine_call_done(call, failure);
 }
 
@@ -551,7 +549,8 @@ bool engine_has_call(const struct engine *engine, enum action_kind kind, const c
 {
     const struct engine_call *call;
 
-    DL_FOREACH (engine->calls, call) {
+    DL_FOREACH(engine->calls, call)
+    {
         const struct action *action = call->call->action;
         char name[CONTAINER_NAME_SIZE];
         if (action == NULL || action->kind != kind)

@@ -26,15 +26,15 @@ struct context_list {
     void *state;              /* the reader's own: what keeps all this alive */
 };
 
-/* Where the files come from.  Called on a worker thread, one call at a time for one build: what
- * `self` reaches must allow that. */
+/* Where the files come from.  list() and read() are called on worker threads, one call at a time for
+ * one build, but builds run in parallel: what `self` reaches must allow that. */
 struct context_reader {
     /* The files of the build of `action` (its image_name at its commit). */
-    int (*list)(void *self, const struct action *action, struct context_list *out,
-                struct err *err);
+    int (*list)(void *self, const struct action *action, struct context_list *out, struct err *err);
     /* The bytes of one: exactly entry->size of them, alive until the next read() or release(). */
     int (*read)(void *self, struct context_list *list, const struct context_entry *entry,
                 const void **out_bytes, struct err *err);
+    /* Called on the loop, when nothing of the list is needed any more. */
     void (*release)(void *self, struct context_list *list);
     void *self;
 };

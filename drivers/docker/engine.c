@@ -11,11 +11,11 @@
 #include "spec/base/digest.h"
 #include "spec/base/text.h"
 
-#define DIAL_MS       10000 /* for the answer to /info */
-#define PAUSE_MIN_MS  100
-#define PAUSE_MAX_MS  15000
-#define SINCE_SIZE    40
-#define MS_PER_S      1000
+#define DIAL_MS        10000 /* for the answer to /info */
+#define PAUSE_MIN_MS   100
+#define PAUSE_MAX_MS   15000
+#define SINCE_SIZE     40
+#define MS_PER_S       1000
 #define LABEL_PAIR_MAX 600
 
 void engine_report(struct engine *engine, const struct world_change *change)
@@ -26,9 +26,9 @@ void engine_report(struct engine *engine, const struct world_change *change)
 
 void engine_report_named(struct engine *engine, enum world_change_kind kind, const char *name)
 {
-    engine_report(engine, &(struct world_change){
-                              .kind = kind,
-                              .named = { .instance = engine->reader.instance, .name = name } });
+    engine_report(
+        engine, &(struct world_change){
+                    .kind = kind, .named = { .instance = engine->reader.instance, .name = name } });
 }
 
 void engine_call_done(struct engine_call *call, const struct err *failure)
@@ -55,8 +55,7 @@ static void dial_later(struct engine *engine)
     /* Half of the pause is drawn, so that many that lost one engine do not come back at once. */
     int64_t delay = engine->pause_ms / 2 + rng_between(&engine->rng, 0, engine->pause_ms / 2);
 
-    engine->pause_ms =
-        engine->pause_ms * 2 < PAUSE_MAX_MS ? engine->pause_ms * 2 : PAUSE_MAX_MS;
+    engine->pause_ms = engine->pause_ms * 2 < PAUSE_MAX_MS ? engine->pause_ms * 2 : PAUSE_MAX_MS;
     timer_start(engine->loop, &engine->redial, delay, dial, engine);
 }
 
@@ -110,12 +109,12 @@ static void follow(struct engine *engine, const char *since)
     char label[LABEL_PAIR_MAX];
 
     (void)snprintf(label, sizeof(label), "%s=%s", LABEL_OWNER, engine->reader.owner);
-    engine->events = docker_events_open(
-        engine->docker, &(struct docker_events_options){ .since = since,
-                                                         .label = label,
-                                                         .on_event = on_event,
-                                                         .on_lost = on_lost,
-                                                         .ctx = engine });
+    engine->events =
+        docker_events_open(engine->docker, &(struct docker_events_options){ .since = since,
+                                                                            .label = label,
+                                                                            .on_event = on_event,
+                                                                            .on_lost = on_lost,
+                                                                            .ctx = engine });
 }
 
 static void on_info(void *ctx, const struct docker_answer *answer, const struct err *failure)
@@ -147,6 +146,7 @@ static void on_info(void *ctx, const struct docker_answer *answer, const struct 
     (void)snprintf(since, sizeof(since), "%lld.%03lld000000", (long long)(now_ms / MS_PER_S),
                    (long long)(now_ms % MS_PER_S));
     engine->connected = true;
+    engine->clock_skew_ms = change.instance.clock_skew_ms;
     follow(engine, since);
     engine_report(engine, &change);
     engine_list(engine);
@@ -158,6 +158,7 @@ static void dial(void *ctx)
     struct docker_request request = { .method = "GET", .path = "/info", .deadline_ms = DIAL_MS };
 
     ASSERT(engine->dial == NULL);
+    engine->dials++;
     engine->dial = docker_call(engine->docker, &request, on_info, engine);
 }
 
@@ -216,23 +217,22 @@ void engine_job_done(struct engine *engine)
 
 void engine_free(struct engine *engine, void (*freed)(void *context), void *context)
 {
-    struct err failure = { 0 };
     struct engine_call *call;
-    struct engine_call *next;
+    struct err failure = { 0 };
 
     (void)err_set(&failure, ERR_CANCELLED, "the driver is shut down");
+    engine->jobs++; /* it may not go before we are through here */
     engine->freeing = true;
+    engine->connected = false;
     engine->freed = freed;
     engine->freed_context = context;
     timer_stop(&engine->redial);
     docker_events_close(TAKE(engine->events));
     engine_forget(engine, &failure);
-    DL_FOREACH_SAFE (engine->calls, call, next)
-        engine_cancel(engine, call->call);
-    docker_free(engine->docker); /* answers all that is in flight */
-    engine->docker = NULL;
-    if (engine->jobs == 0)
-        destroy(engine);
+    docker_free(TAKE(engine->docker)); /* answers all that is in flight */
+    DL_FOREACH(engine->calls, call)
+    engine_image_cancel(call); /* what is left works elsewhere, and ends later */
+    engine_job_done(engine);
 }
 
 struct docker *engine_docker(struct engine *engine)

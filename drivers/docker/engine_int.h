@@ -4,23 +4,23 @@
 #ifndef DRIVERS_DOCKER_ENGINE_INT_H
 #define DRIVERS_DOCKER_ENGINE_INT_H
 
-#include <uthash.h>
-
 #include "drivers/docker/engine.h"
 #include "drivers/docker/events.h"
 #include "drivers/docker/read.h"
 #include "spec/base/arena.h"
+#include "spec/base/hash.h"
 #include "spec/base/json.h"
 #include "spec/base/rng.h"
+#include "spec/target.h"
 
 #define ENGINE_ID_SIZE 65 /* 64 hexadecimal digits and the NUL */
 
 /* Inspects at once: they are reads, and the engine serves them while it works. */
 #define ENGINE_INSPECTS_MAX 8
 /* Calls that only read, or change one small thing. */
-#define ENGINE_READ_MS 30000
+#define ENGINE_READ_MS      30000
 /* A listing looks again at containers that were not looked at for so long. */
-#define ENGINE_STALE_MS 60000
+#define ENGINE_STALE_MS     60000
 
 /* One accepted driver_call. */
 struct engine_call {
@@ -68,7 +68,9 @@ struct engine {
     /* engine.c */
     bool connected; /* its facts are known and its events are followed */
     bool freeing;
-    int64_t pause_ms; /* before the next dial */
+    uint64_t dials;        /* how often: answers to questions of an earlier one say nothing */
+    int64_t clock_skew_ms; /* engine's wall clock minus ours */
+    int64_t pause_ms;      /* before the next dial */
     struct timer redial;
     struct docker_call *dial;
     struct docker_events *events;
@@ -112,6 +114,8 @@ void engine_list(struct engine *engine);
 void engine_inspect(struct engine *engine, const char *id);
 /* done() of the call, with its failure if it has one, once the container was inspected. */
 void engine_await_inspect(struct engine_call *call, const char *id);
+/* Takes the call out of whatever list it waits in. */
+void engine_unwait(struct engine_call *call);
 /* Forgets all containers; what waits for them ends with `failure`. */
 void engine_forget(struct engine *engine, const struct err *failure);
 void engine_container_gone(struct engine *engine, const char *id);
@@ -128,7 +132,7 @@ bool engine_has_call(const struct engine *engine, enum action_kind kind, const c
 
 /* Begins a long action; its call ends with engine_call_done(). */
 void engine_image_begin(struct engine_call *call);
-/* The call was cancelled, and no request to the engine is in flight. */
+/* The call was cancelled, and no request to the engine is in flight.  May be called twice. */
 void engine_image_cancel(struct engine_call *call);
 
 #endif

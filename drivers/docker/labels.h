@@ -23,7 +23,7 @@
 #define LABEL_COMMIT     "berth.commit"
 /* "Memory=536870912 MemorySwap=536870912": what the engine was asked for in those fields of
  * HostConfig that `docker update` can change later.  Compared on every inspect. */
-#define LABEL_LIMITS "berth.limits"
+#define LABEL_LIMITS     "berth.limits"
 
 #define LABEL_IMAGE_NAME  "berth.image.name"
 #define LABEL_IMAGE_KEY   "berth.image.key"

@@ -20,6 +20,7 @@
 
 struct inspect {
     struct engine *engine;
+    uint64_t dials; /* engine->dials when it was asked for */
     char id[ENGINE_ID_SIZE];
 };
 
@@ -75,7 +76,8 @@ static void end_listing(struct engine *engine)
     struct tracked *next;
 
     engine->listing = false;
-    HASH_ITER (by_id, engine->containers, tracked, next) {
+    HASH_ITER(by_id, engine->containers, tracked, next)
+    {
         if (tracked->gone)
             untrack(engine, tracked);
     }
@@ -335,12 +337,13 @@ static void on_inspect(void *ctx, const struct docker_answer *answer, const stru
     char id[ENGINE_ID_SIZE];
 
     memcpy(id, inspect->id, sizeof(id));
+    bool is_current = inspect->dials == engine->dials;
     free(inspect);
     engine->inspecting--;
     if (engine->freeing)
         return;
     tracked = engine_tracked(engine, id);
-    if (tracked != NULL && tracked->inspecting && !tracked->gone) {
+    if (is_current && tracked != NULL && tracked->inspecting && !tracked->gone) {
         AUTO(json) *value =
             failure == NULL ? json_parse(answer->body, answer->size, /* err= */ NULL) : NULL;
         bool is_ours = read_container(&engine->reader, value, &report);
@@ -369,6 +372,7 @@ static void pump(struct engine *engine)
         tracked->inspecting = true;
         engine->inspecting++;
         inspect->engine = engine;
+        inspect->dials = engine->dials;
         memcpy(inspect->id, tracked->id, sizeof(inspect->id));
         (void)snprintf(path, sizeof(path), "/containers/%s/json", tracked->id);
         (void)docker_call(engine->docker, &request, on_inspect, inspect);
@@ -400,6 +404,26 @@ void engine_await_inspect(struct engine_call *call, const char *id)
     pump(engine);
 }
 
+static void remove_waiter(struct engine_call **list, const struct engine_call *call)
+{
+    while (*list != NULL && *list != call)
+        list = &(*list)->waiter;
+    if (*list != NULL)
+        *list = call->waiter;
+}
+
+void engine_unwait(struct engine_call *call)
+{
+    struct engine *engine = call->engine;
+    struct tracked *tracked;
+    struct tracked *next;
+
+    HASH_ITER(by_id, engine->containers, tracked, next)
+    remove_waiter(&tracked->waiters, call);
+    remove_waiter(&engine->observers, call);
+    remove_waiter(&engine->next_observers, call);
+}
+
 void engine_forget(struct engine *engine, const struct err *failure)
 {
     struct engine_call *observers = TAKE(engine->observers);
@@ -412,7 +436,8 @@ void engine_forget(struct engine *engine, const struct err *failure)
     engine->queue = NULL;
     for (size_t i = 0; i < ARRAY_COUNT(engine->listing_calls); i++)
         docker_cancel(engine->listing_calls[i]);
-    HASH_ITER (by_id, containers, tracked, next) {
+    HASH_ITER(by_id, containers, tracked, next)
+    {
         struct engine_call *waiters = tracked->waiters;
         HASH_DELETE(by_id, containers, tracked);
         free(tracked);

@@ -10,56 +10,15 @@
 #include <string.h>
 
 #include "drivers/docker/labels.h"
-#include "drivers/docker/names.h"
-#include "spec/base/json.h"
+#include "drivers/docker/write_int.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
-#include "spec/kinds/kinds.h"
-#include "spec/target.h"
 
-#define MIB         ((int64_t)1024 * 1024)
-#define NS_PER_S    ((int64_t)1000 * 1000 * 1000)
-#define CPU_UNITS   1024 /* of one CPU, ecs.md 1.2 */
-#define SHARES_MIN  2    /* the kernel's, ecs.md 1.3 */
-#define NANOCPU_MIN ((int64_t)10 * 1000 * 1000) /* the kernel takes no quota below 1 ms in 100 ms */
+#define NS_PER_S ((int64_t)1000 * 1000 * 1000)
 
-/* What one body is written from. */
-struct scope {
-    const struct writer *writer;
-    const struct action *action;
-    const struct target *target;
-    const struct task_spec *task;
-    const struct container_definition *definition; /* NULL: the sandbox */
-    struct arena arena;                            /* of this body */
-};
-
-static bool owns_namespaces(const struct scope *scope)
+static bool owns_namespaces(const struct write_scope *scope)
 {
     return scope->action->sandbox_id == NULL;
-}
-
-static struct json *text_array(const char *const *texts, size_t count)
-{
-    struct json *array = json_array();
-
-    for (size_t i = 0; i < count; i++)
-        json_append_text(array, texts[i]);
-    return array;
-}
-
-static void set_texts(struct json *object, const char *key, const char *const *texts, size_t count)
-{
-    if (count > 0)
-        json_set(object, key, text_array(texts, count));
-}
-
-static void set_pairs(struct json *object, const char *key, const struct pair *pairs, size_t count)
-{
-    struct json *map = json_object();
-
-    for (size_t i = 0; i < count; i++)
-        json_set_text(map, pairs[i].key, pairs[i].value);
-    json_set(object, key, map);
 }
 
 /* ---- Labels --------------------------------------------------------------------------------- */
@@ -72,7 +31,7 @@ static void set_label_number(struct json *labels, const char *key, size_t value)
     json_set_text(labels, key, text);
 }
 
-static struct json *write_labels(const struct scope *scope, const char *limits)
+static struct json *write_labels(const struct write_scope *scope, const char *limits)
 {
     const struct target *target = scope->target;
     const struct task_identity *identity = &scope->action->identity;
@@ -113,8 +72,8 @@ static bool has_secret(const struct container_definition *definition, const char
     return false;
 }
 
-static int append_secret(const struct scope *scope, const struct secret *secret, struct json *env,
-                         struct err *err)
+static int append_secret(const struct write_scope *scope, const struct secret *secret,
+                         struct json *env, struct err *err)
 {
     struct buf text;
 
@@ -125,9 +84,10 @@ static int append_secret(const struct scope *scope, const struct secret *secret,
     int status =
         scope->writer->secret(scope->writer->secret_context, secret->value_from, &text, err);
     if (status == 0 && text.truncated)
-        status = err_set(err, ERR_INVALID, "its value is larger than %d bytes",
-                         LIMIT_MANIFEST_BYTES);
-    if (status == 0 && (strlen(buf_text(&text)) != text.size || !text_is_utf8(text.data, text.size)))
+        status =
+            err_set(err, ERR_INVALID, "its value is larger than %d bytes", LIMIT_MANIFEST_BYTES);
+    if (status == 0 &&
+        (strlen(buf_text(&text)) != text.size || !text_is_utf8(text.data, text.size)))
         status = err_set(err, ERR_INVALID, "its value is not UTF-8 text");
     if (status == 0)
         json_append_text(env, buf_text(&text));
@@ -135,7 +95,7 @@ static int append_secret(const struct scope *scope, const struct secret *secret,
     return status == 0 ? 0 : err_wrap(err, "secret '%s'", secret->name);
 }
 
-static int write_env(const struct scope *scope, struct json *env, struct err *err)
+static int write_env(const struct write_scope *scope, struct json *env, struct err *err)
 {
     const struct container_definition *definition = scope->definition;
 
@@ -171,10 +131,10 @@ static struct json *write_health_check(const struct health_check *check)
     struct json *health = json_object();
 
     if (check == NULL) {
-        set_texts(health, "Test", none, ARRAY_COUNT(none));
+        write_texts(health, "Test", none, ARRAY_COUNT(none));
         return health;
     }
-    set_texts(health, "Test", check->command, check->command_count);
+    write_texts(health, "Test", check->command, check->command_count);
     json_set_int(health, "Interval", check->interval * NS_PER_S);
     json_set_int(health, "Timeout", check->timeout * NS_PER_S);
     json_set_int(health, "Retries", check->retries);
@@ -196,7 +156,7 @@ static void add_exposed(struct json *exposed, const struct container_definition 
 }
 
 /* For those who look at the container: tasks have addresses of their own, nothing is published. */
-static void write_exposed(const struct scope *scope, struct json *config)
+static void write_exposed(const struct write_scope *scope, struct json *config)
 {
     struct json *exposed = json_object();
 
@@ -209,12 +169,12 @@ static void write_exposed(const struct scope *scope, struct json *config)
     json_set(config, "ExposedPorts", exposed);
 }
 
-static void write_config(const struct scope *scope, struct json *config)
+static void write_config(const struct write_scope *scope, struct json *config)
 {
     const struct container_definition *definition = scope->definition;
 
-    set_texts(config, "Entrypoint", definition->entry_point, definition->entry_point_count);
-    set_texts(config, "Cmd", definition->command, definition->command_count);
+    write_texts(config, "Entrypoint", definition->entry_point, definition->entry_point_count);
+    write_texts(config, "Cmd", definition->command, definition->command_count);
     json_set_text(config, "User", definition->user);
     json_set_text(config, "WorkingDir", definition->working_directory);
     json_set(config, "Healthcheck", write_health_check(definition->health_check));
@@ -223,238 +183,25 @@ static void write_config(const struct scope *scope, struct json *config)
     json_set_bool(config, "Tty", definition->pseudo_terminal);
 }
 
-/* ---- HostConfig: resources ------------------------------------------------------------------ */
-
-/* CPU is split by shares: what the definitions say, and equal parts of the rest for those that do not. */
-static uint32_t cpu_shares(const struct scope *scope)
-{
-    const struct task_spec *task = scope->task;
-    uint32_t rest = task->cpu;
-    uint32_t silent = 0;
-
-    if (scope->definition->cpu != 0)
-        return scope->definition->cpu > SHARES_MIN ? scope->definition->cpu : SHARES_MIN;
-    for (size_t i = 0; i < task->container_definitions_count; i++) {
-        uint32_t cpu = task->container_definitions[i].cpu;
-        rest -= cpu < rest ? cpu : rest;
-        silent += cpu == 0 ? 1 : 0;
-    }
-    uint32_t shares = silent > 0 ? rest / silent : rest;
-    return shares > SHARES_MIN ? shares : SHARES_MIN;
-}
-
-static void set_limit(struct json *host, struct buf *limits, const char *key, int64_t value)
-{
-    json_set_int(host, key, value);
-    buf_printf(limits, "%s%s=%lld", limits->size > 0 ? " " : "", key, (long long)value);
-}
-
-/* Each container gets its own limits, else the task's. */
-static void write_limits(const struct scope *scope, struct json *host, struct buf *limits)
-{
-    const struct container_definition *definition = scope->definition;
-    const struct linux_parameters *linux_parameters = definition->linux_parameters;
-    uint32_t max_swap = linux_parameters != NULL ? linux_parameters->max_swap : 0;
-    int64_t memory = (definition->memory != 0 ? definition->memory : scope->task->memory) * MIB;
-
-    if (scope->task->cpu != 0) {
-        int64_t nano = scope->task->cpu * NS_PER_S / CPU_UNITS;
-        set_limit(host, limits, "NanoCpus", nano > NANOCPU_MIN ? nano : NANOCPU_MIN);
-    }
-    set_limit(host, limits, "CpuShares", cpu_shares(scope));
-    if (memory != 0) {
-        set_limit(host, limits, "Memory", memory);
-        set_limit(host, limits, "MemorySwap", memory + max_swap * MIB);
-    }
-    if (definition->memory_reservation != 0)
-        set_limit(host, limits, "MemoryReservation", definition->memory_reservation * MIB);
-    if (max_swap != 0)
-        json_set_int(host, "MemorySwappiness", linux_parameters->swappiness);
-}
-
-static void write_ulimits(const struct container_definition *definition, struct json *host)
-{
-    struct json *array = json_array();
-
-    for (size_t i = 0; i < definition->ulimits_count; i++) {
-        const struct ulimit *ulimit = &definition->ulimits[i];
-        struct json *item = json_object();
-        json_set_text(item, "Name", enumeration_text(&ulimit_name_values, ulimit->name));
-        json_set_int(item, "Soft", ulimit->soft_limit);
-        json_set_int(item, "Hard", ulimit->hard_limit);
-        json_append(array, item);
-    }
-    json_set(host, "Ulimits", array);
-}
-
-static void write_tmpfs(const struct linux_parameters *parameters, struct json *host)
-{
-    struct json *map = json_object();
-
-    for (size_t i = 0; i < parameters->tmpfs_count; i++) {
-        const struct tmpfs *tmpfs = &parameters->tmpfs[i];
-        struct buf options;
-        buf_init(&options, LIMIT_MANIFEST_BYTES);
-        buf_printf(&options, "size=%um", tmpfs->size);
-        for (size_t j = 0; j < tmpfs->mount_options_count; j++)
-            buf_printf(&options, ",%s", tmpfs->mount_options[j]);
-        json_set_text(map, tmpfs->container_path, buf_text(&options));
-        buf_release(&options);
-    }
-    json_set(host, "Tmpfs", map);
-}
-
-static void write_devices(const struct linux_parameters *parameters, struct json *host)
-{
-    static const char letters[] = { [DEVICE_CGROUP_PERMISSION_READ] = 'r',
-                                    [DEVICE_CGROUP_PERMISSION_WRITE] = 'w',
-                                    [DEVICE_CGROUP_PERMISSION_MKNOD] = 'm' };
-    struct json *array = json_array();
-
-    for (size_t i = 0; i < parameters->devices_count; i++) {
-        const struct device *device = &parameters->devices[i];
-        struct json *item = json_object();
-        char permissions[4] = "rwm";
-        size_t count = device->permissions_count < 3 ? device->permissions_count : 3;
-        for (size_t j = 0; j < count; j++)
-            permissions[j] = letters[device->permissions[j]];
-        if (count > 0)
-            permissions[count] = '\0';
-        json_set_text(item, "PathOnHost", device->host_path);
-        json_set_text(item, "PathInContainer",
-                      device->container_path != NULL ? device->container_path : device->host_path);
-        json_set_text(item, "CgroupPermissions", permissions);
-        json_append(array, item);
-    }
-    json_set(host, "Devices", array);
-}
-
-static void write_linux_parameters(const struct linux_parameters *parameters, struct json *host)
-{
-    if (parameters == NULL)
-        return;
-    if (parameters->capabilities != NULL) {
-        set_texts(host, "CapAdd", parameters->capabilities->add,
-                  parameters->capabilities->add_count);
-        set_texts(host, "CapDrop", parameters->capabilities->drop,
-                  parameters->capabilities->drop_count);
-    }
-    if (parameters->init_process_enabled)
-        json_set_bool(host, "Init", true);
-    if (parameters->shared_memory_size != 0)
-        json_set_int(host, "ShmSize", parameters->shared_memory_size * MIB);
-    write_tmpfs(parameters, host);
-    write_devices(parameters, host);
-}
-
-/* ---- HostConfig: volumes, logs -------------------------------------------------------------- */
-
-static const struct volume *find_volume(const struct task_spec *task, const char *name)
-{
-    for (size_t i = 0; i < task->volumes_count; i++) {
-        if (text_equal(task->volumes[i].name, name))
-            return &task->volumes[i];
-    }
-    return NULL;
-}
-
-static int append_mount(struct scope *scope, const struct mount_point *mount, bool read_only,
-                        struct json *mounts, struct err *err)
-{
-    const struct volume *volume = find_volume(scope->task, mount->source_volume);
-    struct json *item;
-
-    if (volume == NULL)
-        return err_set(err, ERR_INVALID, "volume '%s' is not one of the task",
-                       mount->source_volume);
-    item = json_object();
-    if (volume->host != NULL && volume->host->source_path != NULL) {
-        json_set_text(item, "Type", "bind");
-        json_set_text(item, "Source", volume->host->source_path);
-    } else {
-        json_set_text(item, "Type", "volume");
-        json_set_text(item, "Source",
-                      docker_volume_name(&scope->arena, scope->writer->owner,
-                                         scope->target->cluster, scope->target->service,
-                                         volume->name));
-    }
-    json_set_text(item, "Target", mount->container_path);
-    json_set_bool(item, "ReadOnly", read_only || mount->read_only);
-    json_append(mounts, item);
-    return 0;
-}
-
-static const struct container_definition *find_container(const struct task_spec *task,
-                                                         const char *name)
-{
-    for (size_t i = 0; i < task->container_definitions_count; i++) {
-        if (text_equal(task->container_definitions[i].name, name))
-            return &task->container_definitions[i];
-    }
-    return NULL;
-}
-
-/* volumesFrom is resolved here and not by the engine, so that it sets no order of creation. */
-static int write_mounts(struct scope *scope, struct json *host, struct err *err)
-{
-    const struct container_definition *definition = scope->definition;
-    struct json *mounts = json_array();
-
-    json_set(host, "Mounts", mounts);
-    for (size_t i = 0; i < definition->mount_points_count; i++) {
-        if (append_mount(scope, &definition->mount_points[i], /* read_only= */ false, mounts, err) <
-            0)
-            return -1;
-    }
-    for (size_t i = 0; i < definition->volumes_from_count; i++) {
-        const struct volume_from *from = &definition->volumes_from[i];
-        const struct container_definition *source =
-            find_container(scope->task, from->source_container);
-        if (source == NULL)
-            return err_set(err, ERR_INVALID, "volumesFrom: there is no container '%s' in the task",
-                           from->source_container);
-        for (size_t j = 0; j < source->mount_points_count; j++) {
-            if (append_mount(scope, &source->mount_points[j], from->read_only, mounts, err) < 0)
-                return -1;
-        }
-    }
-    return 0;
-}
-
-/* `local` rotates by itself: without a word about logs no disk fills.  Amazon's own become local. */
-static struct json *write_log(const struct log_configuration *log)
-{
-    struct json *config = json_object();
-    bool is_engines = log != NULL && log->log_driver != LOG_DRIVER_UNSET &&
-                      log->log_driver != LOG_DRIVER_AWSLOGS &&
-                      log->log_driver != LOG_DRIVER_SPLUNK &&
-                      log->log_driver != LOG_DRIVER_AWSFIRELENS;
-
-    json_set_text(config, "Type",
-                  is_engines ? enumeration_text(&log_driver_values, log->log_driver) : "local");
-    if (is_engines)
-        set_pairs(config, "Config", log->options, log->options_count);
-    return config;
-}
-
 /* ---- HostConfig: namespaces ----------------------------------------------------------------- */
 
 /* The namespace that a container of the task gets of the sandbox; NULL: its own. */
-static const char *joined(struct scope *scope)
+static const char *joined(struct write_scope *scope)
 {
     return owns_namespaces(scope)
                ? NULL
                : arena_printf(&scope->arena, "container:%s", scope->action->sandbox_id);
 }
 
-static void write_namespaces(struct scope *scope, struct json *host)
+static void write_namespaces(struct write_scope *scope, struct json *host)
 {
     const char *sandbox = joined(scope);
     const char *network = scope->action->network;
 
-    json_set_text(host, "NetworkMode", sandbox != NULL ? sandbox
-                                       : network != NULL ? network
-                                                         : "none");
+    json_set_text(host, "NetworkMode",
+                  sandbox != NULL   ? sandbox
+                  : network != NULL ? network
+                                    : "none");
     if (scope->task->pid_mode == PID_MODE_HOST)
         json_set_text(host, "PidMode", "host");
     else if (scope->task->pid_mode == PID_MODE_TASK)
@@ -468,7 +215,7 @@ static void write_namespaces(struct scope *scope, struct json *host)
 }
 
 /* Other tasks find this one by the name of its service. */
-static void write_endpoint(const struct scope *scope, struct json *body)
+static void write_endpoint(const struct write_scope *scope, struct json *body)
 {
     struct json *networking;
     struct json *endpoints;
@@ -480,7 +227,7 @@ static void write_endpoint(const struct scope *scope, struct json *body)
     endpoints = json_object();
     endpoint = json_object();
     if (scope->target->service != NULL)
-        json_set(endpoint, "Aliases", text_array(&scope->target->service, 1));
+        json_set(endpoint, "Aliases", write_text_array(&scope->target->service, 1));
     json_set(endpoints, scope->action->network, endpoint);
     json_set(networking, "EndpointsConfig", endpoints);
     json_set(body, "NetworkingConfig", networking);
@@ -492,9 +239,9 @@ static void write_names(const struct container_definition *definition, struct js
     struct json *hosts = json_array();
 
     json_set_text(config, "Hostname", definition->hostname);
-    set_texts(host, "Dns", definition->dns_servers, definition->dns_servers_count);
-    set_texts(host, "DnsSearch", definition->dns_search_domains,
-              definition->dns_search_domains_count);
+    write_texts(host, "Dns", definition->dns_servers, definition->dns_servers_count);
+    write_texts(host, "DnsSearch", definition->dns_search_domains,
+                definition->dns_search_domains_count);
     for (size_t i = 0; i < definition->extra_hosts_count; i++) {
         const struct host_entry *entry = &definition->extra_hosts[i];
         struct buf text;
@@ -508,7 +255,7 @@ static void write_names(const struct container_definition *definition, struct js
 
 /* ---- Bodies --------------------------------------------------------------------------------- */
 
-static int write_definition(struct scope *scope, struct json *body, struct json *host,
+static int write_definition(struct write_scope *scope, struct json *body, struct json *host,
                             struct buf *limits, struct err *err)
 {
     const struct container_definition *definition = scope->definition;
@@ -522,12 +269,12 @@ static int write_definition(struct scope *scope, struct json *body, struct json 
     json_set(host, "LogConfig", write_log(definition->log_configuration));
     json_set_bool(host, "ReadonlyRootfs", definition->readonly_root_filesystem);
     json_set_bool(host, "Privileged", definition->privileged);
-    set_texts(host, "SecurityOpt", definition->docker_security_options,
-              definition->docker_security_options_count);
+    write_texts(host, "SecurityOpt", definition->docker_security_options,
+                definition->docker_security_options_count);
     if (definition->system_controls_count > 0) {
         struct json *sysctls = json_object();
         for (size_t i = 0; i < definition->system_controls_count; i++)
-            json_set_text(sysctls, definition->system_controls[i].namespace_,
+            json_set_text(sysctls, definition->system_controls[i].namespace,
                           definition->system_controls[i].value);
         json_set(host, "Sysctls", sysctls);
     }
@@ -539,7 +286,7 @@ static int write_definition(struct scope *scope, struct json *body, struct json 
 }
 
 /* It holds the namespaces and can do nothing else.  Names that a definition asks for are the task's. */
-static void write_sandbox(const struct scope *scope, struct json *body, struct json *host)
+static void write_sandbox(const struct write_scope *scope, struct json *body, struct json *host)
 {
     static const char *const all[] = { "ALL" };
     static const char *const security[] = { "no-new-privileges" };
@@ -548,13 +295,12 @@ static void write_sandbox(const struct scope *scope, struct json *body, struct j
     json_set_text(log, "Type", "none");
     json_set(host, "LogConfig", log);
     json_set_bool(host, "ReadonlyRootfs", true);
-    set_texts(host, "CapDrop", all, ARRAY_COUNT(all));
-    set_texts(host, "SecurityOpt", security, ARRAY_COUNT(security));
+    write_texts(host, "CapDrop", all, ARRAY_COUNT(all));
+    write_texts(host, "SecurityOpt", security, ARRAY_COUNT(security));
     for (size_t i = 0; i < scope->task->container_definitions_count; i++) {
         const struct container_definition *definition = &scope->task->container_definitions[i];
         bool speaks = definition->hostname != NULL || definition->dns_servers_count > 0 ||
-                      definition->dns_search_domains_count > 0 ||
-                      definition->extra_hosts_count > 0;
+                      definition->dns_search_domains_count > 0 || definition->extra_hosts_count > 0;
         if (speaks) {
             write_names(definition, body, host);
             break;
@@ -562,27 +308,32 @@ static void write_sandbox(const struct scope *scope, struct json *body, struct j
     }
 }
 
-int write_container(const struct writer *writer, const struct action *action, struct buf *out,
-                    struct err *err)
+static struct write_scope write_scope_of(const struct writer *writer, const struct action *action)
 {
     const struct task_spec *task = action->target->task;
-    AUTO(json) *body = json_object();
-    AUTO(buf) limits = { 0 };
-    struct json *host = json_object();
-    struct json *restart = json_object();
-    struct scope scope = { .writer = writer,
-                           .action = action,
-                           .target = action->target,
-                           .task = task };
-    int status = 0;
+    struct write_scope scope = {
+        .writer = writer, .action = action, .target = action->target, .task = task
+    };
 
     ASSERT(action->kind == ACTION_CONTAINER_CREATE);
     ASSERT(action->container == SANDBOX_INDEX ||
            action->container < task->container_definitions_count);
-    buf_init(&limits, LIMIT_NAME);
     if (action->container != SANDBOX_INDEX)
         scope.definition = &task->container_definitions[action->container];
+    return scope;
+}
 
+int write_container(const struct writer *writer, const struct action *action, struct buf *out,
+                    struct err *err)
+{
+    struct write_scope scope = write_scope_of(writer, action);
+    AUTO(json) *body = json_object();
+    AUTO(buf) limits = { 0 };
+    struct json *host = json_object();
+    struct json *restart = json_object();
+    int status = 0;
+
+    buf_init(&limits, LIMIT_NAME);
     json_set(body, "HostConfig", host);
     json_set_text(body, "Image", action->image_id);
     if (scope.definition != NULL)
@@ -601,6 +352,18 @@ int write_container(const struct writer *writer, const struct action *action, st
     wipe_env(json_get(body, "Env"));
     arena_release(&scope.arena);
     return status;
+}
+
+struct json *write_container_labels(const struct writer *writer, const struct action *action)
+{
+    struct write_scope scope = write_scope_of(writer, action);
+    AUTO(buf) limits = { 0 };
+    AUTO(json) *host = json_object();
+
+    buf_init(&limits, LIMIT_NAME);
+    if (scope.definition != NULL)
+        write_limits(&scope, host, &limits);
+    return write_labels(&scope, buf_text(&limits));
 }
 
 void write_wipe(struct buf *body)
@@ -644,7 +407,8 @@ void write_volume(const struct writer *writer, const struct action *action, stru
     json_set(body, "Labels", labels);
     if (configuration != NULL) {
         json_set_text(body, "Driver", configuration->driver);
-        set_pairs(body, "DriverOpts", configuration->driver_opts, configuration->driver_opts_count);
+        write_pairs(body, "DriverOpts", configuration->driver_opts,
+                    configuration->driver_opts_count);
     }
     json_print(body, JSON_STYLE_COMPACT, out);
 }

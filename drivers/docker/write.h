@@ -9,6 +9,7 @@
 #include "spec/base/base.h"
 #include "spec/base/buf.h"
 #include "spec/base/err.h"
+#include "spec/base/json.h"
 
 /* Appends the value of a secret ("file:PATH", "env:NAME") to *out.  Its errors never hold a value. */
 typedef int secret_fn(void *context, const char *value_from, struct buf *out, struct err *err);
@@ -24,6 +25,8 @@ struct writer {
  * with write_wipe(). */
 MUST_USE int write_container(const struct writer *writer, const struct action *action,
                              struct buf *out, struct err *err);
+/* The labels that body has, for comparing; the caller frees them. */
+struct json *write_container_labels(const struct writer *writer, const struct action *action);
 /* Overwrites and releases. */
 void write_wipe(struct buf *body);
 

@@ -1,0 +1,53 @@
+/*
+ * A long action at work; shared by images.c and build.c.
+ */
+#ifndef DRIVERS_DOCKER_IMAGES_INT_H
+#define DRIVERS_DOCKER_IMAGES_INT_H
+
+#include "drivers/docker/auth.h"
+#include "drivers/docker/engine_int.h"
+#include "drivers/docker/progress.h"
+#include "drivers/io/process.h"
+#include "drivers/io/worker.h"
+
+/* In one stage at a time: call->docker, auth, job or process says in which. */
+struct image_work {
+    struct engine_call *call;
+    const char *reference; /* the action's */
+    struct buf key;        /* "pull REFERENCE" */
+    struct progress progress;
+    int64_t started_ms;  /* wall clock */
+    int64_t reported_ms; /* loop's clock */
+    char *image_id;      /* heap: what it made */
+    char *header;        /* heap, secret */
+    struct auth_request *auth;
+    struct buf query;
+    int fd; /* of what is sent; -1: none */
+    int64_t fd_size;
+    bool ending; /* was cancelled */
+    struct err failure;
+
+    /* build.c */
+    struct worker_job *job;
+    struct process *process;
+    struct context_list list;
+    bool listed; /* list is to be released */
+    bool written;
+};
+
+/* Reports the end of the effort and ends the call; `work` is gone after it. */
+void image_work_done(struct image_work *work, const struct err *failure);
+/* The same with work->failure, to be deferred. */
+void image_work_fail(void *ctx);
+/* Looks at the image that work->reference names now, then ends. */
+void image_work_inspect(struct image_work *work);
+void image_work_line(void *ctx, const char *line);
+/* Reports how far it is, now and then. */
+void image_work_progress(struct image_work *work);
+void image_work_send_build(struct image_work *work, docker_done_fn *done);
+
+/* build.c */
+void image_work_build(struct image_work *work);
+void image_work_build_release(struct image_work *work);
+
+#endif

@@ -1,0 +1,115 @@
+/*
+ * An image of one layer with one file.
+ * Source: https://github.com/moby/moby/blob/v20.10.24/image/spec/v1.2.md
+ */
+#include "drivers/docker/sandbox_image.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "drivers/docker/tar.h"
+#include "spec/base/digest.h"
+#include "spec/base/json.h"
+
+#if defined(__x86_64__)
+#    define ARCHITECTURE "amd64"
+#elif defined(__aarch64__)
+#    define ARCHITECTURE "arm64"
+#else
+#    error "there is no sandbox program for this architecture"
+#endif
+
+#define TAG_DIGITS 12
+
+extern const char embed_build_gen_sandbox[];
+extern const char embed_build_gen_sandbox_end[];
+
+static int write_layer(struct buf *layer, struct err *err)
+{
+    AUTO(tar) *tar = tar_new_buf(layer);
+    size_t size = (size_t)(embed_build_gen_sandbox_end - embed_build_gen_sandbox);
+
+    if (tar_add(tar, "sandbox", 0100755, embed_build_gen_sandbox, size, err) < 0)
+        return -1;
+    return tar_finish(tar, err);
+}
+
+static struct json *array_of(const char *text)
+{
+    struct json *array = json_array();
+
+    json_append_text(array, text);
+    return array;
+}
+
+/* The image's configuration; its digest is the image's id. */
+static char *write_config(const struct buf *layer)
+{
+    AUTO(json) *root = json_object();
+    struct json *config = json_object();
+    struct json *rootfs = json_object();
+    char digest[7 + SHA256_HEX_SIZE] = "sha256:";
+
+    sha256_hex(layer->data, layer->size, digest + 7);
+    json_set(config, "Entrypoint", array_of("/sandbox"));
+    json_set_text(rootfs, "type", "layers");
+    json_set(rootfs, "diff_ids", array_of(digest));
+    json_set_text(root, "architecture", ARCHITECTURE);
+    json_set_text(root, "os", "linux");
+    json_set_text(root, "created", "1970-01-01T00:00:00Z");
+    json_set(root, "config", config);
+    json_set(root, "rootfs", rootfs);
+    return json_print_text(root, JSON_STYLE_CANONICAL);
+}
+
+static void tag_of(const char *config, char out[SANDBOX_TAG_SIZE])
+{
+    char hex[SHA256_HEX_SIZE];
+
+    sha256_hex(config, strlen(config), hex);
+    (void)snprintf(out, SANDBOX_TAG_SIZE, "berth/sandbox:%.*s", TAG_DIGITS, hex);
+}
+
+static char *write_manifest(const char *tag)
+{
+    AUTO(json) *root = json_array();
+    struct json *image = json_object();
+
+    json_set_text(image, "Config", "config.json");
+    json_set(image, "RepoTags", array_of(tag));
+    json_set(image, "Layers", array_of("layer.tar"));
+    json_append(root, image);
+    return json_print_text(root, JSON_STYLE_CANONICAL);
+}
+
+void sandbox_image_tag(char out[SANDBOX_TAG_SIZE])
+{
+    AUTO(buf) layer = { 0 };
+    struct err err;
+
+    buf_init(&layer, SANDBOX_IMAGE_BYTES_MAX);
+    int status = write_layer(&layer, &err);
+    ASSERT(status == 0); /* it goes to memory, and the program is ours */
+    AUTO_TEXT char *config = write_config(&layer);
+    tag_of(config, out);
+}
+
+int sandbox_image_write(struct buf *out, struct err *err)
+{
+    AUTO(buf) layer = { 0 };
+    char tag[SANDBOX_TAG_SIZE];
+
+    buf_init(&layer, SANDBOX_IMAGE_BYTES_MAX);
+    if (write_layer(&layer, err) < 0)
+        return -1;
+    AUTO_TEXT char *config = write_config(&layer);
+    tag_of(config, tag);
+    AUTO_TEXT char *manifest = write_manifest(tag);
+
+    AUTO(tar) *tar = tar_new_buf(out);
+    if (tar_add(tar, "config.json", 0100644, config, strlen(config), err) < 0 ||
+        tar_add(tar, "layer.tar", 0100644, layer.data, layer.size, err) < 0 ||
+        tar_add(tar, "manifest.json", 0100644, manifest, strlen(manifest), err) < 0)
+        return -1;
+    return tar_finish(tar, err);
+}
