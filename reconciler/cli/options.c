@@ -86,10 +86,8 @@ int option_set(struct arena *arena, const struct cli_option *option, const char 
     int64_t duration = 0;
 
     switch (option->type) {
-    case OPTION_FLAG:
-        return set_flag(text, (bool *)(void *)member, err);
-    case OPTION_FORMAT:
-        return set_format(text, (enum output_format *)(void *)member, err);
+    case OPTION_FLAG: return set_flag(text, (bool *)(void *)member, err);
+    case OPTION_FORMAT: return set_format(text, (enum output_format *)(void *)member, err);
     case OPTION_COUNT:
         if (!text_parse_u32(text, (uint32_t *)(void *)member))
             return err_set(err, ERR_INVALID, "'%s' is no number", text);
@@ -112,8 +110,7 @@ int option_set(struct arena *arena, const struct cli_option *option, const char 
         if (value == NULL)
             return err_set(err, ERR_INVALID, "'%s' is no folder", text);
         break;
-    case OPTION_TEXT:
-        break;
+    case OPTION_TEXT: break;
     }
     *(const char **)(void *)member = arena_text(arena, value);
     return 0;
@@ -309,8 +306,7 @@ int options_parse(struct arena *arena, const struct option_words *words, uint64_
     parser.operands = arena_array(arena, const char *, words->count + 1);
     if (parse_words(&parser, err) < 0)
         return -1;
-    options.config =
-        options.config != NULL ? options.config : sources->environment("BERTH_CONFIG");
+    options.config = options.config != NULL ? options.config : sources->environment("BERTH_CONFIG");
     if (set_from_environment(&parser, sources, err) < 0 ||
         config_read(arena, sources, allowed, &parser.seen, &options, err) < 0)
         return -1;
