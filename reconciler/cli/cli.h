@@ -14,20 +14,18 @@
 #include "spec/base/err.h"
 #include "spec/base/json.h"
 
-/* X(constant, number, meaning). */
+/* X(constant, number, the verb that has it or NULL for all, meaning). */
 #define EXIT_CODES(X)                                                                              \
-    X(DONE, 0, "done; `apply`: converged")                                                         \
-    X(FAILED, 1, "failed")                                                                         \
-    X(USAGE, 2, "wrong usage, or a mistake in the manifests")                                      \
-    X(ROLLED_BACK, 3, "`apply`: a deployment failed and was rolled back")                          \
-    X(TIMED_OUT, 4, "`apply`: not converged within --timeout")
+    X(DONE, 0, NULL, "done")                                                                       \
+    X(FAILED, 1, NULL, "failed")                                                                   \
+    X(USAGE, 2, NULL, "wrong usage, or a mistake in the manifests")                                \
+    X(CHANGES, 2, "plan", "with --detailed-exitcode: there are changes")                           \
+    X(ROLLED_BACK, 3, "apply", "a deployment failed and was rolled back")                          \
+    X(TIMED_OUT, 4, "apply", "not converged within --timeout")
 
-#define EXIT_ENUM(name, number, meaning) CLI_##name = (number),
+#define EXIT_ENUM(name, number, verb, meaning) CLI_##name = (number),
 enum cli_exit { EXIT_CODES(EXIT_ENUM) };
 #undef EXIT_ENUM
-
-/* `plan --detailed-exitcode`: there are changes. */
-#define CLI_CHANGES 2
 
 struct cli_verb;
 

@@ -41,14 +41,9 @@ static void offer_values(const struct request *request, enum completion complete
 {
     switch (complete) {
     case COMPLETE_NOTHING:
-    case COMPLETION_COUNT:
-        break;
-    case COMPLETE_FILE:
-        fputs(":file\n", request->cli->out);
-        break;
-    case COMPLETE_FOLDER:
-        fputs(":folder\n", request->cli->out);
-        break;
+    case COMPLETION_COUNT: break;
+    case COMPLETE_FILE: fputs(":file\n", request->cli->out); break;
+    case COMPLETE_FOLDER: fputs(":folder\n", request->cli->out); break;
     case COMPLETE_FORMAT:
         offer(request, "text", "for people");
         offer(request, "json", "for programs");
@@ -59,15 +54,12 @@ static void offer_values(const struct request *request, enum completion complete
         offer(request, "zsh", "completion for zsh");
         offer(request, "fish", "completion for fish");
         break;
-    case COMPLETE_VERB:
-        offer_verbs(request);
-        break;
+    case COMPLETE_VERB: offer_verbs(request); break;
     case COMPLETE_KIND:
     case COMPLETE_CLUSTER:
     case COMPLETE_SERVICE:
     case COMPLETE_TASK:
-    case COMPLETE_TARGET:
-        break;
+    case COMPLETE_TARGET: break;
     }
 }
 
@@ -100,8 +92,8 @@ static void complete_verb(struct request *request, const struct cli_verb *verb, 
     } else if (text_starts(request->prefix, "--") && equals != NULL) {
         request->before = arena_text_n(request->cli->arena, request->prefix,
                                        (size_t)(equals + 1 - request->prefix));
-        const char *name = arena_text_n(request->cli->arena, request->prefix,
-                                        (size_t)(equals - request->prefix));
+        const char *name =
+            arena_text_n(request->cli->arena, request->prefix, (size_t)(equals - request->prefix));
         request->prefix = equals + 1;
         option = open_option(options, name);
         if (option != NULL)

@@ -11,7 +11,8 @@
 #define HELP_INDENT  29 /* where the texts of options begin */
 
 const struct exit_row exit_rows[] = {
-#define EXIT_ROW(name, number_, meaning_) { .number = (number_), .meaning = (meaning_) },
+#define EXIT_ROW(name, number_, verb_, meaning_)                                                   \
+    { .number = (number_), .verb = (verb_), .meaning = (meaning_) },
     EXIT_CODES(EXIT_ROW)
 #undef EXIT_ROW
 };
@@ -195,6 +196,8 @@ void help_print_verb(struct cli *cli, const struct cli_verb *verb)
         print_examples(cli, verb->examples);
     print_title(cli, "Exit codes");
     for (size_t i = 0; i < exit_row_count; i++) {
+        if (exit_rows[i].verb != NULL && !text_equal(exit_rows[i].verb, verb->name))
+            continue;
         fprintf(cli->out, "  %d  ", exit_rows[i].number);
         print_folded(cli->out, exit_rows[i].meaning, 5, 5);
     }

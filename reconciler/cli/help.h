@@ -23,6 +23,7 @@ char *help_option_sentence(struct arena *arena, const struct cli_option *option)
 
 struct exit_row {
     int number;
+    const char *verb; /* the only one that has it; NULL: all */
     const char *meaning;
 };
 extern const struct exit_row exit_rows[];

@@ -8,6 +8,12 @@
 
 static const char GENERATED[] = "made by `make docs` from reconciler/cli/*.def";
 
+static const char *exit_meaning(struct arena *arena, const struct exit_row *row)
+{
+    return row->verb == NULL ? row->meaning
+                             : arena_printf(arena, "`%s`: %s", row->verb, row->meaning);
+}
+
 /* ---- Markdown ------------------------------------------------------------------------------- */
 
 static void markdown_options(FILE *out, struct arena *arena, uint64_t options)
@@ -54,9 +60,7 @@ void manual_print_markdown(FILE *out, struct arena *arena)
     markdown_options(out, arena, OPTS_EVERY);
     fputs("\n## Exit codes\n\n| code | meaning |\n| --- | --- |\n", out);
     for (size_t i = 0; i < exit_row_count; i++)
-        fprintf(out, "| %d | %s |\n", exit_rows[i].number, exit_rows[i].meaning);
-    fprintf(out, "\n`plan --detailed-exitcode` exits with %d when there are changes.\n",
-            CLI_CHANGES);
+        fprintf(out, "| %d | %s |\n", exit_rows[i].number, exit_meaning(arena, &exit_rows[i]));
     for (size_t group = 0; group < VERBS_HIDDEN; group++) {
         bool any = false;
         for (size_t i = 0; i < cli_verb_count; i++) {
@@ -154,7 +158,7 @@ void manual_print_roff(FILE *out, struct arena *arena)
     fputs(".SH EXIT STATUS\n", out);
     for (size_t i = 0; i < exit_row_count; i++) {
         fprintf(out, ".TP\n.B %d\n", exit_rows[i].number);
-        roff_text(out, exit_rows[i].meaning);
+        roff_text(out, exit_meaning(arena, &exit_rows[i]));
         fputc('\n', out);
     }
     fputs(".SH ENVIRONMENT\n", out);
