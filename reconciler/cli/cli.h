@@ -1,8 +1,8 @@
 /*
  * The command line: words in, one verb run, an exit code out.
  *
- * A verb gets a struct cli and returns an exit code.  Data goes to cli->out, messages to cli->errors,
- * so that tests can read both.
+ * A verb gets a struct cli and returns an exit code.  Data goes to cli->out, messages to
+ * cli->errors, so that tests can read both.
  */
 #ifndef RECONCILER_CLI_CLI_H
 #define RECONCILER_CLI_CLI_H

@@ -2,8 +2,8 @@
  * Options: one table (options.def), one parser.
  *
  * A value comes from the flag, else from BERTH_NAME in the environment, else from the configuration
- * file, else from the default.  `--name=value`, `--name value`, `-n value`, `-nvalue` and letters run
- * together (`-it`) all work; `--` ends the options.
+ * file, else from the default.  `--name=value`, `--name value`, `-n value`, `-nvalue` and letters
+ * run together (`-it`) all work; `--` ends the options.
  */
 #ifndef RECONCILER_CLI_OPTIONS_H
 #define RECONCILER_CLI_OPTIONS_H
@@ -104,8 +104,8 @@ struct option_words {
     size_t operands_end;
 };
 
-/* Fills *out with the options of `allowed` and `out_operands` (in the arena, NULL-terminated) with the
- * other words.  ERR_INVALID says what is wrong and what would be right. */
+/* Fills *out with the options of `allowed` and `out_operands` (in the arena, NULL-terminated) with
+ * the other words.  ERR_INVALID says what is wrong and what would be right. */
 int options_parse(struct arena *arena, const struct option_words *words, uint64_t allowed,
                   const struct option_sources *sources, struct cli_options *out,
                   const char *const **out_operands, struct err *err);

@@ -1,5 +1,6 @@
 /*
- * Verbs: one table (verbs.def) that dispatch, help, completion, the man page and the reference read.
+ * Verbs: one table (verbs.def) that dispatch, help, completion, the man page and the reference
+ * read.
  */
 #ifndef RECONCILER_CLI_VERBS_H
 #define RECONCILER_CLI_VERBS_H

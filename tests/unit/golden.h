@@ -4,8 +4,8 @@
 #ifndef TESTS_UNIT_GOLDEN_H
 #define TESTS_UNIT_GOLDEN_H
 
-/* Compares text with the file `path`, which is relative to the top of the tree (where tests run).  A
- * difference fails the running test after writing PATH.actual and naming the diff command.  With
+/* Compares text with the file `path`, which is relative to the top of the tree (where tests run).
+ * A difference fails the running test after writing PATH.actual and naming the diff command.  With
  * UPDATE=1 in the environment the file is written instead: review it with git. */
 void golden_check(const char *path, const char *text);
 
