@@ -28,8 +28,8 @@ static char *clone_directory(const char *state_dir, const char *url)
 
 static int check_branch(const char *branch, struct err *err)
 {
+    AUTO(buf) ref = { 0 };
     int valid = 0;
-    AUTO(buf) ref;
 
     if (branch == NULL)
         return 0;

@@ -1,16 +1,8 @@
 /*
  * Locations: what is told apart, what is refused, and that passwords are never shown.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "reconciler/source/url.h"
+#include "tests/unit/unit.h"
 
 struct example {
     const char *location;
