@@ -41,7 +41,7 @@ bool action_kind_is_long(enum action_kind kind)
 
 void action_effort_key(enum action_kind kind, const char *object, struct buf *out)
 {
-    const char *text = action_word(kind)->text;
+    const char *text = action_kind_text(kind);
 
     buf_add(out, text, strcspn(text, " "));
     buf_char(out, ' ');

@@ -636,6 +636,14 @@ static void words_and_names(void **state)
     assert_true(action_kind_is_long(ACTION_IMAGE_PULL));
     assert_false(action_kind_is_long(ACTION_CONTAINER_CREATE));
 
+    AUTO(buf) key = { 0 };
+    buf_init(&key, 100);
+    action_effort_key(ACTION_IMAGE_PULL, "redis:7", &key);
+    assert_string_equal(buf_text(&key), "pull redis:7");
+    buf_reset(&key);
+    action_effort_key(ACTION_CONTAINER_STOP, "berth-x", &key);
+    assert_string_equal(buf_text(&key), "stop berth-x");
+
     char task[TASK_ID_SIZE];
     char other[TASK_ID_SIZE];
     char name[CONTAINER_NAME_SIZE];
