@@ -146,4 +146,52 @@ struct record {
 #define ENUM_VALUE(constant, text)  constant,
 #define ENUM_DECLARE(enum_, VALUES) enum enum_ { VALUES(ENUM_VALUE) };
 
+/* ---- Reading and writing what a row describes ------------------------------------------------ */
+
+struct arena;
+struct buf;
+
+/* The member of a field within its struct. */
+static inline void *field_slot(const struct field *field, void *structure)
+{
+    return (char *)structure + field->offset;
+}
+static inline const void *field_slot_const(const struct field *field, const void *structure)
+{
+    return (const char *)structure + field->offset;
+}
+
+/* Elements of a FIELD_LIST or FIELD_MAP: how many, where they begin, and the size of one. */
+size_t field_count(const struct field *field, const void *structure);
+const void *field_elements(const struct field *field, const void *structure);
+size_t field_element_size(const struct field *field);
+/* Sets both. */
+void field_set_elements(const struct field *field, void *structure, void *elements, size_t count);
+
+/*
+ * Reads one scalar: a BOOL, U32, I64, F64, TEXT or ENUM, `type` being the field's own or that of its
+ * elements.  NULL when that went well, else what is wrong with it and what would be right, in the
+ * arena; *slot is then untouched.  A TEXT is copied to the arena.
+ */
+MUST_USE const char *field_parse(const struct field *field, enum field_type type, const char *text,
+                                 void *slot, struct arena *arena);
+/* The scalar as field_parse() reads it; nothing for an absent text or a value that has no name. */
+void field_print(const struct field *field, enum field_type type, const void *slot,
+                 struct buf *out);
+
+/* Everything absent: zeros, and the defaults of the table. */
+void record_init(const struct record *record, void *structure, struct arena *arena);
+/* Is the member what record_init() makes of it?  Of a record that is always there: are all of its? */
+bool field_is_initial(const struct field *field, const void *structure);
+/* The same text, number, list ... everywhere below.  Either may be absent for RECORD. */
+bool field_equal(const struct field *field, const void *a, const void *b);
+bool record_equal(const struct record *record, const void *a, const void *b);
+
+/* NULL when there is none. */
+const struct field *record_field(const struct record *record, const char *key);
+/* The field that names the elements of a list of such records ("name"), or NULL. */
+const struct field *record_name_field(const struct record *record);
+/* Does a name look as if its value were a secret: PASS, SECRET, TOKEN or KEY in it, in any case? */
+bool field_name_is_secret(const char *name);
+
 #endif

@@ -1,0 +1,239 @@
+/*
+ * Images, clusters and services; tasks have files of their own.
+ */
+#include "spec/validate.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "spec/base/text.h"
+#include "spec/reference.h"
+
+/* ---- Positions ------------------------------------------------------------------------------ */
+
+static const struct node *step_into(const struct node *node, const char *part, size_t size)
+{
+    uint32_t index = 0;
+
+    if (part[0] != '[') {
+        for (size_t i = 0; node->type == NODE_MAP && i < node->count; i++)
+            if (strlen(node->members[i].key) == size &&
+                memcmp(node->members[i].key, part, size) == 0)
+                return node->members[i].value;
+        return NULL;
+    }
+    for (size_t i = 1; i + 1 < size; i++)
+        index = index * 10 + (uint32_t)(part[i] - '0');
+    return node->type == NODE_LIST && index < node->count ? node->items[index] : NULL;
+}
+
+const struct node *validation_node(const struct validation *v, const char *format, ...)
+{
+    static const struct node nowhere = { .type = NODE_MAP };
+    const struct node *node = v->spec != NULL ? v->spec : &nowhere;
+    AUTO(buf) path = { 0 };
+    va_list arguments;
+
+    buf_init(&path, 512);
+    va_start(arguments, format);
+    buf_vprintf(&path, format, arguments);
+    va_end(arguments);
+    for (const char *at = buf_text(&path); *at != '\0';) {
+        at += *at == '.' ? 1 : 0;
+        size_t size = at[0] == '[' ? strcspn(at, "]") + 1 : strcspn(at, ".[");
+        const struct node *next = step_into(node, at, size);
+        if (next == NULL)
+            break;
+        node = next;
+        at += size;
+    }
+    return node;
+}
+
+/* ---- Image ---------------------------------------------------------------------------------- */
+
+/* A relative path that stays inside: no "..", no leading '/'. */
+static bool stays_inside(const char *path)
+{
+    if (path[0] == '/' || path[0] == '\0')
+        return false;
+    for (const char *at = path; *at != '\0';) {
+        size_t size = strcspn(at, "/");
+        if (size == 2 && at[0] == '.' && at[1] == '.')
+            return false;
+        at += size;
+        at += *at == '/' ? 1 : 0;
+    }
+    return true;
+}
+
+/* OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT */
+static bool is_platform(const char *text)
+{
+    size_t slashes = 0;
+    bool empty = true;
+
+    for (; *text != '\0'; text++) {
+        if (*text == '/') {
+            if (empty)
+                return false;
+            slashes++;
+            empty = true;
+        } else if (strchr("abcdefghijklmnopqrstuvwxyz0123456789_.", *text) != NULL) {
+            empty = false;
+        } else {
+            return false;
+        }
+    }
+    return !empty && (slashes == 1 || slashes == 2);
+}
+
+static void validate_build(const struct validation *v, const struct image_build *build)
+{
+    if (build->context != NULL && !stays_inside(build->context))
+        decode_mistake(v->decoder, validation_node(v, "build.context"),
+                       "context: '%s' leads out of the repository: it must be a path within it, "
+                       "without '..'",
+                       build->context);
+    if (!stays_inside(build->dockerfile))
+        decode_mistake(v->decoder, validation_node(v, "build.dockerfile"),
+                       "dockerfile: '%s' leads out of the context: it must be a path within it, "
+                       "without '..'",
+                       build->dockerfile);
+    if (build->platform != NULL && !is_platform(build->platform))
+        decode_mistake(v->decoder, validation_node(v, "build.platform"),
+                       "platform: '%s' is not OS/ARCHITECTURE, as linux/amd64", build->platform);
+    if (!reference_is_path_part(v->name) || strlen(v->name) > 128)
+        decode_mistake(v->decoder, v->spec,
+                       "the name '%s' of a built image becomes part of its tag: it must be up to "
+                       "128 lower-case letters and digits, with single '-' or '_' between",
+                       v->name);
+}
+
+static void validate_repository(const struct validation *v, const char *text)
+{
+    struct image_reference reference;
+    struct err err = { 0 };
+    const struct node *node = validation_node(v, "repository");
+
+    if (reference_parse(text, v->decoder->arena, &reference, &err) < 0)
+        decode_mistake(v->decoder, node, "repository: %s", err.text);
+    else if (reference.tag != NULL || reference.digest != NULL)
+        decode_mistake(v->decoder, node,
+                       "repository: '%s' has a tag or digest: Berth adds the tag itself", text);
+}
+
+void validate_image(const struct validation *v, const struct image_spec *image)
+{
+    struct image_reference reference;
+    struct err err = { 0 };
+
+    if ((image->source != NULL) == (image->build != NULL))
+        decode_mistake(v->decoder, validation_node(v, "source"),
+                       "an Image has either 'source' or 'build': %s",
+                       image->source != NULL ? "both are given" : "none is given");
+    if (image->source != NULL &&
+        reference_parse(image->source, v->decoder->arena, &reference, &err) < 0)
+        decode_mistake(v->decoder, validation_node(v, "source"), "source: %s", err.text);
+    if (image->build != NULL)
+        validate_build(v, image->build);
+    if (image->repository != NULL && image->build == NULL)
+        decode_mistake(v->decoder, validation_node(v, "repository"),
+                       "repository: only an image with 'build' is pushed");
+    else if (image->repository != NULL)
+        validate_repository(v, image->repository);
+}
+
+/* ---- Cluster -------------------------------------------------------------------------------- */
+
+void validate_cluster(const struct validation *v, const struct cluster_spec *cluster)
+{
+    if (cluster->launch_type == LAUNCH_TYPE_EC2)
+        decode_mistake(v->decoder, validation_node(v, "launchType"),
+                       "launchType: EC2 clusters are not supported by this version: use FARGATE");
+}
+
+/* ---- Service -------------------------------------------------------------------------------- */
+
+static void validate_percentages(const struct validation *v, const struct service_spec *service)
+{
+    const struct deployment_configuration *deployment = service->deployment_configuration;
+    uint64_t desired = service->desired_count;
+    uint64_t minimum = deployment->minimum_healthy_percent;
+    uint64_t maximum = deployment->maximum_percent;
+    const struct node *node = validation_node(v, "deploymentConfiguration.maximumPercent");
+
+    if (maximum < 100) {
+        decode_mistake(v->decoder, node,
+                       "maximumPercent: %u would not even let desiredCount tasks run: at least 100",
+                       deployment->maximum_percent);
+        return;
+    }
+    /* Rounding up and down, as ECS does (ecs.md 1.5). */
+    uint64_t lower = (desired * minimum + 99) / 100;
+    uint64_t upper = desired * maximum / 100;
+    if (minimum >= 100 && maximum <= 100)
+        decode_mistake(v->decoder, node,
+                       "minimumHealthyPercent %u and maximumPercent %u leave no room to replace "
+                       "a task: raise the one or lower the other",
+                       deployment->minimum_healthy_percent, deployment->maximum_percent);
+    else if (desired > 0 && lower >= desired && upper <= desired)
+        diag_add(v->decoder->diags, DIAG_WARNING,
+                 (struct pos){ v->decoder->file, node->line, node->column },
+                 "with desiredCount %u the bounds are %llu and %llu tasks: no task can ever be "
+                 "replaced",
+                 service->desired_count, (unsigned long long)lower, (unsigned long long)upper);
+}
+
+/* NAME or CLUSTER/NAME */
+static bool dependency_is_good(const char *text)
+{
+    const char *slash = strchr(text, '/');
+    char cluster[256];
+
+    if (slash == NULL)
+        return text_is_name(text);
+    size_t size = (size_t)(slash - text);
+    if (size >= sizeof(cluster))
+        return false;
+    memcpy(cluster, text, size);
+    cluster[size] = '\0';
+    return text_is_name(cluster) && text_is_name(slash + 1);
+}
+
+static const char *dependency_name(const char *text)
+{
+    const char *slash = strchr(text, '/');
+
+    return slash != NULL ? slash + 1 : text;
+}
+
+static void validate_dependencies(const struct validation *v, const struct service_spec *service)
+{
+    for (size_t i = 0; i < service->depends_on_count; i++) {
+        const struct node *node = validation_node(v, "dependsOn[%zu]", i);
+        const char *text = service->depends_on[i];
+        if (text == NULL)
+            continue;
+        if (!dependency_is_good(text)) {
+            decode_mistake(v->decoder, node,
+                           "dependsOn: '%s' is no service: write NAME or CLUSTER/NAME", text);
+            continue;
+        }
+        if (text_equal(dependency_name(text), v->name))
+            decode_mistake(v->decoder, node, "dependsOn: the service depends on itself");
+        for (size_t j = 0; j < i; j++)
+            if (service->depends_on[j] != NULL &&
+                text_equal(dependency_name(text), dependency_name(service->depends_on[j])))
+                decode_mistake(v->decoder, node, "dependsOn: '%s' is given twice", text);
+    }
+}
+
+void validate_service(const struct validation *v, const struct service_spec *service)
+{
+    validate_percentages(v, service);
+    validate_dependencies(v, service);
+    if (service->scheduling_strategy == SCHEDULING_STRATEGY_DAEMON)
+        decode_refusal(v->decoder, validation_node(v, "schedulingStrategy"),
+                       "schedulingStrategy: DAEMON is not possible on FARGATE");
+}
