@@ -18,6 +18,7 @@ struct target_image {
     const char *reference;  /* as written; of a build "berth/NAME:KEY12" or "REPOSITORY:KEY12" */
     const char *build_key;  /* of a build, else NULL */
     const char *repository; /* of a build: where it is pushed, or NULL */
+    const struct image_build *build; /* of a build: how it is made, should it have to be again */
 };
 
 struct target {

@@ -44,8 +44,7 @@ struct plan {
     size_t fact_count;
     struct plan_wait *waits;
     size_t wait_count;
-    int64_t
-        wake_at_ms; /* plan the same units again no later than this; INT64_MAX: only on events */
+    int64_t *wake_at_ms; /* of each unit: plan it again no later; INT64_MAX: only on events */
 };
 
 /* Units are planned in the order given.  When facts come out, actions of those units are incomplete:

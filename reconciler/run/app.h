@@ -6,12 +6,12 @@
 #define RECONCILER_RUN_APP_H
 
 #include "drivers/driver.h"
-#include "drivers/io/http.h"
 #include "drivers/io/loop.h"
 #include "reconciler/memory/history.h"
 #include "reconciler/memory/store.h"
 #include "reconciler/plan/plan.h"
 #include "reconciler/run/options.h"
+#include "reconciler/source/source.h"
 #include "spec/base/err.h"
 
 struct builds;
@@ -39,15 +39,16 @@ struct app_listener {
 struct app {
     const struct run_options *options;
     struct loop *loop;
-    struct http *http;
     struct store *store;
     struct store_progress progress; /* its texts live in progress_arena */
     struct arena progress_arena;
     struct memory *memory;
     struct world *world;
     struct desired *desired; /* NULL until a commit was accepted */
-    struct driver *driver;   /* NULL until the repository's root commit is known */
-    struct docker *docker;   /* of the local engine, for logs and exec; NULL with driver */
+    struct source_options source_options;
+    char sandbox[64];      /* tag of the sandbox image */
+    struct driver *driver; /* NULL until the repository's root commit is known */
+    struct docker *docker; /* of the local engine, for logs and exec; NULL with driver */
     struct secrets *secrets;
     struct builds *builds;
     struct follower *follower;
@@ -73,6 +74,10 @@ struct plan_input app_plan_input(const struct app *app);
 
 /* A new generation takes over: `changed` services are planned.  Called by the follower. */
 void app_adopt(struct app *app, struct generation *generation, bool prune_allowed);
+/* Called by the cycle after each plan: nothing is left to do and a fresh observation agrees, or not. */
+void app_settled(struct app *app, bool converged);
+/* The repository's root commit is known: the engine may be dialled. */
+int app_connect(struct app *app, const char *root, struct err *err);
 /* Confirms the removals of the current commit, as `berth confirm` asks. */
 int app_confirm(struct app *app, struct err *err);
 /* Suspends (reason not empty) or resumes a service, "CLUSTER/SERVICE".  ERR_NOT_FOUND. */

@@ -73,10 +73,9 @@ static int list(void *self, const struct action *action, struct context_list *ou
     for (size_t i = 0; i < open->listing->count; i++) {
         const struct source_entry *entry = &open->listing->items[i];
 
-        out->entries[i] = (struct context_entry){ .path = entry->path,
-                                                  .mode = entry->mode,
-                                                  .size = entry->size,
-                                                  .id = entry->blob };
+        out->entries[i] = (struct context_entry){
+            .path = entry->path, .mode = entry->mode, .size = entry->size, .id = entry->blob
+        };
     }
     return 0;
 }

@@ -18,7 +18,6 @@ void builds_free(struct builds *builds);
 struct context_reader builds_reader(struct builds *builds);
 
 /* The request that names the context of an Image with `build`; texts lead into it and the arena. */
-struct source_context_request builds_request(const struct image_build *build,
-                                             struct arena *arena);
+struct source_context_request builds_request(const struct image_build *build, struct arena *arena);
 
 #endif

@@ -11,9 +11,9 @@
 #include "spec/base/text.h"
 
 /* Facts lead to facts a few times (ended, counted, failed, rolled back); more is a mistake of ours. */
-#define ROUNDS_MAX     256
-#define STORE_RETRY_MS 1000
-#define MAINTAIN_MS    (60 * 1000)
+#define ROUNDS_MAX      256
+#define STORE_RETRY_MS  1000
+#define MAINTAIN_MS     (60 * 1000)
 #define RECORDS_KEPT_MS (60 * 60 * 1000) /* ecs.md 1.4: stopped tasks stay visible for an hour */
 
 struct unit {
@@ -135,10 +135,9 @@ void cycle_mark_all(struct cycle *cycle)
 /* What a fact of one service may let others do: dependents go on, images are not needed any more. */
 static void mark_affected(struct cycle *cycle, const struct fact *fact)
 {
-    bool turning = fact->kind == FACT_FORGET || fact->kind == FACT_HOLD ||
-                   fact->kind == FACT_QUARANTINE ||
-                   (fact->kind == FACT_DEPLOYMENT &&
-                    fact->deployment->state != ROLLOUT_IN_PROGRESS);
+    bool turning =
+        fact->kind == FACT_FORGET || fact->kind == FACT_HOLD || fact->kind == FACT_QUARANTINE ||
+        (fact->kind == FACT_DEPLOYMENT && fact->deployment->state != ROLLOUT_IN_PROGRESS);
 
     if (fact->kind != FACT_EVENT) {
         const char *key = unit_key(&cycle->arena, fact->cluster, fact->service);
@@ -164,8 +163,8 @@ static void say_fact(struct app *app, const struct fact *fact)
         break;
     case FACT_HOLD:
         if (!text_is_empty(fact->text))
-            app_say(app, "warning", "%s/%s: its removal is held: %s", fact->cluster,
-                    fact->service, fact->text);
+            app_say(app, "warning", "%s/%s: its removal is held: %s", fact->cluster, fact->service,
+                    fact->text);
         break;
     case FACT_FORGET: app_say(app, "event", "(service %s) was removed.", fact->service); break;
     case FACT_TASK:
@@ -250,8 +249,7 @@ static bool plan_rounds(struct cycle *cycle)
         if (count == 0)
             return true;
         plan_compute(&input, units, count, &cycle->arena, &plan);
-        if (plan.fact_count > 0 &&
-            cycle_state(cycle, plan.facts, plan.fact_count, &err) < 0) {
+        if (plan.fact_count > 0 && cycle_state(cycle, plan.facts, plan.fact_count, &err) < 0) {
             app_say(app, "error", "state: %s; nothing is done until it can be written", err.text);
             for (size_t i = 0; i < count; i++)
                 unit_get(cycle, units[i].kind, units[i].key)->wake_at_ms =
@@ -282,6 +280,8 @@ static void observation_done(struct driver_call *call, const struct err *failure
     struct cycle *cycle = call->context;
 
     cycle->observing = false;
+    if (cycle->app->stopping)
+        return;
     cycle->observed = failure == NULL;
     if (failure == NULL)
         cycle_mark_all(cycle);
@@ -310,8 +310,8 @@ static void settle(struct cycle *cycle)
         return;
     cycle->observation =
         (struct driver_call){ .timeout_ms = 60000, .done = observation_done, .context = cycle };
-    cycle->observing = driver_observe(app->driver, app->world->instances->name,
-                                      &cycle->observation, NULL) == 0;
+    cycle->observing =
+        driver_observe(app->driver, app->world->instances->name, &cycle->observation, NULL) == 0;
 }
 
 static void on_timer(void *context)
@@ -354,6 +354,11 @@ const char *cycle_wait(const struct cycle *cycle, const char *key)
 
     HASH_FIND(by_key, cycle->units, key, strlen(key), unit);
     return unit == NULL ? NULL : unit->wait;
+}
+
+bool cycle_is_observing(const struct cycle *cycle)
+{
+    return cycle->observing;
 }
 
 bool cycle_is_converged(const struct cycle *cycle)

@@ -20,6 +20,9 @@ int cycle_state(struct cycle *cycle, const struct fact *facts, size_t count, str
 /* Why a unit does not move; NULL: it has nothing to wait for. */
 const char *cycle_wait(const struct cycle *cycle, const char *key);
 
+/* A listing was asked for and has not come. */
+bool cycle_is_observing(const struct cycle *cycle);
+
 /* Nothing is dirty, in flight or waited for, and a fresh observation gave an empty plan. */
 bool cycle_is_converged(const struct cycle *cycle);
 

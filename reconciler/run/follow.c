@@ -40,8 +40,7 @@ struct follower {
     struct timer timer;
     struct rng rng;
     uint32_t failures;
-    bool again; /* asked to look while a job ran */
-    bool done;  /* being freed */
+    bool again;                    /* asked to look while a job ran */
     struct generation *generation; /* the last good one */
     char seen[SOURCE_ID_SIZE];     /* the last tip that was judged */
     char *said;                    /* the last trouble that was told, to tell it once */
@@ -112,6 +111,8 @@ static void plan_next_look(struct follower *follower, bool failed)
 static void finish(struct follower *follower, bool failed)
 {
     follower->job = NULL;
+    if (follower->app->stopping)
+        return;
     if (follower->again) {
         follower->again = false;
         look(follower);
@@ -133,13 +134,11 @@ static void key_work(void *context)
         const struct source_context_request request = builds_request(key->build, &scratch);
         char tree[SOURCE_ID_SIZE];
 
-        follower->work.status =
-            source_tree_id(follower->source, follower->work.tip.commit, request.context, tree,
-                           &follower->work.err);
+        follower->work.status = source_tree_id(follower->source, follower->work.tip.commit,
+                                               request.context, tree, &follower->work.err);
         if (follower->work.status == 0 && !text_equal(tree, key->tree))
-            follower->work.status =
-                source_context_key(follower->source, follower->work.tip.commit, &request, key->key,
-                                   &follower->work.err);
+            follower->work.status = source_context_key(follower->source, follower->work.tip.commit,
+                                                       &request, key->key, &follower->work.err);
         if (follower->work.status == 0)
             text_copy(key->tree, sizeof(key->tree), tree);
         else
@@ -256,6 +255,7 @@ static void accept(struct follower *follower, struct generation *generation)
 {
     struct app *app = follower->app;
     const struct source_commit *commit = &follower->work.log->items[0];
+    bool confirmed = is_confirmed(follower);
 
     for (size_t i = 0; i < follower->key_count; i++)
         generation_set_build_key(generation, follower->keys[i].image, follower->keys[i].key);
@@ -267,7 +267,7 @@ static void accept(struct follower *follower, struct generation *generation)
     follower->rejected_commit[0] = '\0';
     source_log_free(follower->commit);
     follower->commit = TAKE(follower->work.log);
-    app_adopt(app, generation, is_confirmed_log(follower));
+    app_adopt(app, generation, confirmed);
 }
 
 static void key_done(void *context, bool cancelled)
@@ -275,7 +275,7 @@ static void key_done(void *context, bool cancelled)
     struct follower *follower = context;
     struct generation *generation = TAKE(follower->work.generation);
 
-    if (!cancelled && !follower->done) {
+    if (!cancelled && !follower->app->stopping) {
         if (follower->work.status == 0) {
             accept(follower, generation);
         } else {
@@ -332,9 +332,9 @@ static void look_work(void *context)
     follower->work.status = source_changes(follower->source, follower->work.base,
                                            follower->work.tip.commit, &follower->work.changes, err);
     if (follower->work.status == 0)
-        follower->work.status = source_log(follower->source, follower->work.base,
-                                           follower->work.tip.commit, LOG_MAX,
-                                           &follower->work.log, err);
+        follower->work.status =
+            source_log(follower->source, follower->work.base, follower->work.tip.commit, LOG_MAX,
+                       &follower->work.log, err);
     if (follower->work.status == 0 && follower->work.root[0] == '\0')
         follower->work.status = source_root_commit(follower->source, follower->work.tip.commit,
                                                    follower->work.root, err);
@@ -346,7 +346,7 @@ static void look_done(void *context, bool cancelled)
     bool failed = follower->work.status < 0;
     bool more = false;
 
-    if (!cancelled && !follower->done) {
+    if (!cancelled && !follower->app->stopping) {
         if (failed)
             say_once(follower, follower->work.err.text);
         else if (follower->work.tip.state != SOURCE_FOUND)
@@ -377,6 +377,11 @@ void follower_check(struct follower *follower)
         return;
     }
     look(follower);
+}
+
+bool follower_is_busy(const struct follower *follower)
+{
+    return follower->job != NULL;
 }
 
 static void on_watch(void *context, int fd, unsigned events)

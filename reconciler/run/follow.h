@@ -18,10 +18,12 @@ void follower_free(struct follower *follower);
 /* Looks at the repository soon (webhook, `berth apply`, a signal). */
 void follower_check(struct follower *follower);
 
+/* A job runs on a worker. */
+bool follower_is_busy(const struct follower *follower);
+
 /* The commit that is in force, as people know it; NULL before the first. */
 const struct source_commit *follower_commit(const struct follower *follower);
 /* The mistakes of a newer commit that was rejected; NULL: none. */
-const struct diag_list *follower_rejected(const struct follower *follower,
-                                          const char **out_commit);
+const struct diag_list *follower_rejected(const struct follower *follower, const char **out_commit);
 
 #endif

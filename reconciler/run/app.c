@@ -1,0 +1,382 @@
+/*
+ * The program as a whole: what it is made of, how it starts, and how it ends.
+ */
+#include "reconciler/run/app.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "drivers/docker/sandbox_image.h"
+#include "drivers/fargate/fargate.h"
+#include "reconciler/run/builds.h"
+#include "reconciler/run/cycle.h"
+#include "reconciler/run/execute.h"
+#include "reconciler/run/follow.h"
+#include "reconciler/run/log.h"
+#include "reconciler/run/secrets.h"
+#include "spec/base/text.h"
+
+#define WIND_UP_MS 10 /* between two looks at what still runs while stopping */
+
+void app_say(struct app *app, const char *topic, const char *format, ...)
+{
+    AUTO(buf) text = { 0 };
+    va_list arguments;
+
+    buf_init(&text, 64 * 1024);
+    va_start(arguments, format);
+    buf_vprintf(&text, format, arguments);
+    va_end(arguments);
+    log_line(app->options, topic, buf_text(&text));
+    for (const struct app_listener *at = app->listeners; at != NULL; at = at->next)
+        at->line(at->context, topic, buf_text(&text));
+}
+
+struct plan_input app_plan_input(const struct app *app)
+{
+    return (struct plan_input){ .desired = app->desired,
+                                .world = app->world,
+                                .memory = app->memory,
+                                .owner = app->options->owner,
+                                .root = app->progress.root,
+                                .take_over = app->options->take_over,
+                                .prune_allowed = app->prune_allowed,
+                                .sandbox = app->sandbox,
+                                .now_ms = loop_wall_ms() };
+}
+
+/* ---- What drivers report --------------------------------------------------------------------- */
+
+static void on_change(void *context, const struct world_change *change)
+{
+    struct app *app = context;
+    const struct world_instance *instance;
+
+    if (change->kind == WORLD_INSTANCE_LOST) {
+        instance = world_instance(app->world, change->lost.instance);
+        if (instance == NULL || instance->state != INSTANCE_LOST)
+            app_say(app, "engine", "%s: %s", change->lost.instance,
+                    change->lost.failure == NULL ? "connection lost" : change->lost.failure);
+    }
+    if (change->kind == WORLD_INSTANCE) {
+        instance = world_instance(app->world, change->instance.instance);
+        if (instance == NULL || instance->state != INSTANCE_ACTIVE)
+            app_say(app, "engine", "%s: Docker Engine %s, %u CPU units, %u MiB",
+                    change->instance.instance, change->instance.engine_version,
+                    change->instance.cpu_units, change->instance.memory_mib);
+    }
+    (void)world_apply(app->world, change);
+}
+
+static void on_output(void *context, const char *object, const char *line)
+{
+    app_say(context, "build", "%s: %s", object, line);
+}
+
+static void on_dirty(void *context, enum dirty_kind kind, const char *key)
+{
+    struct app *app = context;
+
+    cycle_mark(app->cycle, kind, key);
+}
+
+/* ---- What the follower and people ask --------------------------------------------------------- */
+
+static void on_desired_changed(void *context, const char *key)
+{
+    struct app *app = context;
+
+    cycle_mark(app->cycle, DIRTY_SERVICE, key);
+}
+
+void app_adopt(struct app *app, struct generation *generation, bool prune_allowed)
+{
+    struct desired *before = app->desired;
+    struct err err;
+
+    app->prune_allowed = prune_allowed || app->options->confirm_removals;
+    app->desired = desired_make(generation, before, secret_digest, app->secrets);
+    if (before == NULL) {
+        cycle_mark_all(app->cycle);
+    } else {
+        desired_compare(before, app->desired, on_desired_changed, app);
+        for (const struct world_instance *at = app->world->instances; at != NULL;
+             at = at->by_name.next)
+            cycle_mark(app->cycle, DIRTY_INSTANCE, at->name);
+    }
+    desired_free(before);
+    if (app->driver == NULL && app_connect(app, app->progress.root, &err) < 0) {
+        app_say(app, "error", "%s", err.text);
+        app_stop(app, APP_FAILED);
+    }
+}
+
+int app_confirm(struct app *app, struct err *err)
+{
+    if (app->desired == NULL)
+        return err_set(err, ERR_CONFLICT, "no commit is in force yet");
+    text_copy(app->progress.confirmed, sizeof(app->progress.confirmed),
+              generation_commit(app->desired->generation));
+    if (store_progress_write(app->store, &app->progress, err) < 0)
+        return -1;
+    app->prune_allowed = true;
+    cycle_mark_all(app->cycle);
+    return 0;
+}
+
+static const struct memory_service *known_service(const struct app *app, const char *key,
+                                                  struct err *err)
+{
+    const struct memory_service *service = memory_service(app->memory, key);
+
+    if (service == NULL)
+        (void)err_set(err, ERR_NOT_FOUND, "there is no service '%s'", key);
+    return service;
+}
+
+int app_suspend(struct app *app, const char *key, const char *reason, struct err *err)
+{
+    const struct memory_service *service = known_service(app, key, err);
+    struct fact fact = { .kind = FACT_SUSPEND, .durable = true, .text = reason };
+
+    if (service == NULL)
+        return -1;
+    fact.cluster = service->cluster;
+    fact.service = service->service;
+    fact.at_ms = loop_wall_ms();
+    return cycle_state(app->cycle, &fact, 1, err);
+}
+
+int app_retry(struct app *app, const char *key, struct err *err)
+{
+    const struct memory_service *service = known_service(app, key, err);
+    const struct deployment *primary = memory_primary(service);
+    struct deployment again;
+    struct fact facts[2] = { { .kind = FACT_QUARANTINE, .durable = true, .text = "" },
+                             { .kind = FACT_DEPLOYMENT, .durable = true } };
+    size_t count = 1;
+
+    if (service == NULL)
+        return -1;
+    if (primary != NULL && primary->state == ROLLOUT_FAILED) {
+        again = *primary;
+        again.state = ROLLOUT_IN_PROGRESS;
+        again.failed_tasks = 0;
+        again.created_ms = loop_wall_ms();
+        again.updated_ms = again.created_ms;
+        again.reason = "tried again on request";
+        facts[1].deployment = &again;
+        count = 2;
+    }
+    for (size_t i = 0; i < count; i++) {
+        facts[i].cluster = service->cluster;
+        facts[i].service = service->service;
+        facts[i].at_ms = loop_wall_ms();
+    }
+    return cycle_state(app->cycle, facts, count, err);
+}
+
+/* ---- An end for `apply` ---------------------------------------------------------------------- */
+
+struct verdict {
+    size_t services;
+    size_t pending;
+    size_t failed;
+    size_t rolled_back;
+};
+
+static struct verdict judge(const struct app *app)
+{
+    struct verdict verdict = { .services = app->desired->service_count };
+
+    for (const struct desired_service *at = app->desired->services; at != NULL;
+         at = at->by_key.next) {
+        const struct memory_service *memory = memory_service(app->memory, at->key);
+        const struct deployment *primary = memory_primary(memory);
+
+        if (primary == NULL || primary->state == ROLLOUT_IN_PROGRESS)
+            verdict.pending++;
+        else if (primary->state == ROLLOUT_FAILED)
+            verdict.failed++;
+        else if (memory->quarantined[0] != '\0')
+            verdict.rolled_back++;
+    }
+    return verdict;
+}
+
+void app_settled(struct app *app, bool converged)
+{
+    struct verdict verdict;
+
+    if (app->desired == NULL)
+        return;
+    verdict = judge(app);
+    if (converged)
+        app_say(app, "commit", "%.8s converged: %zu services are steady%s",
+                generation_commit(app->desired->generation), verdict.services,
+                verdict.rolled_back > 0 ? ", some of them rolled back" : "");
+    if (!app->options->once || verdict.pending > 0 || executor_in_flight(app->executor) > 0)
+        return;
+    if (verdict.failed > 0)
+        app_stop(app, APP_FAILED);
+    else if (converged)
+        app_stop(app, verdict.rolled_back > 0 ? APP_ROLLED_BACK : APP_CONVERGED);
+}
+
+static void on_deadline(void *context)
+{
+    struct app *app = context;
+
+    for (const struct desired_service *at = app->desired == NULL ? NULL : app->desired->services;
+         at != NULL; at = at->by_key.next) {
+        const char *wait = cycle_wait(app->cycle, at->key);
+
+        if (wait != NULL)
+            app_say(app, "error", "%s: %s", at->key, wait);
+    }
+    app_say(app, "error", "not converged within %lld s",
+            (long long)(app->options->timeout_ms / 1000));
+    app_stop(app, APP_TIMED_OUT);
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+/* Calls are cancelled and jobs are waited for; then the loop may end. */
+static void wind_up(void *context)
+{
+    struct app *app = context;
+
+    if (executor_in_flight(app->executor) > 0 || cycle_is_observing(app->cycle) ||
+        follower_is_busy(app->follower))
+        timer_start(app->loop, &app->deadline, WIND_UP_MS, wind_up, app);
+    else
+        loop_stop(app->loop);
+}
+
+void app_stop(struct app *app, enum app_outcome outcome)
+{
+    if (app->stopping)
+        return;
+    app->stopping = true;
+    app->outcome = outcome;
+    driver_free(TAKE(app->driver));
+    wind_up(app);
+}
+
+static void on_signal(void *context, int number)
+{
+    struct app *app = context;
+
+    if (number == SIGHUP) {
+        follower_check(app->follower);
+        return;
+    }
+    app_say(app, "commit", "stopping; what runs keeps running");
+    app_stop(app, app->options->once ? APP_FAILED : APP_CONVERGED);
+}
+
+int app_connect(struct app *app, const char *root, struct err *err)
+{
+    const struct fargate_options options = {
+        .loop = app->loop,
+        .docker_host = app->options->docker_host,
+        .owner = app->options->owner,
+        .root_commit = root,
+        .reader = builds_reader(app->builds),
+        .secret = secret_read,
+        .secret_context = app->secrets,
+        .sink = { on_change, on_output, app },
+    };
+
+    ASSERT(app->driver == NULL && root[0] != '\0');
+    if (fargate_new(&options, &app->driver, err) < 0)
+        return -1;
+    app->docker = fargate_docker(app->driver);
+    driver_start(app->driver);
+    return 0;
+}
+
+static int open_state(struct app *app, struct err *err)
+{
+    unsigned char key[STORE_KEY_BYTES];
+    const struct store_identity identity = { app->options->once ? "berth apply" : "berth run",
+                                             app->started_ms };
+
+    app->store = store_open(app->options->state_dir, app->options->owner, &identity, err);
+    if (app->store == NULL)
+        return -1;
+    app->memory = memory_new();
+    if (store_load(app->store, app->memory, err) < 0 ||
+        store_progress_read(app->store, &app->progress_arena, &app->progress, err) < 0 ||
+        store_secret_key(app->store, key, err) < 0)
+        return -1;
+    for (size_t i = 0; i < store_warnings(app->store)->count; i++)
+        app_say(app, "warning", "%s", store_warnings(app->store)->items[i].text);
+    app->secrets = secrets_new(key, sizeof(key));
+    explicit_bzero(key, sizeof(key));
+    return 0;
+}
+
+static int begin(struct app *app, struct err *err)
+{
+    app->loop = loop_new(err);
+    if (app->loop == NULL)
+        return -1;
+    if (open_state(app, err) < 0)
+        return -1;
+    sandbox_image_tag(app->sandbox);
+    app->cycle = cycle_new(app);
+    app->world = world_new(on_dirty, app);
+    app->executor = executor_new(app);
+    app->source_options = follow_options(app->options);
+    app->builds = builds_new(&app->source_options);
+    if (follower_new(app, &app->follower, err) < 0)
+        return -1;
+    follower_check(app->follower);
+    if (app->options->once && app->options->timeout_ms > 0)
+        timer_start(app->loop, &app->deadline, app->options->timeout_ms, on_deadline, app);
+    return 0;
+}
+
+static void end(struct app *app)
+{
+    ASSERT(app->driver == NULL);
+    timer_stop(&app->deadline);
+    follower_free(app->follower);
+    cycle_free(app->cycle);
+    executor_free(app->executor);
+    desired_free(app->desired);
+    world_free(app->world);
+    memory_free(app->memory);
+    builds_free(app->builds);
+    secrets_free(app->secrets);
+    store_close(app->store);
+    arena_release(&app->progress_arena);
+    loop_free(app->loop);
+}
+
+int app_run(const struct run_options *options, enum app_outcome *out, struct err *err)
+{
+    static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+    struct loop_signal *watches[ARRAY_COUNT(signals)] = { NULL };
+    struct app app = { .options = options, .started_ms = loop_wall_ms() };
+    int status;
+
+    if (source_global_init(err) < 0)
+        return -1;
+    status = begin(&app, err);
+    for (size_t i = 0; status == 0 && i < ARRAY_COUNT(signals); i++) {
+        watches[i] = loop_watch_signal(app.loop, signals[i], on_signal, &app, err);
+        status = watches[i] == NULL ? -1 : 0;
+    }
+    if (status == 0)
+        loop_run(app.loop);
+    for (size_t i = 0; i < ARRAY_COUNT(signals); i++)
+        loop_unwatch_signal(watches[i]);
+    end(&app);
+    source_global_exit();
+    if (status == 0)
+        *out = app.outcome;
+    return status;
+}
