@@ -1,0 +1,146 @@
+/*
+ * Steps are only ever added: a database of any version that was released becomes the current one.
+ *
+ * Enumerations are stored as text, times in milliseconds since 1970 (0: never).  Tables are STRICT,
+ * so that SQLite refuses what is of another type.
+ */
+#include "reconciler/memory/migrations.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* "brth": file(1) and we know the database by it. */
+#define APPLICATION_ID 0x62727468
+
+/* 1: what memory holds and what history tells.  A deployment without a goal is history only. */
+static const char step_1[] =
+    "CREATE TABLE setting (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE goal (digest TEXT PRIMARY KEY, text BLOB NOT NULL) STRICT;"
+    "CREATE TABLE deployment ("
+    "    number INTEGER PRIMARY KEY AUTOINCREMENT," /* in the order they were started */
+    "    id TEXT NOT NULL UNIQUE,"
+    "    cluster TEXT NOT NULL,"
+    "    service TEXT NOT NULL,"
+    "    revision TEXT NOT NULL,"
+    "    commit_id TEXT NOT NULL,"
+    "    state TEXT NOT NULL,"
+    "    rollback INTEGER NOT NULL,"
+    "    failed_tasks INTEGER NOT NULL,"
+    "    attempt_max INTEGER NOT NULL,"
+    "    created_ms INTEGER NOT NULL,"
+    "    updated_ms INTEGER NOT NULL,"
+    "    reason TEXT,"
+    "    goal TEXT REFERENCES goal (digest)) STRICT;"
+    "CREATE INDEX deployment_by_service ON deployment (cluster, service, number);"
+    "CREATE INDEX deployment_by_goal ON deployment (goal) WHERE goal IS NOT NULL;"
+    "CREATE TABLE pin ("
+    "    deployment TEXT NOT NULL REFERENCES deployment (id) ON DELETE CASCADE,"
+    "    container INTEGER NOT NULL," /* index of containerDefinitions */
+    "    image_id TEXT,"
+    "    digest TEXT,"
+    "    PRIMARY KEY (deployment, container)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE service ("
+    "    cluster TEXT NOT NULL,"
+    "    service TEXT NOT NULL,"
+    "    quarantined TEXT,"
+    "    quarantined_by TEXT," /* the commit whose revision failed */
+    "    hold TEXT,"
+    "    suspended TEXT,"
+    "    start_failures INTEGER NOT NULL DEFAULT 0,"
+    "    retry_at_ms INTEGER NOT NULL DEFAULT 0,"
+    "    PRIMARY KEY (cluster, service)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE task ("
+    "    id TEXT PRIMARY KEY,"
+    "    deployment TEXT NOT NULL,"
+    "    revision TEXT NOT NULL,"
+    "    commit_id TEXT NOT NULL,"
+    "    cluster TEXT NOT NULL,"
+    "    service TEXT,"
+    "    instance TEXT,"
+    "    slot INTEGER NOT NULL,"
+    "    attempt INTEGER NOT NULL,"
+    "    stop_code TEXT NOT NULL,"
+    "    reason TEXT,"
+    "    exit_code INTEGER NOT NULL,"
+    "    failed INTEGER NOT NULL,"
+    "    started_ms INTEGER NOT NULL,"
+    "    healthy_ms INTEGER NOT NULL,"
+    "    stopping_ms INTEGER NOT NULL,"
+    "    stopped_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX task_by_end ON task (stopped_ms);"
+    "CREATE TABLE event ("
+    "    id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "    cluster TEXT NOT NULL,"
+    "    service TEXT NOT NULL,"
+    "    at_ms INTEGER NOT NULL,"
+    "    commit_id TEXT,"
+    "    text TEXT NOT NULL) STRICT;"
+    "CREATE INDEX event_by_service ON event (cluster, service, id);"
+    "CREATE TABLE git_commit ("
+    "    number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "    id TEXT NOT NULL,"
+    "    author TEXT,"
+    "    email TEXT,"
+    "    subject TEXT,"
+    "    committed_ms INTEGER NOT NULL,"
+    "    seen_ms INTEGER NOT NULL,"
+    "    outcome TEXT NOT NULL,"
+    "    summary TEXT) STRICT;"
+    "CREATE INDEX git_commit_by_id ON git_commit (id, number);";
+
+static const char *const steps[] = { step_1 };
+
+int store_schema_version(void)
+{
+    return (int)ARRAY_COUNT(steps);
+}
+
+static int pragma(struct sql *sql, const char *text, int64_t *out, struct err *err)
+{
+    struct query query = query_start(sql, text);
+    int64_t value = query_row(&query) ? query_get_int(&query, 0) : 0;
+
+    if (query_end(&query, err) < 0)
+        return -1;
+    *out = value;
+    return 0;
+}
+
+static int step_take(struct sql *sql, int64_t number, struct err *err)
+{
+    char mark[96];
+
+    (void)snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %" PRId64,
+                   APPLICATION_ID, number);
+    if (sql_begin(sql, err) < 0)
+        return -1;
+    if (sql_run(sql, steps[number - 1], err) == 0 && sql_run(sql, mark, err) == 0 &&
+        sql_commit(sql, err) == 0)
+        return 0;
+    sql_rollback(sql);
+    return err_wrap(err, "migrate to version %" PRId64, number);
+}
+
+int store_migrate(struct sql *sql, struct err *err)
+{
+    int64_t application = 0;
+    int64_t version = 0;
+    int64_t tables = 0;
+
+    if (pragma(sql, "PRAGMA application_id", &application, err) < 0 ||
+        pragma(sql, "PRAGMA user_version", &version, err) < 0 ||
+        pragma(sql, "SELECT count(*) FROM sqlite_schema", &tables, err) < 0)
+        return -1;
+    if (application != APPLICATION_ID && (application != 0 || version != 0 || tables != 0))
+        return err_set(err, ERR_DENIED, "the database belongs to another program");
+    if (version < 0 || version > store_schema_version())
+        return err_set(err, ERR_DENIED,
+                       "the database was written by a newer berth (version %" PRId64
+                       ", this one knows %d)",
+                       version, store_schema_version());
+    for (int64_t next = version + 1; next <= store_schema_version(); next++) {
+        if (step_take(sql, next, err) < 0)
+            return -1;
+    }
+    return 0;
+}
