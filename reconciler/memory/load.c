@@ -1,0 +1,238 @@
+/*
+ * From the tables back into memory: every row becomes the fact that made it.  What was written was
+ * checked; what is read is checked again, because the file may have been somewhere else in between.
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconciler/memory/store_int.h"
+#include "spec/base/text.h"
+
+struct known_goal {
+    char digest[SHA256_HEX_SIZE];
+    struct goal *goal;
+    UT_hash_handle by_digest;
+};
+
+struct loader {
+    struct sql *sql;
+    struct memory *memory;
+    struct diag_list *warnings;
+    struct known_goal *goals; /* many deployments have the same */
+};
+
+static void skipped(struct loader *loader, const char *what, const char *id, const char *why)
+{
+    diag_add(loader->warnings, DIAG_WARNING, (struct pos){ 0 }, "memory of %s '%s' is lost: %s",
+             what, id, why);
+}
+
+static void loader_release(struct loader *loader)
+{
+    struct known_goal *entry;
+    struct known_goal *next;
+
+    HASH_ITER(by_digest, loader->goals, entry, next)
+    {
+        HASH_DELETE(by_digest, loader->goals, entry);
+        goal_unref(entry->goal);
+        free(entry);
+    }
+}
+
+/* Borrowed from the loader; NULL when the text says nothing this version understands. */
+static struct goal *goal_load(struct loader *loader, const char *digest, const void *text,
+                              size_t size, struct err *err)
+{
+    struct known_goal *entry = NULL;
+    struct goal *goal;
+    char found[SHA256_HEX_SIZE];
+
+    HASH_FIND(by_digest, loader->goals, digest, strlen(digest), entry);
+    if (entry != NULL)
+        return entry->goal;
+    sha256_hex(text, size, found);
+    if (!digest_equal(digest, found)) {
+        (void)err_set(err, ERR_INVALID, "its text was changed");
+        return NULL;
+    }
+    goal = goal_parse(text, size, err);
+    if (goal == NULL)
+        return NULL;
+    entry = mem_alloc(sizeof(*entry));
+    memcpy(entry->digest, found, sizeof(found));
+    entry->goal = goal;
+    HASH_ADD(by_digest, loader->goals, digest, strlen(entry->digest), entry);
+    return goal;
+}
+
+static int pins_load(struct loader *loader, const struct deployment *deployment, size_t count,
+                     struct arena *arena, struct err *err)
+{
+    struct query query = query_start(loader->sql, "SELECT container, image_id, digest FROM pin"
+                                                  " WHERE deployment = ? ORDER BY container");
+
+    query_text(&query, deployment->id);
+    while (query_row(&query)) {
+        uint32_t container = query_get_u32(&query, 0);
+
+        if (query.broken || container >= count)
+            continue;
+        deployment->pins[container].image_id = arena_text(arena, query_get_text(&query, 1));
+        deployment->pins[container].digest = arena_text(arena, query_get_text(&query, 2));
+    }
+    return query_end(&query, err);
+}
+
+static int deployment_load(struct loader *loader, struct query *row, struct err *err)
+{
+    AUTO(arena) arena = { 0 };
+    struct deployment deployment = { 0 };
+    struct fact fact = { .kind = FACT_DEPLOYMENT, .durable = true, .deployment = &deployment };
+    struct err why = { 0 };
+    char digest[SHA256_HEX_SIZE];
+    size_t size = 0;
+    size_t count;
+    const void *text;
+    bool known = rollout_state_parse(query_get_text(row, 4), &deployment.state);
+
+    query_get_fixed(row, 0, deployment.id, sizeof(deployment.id));
+    fact.cluster = arena_text(&arena, query_get_text(row, 1));
+    fact.service = arena_text(&arena, query_get_text(row, 2));
+    query_get_fixed(row, 3, deployment.commit, sizeof(deployment.commit));
+    deployment.rollback = query_get_int(row, 5) != 0;
+    deployment.failed_tasks = query_get_u32(row, 6);
+    deployment.attempt_max = query_get_u32(row, 7);
+    deployment.created_ms = query_get_int(row, 8);
+    deployment.updated_ms = query_get_int(row, 9);
+    deployment.reason = arena_text(&arena, query_get_text(row, 10));
+    query_get_fixed(row, 11, digest, sizeof(digest));
+    text = query_get_blob(row, 12, &size);
+    if (!known || row->broken) {
+        skipped(loader, "deployment", deployment.id, "a value that cannot be");
+        return 0;
+    }
+    deployment.goal = goal_load(loader, digest, text == NULL ? "" : text, size, &why);
+    if (deployment.goal == NULL) {
+        skipped(loader, "deployment", deployment.id, why.text);
+        return 0;
+    }
+    count = deployment.goal->target->task->container_definitions_count;
+    deployment.pins = arena_array(&arena, struct pin, count);
+    if (pins_load(loader, &deployment, count, &arena, err) < 0)
+        return -1;
+    fact.at_ms = deployment.updated_ms;
+    memory_apply(loader->memory, &fact);
+    return 0;
+}
+
+static int deployments_load(struct loader *loader, struct err *err)
+{
+    struct query row = query_start(
+        loader->sql, "SELECT id, cluster, service, commit_id, state, rollback, failed_tasks,"
+                     " attempt_max, created_ms, updated_ms, reason, goal, goal.text"
+                     " FROM deployment LEFT JOIN goal ON goal.digest = deployment.goal"
+                     " WHERE goal IS NOT NULL ORDER BY number");
+    int status = 0;
+
+    while (status == 0 && query_row(&row))
+        status = deployment_load(loader, &row, err);
+    return query_end(&row, status == 0 ? err : NULL) < 0 ? -1 : status;
+}
+
+static void service_fact(struct loader *loader, const struct fact *base, enum fact_kind kind,
+                         const char *text)
+{
+    struct fact fact = *base;
+
+    if (text_is_empty(text))
+        return;
+    fact.kind = kind;
+    fact.text = text;
+    memory_apply(loader->memory, &fact);
+}
+
+/* After the deployments: the first of a service ends its throttle, and here it is set again. */
+static int services_load(struct loader *loader, struct err *err)
+{
+    struct query row = query_start(
+        loader->sql, "SELECT cluster, service, quarantined, hold, suspended, start_failures,"
+                     " retry_at_ms, quarantined_by FROM service");
+
+    while (query_row(&row)) {
+        struct fact fact = { .kind = FACT_THROTTLE };
+        char revision[SHA256_HEX_SIZE];
+
+        fact.cluster = query_get_text(&row, 0);
+        fact.service = query_get_text(&row, 1);
+        fact.start_failures = query_get_u32(&row, 5);
+        fact.retry_at_ms = query_get_int(&row, 6);
+        query_get_fixed(&row, 2, revision, sizeof(revision));
+        if (row.broken) {
+            skipped(loader, "service", fact.service, "a value that cannot be");
+            continue;
+        }
+        memory_apply(loader->memory, &fact);
+        fact.commit = query_get_text(&row, 7);
+        service_fact(loader, &fact, FACT_QUARANTINE, revision);
+        service_fact(loader, &fact, FACT_HOLD, query_get_text(&row, 3));
+        service_fact(loader, &fact, FACT_SUSPEND, query_get_text(&row, 4));
+    }
+    return query_end(&row, err);
+}
+
+bool task_read(struct query *row, struct task_record *out)
+{
+    int64_t exit_code = query_get_int(row, 11);
+    bool known;
+
+    *out = (struct task_record){ 0 };
+    query_get_fixed(row, 0, out->id, sizeof(out->id));
+    query_get_fixed(row, 1, out->deployment, sizeof(out->deployment));
+    query_get_fixed(row, 2, out->revision, sizeof(out->revision));
+    query_get_fixed(row, 3, out->commit, sizeof(out->commit));
+    out->cluster = query_get_text(row, 4);
+    out->service = query_get_text(row, 5);
+    out->instance = query_get_text(row, 6);
+    out->slot = query_get_u32(row, 7);
+    out->attempt = query_get_u32(row, 8);
+    known = stop_code_parse(query_get_text(row, 9), &out->stop_code);
+    out->reason = query_get_text(row, 10);
+    out->exit_code = (int)exit_code;
+    out->failed = query_get_int(row, 12) != 0;
+    out->started_ms = query_get_int(row, 13);
+    out->healthy_ms = query_get_int(row, 14);
+    out->stopping_ms = query_get_int(row, 15);
+    out->stopped_ms = query_get_int(row, 16);
+    return known && !row->broken && exit_code >= INT_MIN && exit_code <= INT_MAX;
+}
+
+static int tasks_load(struct loader *loader, struct err *err)
+{
+    struct query row = query_start(loader->sql, "SELECT " TASK_COLUMNS " FROM task");
+
+    while (query_row(&row)) {
+        struct task_record task;
+        struct fact fact = { .kind = FACT_TASK, .task = &task };
+
+        if (task_read(&row, &task))
+            memory_apply(loader->memory, &fact);
+        else
+            skipped(loader, "task", task.id, "a value that cannot be");
+    }
+    return query_end(&row, err);
+}
+
+int memory_load(struct sql *sql, struct memory *memory, struct diag_list *warnings, struct err *err)
+{
+    struct loader loader = { .sql = sql, .memory = memory, .warnings = warnings };
+    int status = 0;
+
+    ASSERT(memory->services == NULL && memory->tasks == NULL);
+    if (deployments_load(&loader, err) < 0 || services_load(&loader, err) < 0 ||
+        tasks_load(&loader, err) < 0)
+        status = -1;
+    loader_release(&loader);
+    return status;
+}

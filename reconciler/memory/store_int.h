@@ -1,0 +1,42 @@
+/*
+ * Inside of the store, for the files of this folder only.
+ */
+#ifndef RECONCILER_MEMORY_STORE_INT_H
+#define RECONCILER_MEMORY_STORE_INT_H
+
+#include "reconciler/memory/sql.h"
+#include "reconciler/memory/store.h"
+
+struct store {
+    struct sql *sql;
+    char *directory;
+    int lock;         /* descriptor of the lock file; -1: not held */
+    bool synchronous; /* commits wait for the disk */
+    struct diag_list warnings;
+};
+
+/* A transaction; `durable`: its commit waits for the disk. */
+int store_begin(struct store *store, bool durable, struct err *err);
+/* Commits when status is 0, else rolls back; returns -1 when either failed. */
+int store_end(struct store *store, int status, struct err *err);
+
+/* facts.c: one fact into the tables, inside of a transaction. */
+int fact_write(struct sql *sql, const struct fact *fact, struct err *err);
+/* load.c: all tables into memory. */
+int memory_load(struct sql *sql, struct memory *memory, struct diag_list *warnings,
+                struct err *err);
+/* A row of these columns; texts are borrowed from the row.  False: a value that cannot be. */
+#define TASK_COLUMNS                                                                               \
+    "id, deployment, revision, commit_id, cluster, service, instance, slot, attempt, stop_code,"   \
+    " reason, exit_code, failed, started_ms, healthy_ms, stopping_ms, stopped_ms"
+MUST_USE bool task_read(struct query *row, struct task_record *out);
+
+/* directory.c: the state directory and who holds it. */
+int directory_make(const char *path, struct err *err);
+/* The descriptor that holds the lock until it is closed; -1: held by someone else, or failed. */
+int directory_lock(const char *directory, const struct store_identity *identity, struct err *err);
+/* history.c: inside of a transaction. */
+int history_add_event(struct sql *sql, const struct fact *fact, struct err *err);
+int history_prune(struct sql *sql, int64_t now_ms, struct err *err);
+
+#endif

@@ -1,0 +1,398 @@
+/*
+ * What is written is what is loaded: the store follows memory_apply() for every kind of fact, in any
+ * order, and forgets what memory has expired.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "reconciler/memory/history.h"
+#include "reconciler/memory/store.h"
+#include "spec/base/buf.h"
+#include "spec/base/rng.h"
+#include "spec/base/text.h"
+#include "tests/unit/goals.h"
+#include "tests/unit/scratch.h"
+#include "tests/unit/unit.h"
+
+static const struct store_identity identity = { .command = "berth test", .started_ms = 1 };
+
+static struct store *open_store(const char *directory)
+{
+    struct err err = { 0 };
+    struct store *store = store_open(directory, "tester", &identity, &err);
+
+    if (store == NULL)
+        fail_msg("%s", err.text);
+    return store;
+}
+
+/* ---- Memory as text, so that two can be compared ------------------------------------------ */
+
+static void print_text(struct buf *out, const char *name, const char *text)
+{
+    buf_printf(out, " %s=%s%s", name, text == NULL ? "null" : "'", text == NULL ? "" : text);
+}
+
+static void print_deployment(struct buf *out, const struct deployment *deployment)
+{
+    buf_printf(out, "  deployment %s %s %s %d %u %u %lld %lld", deployment->id, deployment->commit,
+               rollout_state_text(deployment->state), deployment->rollback,
+               deployment->failed_tasks, deployment->attempt_max, (long long)deployment->created_ms,
+               (long long)deployment->updated_ms);
+    print_text(out, "reason", deployment->reason);
+    print_text(out, "goal", deployment->goal->text);
+    for (size_t i = 0; i < deployment->goal->target->task->container_definitions_count; i++) {
+        print_text(out, "image", deployment->pins[i].image_id);
+        print_text(out, "digest", deployment->pins[i].digest);
+    }
+    buf_char(out, '\n');
+}
+
+static int service_order(const struct memory_service *a, const struct memory_service *b)
+{
+    return strcmp(a->key, b->key);
+}
+
+static int task_order(const struct memory_task *a, const struct memory_task *b)
+{
+    return strcmp(a->record.id, b->record.id);
+}
+
+static void print_task(struct buf *out, const struct task_record *task)
+{
+    buf_printf(out, "task %s %s %s %s", task->id, task->deployment, task->revision, task->commit);
+    print_text(out, "cluster", task->cluster);
+    print_text(out, "service", task->service);
+    print_text(out, "instance", task->instance);
+    buf_printf(out, " %u %u '%s' %d %d %lld %lld %lld %lld", task->slot, task->attempt,
+               stop_code_text(task->stop_code), task->exit_code, task->failed,
+               (long long)task->started_ms, (long long)task->healthy_ms,
+               (long long)task->stopping_ms, (long long)task->stopped_ms);
+    print_text(out, "reason", task->reason);
+    buf_char(out, '\n');
+}
+
+static char *print_memory(struct memory *memory)
+{
+    AUTO(buf) out = { 0 };
+
+    buf_init(&out, 64 * 1024 * 1024);
+    HASH_SRT(by_key, memory->services, service_order);
+    HASH_SRT(by_id, memory->tasks, task_order);
+    for (const struct memory_service *at = memory->services; at != NULL; at = at->by_key.next) {
+        buf_printf(&out, "service %s %s %s '%s' %u %lld", at->key, at->cluster, at->service,
+                   at->quarantined, at->start_failures, (long long)at->retry_at_ms);
+        print_text(&out, "hold", at->hold);
+        print_text(&out, "suspended", at->suspended);
+        buf_char(&out, '\n');
+        for (const struct memory_deployment *one = at->newest; one != NULL; one = one->older)
+            print_deployment(&out, &one->record);
+    }
+    for (const struct memory_task *at = memory->tasks; at != NULL; at = at->by_id.next)
+        print_task(&out, &at->record);
+    return buf_take(&out);
+}
+
+static void assert_store_holds(struct store *store, struct memory *expected)
+{
+    AUTO(memory) *loaded = memory_new();
+    AUTO_TEXT char *want = print_memory(expected);
+    AUTO_TEXT char *have = NULL;
+    struct err err = { 0 };
+
+    assert_int_equal(store_load(store, loaded, &err), 0);
+    have = print_memory(loaded);
+    assert_string_equal(have, want);
+}
+
+/* ---- Facts --------------------------------------------------------------------------------- */
+
+struct bench {
+    struct store *store;
+    struct memory *memory;
+    char *directory;
+};
+
+static void bench_open(struct bench *bench)
+{
+    bench->directory = scratch_make();
+    bench->store = open_store(bench->directory);
+    bench->memory = memory_new();
+}
+
+static void bench_close(struct bench *bench)
+{
+    store_close(bench->store);
+    memory_free(bench->memory);
+    scratch_remove(bench->directory);
+}
+
+static void state(struct bench *bench, const struct fact *facts, size_t count)
+{
+    struct err err = { 0 };
+
+    if (store_write(bench->store, facts, count, &err) < 0)
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < count; i++)
+        memory_apply(bench->memory, &facts[i]);
+}
+
+static void assert_kept(struct bench *bench)
+{
+    assert_store_holds(bench->store, bench->memory);
+    store_close(bench->store);
+    bench->store = open_store(bench->directory);
+    assert_int_equal(store_warnings(bench->store)->count, 0);
+    assert_store_holds(bench->store, bench->memory);
+}
+
+static struct fact fact_of(enum fact_kind kind, const char *service)
+{
+    return (struct fact){
+        .kind = kind, .durable = true, .cluster = "default", .service = service, .at_ms = 1000
+    };
+}
+
+static void every_kind_of_fact_comes_back(void **unused)
+{
+    (void)unused;
+    struct bench bench;
+    AUTO(goal) *goal = goal_for_test("web", "blue");
+    struct pin pins[2] = { { .image_id = "sha256:aa", .digest = NULL }, { NULL, "sha256:bb" } };
+    struct deployment deployment = { .id = "d1",
+                                     .commit = "c1",
+                                     .state = ROLLOUT_FAILED,
+                                     .rollback = true,
+                                     .failed_tasks = 3,
+                                     .attempt_max = UINT32_MAX,
+                                     .created_ms = 5,
+                                     .updated_ms = INT64_MAX,
+                                     .reason = "tasks failed to start; it's \"quoted\" \xc3\xa4",
+                                     .goal = goal,
+                                     .pins = pins };
+    struct task_record task = { .id = "t1",
+                                .deployment = "d1",
+                                .revision = "r1",
+                                .commit = "c1",
+                                .cluster = "default",
+                                .service = "web",
+                                .instance = "local",
+                                .slot = 7,
+                                .attempt = 2,
+                                .stop_code = STOP_ESSENTIAL_CONTAINER_EXITED,
+                                .reason = "Essential container in task exited",
+                                .exit_code = -1,
+                                .failed = true,
+                                .started_ms = 1,
+                                .healthy_ms = 2,
+                                .stopping_ms = 3,
+                                .stopped_ms = 4 };
+    struct task_record bare = { .id = "t2", .cluster = "default" };
+    struct fact facts[] = {
+        fact_of(FACT_DEPLOYMENT, "web"), fact_of(FACT_TASK, "web"),
+        fact_of(FACT_QUARANTINE, "web"), fact_of(FACT_HOLD, "api"),
+        fact_of(FACT_SUSPEND, "web"),    fact_of(FACT_THROTTLE, "web"),
+        fact_of(FACT_EVENT, "web"),      fact_of(FACT_FORGET, "never-was"),
+        fact_of(FACT_TASK, NULL),
+    };
+
+    facts[0].deployment = &deployment;
+    facts[1].task = &task;
+    facts[2].text = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    facts[2].commit = "c1";
+    facts[3].text = "the commit removes more than half of the services";
+    facts[4].text = "anna: looking into it";
+    facts[5].start_failures = 4;
+    facts[5].retry_at_ms = 99;
+    facts[6].text = "(service web) has reached a steady state.";
+    facts[8].task = &bare;
+    bench_open(&bench);
+    state(&bench, facts, ARRAY_COUNT(facts));
+    assert_kept(&bench);
+
+    /* Lifted, changed, forgotten. */
+    facts[2].text = facts[3].text = facts[4].text = "";
+    pins[0].digest = "sha256:cc";
+    deployment.state = ROLLOUT_COMPLETED;
+    task.stop_code = STOP_NONE;
+    state(&bench, facts, ARRAY_COUNT(facts));
+    assert_kept(&bench);
+    facts[0].kind = FACT_FORGET;
+    state(&bench, facts, 1);
+    assert_kept(&bench);
+    bench_close(&bench);
+}
+
+/* Draws one fact; texts and records live in the arena. */
+static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const *goals)
+{
+    static const char *const services[] = { "web", "api", "db" };
+    size_t which = (size_t)rng_below(rng, 3);
+    struct fact fact = fact_of((enum fact_kind)rng_below(rng, FACT_KIND_COUNT), services[which]);
+    struct deployment *deployment = arena_new(arena, struct deployment);
+    struct task_record *task = arena_new(arena, struct task_record);
+    bool lifted = rng_chance(rng, 40);
+
+    fact.durable = rng_chance(rng, 10);
+    fact.text = lifted ? "" : arena_printf(arena, "text %u", (unsigned)rng_below(rng, 5));
+    fact.start_failures = (uint32_t)rng_below(rng, 9);
+    fact.retry_at_ms = rng_between(rng, 0, 1000000);
+    (void)snprintf(deployment->id, sizeof(deployment->id), "%s-%u", services[which],
+                   (unsigned)rng_below(rng, 12));
+    deployment->state = (enum rollout_state)rng_below(rng, ROLLOUT_STATE_COUNT);
+    deployment->attempt_max = (uint32_t)rng_below(rng, 100);
+    deployment->goal = goals[which * 2 + (size_t)rng_below(rng, 2)];
+    deployment->pins = arena_array(arena, struct pin, 2);
+    if (rng_chance(rng, 50))
+        deployment->pins[1].image_id = fact.text;
+    fact.deployment = deployment;
+    (void)snprintf(task->id, sizeof(task->id), "%u", (unsigned)rng_below(rng, 20));
+    task->cluster = "default";
+    task->service = services[which];
+    task->stop_code = (enum stop_code)rng_below(rng, STOP_CODE_COUNT);
+    task->stopped_ms = rng_between(rng, 0, 1);
+    fact.task = task;
+    return fact;
+}
+
+static void any_sequence_of_facts_comes_back(void **unused)
+{
+    (void)unused;
+    struct goal *goals[6];
+    static const char *const names[] = { "web", "web", "api", "api", "db", "db" };
+
+    for (size_t i = 0; i < 6; i++)
+        goals[i] = goal_for_test(names[i], i % 2 == 0 ? "blue" : "green");
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct bench bench;
+        struct rng rng = { seed };
+        AUTO(arena) arena = { 0 };
+
+        bench_open(&bench);
+        for (size_t cycle = 0; cycle < 15; cycle++) {
+            struct fact facts[8];
+            size_t count = (size_t)rng_between(&rng, 1, 8);
+
+            for (size_t i = 0; i < count; i++)
+                facts[i] = draw(&rng, &arena, goals);
+            state(&bench, facts, count);
+            assert_store_holds(bench.store, bench.memory);
+        }
+        assert_kept(&bench);
+        bench_close(&bench);
+    }
+    for (size_t i = 0; i < 6; i++)
+        goal_unref(goals[i]);
+}
+
+/* ---- Pruning ------------------------------------------------------------------------------- */
+
+static void pruning_follows_memory_and_keeps_history(void **unused)
+{
+    (void)unused;
+    struct bench bench;
+    AUTO(goal) *goal = goal_for_test("web", "blue");
+    AUTO(world) *world = world_new(NULL, NULL);
+    AUTO(arena) arena = { 0 };
+    struct pin pins[2] = { { "sha256:aa", NULL }, { NULL, NULL } };
+    struct history_filter all = { .limit = 1000 };
+    struct history_deployment *deployments;
+    struct err err = { 0 };
+    size_t count;
+
+    bench_open(&bench);
+    for (int i = 0; i < 40; i++) {
+        struct deployment deployment = { .goal = goal, .pins = pins, .state = ROLLOUT_FAILED };
+        struct fact fact = fact_of(FACT_DEPLOYMENT, "web");
+
+        (void)snprintf(deployment.id, sizeof(deployment.id), "d%02d", i);
+        fact.deployment = &deployment;
+        state(&bench, &fact, 1);
+    }
+    memory_expire(bench.memory, world, 0);
+    assert_int_equal(store_prune(bench.store, bench.memory, 1000, &err), 0);
+    assert_kept(&bench);
+    assert_int_equal(history_deployments(bench.store, &all, &arena, &deployments, &count, &err), 0);
+    assert_int_equal(count, 40);
+    assert_string_equal(deployments[0].id, "d39");
+    bench_close(&bench);
+}
+
+/* ---- Settings ------------------------------------------------------------------------------ */
+
+static void the_secret_key_is_made_once(void **unused)
+{
+    (void)unused;
+    AUTO_TEXT char *directory = scratch_make();
+    AUTO_TEXT char *other = scratch_make();
+    unsigned char first[STORE_KEY_BYTES];
+    unsigned char second[STORE_KEY_BYTES];
+    struct err err = { 0 };
+
+    for (int i = 0; i < 2; i++) {
+        AUTO(store) *store = open_store(directory);
+
+        assert_int_equal(store_secret_key(store, i == 0 ? first : second, &err), 0);
+    }
+    assert_memory_equal(first, second, STORE_KEY_BYTES);
+    {
+        AUTO(store) *store = open_store(other);
+
+        assert_int_equal(store_secret_key(store, second, &err), 0);
+    }
+    assert_memory_not_equal(first, second, STORE_KEY_BYTES);
+    scratch_remove(TAKE(directory));
+    scratch_remove(TAKE(other));
+}
+
+static void progress_comes_back(void **unused)
+{
+    (void)unused;
+    AUTO(arena) arena = { 0 };
+    struct store_progress progress = { .root = "a0",
+                                       .applied = "a1",
+                                       .rejected = "a2",
+                                       .confirmed = "a3",
+                                       .rejected_errors = "web.yaml:1:2: wrong\n",
+                                       .take_over = true };
+    struct store_progress found;
+    struct err err = { 0 };
+    struct bench bench;
+
+    bench_open(&bench);
+    assert_int_equal(store_progress_read(bench.store, &arena, &found, &err), 0);
+    assert_string_equal(found.applied, "");
+    assert_null(found.rejected_errors);
+    assert_false(found.take_over);
+    assert_int_equal(store_progress_write(bench.store, &progress, &err), 0);
+    assert_int_equal(store_progress_read(bench.store, &arena, &found, &err), 0);
+    assert_string_equal(found.root, "a0");
+    assert_string_equal(found.applied, "a1");
+    assert_string_equal(found.rejected, "a2");
+    assert_string_equal(found.confirmed, "a3");
+    assert_string_equal(found.rejected_errors, "web.yaml:1:2: wrong\n");
+    assert_true(found.take_over);
+    progress = (struct store_progress){ .applied = "b1" };
+    assert_int_equal(store_progress_write(bench.store, &progress, &err), 0);
+    assert_int_equal(store_progress_read(bench.store, &arena, &found, &err), 0);
+    assert_string_equal(found.applied, "b1");
+    assert_string_equal(found.rejected, "");
+    assert_null(found.rejected_errors);
+    assert_false(found.take_over);
+    bench_close(&bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_of_fact_comes_back),
+        cmocka_unit_test(any_sequence_of_facts_comes_back),
+        cmocka_unit_test(pruning_follows_memory_and_keeps_history),
+        cmocka_unit_test(the_secret_key_is_made_once),
+        cmocka_unit_test(progress_comes_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
