@@ -421,9 +421,20 @@ int source_changes(struct source *source, const char *base, const char *commit,
                    struct source_changes **out, struct err *err)
 {
     struct changes_call call = { .base = base, .commit = commit, .out = out };
+    struct err failure = { 0 };
+    bool damaged = source->damaged;
 
-    if (git_attempt(source, find_changes, &call, err) < 0)
-        return -1;
+    if (git_attempt(source, find_changes, &call, &failure) < 0) {
+        /* Of a base that was pushed away and collected, libgit2's cache may still have a part. */
+        call.base = NULL;
+        if (failure.code != ERR_FAILED || text_is_empty(base) ||
+            git_attempt(source, find_changes, &call, &failure) < 0) {
+            if (err != NULL)
+                *err = failure;
+            return -1;
+        }
+        source->damaged = damaged;
+    }
     /* Reading everything fills libgit2's cache of packed bases, up to 16 MiB for each pack. */
     if ((*out)->whole)
         git_close(source);

@@ -140,7 +140,8 @@ int git_attempt(struct source *source, git_step_fn *step, void *call, struct err
     for (int attempt = 0; attempt < GIT_ATTEMPTS; attempt++) {
         if (git_open(source, &failure) == 0 && step(source, call, &failure) == 0)
             return 0;
-        if (failure.code != ERR_CONFLICT)
+        /* A commit that is not there may have moved as well: that is worth one more look. */
+        if (failure.code != ERR_CONFLICT && (failure.code != ERR_NOT_FOUND || attempt > 0))
             break;
         git_close(source);
     }

@@ -76,8 +76,9 @@ void git_close(struct source *source);
  * has no effect when it fails. */
 typedef int git_step_fn(struct source *source, void *call, struct err *err);
 
-/* Runs the step with the repository open, again on ERR_CONFLICT: a `git gc` that ran meanwhile moved
- * all objects into a pack that was not there before.  What still fails is ERR_FAILED. */
+/* Runs the step with the repository open, again on ERR_CONFLICT (and once on ERR_NOT_FOUND): a
+ * `git gc` that ran meanwhile moved all objects into a pack that was not there before.  What still
+ * is ERR_CONFLICT then becomes ERR_FAILED. */
 int git_attempt(struct source *source, git_step_fn *step, void *call, struct err *err);
 
 int git_parse_id(const char *hex, git_oid *out, struct err *err);

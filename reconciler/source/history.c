@@ -138,6 +138,9 @@ static int read_log(struct source *source, void *argument, struct err *err)
     AUTO(git_revwalk) *walk = NULL;
     AUTO(git_commit) *tip = NULL;
     size_t capacity = 0;
+    /* By topology all that is reachable is read first: with a base that is little. */
+    unsigned sorting =
+        text_is_empty(call->base) ? GIT_SORT_TIME : GIT_SORT_TIME | GIT_SORT_TOPOLOGICAL;
     git_oid id;
     int code;
 
@@ -157,7 +160,7 @@ static int read_log(struct source *source, void *argument, struct err *err)
     }
     code = git_revwalk_new(&walk, source->repository);
     if (code == 0)
-        code = git_revwalk_sorting(walk, GIT_SORT_TIME); /* by topology it would read all first */
+        code = git_revwalk_sorting(walk, sorting);
     if (code == 0)
         code = git_revwalk_push(walk, git_commit_id(tip));
     if (code < 0)
