@@ -90,7 +90,7 @@ void http_body_ready(struct http_request *request);
 /* Stops and starts the flow of on_data: for a reader slower than the server. */
 void http_pause(struct http_request *request, bool paused);
 
-/* The last header of that name, in any case; NULL: none.  Valid during on_done. */
+/* The first header of that name, in any case; NULL: none.  Valid during on_done. */
 const char *http_response_header(const struct http_response *response, const char *name);
 
 #endif

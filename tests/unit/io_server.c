@@ -1,0 +1,295 @@
+/*
+ * Just enough HTTP for tests: requests with a Content-Length or chunks, connections kept open.
+ */
+#include "tests/unit/io_server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "spec/base/buf.h"
+#include "spec/base/text.h"
+
+struct server_peer {
+    struct server *server;
+    struct loop_watch *watch;
+    int fd;
+    struct buf in;
+    struct buf out;
+    bool closing;
+    bool taken_over;
+    struct server_peer *next;
+};
+
+struct server {
+    struct loop *loop;
+    struct loop_watch *watch;
+    int fd;
+    char path[108];
+    server_fn *fn;
+    void *ctx;
+    struct server_peer *peers;
+    unsigned accepted;
+    unsigned peer_count;
+    unsigned peers_most;
+};
+
+static void peer_free(struct server_peer *peer)
+{
+    struct server_peer **slot = &peer->server->peers;
+
+    while (*slot != peer)
+        slot = &(*slot)->next;
+    *slot = peer->next;
+    peer->server->peer_count--;
+    loop_unwatch(peer->watch);
+    (void)close(peer->fd);
+    buf_release(&peer->in);
+    buf_release(&peer->out);
+    free(peer);
+}
+
+/* false: the peer is gone. */
+static bool flush(struct server_peer *peer)
+{
+    while (peer->out.size > 0) {
+        ssize_t count = send(peer->fd, peer->out.data, peer->out.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (count < 0 && errno == EAGAIN)
+            break;
+        if (count < 0) {
+            peer_free(peer);
+            return false;
+        }
+        buf_drop_front(&peer->out, (size_t)count);
+    }
+    if (peer->out.size == 0 && peer->closing) {
+        peer_free(peer);
+        return false;
+    }
+    loop_watch_change(peer->watch,
+                      peer->out.size > 0 ? LOOP_READABLE | LOOP_WRITABLE : LOOP_READABLE);
+    return true;
+}
+
+/* The decoded body behind the head and how much of the input it took; false: not all came. */
+static bool read_body(const struct server_peer *peer, const char *head, size_t head_size,
+                      struct buf *out, size_t *out_used)
+{
+    const char *length = strcasestr(head, "\r\nContent-Length:");
+    size_t at = head_size;
+
+    if (strcasestr(head, "\r\nTransfer-Encoding: chunked") == NULL) {
+        size_t size = length != NULL ? strtoul(length + 17, NULL, 10) : 0;
+
+        if (peer->in.size < at + size)
+            return false;
+        buf_add(out, peer->in.data + at, size);
+        *out_used = at + size;
+        return true;
+    }
+    for (;;) {
+        char *end = memmem(peer->in.data + at, peer->in.size - at, "\r\n", 2);
+
+        if (end == NULL)
+            return false;
+
+        size_t size = strtoul(peer->in.data + at, NULL, 16);
+        size_t start = (size_t)(end - peer->in.data) + 2;
+        if (peer->in.size < start + size + 2)
+            return false;
+        buf_add(out, peer->in.data + start, size);
+        at = start + size + 2;
+        if (size == 0) {
+            *out_used = at;
+            return true;
+        }
+    }
+}
+
+/* false: no whole request is there. */
+static bool serve_one(struct server_peer *peer)
+{
+    const char *end =
+        peer->in.size > 0 ? memmem(peer->in.data, peer->in.size, "\r\n\r\n", 4) : NULL;
+    char head[8192];
+    char line[8192];
+    struct buf body;
+    size_t used = 0;
+
+    if (end == NULL)
+        return false;
+
+    size_t head_size = (size_t)(end - peer->in.data) + 4;
+    ASSERT(head_size < sizeof(head));
+    memcpy(head, peer->in.data, head_size);
+    head[head_size] = '\0';
+    buf_init(&body, (size_t)1 << 28);
+    if (!read_body(peer, head, head_size, &body, &used)) {
+        buf_release(&body);
+        return false;
+    }
+    buf_drop_front(&peer->in, used);
+    memcpy(line, head, head_size);
+
+    char *path = strchr(line, ' ');
+    ASSERT(path != NULL);
+    *path++ = '\0';
+    path[strcspn(path, " ")] = '\0';
+
+    struct server_request request = {
+        .method = line, .path = path, .head = head, .body = buf_text(&body), .size = body.size
+    };
+    peer->server->fn(peer->server->ctx, peer, &request);
+    buf_release(&body);
+    return true;
+}
+
+static void serve_raw(struct server_peer *peer)
+{
+    struct server_request request = {
+        .method = "", .path = "", .head = "", .body = peer->in.data, .size = peer->in.size
+    };
+
+    peer->server->fn(peer->server->ctx, peer, &request);
+    buf_reset(&peer->in);
+}
+
+static void on_peer(void *ctx, int fd, unsigned events)
+{
+    struct server_peer *peer = ctx;
+    char bytes[65536];
+
+    if ((events & LOOP_READABLE) != 0) {
+        ssize_t count = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+        if (count < 0 && errno != EAGAIN) {
+            peer_free(peer);
+            return;
+        }
+        if (count == 0 && !peer->taken_over) {
+            peer_free(peer);
+            return;
+        }
+        if (count == 0) {
+            server_close(peer);
+            (void)flush(peer);
+            return;
+        }
+        if (count > 0)
+            buf_add(&peer->in, bytes, (size_t)count);
+        while (!peer->taken_over && serve_one(peer))
+            continue;
+        if (peer->taken_over && peer->in.size > 0)
+            serve_raw(peer);
+    }
+    (void)flush(peer);
+}
+
+static void on_accept(void *ctx, int fd, unsigned events)
+{
+    struct server *server = ctx;
+    int accepted;
+
+    (void)events;
+    while ((accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        struct server_peer *peer = mem_alloc(sizeof(*peer));
+
+        peer->server = server;
+        peer->fd = accepted;
+        buf_init(&peer->in, (size_t)1 << 28);
+        buf_init(&peer->out, (size_t)1 << 28);
+        peer->watch = loop_watch_fd(server->loop, accepted, LOOP_READABLE, on_peer, peer, NULL);
+        peer->next = server->peers;
+        server->peers = peer;
+        server->accepted++;
+        server->peer_count++;
+        if (server->peer_count > server->peers_most)
+            server->peers_most = server->peer_count;
+    }
+}
+
+struct server *server_new(struct loop *loop, const char *path, server_fn *fn, void *ctx)
+{
+    struct server *server = mem_alloc(sizeof(*server));
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+    server->loop = loop;
+    server->fn = fn;
+    server->ctx = ctx;
+    server->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    (void)snprintf(server->path, sizeof(server->path), "%s", path);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+
+    int bound = bind(server->fd, (const struct sockaddr *)&address, sizeof(address));
+    ASSERT(bound == 0);
+    int listening = listen(server->fd, 512);
+    ASSERT(listening == 0);
+    server->watch = loop_watch_fd(loop, server->fd, LOOP_READABLE, on_accept, server, NULL);
+    return server;
+}
+
+void server_free(struct server *server)
+{
+    if (server == NULL)
+        return;
+    while (server->peers != NULL)
+        peer_free(server->peers);
+    loop_unwatch(server->watch);
+    (void)close(server->fd);
+    (void)unlink(server->path);
+    free(server);
+}
+
+unsigned server_accepted(const struct server *server)
+{
+    return server->accepted;
+}
+
+unsigned server_peers(const struct server *server)
+{
+    return server->peer_count;
+}
+
+unsigned server_peers_most(const struct server *server)
+{
+    return server->peers_most;
+}
+
+void server_take_over(struct server_peer *peer)
+{
+    peer->taken_over = true;
+}
+
+void server_send(struct server_peer *peer, const void *data, size_t size)
+{
+    buf_add(&peer->out, data, size);
+    loop_watch_change(peer->watch, LOOP_READABLE | LOOP_WRITABLE);
+}
+
+void server_send_text(struct server_peer *peer, const char *text)
+{
+    server_send(peer, text, strlen(text));
+}
+
+void server_answer(struct server_peer *peer, int status, const char *body)
+{
+    char head[200];
+
+    (void)snprintf(head, sizeof(head),
+                   "HTTP/1.1 %d Text\r\nContent-Type: application/json\r\nX-Test: here\r\n"
+                   "Content-Length: %zu\r\n\r\n",
+                   status, strlen(body));
+    server_send_text(peer, head);
+    server_send_text(peer, body);
+}
+
+void server_close(struct server_peer *peer)
+{
+    peer->closing = true;
+    loop_watch_change(peer->watch, LOOP_READABLE | LOOP_WRITABLE);
+}
