@@ -437,6 +437,14 @@ static int begin_named_remove(struct engine_call *call, struct err *err)
 
 /* ---- Images: removing ----------------------------------------------------------------------- */
 
+/* The id of the image to remove; NULL: only a name of it is known. */
+static const char *removed_id(const struct action *action)
+{
+    bool is_id = action->reference != NULL && text_starts(action->reference, "sha256:");
+
+    return action->image_id != NULL || !is_id ? action->image_id : action->reference;
+}
+
 static void on_image_looked_at(void *ctx, const struct docker_answer *answer,
                                const struct err *failure)
 {
@@ -450,7 +458,7 @@ static void on_image_looked_at(void *ctx, const struct docker_answer *answer,
         if (read_image(&call->engine->reader, value, &names, &change.image))
             engine_report(call->engine, &change);
     } else if (failure->code == ERR_NOT_FOUND) {
-        engine_report_named(call->engine, WORLD_IMAGE_GONE, call->call->action->image_id);
+        engine_report_named(call->engine, WORLD_IMAGE_GONE, removed_id(call->call->action));
         failure = NULL;
     }
     engine_call_done(call, failure);
@@ -460,7 +468,7 @@ static void on_image_removed(void *ctx, const struct docker_answer *answer,
                              const struct err *failure)
 {
     struct engine_call *call = ctx;
-    const char *id = call->call->action->image_id;
+    const char *id = removed_id(call->call->action);
 
     call->docker = NULL;
     if (failure != NULL && failure->code != ERR_NOT_FOUND) {

@@ -287,16 +287,9 @@ void image_work_send_build(struct image_work *work, docker_done_fn *done)
 
 void engine_image_begin(struct engine_call *call)
 {
-    static const char *const words[ACTION_KIND_COUNT] = {
-        [ACTION_IMAGE_BUILD] = "build",
-        [ACTION_IMAGE_PULL] = "pull",
-        [ACTION_IMAGE_PUSH] = "push",
-        [ACTION_SANDBOX_LOAD] = "load",
-    };
     const struct action *action = call->call->action;
     struct image_work *work = mem_alloc(sizeof(*work));
 
-    ASSERT(words[action->kind] != NULL);
     call->engine->jobs++;
     call->work = work;
     work->call = call;
@@ -305,7 +298,7 @@ void engine_image_begin(struct engine_call *call)
     work->fd = -1;
     buf_init(&work->key, PATH_SIZE);
     buf_init(&work->query, QUERY_SIZE);
-    buf_printf(&work->key, "%s %s", words[action->kind], action->reference);
+    action_effort_key(action->kind, action->object, &work->key);
     report_effort(work, EFFORT_RUNNING, /* failure= */ NULL);
 
     if (action->kind == ACTION_IMAGE_BUILD)

@@ -1,10 +1,10 @@
 /*
  * The part of a container's HostConfig that says what it may use: CPU, memory, kernel, volumes, logs.
  */
-#include "drivers/docker/names.h"
 #include "drivers/docker/write_int.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 #define MIB         ((int64_t)1024 * 1024)
 #define CPU_NANO    ((int64_t)1000 * 1000 * 1000)
@@ -187,9 +187,9 @@ static int append_mount(struct write_scope *scope, const struct mount_point *mou
     } else {
         json_set_text(item, "Type", "volume");
         json_set_text(item, "Source",
-                      docker_volume_name(&scope->arena, scope->writer->owner,
-                                         scope->target->cluster, scope->target->service,
-                                         volume->name));
+                      service_volume_name(&scope->arena, scope->writer->owner,
+                                          scope->target->cluster, scope->target->service,
+                                          volume->name));
     }
     json_set_text(item, "Target", mount->container_path);
     json_set_bool(item, "ReadOnly", read_only || mount->read_only);

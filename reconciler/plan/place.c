@@ -6,6 +6,7 @@
 
 #include "reconciler/plan/plan_int.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 /* A Linux bridge carries little more than a thousand ports. */
 #define NETWORK_TASKS_MAX 1000
@@ -31,7 +32,7 @@ const struct world_instance *place_engine(struct planner *planner)
         plan_wait(planner, "the engine's first listing is not complete");
         return NULL;
     }
-    name = arena_printf(planner->arena, "berth-%s", planner->input->owner);
+    name = claim_volume_name(planner->arena, planner->input->owner);
     claim = world_volume(instance, name);
     if (claim == NULL) {
         plan_wait(planner, "the engine is not claimed yet");
@@ -132,14 +133,14 @@ const struct world_instance *place_task(struct planner *planner, const struct ta
 
 const char *network_name(struct planner *planner, const char *cluster)
 {
-    return arena_printf(planner->arena, "berth-%s-%s", planner->input->owner, cluster);
+    return cluster_network_name(planner->arena, planner->input->owner, cluster);
 }
 
 const char *volume_name(struct planner *planner, const struct target *target,
                         const struct volume *volume)
 {
-    return arena_printf(planner->arena, "berth-%s-%s-%s", planner->input->owner, target->service,
-                        volume->name);
+    return service_volume_name(planner->arena, planner->input->owner, target->cluster,
+                               target->service, volume->name);
 }
 
 static bool network_ready(struct planner *planner, const struct target *target,

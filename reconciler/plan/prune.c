@@ -7,6 +7,7 @@
 
 #include "reconciler/plan/plan_int.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 /* Units that run or are remembered, and how many of them git no longer declares. */
 static void count_removed(const struct plan_input *input, size_t *out_known, size_t *out_removed)
@@ -292,7 +293,7 @@ static void prune_images(struct planner *planner, const struct world_instance *i
 void plan_instance(struct planner *planner, const char *name)
 {
     const struct world_instance *instance = world_instance(planner->input->world, name);
-    const char *claim_name = arena_printf(planner->arena, "berth-%s", planner->input->owner);
+    const char *claim_name = claim_volume_name(planner->arena, planner->input->owner);
     const struct world_named *held;
 
     if (instance == NULL || instance->state != INSTANCE_ACTIVE || !instance->complete)

@@ -3,17 +3,17 @@
  * installations on one engine never meet.  Names of manifests have no '.', which keeps the parts of a
  * volume's name apart.
  */
-#ifndef DRIVERS_DOCKER_NAMES_H
-#define DRIVERS_DOCKER_NAMES_H
+#ifndef SPEC_NAMES_H
+#define SPEC_NAMES_H
 
 #include "spec/base/arena.h"
 
 /* "berth-OWNER": the empty volume that says who holds the engine. */
-char *docker_claim_name(struct arena *arena, const char *owner);
+char *claim_volume_name(struct arena *arena, const char *owner);
 /* "berth-OWNER-CLUSTER" */
-char *docker_network_name(struct arena *arena, const char *owner, const char *cluster);
+char *cluster_network_name(struct arena *arena, const char *owner, const char *cluster);
 /* "berth-OWNER-CLUSTER.SERVICE.VOLUME": one volume for all tasks of the service. */
-char *docker_volume_name(struct arena *arena, const char *owner, const char *cluster,
-                         const char *service, const char *volume);
+char *service_volume_name(struct arena *arena, const char *owner, const char *cluster,
+                          const char *service, const char *volume);
 
 #endif
