@@ -16,6 +16,10 @@
 /* Keys of one record. */
 #define KEYS_MAX 128
 
+/* Elements of one list: some rules compare each with each. */
+#define RECORDS_MAX 1000
+#define SCALARS_MAX 10000
+
 static struct pos pos_at(const struct decoder *decoder, uint32_t line, uint32_t column)
 {
     return (struct pos){ decoder->file, line, column };
@@ -26,10 +30,18 @@ static struct pos pos_of(const struct decoder *decoder, const struct node *node)
     return pos_at(decoder, node->line, node->column);
 }
 
-#define MISTAKE(decoder, pos, ...)                                                                 \
+/* Something is wrong that says nothing about any value. */
+#define COMPLAIN(decoder, pos, ...)                                                                \
     do {                                                                                           \
         diag_add((decoder)->diags, DIAG_ERROR, (pos), __VA_ARGS__);                                \
         (decoder)->mistakes++;                                                                     \
+    } while (0)
+
+/* A value is lost. */
+#define MISTAKE(decoder, pos, ...)                                                                 \
+    do {                                                                                           \
+        COMPLAIN(decoder, pos, __VA_ARGS__);                                                       \
+        (decoder)->lost++;                                                                         \
     } while (0)
 
 void decoder_init(struct decoder *decoder, const char *file, struct arena *arena,
@@ -53,7 +65,7 @@ void decode_mistake(struct decoder *decoder, const struct node *node, const char
     va_start(arguments, format);
     buf_vprintf(&text, format, arguments);
     va_end(arguments);
-    MISTAKE(decoder, pos_of(decoder, node), "%s", buf_text(&text));
+    COMPLAIN(decoder, pos_of(decoder, node), "%s", buf_text(&text));
 }
 
 void decode_refusal(struct decoder *decoder, const struct node *node, const char *text)
@@ -103,6 +115,11 @@ static void decode_list(struct decoder *decoder, const struct field *field, cons
     if (node->count == 0) {
         if (field->required)
             MISTAKE(decoder, pos_of(decoder, node), "%s: the list is empty", field->key);
+        return;
+    }
+    size_t max = field->element == FIELD_RECORD ? RECORDS_MAX : SCALARS_MAX;
+    if (node->count > max) {
+        MISTAKE(decoder, pos_of(decoder, node), "%s: more than %zu elements", field->key, max);
         return;
     }
     size_t size = field_element_size(field);
@@ -246,9 +263,9 @@ static void unknown_key(struct decoder *decoder, const struct record *record,
         keys[i] = record->fields[i].key;
     const char *near = text_nearest(member->key, keys, record->field_count);
     if (near != NULL)
-        MISTAKE(decoder, pos, "unknown key '%s': did you mean '%s'?", member->key, near);
+        COMPLAIN(decoder, pos, "unknown key '%s': did you mean '%s'?", member->key, near);
     else
-        MISTAKE(decoder, pos, "unknown key '%s'", member->key);
+        COMPLAIN(decoder, pos, "unknown key '%s'", member->key);
 }
 
 static void ignore(struct decoder *decoder, const struct field *field, struct pos pos)
@@ -294,7 +311,7 @@ static void decode_field(struct decoder *decoder, const struct field *field,
         return;
     case FIELD_REFUSED:
         if (!node_says_nothing(node))
-            MISTAKE(decoder, key_pos, "%s: %s", field->key, field->refused);
+            COMPLAIN(decoder, key_pos, "%s: %s", field->key, field->refused);
         return;
     case FIELD_LIST: decode_list(decoder, field, node, structure); break;
     case FIELD_MAP: decode_map(decoder, field, node, structure); break;
@@ -333,11 +350,7 @@ static void check_required(struct decoder *decoder, const struct record *record,
 void decode_record(struct decoder *decoder, const struct record *record, const struct node *node,
                    void *structure)
 {
-    static const struct node empty = { .type = NODE_MAP };
-
     record_init(record, structure, decoder->arena);
-    if (node == NULL)
-        node = &empty;
     if (node->type != NODE_MAP) {
         MISTAKE(decoder, pos_of(decoder, node), "%s where a map is needed", shape_text(node->type));
         return;

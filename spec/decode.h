@@ -14,12 +14,14 @@
 #include "spec/manifest.h"
 #include "spec/yaml.h"
 
-/* Of one file.  Zero it and set the first three members. */
+/* Of one file. */
 struct decoder {
     const char *file; /* for positions */
     struct arena *arena;
     struct diag_list *diags;
     size_t mistakes;
+    size_t
+        lost; /* of them: values that are missing or wrong, so that rules about them are no use */
     struct buf refusals;    /* of struct refusal: what was written that FARGATE cannot do */
     const void *warned[32]; /* of the fields that are ignored */
     size_t warned_count;
@@ -30,7 +32,7 @@ void decoder_init(struct decoder *decoder, const char *file, struct arena *arena
 void decoder_release(struct decoder *decoder);
 DEFINE_AUTO_VALUE(decoder, decoder_release)
 
-/* Fills a struct of record->size bytes; with mistakes as well as it can.  A null node is an empty map. */
+/* Fills a struct of record->size bytes; with mistakes as well as it can. */
 void decode_record(struct decoder *decoder, const struct record *record, const struct node *node,
                    void *structure);
 

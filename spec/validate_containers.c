@@ -173,7 +173,7 @@ void validate_ports(const struct validation *v, const struct task_spec *task)
 
 /* ---- Order ---------------------------------------------------------------------------------- */
 
-/* -1: no such container. */
+/* SIZE_MAX: no such container. */
 static size_t find_container(const struct task_spec *task, const char *name)
 {
     for (size_t i = 0; i < task->container_definitions_count; i++)
@@ -295,18 +295,10 @@ static void validate_cycle(const struct validation *v, const struct task_spec *t
         }
 }
 
-#define CONTAINERS_MAX 100
-
 void validate_container_order(const struct validation *v, const struct task_spec *task)
 {
     size_t count = task->container_definitions_count;
 
-    if (count > CONTAINERS_MAX) {
-        decode_mistake(v->decoder, validation_node(v, "containerDefinitions"),
-                       "containerDefinitions: %zu containers in one task, at most %d", count,
-                       CONTAINERS_MAX);
-        return;
-    }
     bool *needs = arena_array(v->decoder->arena, bool, count *count);
     for (size_t i = 0; i < count; i++)
         collect_needs(v, task, i, needs);

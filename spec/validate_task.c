@@ -9,6 +9,9 @@
 
 #define AT "containerDefinitions[%zu]"
 
+/* Of one task: some rules compare each with each. */
+#define CONTAINERS_MAX 100
+
 /* ---- Names ---------------------------------------------------------------------------------- */
 
 static void validate_names(const struct validation *v, const struct task_spec *task)
@@ -335,6 +338,12 @@ static void validate_modes(const struct validation *v, const struct task_spec *t
 
 void validate_task(const struct validation *v, const struct task_spec *task)
 {
+    if (task->container_definitions_count > CONTAINERS_MAX) {
+        decode_mistake(v->decoder, validation_node(v, "containerDefinitions"),
+                       "containerDefinitions: %zu containers in one task, at most %d",
+                       task->container_definitions_count, CONTAINERS_MAX);
+        return;
+    }
     validate_names(v, task);
     validate_sizes(v, task);
     validate_modes(v, task);
