@@ -3,9 +3,11 @@
  */
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "reconciler/cli/cli.h"
+#include "reconciler/source/source.h"
 
 static const char *environment(const char *name)
 {
@@ -23,6 +25,8 @@ int main(int argc, char **argv)
         .out_is_terminal = isatty(STDOUT_FILENO) == 1,
     };
 
+    if (argc == 2 && strcmp(argv[1], SOURCE_FETCH_VERB) == 0)
+        return source_fetch_main();
     /* A closed pipe is an error of the write, not a death. */
     (void)signal(SIGPIPE, SIG_IGN);
     return cli_run(&start);
