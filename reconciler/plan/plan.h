@@ -12,11 +12,21 @@
 #include "spec/base/arena.h"
 #include "spec/world.h"
 
+/* A task whose first container is being created: it is not seen yet, but takes room. */
+struct plan_pending {
+    const char *unit;
+    const char *task;
+    const char *instance;
+    const struct target *target;
+};
+
 /* Everything the planner may look at.  If it is not here, the planner cannot depend on it. */
 struct plan_input {
     const struct desired *desired; /* NULL: no commit was ever accepted; nothing is then touched */
     const struct world *world;
     const struct memory *memory;
+    const struct plan_pending *pending;
+    size_t pending_count;
     const char *owner;
     const char *root;    /* root commit of the repository, for the claim */
     bool take_over;      /* an engine that another repository claimed becomes ours */

@@ -239,6 +239,7 @@ static bool plan_rounds(struct cycle *cycle)
 
     for (int round = 0; round < ROUNDS_MAX; round++) {
         struct plan_input input = app_plan_input(app);
+        struct plan_pending *pending;
         struct plan_unit *units;
         size_t count;
         struct plan plan;
@@ -248,6 +249,8 @@ static bool plan_rounds(struct cycle *cycle)
         count = take_dirty(cycle, &units);
         if (count == 0)
             return true;
+        input.pending_count = executor_pending(app->executor, &cycle->arena, &pending);
+        input.pending = pending;
         plan_compute(&input, units, count, &cycle->arena, &plan);
         if (plan.fact_count > 0 && cycle_state(cycle, plan.facts, plan.fact_count, &err) < 0) {
             app_say(app, "error", "state: %s; nothing is done until it can be written", err.text);

@@ -106,6 +106,24 @@ size_t executor_in_flight(const struct executor *executor)
     return HASH_CNT(by_key, executor->calls);
 }
 
+size_t executor_pending(const struct executor *executor, struct arena *arena,
+                        struct plan_pending **out)
+{
+    struct plan_pending *pending =
+        arena_array(arena, struct plan_pending, HASH_CNT(by_key, executor->calls) + 1);
+    size_t count = 0;
+
+    for (const struct running_call *at = executor->calls; at != NULL; at = at->by_key.next) {
+        if (at->action.kind == ACTION_CONTAINER_CREATE)
+            pending[count++] = (struct plan_pending){ .unit = at->action.unit,
+                                                      .task = at->action.identity.task,
+                                                      .instance = at->action.instance,
+                                                      .target = at->action.target };
+    }
+    *out = pending;
+    return count;
+}
+
 static enum lane lane_of(enum action_kind kind)
 {
     if (action_kind_is_long(kind))
