@@ -287,31 +287,32 @@ void field_set_elements(const struct field *field, void *structure, void *elemen
     memcpy((char *)structure + field->count_offset, &count, sizeof(count));
 }
 
-static bool elements_equal(const struct field *field, const void *a, const void *b)
+/* ---- Records -------------------------------------------------------------------------------- */
+
+static bool is_scalar(const struct field *field)
 {
+    return field->type <= FIELD_ENUM;
+}
+
+_Static_assert(FIELD_BOOL == 0 && FIELD_RECORD == FIELD_ENUM + 1, "scalars come first");
+
+bool field_equal(const struct field *field, const void *a, const void *b)
+{
+    if (is_scalar(field))
+        return scalar_equal(field->type, field_slot_const(field, a), field_slot_const(field, b));
+
+    ASSERT(field->type == FIELD_LIST && field->element != FIELD_RECORD);
     size_t count = field_count(field, a);
     size_t size = field_element_size(field);
     const char *left = field_elements(field, a);
     const char *right = field_elements(field, b);
-
     if (count != field_count(field, b))
         return false;
-    for (size_t i = 0; i < count; i++, left += size, right += size) {
-        bool equal;
-        if (field->type == FIELD_MAP)
-            equal = equal_text(left, right) && equal_text(left + offsetof(struct pair, value),
-                                                          right + offsetof(struct pair, value));
-        else if (field->element == FIELD_RECORD)
-            equal = record_equal(field->record, left, right);
-        else
-            equal = scalar_equal(field->element, left, right);
-        if (!equal)
+    for (size_t i = 0; i < count; i++)
+        if (!scalar_equal(field->element, left + i * size, right + i * size))
             return false;
-    }
     return true;
 }
-
-/* ---- Records -------------------------------------------------------------------------------- */
 
 static const void *child_of(const struct field *field, const void *structure)
 {
@@ -321,46 +322,6 @@ static const void *child_of(const struct field *field, const void *structure)
     memcpy(&child, field_slot_const(field, structure), sizeof(child));
     return child;
 }
-
-bool field_equal(const struct field *field, const void *a, const void *b)
-{
-    switch (field->type) {
-    case FIELD_IGNORED:
-    case FIELD_REFUSED: return true;
-    case FIELD_LIST:
-    case FIELD_MAP: return elements_equal(field, a, b);
-    case FIELD_RECORD: {
-        const void *left = child_of(field, a);
-        const void *right = child_of(field, b);
-        if (left == NULL || right == NULL)
-            return left == right;
-        return record_equal(field->record, left, right);
-    }
-    case FIELD_BOOL:
-    case FIELD_U32:
-    case FIELD_I64:
-    case FIELD_F64:
-    case FIELD_TEXT:
-    case FIELD_ENUM: break;
-    }
-    return scalar_equal(field->type, field_slot_const(field, a), field_slot_const(field, b));
-}
-
-/* Tables nest a few levels only, so these recursions are shallow. */
-bool record_equal(const struct record *record, const void *a, const void *b)
-{
-    for (size_t i = 0; i < record->field_count; i++)
-        if (!field_equal(&record->fields[i], a, b))
-            return false;
-    return true;
-}
-
-static bool is_scalar(const struct field *field)
-{
-    return field->type <= FIELD_ENUM;
-}
-
-_Static_assert(FIELD_BOOL == 0 && FIELD_RECORD == FIELD_ENUM + 1, "scalars come first");
 
 void record_init(const struct record *record, void *structure, struct arena *arena)
 {
@@ -422,10 +383,9 @@ bool field_is_initial(const struct field *field, const void *structure)
     if (field->type != FIELD_RECORD)
         return true;
 
+    /* A map that says nothing is as good as none. */
     const void *child = child_of(field, structure);
-    if (child == NULL)
-        return field->initial == NULL;
-    return field->initial != NULL && record_is_initial(field->record, child);
+    return child == NULL || record_is_initial(field->record, child);
 }
 
 const struct field *record_field(const struct record *record, const char *key)

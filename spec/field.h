@@ -181,11 +181,10 @@ void field_print(const struct field *field, enum field_type type, const void *sl
 
 /* Everything absent: zeros, and the defaults of the table. */
 void record_init(const struct record *record, void *structure, struct arena *arena);
-/* Is the member what record_init() makes of it?  Of a record that is always there: are all of its? */
+/* Is the member what record_init() makes of it, or a record of which all members are? */
 bool field_is_initial(const struct field *field, const void *structure);
-/* The same text, number, list ... everywhere below.  Either may be absent for RECORD. */
+/* Have two structs the same scalar, or the same list of scalars? */
 bool field_equal(const struct field *field, const void *a, const void *b);
-bool record_equal(const struct record *record, const void *a, const void *b);
 
 /* NULL when there is none. */
 const struct field *record_field(const struct record *record, const char *key);

@@ -1,0 +1,236 @@
+/*
+ * Rules across resources.  A generation is right when its parent was and when everything that was
+ * touched, and everything that refers to that, is right.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/base/arena.h"
+#include "spec/base/buf.h"
+#include "spec/base/limits.h"
+#include "spec/base/text.h"
+#include "spec/generation_int.h"
+
+struct checking {
+    struct generation_check *check;
+    struct tree looked_at[KIND_COUNT]; /* names: a set */
+    struct tree refused;               /* names of Tasks whose refusals were told: a set */
+    struct tree walked;                /* name -> its struct walk_state */
+    struct arena arena;
+};
+
+#define MISTAKE(check, pos, ...)                                                                   \
+    do {                                                                                           \
+        diag_add((check)->diags, DIAG_ERROR, (pos), __VA_ARGS__);                                  \
+        (check)->mistakes++;                                                                       \
+    } while (0)
+
+/* ---- References ----------------------------------------------------------------------------- */
+
+/* The nearest name of that kind. */
+static const char *nearest(struct checking *checking, enum kind kind, const char *name)
+{
+    const struct generation *generation = checking->check->generation;
+    size_t count = generation_count(generation, kind);
+
+    if (checking->check->mistakes >= LIMIT_DIAGNOSTICS)
+        return NULL; /* it would not be seen */
+    const char **names = mem_alloc((count + 1) * sizeof(*names));
+    for (size_t i = 0; i < count; i++)
+        names[i] = generation_at(generation, kind, i)->name;
+    const char *near = text_nearest(name, names, count);
+    free(names);
+    return near;
+}
+
+static void missing(struct checking *checking, const struct resource *from,
+                    const struct reference *reference)
+{
+    struct generation_check *check = checking->check;
+    struct pos pos = resource_pos(from, reference->line, reference->column);
+
+    if (check->is_cut)
+        return; /* it may well be in the file that could not be read */
+    const char *near = nearest(checking, reference->kind, reference->name);
+    if (near != NULL)
+        MISTAKE(check, pos, "there is no %s '%s': did you mean '%s'?", kind_text(reference->kind),
+                reference->name, near);
+    else if (reference->kind == KIND_IMAGE)
+        MISTAKE(
+            check, pos,
+            "there is no Image '%s': declare it, or write a full reference with a tag, as '%s:1'",
+            reference->name, reference->name);
+    else if (reference->kind == KIND_CLUSTER && text_equal(reference->name, "default"))
+        MISTAKE(check, pos,
+                "there is no Cluster 'default', which a Service without 'cluster' runs in: declare "
+                "it, or name another one");
+    else
+        MISTAKE(check, pos, "there is no %s '%s'", kind_text(reference->kind), reference->name);
+}
+
+static void check_references(struct checking *checking, const struct resource *resource)
+{
+    struct generation_check *check = checking->check;
+
+    for (size_t i = 0; i < resource->reference_count; i++) {
+        const struct reference *reference = &resource->references[i];
+        const struct resource *to =
+            generation_find(check->generation, reference->kind, reference->name);
+        if (to == NULL)
+            missing(checking, resource, reference);
+        else if (reference->cluster != NULL &&
+                 !text_equal(reference->cluster, resource_service(to)->cluster))
+            MISTAKE(check, resource_pos(resource, reference->line, reference->column),
+                    "Service '%s' is in cluster '%s', not in '%s'", reference->name,
+                    resource_service(to)->cluster, reference->cluster);
+    }
+}
+
+/* ---- Launch types --------------------------------------------------------------------------- */
+
+static void refuse_all(struct checking *checking, const struct resource *resource,
+                       const struct resource *service)
+{
+    for (size_t i = 0; i < resource->refusal_count; i++) {
+        const struct refusal *refusal = &resource->refusals[i];
+        MISTAKE(checking->check, resource_pos(resource, refusal->line, refusal->column),
+                "%s (Service '%s' runs on it)", refusal->text, service->name);
+    }
+}
+
+static void check_launch_type(struct checking *checking, const struct resource *resource)
+{
+    struct generation_check *check = checking->check;
+    const struct service_spec *service = resource_service(resource);
+    const struct resource *cluster =
+        service->cluster != NULL
+            ? generation_find(check->generation, KIND_CLUSTER, service->cluster)
+            : NULL;
+    const struct resource *task =
+        service->task_definition != NULL
+            ? generation_find(check->generation, KIND_TASK, service->task_definition)
+            : NULL;
+
+    if (cluster == NULL)
+        return;
+    enum launch_type launch_type = resource_cluster(cluster)->launch_type;
+    if (service->launch_type != LAUNCH_TYPE_UNSET && service->launch_type != launch_type)
+        MISTAKE(check, resource->pos, "Service '%s' says launchType %s, but cluster '%s' is %s",
+                resource->name, enumeration_text(&launch_type_values, service->launch_type),
+                cluster->name, enumeration_text(&launch_type_values, launch_type));
+    if (launch_type != LAUNCH_TYPE_FARGATE)
+        return;
+    refuse_all(checking, resource, resource);
+    if (task == NULL || tree_get(&checking->refused, task->name) != NULL)
+        return;
+    tree_put(&checking->refused, task->name, checking, /* owner= */ NULL);
+    refuse_all(checking, task, resource);
+}
+
+/* ---- Cycles --------------------------------------------------------------------------------- */
+
+/* Of one service in the depth-first walk along dependsOn. */
+struct walk_state {
+    const struct resource *service;
+    struct walk_state *above; /* on the way here */
+    size_t next;              /* reference to look at */
+    bool is_open;             /* on the way, or finished */
+};
+
+/* The way from `first` down to `last`, whose reference leads back to `first`. */
+static void tell_cycle(struct checking *checking, const struct walk_state *last,
+                       const struct walk_state *first, const struct reference *reference)
+{
+    AUTO(buf) path = { 0 };
+    size_t count = 1;
+
+    for (const struct walk_state *at = last; at != first; at = at->above)
+        count++;
+    const char **names = mem_alloc(count * sizeof(*names));
+    const struct walk_state *at = last;
+    for (size_t i = count; i-- > 0; at = at->above)
+        names[i] = at->service->name;
+    buf_init(&path, 1024);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&path, "%s -> ", names[i]);
+    MISTAKE(checking->check, resource_pos(last->service, reference->line, reference->column),
+            "dependsOn: a cycle: %s%s", buf_text(&path), names[0]);
+    free(names);
+}
+
+static struct walk_state *enter(struct checking *checking, const struct resource *service,
+                                struct walk_state *above)
+{
+    struct walk_state *state = arena_new(&checking->arena, struct walk_state);
+
+    state->service = service;
+    state->above = above;
+    state->is_open = true;
+    tree_put(&checking->walked, service->name, state, /* owner= */ NULL);
+    return state;
+}
+
+/* Walks from a service to all it depends on; a way that meets itself is a cycle. */
+static void check_cycles(struct checking *checking, const struct resource *start)
+{
+    const struct generation *generation = checking->check->generation;
+
+    if (tree_get(&checking->walked, start->name) != NULL)
+        return;
+    for (struct walk_state *at = enter(checking, start, NULL); at != NULL;) {
+        if (at->next == at->service->reference_count) {
+            at->is_open = false;
+            at = at->above;
+            continue;
+        }
+        const struct reference *reference = &at->service->references[at->next++];
+        const struct resource *to = reference->kind == KIND_SERVICE
+                                        ? generation_find(generation, KIND_SERVICE, reference->name)
+                                        : NULL;
+        if (to == NULL || to == at->service) /* validate.c tells of itself */
+            continue;
+        struct walk_state *known = tree_get(&checking->walked, to->name);
+        if (known == NULL)
+            at = enter(checking, to, at);
+        else if (known->is_open)
+            tell_cycle(checking, at, known, reference);
+    }
+}
+
+/* ---- All of it ------------------------------------------------------------------------------ */
+
+static void look_at(struct checking *checking, const struct resource *resource)
+{
+    struct tree *looked_at = &checking->looked_at[resource->kind];
+
+    if (tree_get(looked_at, resource->name) != NULL)
+        return;
+    tree_put(looked_at, resource->name, checking, /* owner= */ NULL);
+    check_references(checking, resource);
+    if (resource->kind == KIND_SERVICE) {
+        check_launch_type(checking, resource);
+        check_cycles(checking, resource);
+    }
+}
+
+void generation_check(struct generation_check *check)
+{
+    struct checking checking = { .check = check };
+
+    for (size_t i = 0; i < check->touched_count; i++) {
+        const struct touched *touched = &check->touched[i];
+        const struct resource *resource =
+            generation_find(check->generation, touched->kind, touched->name);
+        if (resource != NULL)
+            look_at(&checking, resource);
+        size_t cursor = 0;
+        while ((resource = generation_next_referrer(check->generation, touched->kind, touched->name,
+                                                    &cursor)) != NULL)
+            look_at(&checking, resource);
+    }
+    for (enum kind kind = 0; kind < KIND_COUNT; kind++)
+        tree_release(&checking.looked_at[kind]);
+    tree_release(&checking.refused);
+    tree_release(&checking.walked);
+    arena_release(&checking.arena);
+}
