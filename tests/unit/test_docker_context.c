@@ -1,0 +1,149 @@
+/*
+ * Tar files: the same files give the same bytes, and tar(1) reads them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "drivers/docker/context.h"
+#include "drivers/docker/sandbox_image.h"
+#include "spec/base/limits.h"
+#include "spec/base/text.h"
+#include "tests/unit/unit.h"
+
+#define TAR_MAX (1024 * 1024)
+
+static int read_entry(void *self, struct context_list *list, const struct context_entry *entry,
+                      const void **out_bytes, struct err *err)
+{
+    (void)self;
+    (void)list;
+    if (entry->id == NULL)
+        return err_set(err, ERR_NOT_FOUND, "no such blob");
+    *out_bytes = entry->id;
+    return 0;
+}
+
+static const struct context_reader reader = { .read = read_entry };
+
+static char *read_fd(int fd, int64_t size)
+{
+    char *bytes = mem_alloc((size_t)size + 1);
+
+    assert_int_equal(read(fd, bytes, (size_t)size), size);
+    return bytes;
+}
+
+static struct context_entry entries[] = {
+    { "Dockerfile", 0100644, 13, "FROM scratch\n" },
+    { "a/deep/run", 0100755, 4, "#!x\n" },
+    { "link", 0120000, 10, "a/deep/run" },
+    { "empty", 0100644, 0, "" },
+};
+
+static void same_files_same_bytes(void **state)
+{
+    struct context_list list = { .entries = entries, .count = ARRAY_COUNT(entries) };
+    struct err err = { 0 };
+    int fds[2];
+    int64_t sizes[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(context_write(&reader, &list, &fds[i], &sizes[i], &err), 0);
+    assert_int_equal(sizes[0], sizes[1]);
+    AUTO_TEXT char *first = read_fd(fds[0], sizes[0]);
+    AUTO_TEXT char *second = read_fd(fds[1], sizes[1]);
+    assert_memory_equal(first, second, (size_t)sizes[0]);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+static void tar_reads_it(void **state)
+{
+    struct context_list list = { .entries = entries, .count = ARRAY_COUNT(entries) };
+    struct err err = { 0 };
+    char command[100];
+    char listing[1000] = "";
+    int64_t size;
+    int fd;
+
+    (void)state;
+    assert_int_equal(context_write(&reader, &list, &fd, &size, &err), 0);
+    (void)snprintf(command, sizeof(command), "tar --utc -tvf /proc/%d/fd/%d", (int)getpid(), fd);
+    FILE *tar = popen(command, "r"); /* NOLINT: a test may */
+    assert_non_null(tar);
+    size_t got = fread(listing, 1, sizeof(listing) - 1, tar);
+    assert_int_equal(pclose(tar), 0);
+    listing[got] = '\0';
+    assert_string_equal(listing,
+                        "-rw-r--r-- 0/0              13 1970-01-01 00:00 Dockerfile\n"
+                        "-rwxr-xr-x 0/0               4 1970-01-01 00:00 a/deep/run\n"
+                        "lrwxrwxrwx 0/0               0 1970-01-01 00:00 link -> a/deep/run\n"
+                        "-rw-r--r-- 0/0               0 1970-01-01 00:00 empty\n");
+    (void)close(fd);
+}
+
+static void too_large(void **state)
+{
+    struct context_entry huge[] = { { "a", 0100644, LIMIT_BUILD_CONTEXT, "" } };
+    struct context_entry wraps[] = { { "a", 0100644, UINT64_MAX, "" },
+                                     { "b", 0100644, UINT64_MAX, "" } };
+    struct context_list list = { .entries = huge, .count = 1 };
+    struct context_list wrapping = { .entries = wraps, .count = 2 };
+    struct err err = { 0 };
+    int64_t size;
+    int fd;
+
+    (void)state;
+    assert_int_equal(context_write(&reader, &list, &fd, &size, &err), -1);
+    assert_int_equal(err.code, ERR_INVALID);
+    assert_int_equal(context_write(&reader, &wrapping, &fd, &size, &err), -1);
+    assert_int_equal(err.code, ERR_INVALID);
+}
+
+static void reader_fails(void **state)
+{
+    struct context_entry lost[] = { { "a/b", 0100644, 3, NULL } };
+    struct context_list list = { .entries = lost, .count = 1 };
+    struct err err = { 0 };
+    int64_t size;
+    int fd;
+
+    (void)state;
+    assert_int_equal(context_write(&reader, &list, &fd, &size, &err), -1);
+    assert_string_equal(err.text, "'a/b': no such blob");
+}
+
+static void sandbox_is_the_same_every_time(void **state)
+{
+    AUTO(buf) first = { 0 };
+    AUTO(buf) second = { 0 };
+    char tag[SANDBOX_TAG_SIZE];
+    struct err err = { 0 };
+
+    (void)state;
+    buf_init(&first, TAR_MAX);
+    buf_init(&second, TAR_MAX);
+    assert_int_equal(sandbox_image_write(&first, &err), 0);
+    assert_int_equal(sandbox_image_write(&second, &err), 0);
+    assert_int_equal(first.size, second.size);
+    assert_memory_equal(first.data, second.data, first.size);
+    sandbox_image_tag(tag);
+    assert_true(text_starts(tag, "berth/sandbox:"));
+    assert_int_equal(strlen(tag), strlen("berth/sandbox:") + 12);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_files_same_bytes),
+        cmocka_unit_test(tar_reads_it),
+        cmocka_unit_test(too_large),
+        cmocka_unit_test(reader_fails),
+        cmocka_unit_test(sandbox_is_the_same_every_time),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,268 @@
+/*
+ * Bodies for the Engine, compared with files that a person can read: tests/golden/engine/.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "drivers/docker/write.h"
+#include "spec/base/text.h"
+#include "spec/kinds/kinds.h"
+#include "spec/target.h"
+#include "tests/unit/golden.h"
+#include "tests/unit/unit.h"
+
+#define BODY_MAX (1024 * 1024)
+
+static int read_secret(void *context, const char *value_from, struct buf *out, struct err *err)
+{
+    (void)context;
+    if (text_equal(value_from, "env:PASSWORD")) {
+        buf_text_add(out, "se\"cret");
+        return 0;
+    }
+    return err_set(err, ERR_NOT_FOUND, "%s is not there", value_from);
+}
+
+static const struct writer writer = { .owner = "demo",
+                                      .root_commit = "00112233445566778899aabbccddeeff00112233",
+                                      .secret = read_secret };
+
+/* A task of two containers that use every field that an engine gets to see. */
+static const char *const health_command[] = { "CMD", "/check", "--fast" };
+static const struct health_check health = { .command = (const char **)(uintptr_t)health_command,
+                                            .command_count = 3,
+                                            .interval = 5,
+                                            .timeout = 2,
+                                            .retries = 4,
+                                            .start_period = 7 };
+static const char *const entry_point[] = { "/web" };
+static const char *const command[] = { "serve", "--all" };
+static const char *const add[] = { "SYS_PTRACE" };
+static const char *const drop[] = { "CHOWN", "KILL" };
+static const struct kernel_capabilities capabilities = { .add = (const char **)(uintptr_t)add,
+                                                         .add_count = 1,
+                                                         .drop = (const char **)(uintptr_t)drop,
+                                                         .drop_count = 2 };
+static const char *const mount_options[] = { "noexec", "mode=1777" };
+static struct tmpfs tmpfs[] = { { .container_path = "/run",
+                                  .size = 16,
+                                  .mount_options = (const char **)(uintptr_t)mount_options,
+                                  .mount_options_count = 2 } };
+static enum device_cgroup_permission permissions[] = { DEVICE_CGROUP_PERMISSION_READ,
+                                                       DEVICE_CGROUP_PERMISSION_MKNOD };
+static struct device devices[] = {
+    { .host_path = "/dev/fuse", .permissions = permissions, .permissions_count = 2 },
+    { .host_path = "/dev/null", .container_path = "/dev/zero" }
+};
+static const struct linux_parameters linux_parameters = { .capabilities = &capabilities,
+                                                          .tmpfs = tmpfs,
+                                                          .tmpfs_count = 1,
+                                                          .devices = devices,
+                                                          .devices_count = 2,
+                                                          .init_process_enabled = true,
+                                                          .shared_memory_size = 128,
+                                                          .max_swap = 64,
+                                                          .swappiness = 10 };
+static struct pair environment[] = { { "COLOR", "blue" }, { "PASSWORD", "written" } };
+static struct pair options[] = { { "max-size", "10m" } };
+static const struct log_configuration json_file = { .log_driver = LOG_DRIVER_JSON_FILE,
+                                                    .options = options,
+                                                    .options_count = 1 };
+static const struct log_configuration awslogs = { .log_driver = LOG_DRIVER_AWSLOGS,
+                                                  .options = options,
+                                                  .options_count = 1 };
+static struct pair docker_labels[] = { { "berth.owner", "thief" }, { "team", "shop" } };
+static struct ulimit ulimits[] = { { ULIMIT_NAME_NOFILE, 1024, 4096 } };
+static struct system_control controls[] = { { "net.core.somaxconn", "1024" } };
+static struct secret secrets[] = { { "PASSWORD", "env:PASSWORD" } };
+static struct port_mapping ports[] = {
+    { .container_port = 8080 }, { .container_port = 53, .protocol = TRANSPORT_PROTOCOL_UDP }
+};
+static struct mount_point mounts[] = { { "data", "/data", false }, { "conf", "/conf", true } };
+static struct volume_from volumes_from[] = { { "web", true } };
+static struct volume volumes[] = { { .name = "conf" }, { .name = "data" } };
+
+static struct container_definition definitions[] = {
+    { .name = "web",
+      .image = "hello",
+      .cpu = 512,
+      .memory = 256,
+      .memory_reservation = 128,
+      .entry_point = (const char **)(uintptr_t)entry_point,
+      .entry_point_count = 1,
+      .command = (const char **)(uintptr_t)command,
+      .command_count = 2,
+      .working_directory = "/srv",
+      .user = "1000:1000",
+      .environment = environment,
+      .environment_count = 2,
+      .secrets = secrets,
+      .secrets_count = 1,
+      .port_mappings = ports,
+      .port_mappings_count = 2,
+      .health_check = &health,
+      .stop_timeout = 20,
+      .mount_points = mounts,
+      .mount_points_count = 2,
+      .log_configuration = &json_file,
+      .linux_parameters = &linux_parameters,
+      .ulimits = ulimits,
+      .ulimits_count = 1,
+      .system_controls = controls,
+      .system_controls_count = 1,
+      .readonly_root_filesystem = true,
+      .interactive = true,
+      .pseudo_terminal = true,
+      .docker_labels = docker_labels,
+      .docker_labels_count = 2 },
+    { .name = "log",
+      .image = "log",
+      .stop_timeout = 30,
+      .volumes_from = volumes_from,
+      .volumes_from_count = 1,
+      .log_configuration = &awslogs },
+};
+static const struct task_spec task = { .cpu = 1024,
+                                       .memory = 512,
+                                       .pid_mode = PID_MODE_TASK,
+                                       .container_definitions = definitions,
+                                       .container_definitions_count = 2,
+                                       .volumes = volumes,
+                                       .volumes_count = 2 };
+static const struct target target = {
+    .cluster = "local",
+    .service = "shop",
+    .task = &task,
+    .task_name = "shop-task",
+    .revision = "1111111111111111111111111111111111111111111111111111111111111111",
+};
+
+static struct action creation(size_t container, const char *sandbox)
+{
+    return (struct action){
+        .kind = ACTION_CONTAINER_CREATE,
+        .target = &target,
+        .identity = { .task = "0123456789abcdef0123456789abcdef",
+                      .deployment = "fedcba9876543210fedcba9876543210",
+                      .commit = "abcdefabcdefabcdefabcdefabcdefabcdefabcd",
+                      .slot = 2,
+                      .attempt = 3 },
+        .container = container,
+        .image_id = "sha256:2222222222222222222222222222222222222222222222222222222222222222",
+        .digest = "sha256:3333333333333333333333333333333333333333333333333333333333333333",
+        .sandbox_id = sandbox,
+        .network = "berth-demo-local",
+    };
+}
+
+static void check(const struct action *action, const char *path)
+{
+    AUTO(buf) body = { 0 };
+    struct err err = { 0 };
+
+    buf_init(&body, BODY_MAX);
+    assert_int_equal(write_container(&writer, action, &body, &err), 0);
+    AUTO(json) *value = json_parse(buf_text(&body), body.size, &err);
+    assert_non_null(value);
+    AUTO_TEXT char *pretty = json_print_text(value, JSON_STYLE_PRETTY);
+    golden_check(path, pretty);
+}
+
+static void every_field(void **state)
+{
+    struct action action = creation(0, "5555555555555555");
+
+    (void)state;
+    check(&action, "tests/golden/engine/container-every-field.json");
+}
+
+static void second_container_gets_what_the_first_left(void **state)
+{
+    struct action action = creation(1, "5555555555555555");
+
+    (void)state;
+    check(&action, "tests/golden/engine/container-defaults.json");
+}
+
+static void sandbox_holds_names_and_ports(void **state)
+{
+    struct action action = creation(SANDBOX_INDEX, NULL);
+
+    (void)state;
+    check(&action, "tests/golden/engine/sandbox.json");
+}
+
+static void single_container_is_its_own_sandbox(void **state)
+{
+    struct container_definition only = { .name = "web", .image = "hello", .stop_timeout = 30 };
+    struct task_spec small = {
+        .cpu = 2, .memory = 64, .container_definitions = &only, .container_definitions_count = 1
+    };
+    struct target alone = target;
+    struct action action = creation(0, NULL);
+
+    (void)state;
+    alone.task = &small;
+    action.target = &alone;
+    check(&action, "tests/golden/engine/container-alone.json");
+}
+
+static void secret_that_cannot_be_read(void **state)
+{
+    struct secret missing = { "TOKEN", "file:/none" };
+    struct container_definition only = { .name = "web", .secrets = &missing, .secrets_count = 1 };
+    struct task_spec small = { .container_definitions = &only, .container_definitions_count = 1 };
+    struct target alone = target;
+    struct action action = creation(0, NULL);
+    AUTO(buf) body = { 0 };
+    struct err err = { 0 };
+
+    (void)state;
+    alone.task = &small;
+    action.target = &alone;
+    buf_init(&body, BODY_MAX);
+    assert_int_equal(write_container(&writer, &action, &body, &err), -1);
+    assert_string_equal(err.text, "secret 'TOKEN': file:/none is not there");
+    assert_int_equal(body.size, 0);
+
+    struct writer deaf = { .owner = "demo" };
+    assert_int_equal(write_container(&deaf, &action, &body, &err), -1);
+}
+
+static void networks_and_volumes(void **state)
+{
+    struct action network = { .kind = ACTION_NETWORK_CREATE,
+                              .name = "berth-demo-local",
+                              .cluster = "local" };
+    struct action claim = { .kind = ACTION_CLAIM, .name = "berth-demo" };
+    struct action volume = { .kind = ACTION_VOLUME_CREATE,
+                             .name = "berth-demo-local.shop.data",
+                             .cluster = "local",
+                             .service = "shop",
+                             .volume = &volumes[1] };
+    AUTO(buf) body = { 0 };
+
+    (void)state;
+    buf_init(&body, BODY_MAX);
+    write_network(&writer, &network, &body);
+    buf_char(&body, '\n');
+    write_volume(&writer, &claim, &body);
+    buf_char(&body, '\n');
+    write_volume(&writer, &volume, &body);
+    buf_char(&body, '\n');
+    golden_check("tests/golden/engine/networks-and-volumes.json", buf_text(&body));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_field),
+        cmocka_unit_test(second_container_gets_what_the_first_left),
+        cmocka_unit_test(sandbox_holds_names_and_ports),
+        cmocka_unit_test(single_container_is_its_own_sandbox),
+        cmocka_unit_test(secret_that_cannot_be_read),
+        cmocka_unit_test(networks_and_volumes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
