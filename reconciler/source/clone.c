@@ -59,10 +59,10 @@ static int remove_any(const char *path, const struct stat *status, int type, str
     return type == FTW_DP ? rmdir(path) : unlink(path);
 }
 
-static int remove_folder(const char *path, struct err *err)
+int clone_remove(const char *directory, struct err *err)
 {
-    if (nftw(path, remove_any, CLONE_OPEN_FILES, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT)
-        return err_set_errno(err, ERR_FAILED, errno, "'%s' can't be removed", path);
+    if (nftw(directory, remove_any, CLONE_OPEN_FILES, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT)
+        return err_set_errno(err, ERR_FAILED, errno, "'%s' can't be removed", directory);
     return 0;
 }
 
@@ -182,7 +182,7 @@ int clone_create(const char *directory, git_repository **out, struct err *err)
     git_repository_init_options options;
     int code;
 
-    if (remove_folder(directory, err) < 0)
+    if (clone_remove(directory, err) < 0)
         return -1;
     (void)git_repository_init_options_init(&options, GIT_REPOSITORY_INIT_OPTIONS_VERSION);
     options.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKPATH;
@@ -192,7 +192,7 @@ int clone_create(const char *directory, git_repository **out, struct err *err)
 
 int clone_replace(const char *fresh, const char *directory, struct err *err)
 {
-    if (remove_folder(directory, err) < 0)
+    if (clone_remove(directory, err) < 0)
         return -1;
     if (rename(fresh, directory) < 0)
         return err_set_errno(err, ERR_FAILED, errno, "'%s' can't be put in place", directory);

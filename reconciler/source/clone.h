@@ -13,6 +13,8 @@
 
 /* Waits for the sole use of a clone; the returned descriptor ends it when closed. */
 int clone_lock(const char *directory, int *out_fd, struct err *err);
+/* Removes a clone, when there is one. */
+int clone_remove(const char *directory, struct err *err);
 /* Removes what a killed process left behind, then opens.  ERR_CONFLICT: it is not (or no longer) a
  * repository, or has too many packs. */
 int clone_open(const char *directory, git_repository **out, struct err *err);

@@ -2,12 +2,14 @@
  * What the child of a fetch does: asks the remote which commit the branch is at, and brings it here
  * unless it is here already.
  */
+#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "reconciler/source/clone.h"
 #include "reconciler/source/credential.h"
@@ -20,6 +22,7 @@
 /* A fetch under way. */
 struct fetch {
     const struct fetch_request *request;
+    char *fresh; /* where a new clone is made, aside */
     struct url url;
     struct ssh ssh;
     struct credential credential;
@@ -233,6 +236,7 @@ static int fetch_into(struct fetch *fetch, git_repository *repository, struct so
     git_remote_callbacks callbacks;
     git_proxy_options proxy;
     AUTO(git_remote) *remote = NULL;
+    struct err failure = { 0 };
     const char *address = fetch->url.kind == URL_SSH ? SSH_TRANSPORT "://ssh/" : fetch->url.text;
     int code;
 
@@ -246,8 +250,14 @@ static int fetch_into(struct fetch *fetch, git_repository *repository, struct so
     if (code < 0)
         return git_fail(err, code, "the remote");
     code = git_remote_connect(remote, GIT_DIRECTION_FETCH, &callbacks, &proxy, NULL);
-    if (code < 0)
-        return git_fail(err, code, "no connection");
+    if (code < 0) {
+        (void)git_fail(&failure, code, "no connection");
+        if (failure.code == ERR_CONFLICT) /* the clone has no part in it yet: it is not damaged */
+            failure.code = fetch->url.kind == URL_FILE ? ERR_FAILED : ERR_UNREACHABLE;
+        if (err != NULL)
+            *err = failure;
+        return -1;
+    }
     if (bring(fetch, repository, remote, tip, err) < 0)
         return -1;
     (void)git_remote_disconnect(remote);
@@ -259,16 +269,12 @@ static int fetch_into(struct fetch *fetch, git_repository *repository, struct so
 /* Aside, and put in place when it is complete: an old clone is better than none. */
 static int clone_anew(struct fetch *fetch, struct source_tip *tip, struct err *err)
 {
-    const char *directory = fetch->request->directory;
     AUTO(git_repository) *repository = NULL;
-    AUTO(buf) fresh;
 
-    buf_init(&fresh, PATH_MAX);
-    buf_printf(&fresh, "%s.new", directory);
-    if (clone_create(buf_text(&fresh), &repository, err) < 0 ||
+    if (clone_create(fetch->fresh, &repository, err) < 0 ||
         fetch_into(fetch, repository, tip, err) < 0)
         return -1;
-    return clone_replace(buf_text(&fresh), directory, err);
+    return clone_replace(fetch->fresh, fetch->request->directory, err);
 }
 
 static int fetch_locked(struct fetch *fetch, struct source_tip *tip, struct err *err)
@@ -276,18 +282,29 @@ static int fetch_locked(struct fetch *fetch, struct source_tip *tip, struct err 
     AUTO(git_repository) *repository = NULL;
     struct err failure = { 0 };
 
+    if (clone_remove(fetch->fresh, err) < 0) /* of one who was killed while making it */
+        return -1;
     if (fetch->request->afresh)
         return clone_anew(fetch, tip, err);
     if (clone_open(fetch->request->directory, &repository, &failure) == 0 &&
         fetch_into(fetch, repository, tip, &failure) == 0)
         return 0;
-    if (failure.code == ERR_CONFLICT && !fetch->ssh.status) {
+    if (failure.code == ERR_CONFLICT && fetch->ssh.status == 0) {
         git_repository_free(TAKE(repository));
         return clone_anew(fetch, tip, err);
     }
     if (err != NULL)
         *err = failure;
     return -1;
+}
+
+/* libgit2 would say it in a way that looks like a damaged clone. */
+static int check_file(const struct fetch *fetch, struct err *err)
+{
+    if (fetch->url.kind == URL_FILE && access(fetch->url.path, F_OK) < 0)
+        return err_set_errno(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_DENIED, errno,
+                             "'%s' can't be read", fetch->url.path);
+    return 0;
 }
 
 /* libgit2 tells what a server answered only in words. */
@@ -302,16 +319,21 @@ static void explain_http(const struct fetch *fetch, struct err *err)
 int fetch_perform(const struct fetch_request *request, struct source_tip *out, struct err *err)
 {
     struct fetch fetch = { .request = request };
+    AUTO(buf) fresh;
     struct source_tip tip = { 0 };
     struct err failure = { 0 };
     AUTO_FD int lock = -1;
     int result = -1;
 
+    buf_init(&fresh, PATH_MAX);
+    buf_printf(&fresh, "%s.new", request->directory);
+    fetch.fresh = buf_take(&fresh);
     (void)umask(077); /* what is fetched may be private */
     (void)setenv("GIT_TERMINAL_PROMPT", "0", 1);
     (void)setenv("GCM_INTERACTIVE", "never", 1);
     if (url_parse(request->location, &fetch.url, &failure) == 0 && start_libgit2(&failure) == 0) {
-        if (ssh_register(&fetch.ssh, &fetch.url, &failure) == 0 &&
+        if (check_file(&fetch, &failure) == 0 &&
+            ssh_register(&fetch.ssh, &fetch.url, &failure) == 0 &&
             clone_lock(request->directory, &lock, &failure) == 0)
             result = fetch_locked(&fetch, &tip, &failure);
         source_global_exit();
@@ -327,5 +349,6 @@ int fetch_perform(const struct fetch_request *request, struct source_tip *out, s
         *out = tip;
     }
     url_release(&fetch.url);
+    free(fetch.fresh);
     return result;
 }
