@@ -39,6 +39,7 @@ static bool resolve_image(const struct generation *generation, const char *writt
     out->kind = TARGET_IMAGE_BUILD;
     out->build_key = arena_text(arena, key); /* the generation may get another one */
     out->repository = image->repository;
+    out->build = image->build;
     if (image->repository != NULL)
         out->reference = arena_printf(arena, "%s:%.*s", image->repository, KEY_SHOWN, key);
     else
@@ -148,6 +149,11 @@ static void print_image(const char *container, const struct target_image *image,
 {
     canonical_text(container, out);
     buf_text_add(out, ":{");
+    if (image->build != NULL) {
+        buf_text_add(out, "\"build\":");
+        canonical_record(&image_build_record, image->build, CANONICAL_ALL, out);
+        buf_char(out, ',');
+    }
     print_member(out, "buildKey", image->build_key);
     print_member(out, "kind", image_kind_texts[image->kind]);
     print_member(out, "name", image->name);
@@ -202,9 +208,23 @@ static const char *member_text(const struct node *map, const char *key, struct a
     return node != NULL && node->type == NODE_SCALAR ? arena_text(arena, node->text) : NULL;
 }
 
-static bool parse_image(const struct node *node, struct arena *arena, struct target_image *out)
+static void parse_build(const struct node *node, struct decoder *decoder, struct target_image *out)
 {
+    struct image_build *build;
+
+    if (node == NULL)
+        return;
+    build = arena_new(decoder->arena, struct image_build);
+    decode_record(decoder, &image_build_record, node, build);
+    out->build = build;
+}
+
+static bool parse_image(const struct node *node, struct decoder *decoder, struct target_image *out)
+{
+    struct arena *arena = decoder->arena;
     const char *kind = member_text(node, "kind", arena);
+
+    parse_build(node_get(node, "build"), decoder, out);
 
     out->name = member_text(node, "name", arena);
     out->reference = member_text(node, "reference", arena);
@@ -213,11 +233,13 @@ static bool parse_image(const struct node *node, struct arena *arena, struct tar
     out->kind = text_equal(kind, image_kind_texts[TARGET_IMAGE_BUILD]) ? TARGET_IMAGE_BUILD
                                                                        : TARGET_IMAGE_REFERENCE;
     return kind != NULL && out->reference != NULL &&
-           (out->build_key != NULL) == (out->kind == TARGET_IMAGE_BUILD);
+           (out->build_key != NULL) == (out->kind == TARGET_IMAGE_BUILD) &&
+           (out->build != NULL) == (out->kind == TARGET_IMAGE_BUILD);
 }
 
-static bool parse_members(const struct node *root, struct arena *arena, struct target *out)
+static bool parse_members(const struct node *root, struct decoder *decoder, struct target *out)
 {
+    struct arena *arena = decoder->arena;
     const char *revision = member_text(root, "revision", arena);
     const struct node *images = node_get(root, "images");
 
@@ -231,7 +253,7 @@ static bool parse_members(const struct node *root, struct arena *arena, struct t
     out->images = arena_array(arena, struct target_image, out->task->container_definitions_count);
     for (size_t i = 0; i < out->task->container_definitions_count; i++) {
         const struct node *image = node_get(images, out->task->container_definitions[i].name);
-        if (image == NULL || !parse_image(image, arena, &out->images[i]))
+        if (image == NULL || !parse_image(image, decoder, &out->images[i]))
             return false;
     }
     return true;
@@ -254,7 +276,7 @@ static const struct target *parse_root(const struct node *root, struct diag_list
     decode_record(&decoder, &task_spec_record, task_node, task);
     target->spec = spec;
     target->task = task;
-    if (decoder.mistakes > 0 || !parse_members(root, arena, target))
+    if (decoder.mistakes > 0 || !parse_members(root, &decoder, target) || decoder.mistakes > 0)
         return NULL;
     return target;
 }
