@@ -3,7 +3,8 @@
  * of containers; that is read.h and write.h.
  *
  * The version is agreed before the first call and again after the engine could not be reached:
- * min(DOCKER_API_OURS, the engine's), and an engine below DOCKER_API_OLDEST is refused.
+ * min(DOCKER_API_OURS, the engine's).  An engine below DOCKER_API_OLDEST is refused; one that has given
+ * up ours is spoken to in the oldest version that it has.
  * Source: https://docs.docker.com/engine/api/v1.43/ (paths, errors, versioning).
  */
 #ifndef DRIVERS_DOCKER_CLIENT_H
@@ -46,6 +47,8 @@ const struct docker_host *docker_where(const struct docker *docker);
 const char *docker_name(const struct docker *docker); /* "unix:///var/run/docker.sock", for texts */
 /* The minor number of the agreed version: 41 is 1.41; 0 until agreed. */
 uint32_t docker_api(const struct docker *docker);
+/* The next call asks again: another engine may be behind the same address now. */
+void docker_agree_again(struct docker *docker);
 
 struct docker_answer {
     int status;               /* 0: none came */

@@ -47,10 +47,12 @@ struct hijack_options {
     void *ctx;
 };
 
-/* Options are copied.  ERR_INVALID at once for an engine behind TLS. */
+/* Options are copied.  ERR_INVALID at once for an engine behind TLS.  To be freed before the docker. */
 struct hijack *hijack_open(struct docker *docker, const struct hijack_options *options,
                            struct err *err);
-/* Copies; kept until the engine agreed. */
+/* Copies.  What is written before on_open is kept, but more than HIJACK_QUEUE_MAX bytes end the
+ * connection with ERR_CAPACITY: writers of much wait for on_open and then watch hijack_unsent(). */
+#define HIJACK_QUEUE_MAX ((size_t)1024 * 1024)
 void hijack_write(struct hijack *hijack, const void *data, size_t size);
 size_t hijack_unsent(const struct hijack *hijack); /* bytes that have not left: for slowing down */
 /* Ends standard input; what the process still writes arrives. */

@@ -12,6 +12,8 @@
 
 struct socket;
 
+#define SOCKET_UNIX_PATH_MAX 107
+
 struct socket_options {
     const char *unix_path; /* or host and port; everything is copied */
     const char *host;      /* a name or an address */

@@ -1,0 +1,380 @@
+/*
+ * A connection that begins as HTTP and goes on as bytes: a request with `Upgrade: tcp`, which the engine
+ * answers with 101 (or 200, as engines did before), and then it is ours.
+ * Source: https://docs.docker.com/engine/api/v1.43/#tag/Container/operation/ContainerAttach
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "drivers/docker/stream.h"
+#include "drivers/io/socket.h"
+#include "spec/base/buf.h"
+#include "spec/base/text.h"
+
+#define HEAD_MAX  (16 * 1024)
+#define ERROR_MAX (64 * 1024)
+
+enum hijack_state { HIJACK_ASKING, HIJACK_REFUSED, HIJACK_OPEN, HIJACK_ENDED };
+
+struct hijack {
+    struct docker *docker;
+    struct docker_call *agreeing; /* the version is not known yet */
+    struct socket *socket;        /* NULL until it is */
+    enum hijack_state state;
+    struct demux demux;
+    struct buf answer; /* its head; then the body of a refusal */
+    int status;
+    size_t body_size;  /* of a refusal; SIZE_MAX: until the end */
+    struct buf queued; /* written before the engine agreed */
+    char *path;
+    char *query;
+    char *json;
+    void (*on_open)(void *ctx);
+    stream_fn *on_data;
+    void (*on_drained)(void *ctx);
+    void (*on_end)(void *ctx, const struct err *failure);
+    void *ctx;
+    bool finishing; /* half close wanted before the engine agreed */
+    bool paused;
+    bool freed;
+    unsigned depth; /* of callbacks that run now */
+};
+
+static void destroy(struct hijack *hijack)
+{
+    buf_release(&hijack->answer);
+    buf_release(&hijack->queued);
+    free(hijack->path);
+    free(hijack->query);
+    free(hijack->json);
+    free(hijack);
+}
+
+static void enter(struct hijack *hijack)
+{
+    hijack->depth++;
+}
+
+static void leave(struct hijack *hijack)
+{
+    hijack->depth--;
+    if (hijack->depth == 0 && hijack->freed)
+        destroy(hijack);
+}
+
+static void end(struct hijack *hijack, const struct err *failure)
+{
+    if (hijack->freed || hijack->state == HIJACK_ENDED)
+        return;
+    hijack->state = HIJACK_ENDED;
+    socket_free(hijack->socket);
+    hijack->socket = NULL;
+    hijack->on_end(hijack->ctx, failure);
+}
+
+/* ---- What the engine says ---- */
+
+static void pass_data(void *ctx, enum stream_kind kind, const char *data, size_t size)
+{
+    struct hijack *hijack = ctx;
+
+    if (!hijack->freed)
+        hijack->on_data(hijack->ctx, kind, data, size);
+}
+
+static void on_bytes(struct hijack *hijack, const char *data, size_t size)
+{
+    struct err failure = { 0 };
+
+    if (demux_feed(&hijack->demux, data, size, pass_data, hijack, &failure) < 0)
+        end(hijack, &failure);
+}
+
+static void end_refused(struct hijack *hijack)
+{
+    struct err failure = { 0 };
+
+    (void)docker_answer_err(hijack->status, buf_text(&hijack->answer), hijack->answer.size,
+                            &failure);
+    end(hijack, &failure);
+}
+
+static void on_refusal(struct hijack *hijack, const char *data, size_t size)
+{
+    buf_add(&hijack->answer, data, size);
+    if (hijack->answer.size >= hijack->body_size || hijack->answer.truncated)
+        end_refused(hijack);
+}
+
+static void open_stream(struct hijack *hijack)
+{
+    struct err failure = { 0 };
+
+    if (hijack->queued.truncated) {
+        (void)err_set(&failure, ERR_CAPACITY, "%s: more than %zu bytes were written too early",
+                      docker_name(hijack->docker), HIJACK_QUEUE_MAX);
+        end(hijack, &failure);
+        return;
+    }
+    hijack->state = HIJACK_OPEN;
+    socket_write(hijack->socket, buf_text(&hijack->queued), hijack->queued.size);
+    buf_release(&hijack->queued);
+    if (hijack->finishing)
+        socket_finish(hijack->socket);
+    socket_pause(hijack->socket, hijack->paused);
+    if (hijack->on_open != NULL)
+        hijack->on_open(hijack->ctx);
+}
+
+/* "HTTP/1.1 101 UPGRADED" */
+static bool parse_status(const char *head, int *out_status)
+{
+    const char *digits = strchr(head, ' ');
+    char text[4] = "";
+    uint32_t status;
+
+    if (!text_starts(head, "HTTP/1.") || digits == NULL || strlen(digits) < 4)
+        return false;
+    memcpy(text, digits + 1, 3);
+    if (!text_parse_u32(text, &status))
+        return false;
+    *out_status = (int)status;
+    return true;
+}
+
+static size_t content_length(const char *head)
+{
+    const char *name = "\r\nContent-Length:";
+    const char *found = strcasestr(head, name);
+    char text[16] = "";
+    uint32_t size;
+
+    if (found == NULL)
+        return SIZE_MAX;
+    found += strlen(name);
+    found += strspn(found, " ");
+    size_t length = strspn(found, "0123456789");
+    if (length >= sizeof(text))
+        return SIZE_MAX;
+    memcpy(text, found, length);
+    return text_parse_u32(text, &size) ? size : SIZE_MAX;
+}
+
+static void on_head(struct hijack *hijack, const char *data, size_t size)
+{
+    struct err failure = { 0 };
+    const char *text;
+    const char *found;
+
+    buf_add(&hijack->answer, data, size);
+    text = buf_text(&hijack->answer);
+    found = strstr(text, "\r\n\r\n");
+    if (found == NULL && !hijack->answer.truncated)
+        return;
+    if (found == NULL || !parse_status(text, &hijack->status)) {
+        (void)err_set(&failure, ERR_FAILED, "%s: no HTTP answer", docker_name(hijack->docker));
+        end(hijack, &failure);
+        return;
+    }
+
+    /* What comes behind the head is in the same chunk; the head itself may have come in several. */
+    size_t head_size = (size_t)(found - text) + 4;
+    size_t rest = hijack->answer.size - head_size;
+    const char *behind = data + (size - rest);
+    if (hijack->status == 101 || hijack->status == 200) {
+        open_stream(hijack);
+        if (!hijack->freed && hijack->state == HIJACK_OPEN && rest > 0)
+            on_bytes(hijack, behind, rest);
+        return;
+    }
+    hijack->state = HIJACK_REFUSED;
+    hijack->body_size = content_length(text);
+    buf_release(&hijack->answer);
+    buf_init(&hijack->answer, ERROR_MAX);
+    on_refusal(hijack, behind, rest);
+}
+
+static void on_socket_data(void *ctx, const char *data, size_t size)
+{
+    struct hijack *hijack = ctx;
+
+    enter(hijack);
+    switch (hijack->state) {
+    case HIJACK_ASKING: on_head(hijack, data, size); break;
+    case HIJACK_REFUSED: on_refusal(hijack, data, size); break;
+    case HIJACK_OPEN: on_bytes(hijack, data, size); break;
+    case HIJACK_ENDED: break;
+    }
+    leave(hijack);
+}
+
+static void on_socket_drained(void *ctx)
+{
+    struct hijack *hijack = ctx;
+
+    if (hijack->state != HIJACK_OPEN || hijack->on_drained == NULL)
+        return;
+    enter(hijack);
+    hijack->on_drained(hijack->ctx);
+    leave(hijack);
+}
+
+static void on_socket_end(void *ctx, const struct err *failure)
+{
+    struct hijack *hijack = ctx;
+    struct err own = { 0 };
+
+    enter(hijack);
+    if (failure == NULL && hijack->state == HIJACK_REFUSED) {
+        end_refused(hijack);
+    } else if (failure == NULL && hijack->state == HIJACK_ASKING) {
+        (void)err_set(&own, ERR_UNREACHABLE, "%s closed the connection without an answer",
+                      docker_name(hijack->docker));
+        end(hijack, &own);
+    } else if (failure == NULL && demux_end(&hijack->demux, &own) < 0) {
+        end(hijack, &own);
+    } else {
+        end(hijack, failure);
+    }
+    leave(hijack);
+}
+
+/* ---- Asking ---- */
+
+static int connect_socket(struct hijack *hijack, struct err *err)
+{
+    const struct docker_host *where = docker_where(hijack->docker);
+    const char *json = hijack->json != NULL ? hijack->json : "";
+    const struct socket_options options = {
+        .unix_path = where->unix_path,
+        .host = where->host,
+        .port = where->port,
+        .on_data = on_socket_data,
+        .on_drained = on_socket_drained,
+        .on_end = on_socket_end,
+        .ctx = hijack,
+    };
+    AUTO(buf) text;
+
+    buf_init(&text, 4 * 1024 * 1024);
+    buf_printf(&text, "POST /v1.%u%s", docker_api(hijack->docker), hijack->path);
+    if (hijack->query != NULL && hijack->query[0] != '\0')
+        buf_printf(&text, "?%s", hijack->query);
+    buf_printf(&text,
+               " HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
+               "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+               strlen(json), json);
+    if (text.truncated)
+        return err_set(err, ERR_INVALID, "%s: the request is too large",
+                       docker_name(hijack->docker));
+
+    hijack->socket = socket_connect(http_loop(docker_http(hijack->docker)), &options, err);
+    if (hijack->socket == NULL)
+        return -1;
+    socket_write(hijack->socket, text.data, text.size);
+    return 0;
+}
+
+static void on_agreed(void *ctx, const struct docker_answer *answer, const struct err *failure)
+{
+    struct hijack *hijack = ctx;
+    struct err own = { 0 };
+
+    (void)answer;
+    hijack->agreeing = NULL;
+    if (hijack->freed) {
+        destroy(hijack);
+        return;
+    }
+    if (failure == NULL && connect_socket(hijack, &own) < 0)
+        failure = &own;
+    if (failure == NULL)
+        return;
+    enter(hijack);
+    end(hijack, failure);
+    leave(hijack);
+}
+
+struct hijack *hijack_open(struct docker *docker, const struct hijack_options *options,
+                           struct err *err)
+{
+    const struct docker_request ping = {
+        .method = "GET", .path = "/_ping", .deadline_ms = 10000, .is_long = true
+    };
+
+    ASSERT(options->on_data != NULL && options->on_end != NULL);
+    if (docker_where(docker)->tls) {
+        (void)err_set(err, ERR_INVALID,
+                      "%s: interactive streams are not possible over TLS: use its socket or ssh",
+                      docker_name(docker));
+        return NULL;
+    }
+
+    struct hijack *hijack = mem_alloc(sizeof(*hijack));
+    hijack->docker = docker;
+    hijack->demux.raw = options->tty;
+    buf_init(&hijack->answer, HEAD_MAX);
+    buf_init(&hijack->queued, HIJACK_QUEUE_MAX);
+    hijack->path = mem_text(options->path);
+    hijack->query = options->query != NULL ? mem_text(options->query) : NULL;
+    hijack->json = options->json != NULL ? mem_text(options->json) : NULL;
+    hijack->on_open = options->on_open;
+    hijack->on_data = options->on_data;
+    hijack->on_drained = options->on_drained;
+    hijack->on_end = options->on_end;
+    hijack->ctx = options->ctx;
+    if (docker_api(docker) == 0) {
+        hijack->agreeing = docker_call(docker, &ping, on_agreed, hijack);
+        return hijack;
+    }
+    if (connect_socket(hijack, err) < 0) {
+        destroy(hijack);
+        return NULL;
+    }
+    return hijack;
+}
+
+/* ---- The other direction ---- */
+
+void hijack_write(struct hijack *hijack, const void *data, size_t size)
+{
+    if (hijack->finishing || hijack->state == HIJACK_ENDED)
+        return;
+    if (hijack->state == HIJACK_OPEN)
+        socket_write(hijack->socket, data, size);
+    else
+        buf_add(&hijack->queued, data, size);
+}
+
+size_t hijack_unsent(const struct hijack *hijack)
+{
+    return hijack->state == HIJACK_OPEN ? socket_unsent(hijack->socket) : hijack->queued.size;
+}
+
+void hijack_finish(struct hijack *hijack)
+{
+    hijack->finishing = true;
+    if (hijack->state == HIJACK_OPEN)
+        socket_finish(hijack->socket);
+}
+
+void hijack_pause(struct hijack *hijack, bool paused)
+{
+    hijack->paused = paused;
+    if (hijack->state == HIJACK_OPEN)
+        socket_pause(hijack->socket, paused);
+}
+
+void hijack_free(struct hijack *hijack)
+{
+    if (hijack == NULL || hijack->freed)
+        return;
+    hijack->freed = true;
+    socket_free(hijack->socket);
+    hijack->socket = NULL;
+    if (hijack->agreeing != NULL)
+        docker_cancel(hijack->agreeing); /* on_agreed() frees */
+    else if (hijack->depth == 0)
+        destroy(hijack);
+}
