@@ -396,7 +396,7 @@ static void http_with_and_without_passwords(void **state)
     check_fails(fixture, ERR_DENIED, "no user name and password");
     /* A helper of the user's git, and only then. */
     git_repo_run(fixture->folder, "git config -f .gitconfig credential.helper "
-                                  "'!f() { cat >asked; echo username=ada; echo password=secret; }; f'");
+                                  "'!f() { cat >/dev/null; echo username=ada; echo password=secret; }; f'");
     check_tip(fixture, "main", "refs/heads/main", "two");
     git_repo_run(fixture->folder, "rm .netrc .gitconfig");
     (void)snprintf(url, sizeof(url), "http://ada:secret@127.0.0.1:%u/repo", fixture->http.port);
