@@ -78,6 +78,7 @@ static void on_dirty(void *context, enum dirty_kind kind, const char *key)
 {
     struct app *app = context;
 
+    cycle_disturb(app->cycle);
     cycle_mark(app->cycle, kind, key);
 }
 
@@ -88,6 +89,19 @@ static void on_desired_changed(void *context, const char *key)
     struct app *app = context;
 
     cycle_mark(app->cycle, DIRTY_SERVICE, key);
+}
+
+/* Images to keep, networks to have: instances are planned for those. */
+static void on_resource_changed(void *context, enum generation_change change, enum kind kind,
+                                const char *name)
+{
+    struct app *app = context;
+
+    (void)name;
+    if (change == GENERATION_REFERRER || (kind != KIND_IMAGE && kind != KIND_CLUSTER))
+        return;
+    for (const struct world_instance *at = app->world->instances; at != NULL; at = at->by_name.next)
+        cycle_mark(app->cycle, DIRTY_INSTANCE, at->name);
 }
 
 void app_adopt(struct app *app, struct generation *generation, bool prune_allowed)
@@ -101,10 +115,9 @@ void app_adopt(struct app *app, struct generation *generation, bool prune_allowe
         cycle_mark_all(app->cycle);
     } else {
         desired_compare(before, app->desired, on_desired_changed, app);
-        for (const struct world_instance *at = app->world->instances; at != NULL;
-             at = at->by_name.next)
-            cycle_mark(app->cycle, DIRTY_INSTANCE, at->name);
+        generation_diff(before->generation, generation, on_resource_changed, app);
     }
+    cycle_renew(app->cycle);
     desired_free(before);
     if (app->driver == NULL && app_connect(app, app->progress.root, &err) < 0) {
         app_say(app, "error", "%s", err.text);

@@ -111,12 +111,22 @@ static void schedule(struct cycle *cycle)
 void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key)
 {
     unit_get(cycle, kind, key)->dirty = true;
-    cycle->observed = false;
     /* Images, networks and the claim belong to the instance: who waits may go on now. */
     if (kind == DIRTY_INSTANCE) {
         for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
             at->dirty |= at->wait != NULL;
     }
+    schedule(cycle);
+}
+
+void cycle_disturb(struct cycle *cycle)
+{
+    cycle->observed = false;
+}
+
+void cycle_renew(struct cycle *cycle)
+{
+    cycle->converged = false;
     schedule(cycle);
 }
 
@@ -186,7 +196,6 @@ int cycle_state(struct cycle *cycle, const struct fact *facts, size_t count, str
         mark_affected(cycle, &facts[i]);
         memory_apply(app->memory, &facts[i]);
     }
-    cycle->observed = false;
     schedule(cycle);
     return 0;
 }

@@ -12,6 +12,10 @@ void cycle_free(struct cycle *cycle);
 
 /* Plans the unit soon, from the loop. */
 void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key);
+/* The world moved: what was observed before no longer proves that everything is as declared. */
+void cycle_disturb(struct cycle *cycle);
+/* Something new is wanted: converging is to be found out, and told, again. */
+void cycle_renew(struct cycle *cycle);
 void cycle_mark_all(struct cycle *cycle);
 
 /* Facts that come from people (suspend, confirm): durable, applied, planned. */

@@ -208,6 +208,7 @@ static void call_done(struct driver_call *call, const struct err *failure)
     if (failure != NULL && failure->code != ERR_CANCELLED)
         app_say(app, "warning", "%s %s: %s", action_kind_text(action->kind), action->object,
                 failure->text);
+    cycle_disturb(app->cycle);
     if (action->unit != NULL)
         cycle_mark(app->cycle, strchr(action->unit, '/') == NULL ? DIRTY_INSTANCE : DIRTY_SERVICE,
                    action->unit);
