@@ -111,7 +111,7 @@ void app_adopt(struct app *app, struct generation *generation, bool prune_allowe
 
     app->prune_allowed = prune_allowed || app->options->confirm_removals;
     app->desired = desired_make(generation, before, secret_digest, app->secrets);
-    if (before == NULL) {
+    if (before == NULL || app->prune_allowed) { /* what was held may go */
         cycle_mark_all(app->cycle);
     } else {
         desired_compare(before, app->desired, on_desired_changed, app);
