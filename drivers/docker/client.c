@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "drivers/docker/frames.h"
 #include "spec/base/json.h"

@@ -1,10 +1,10 @@
 /*
- * One Docker Engine: where it is, which version of its API we speak, and calls to it.  Knows nothing
- * of containers; that is read.h and write.h.
+ * One Docker Engine: where it is, which version of its API we speak, and calls to it.  Knows
+ * nothing of containers; that is read.h and write.h.
  *
  * The version is agreed before the first call and again after the engine could not be reached:
- * min(DOCKER_API_OURS, the engine's).  An engine below DOCKER_API_OLDEST is refused; one that has given
- * up ours is spoken to in the oldest version that it has.
+ * min(DOCKER_API_OURS, the engine's).  An engine below DOCKER_API_OLDEST is refused; one that has
+ * given up ours is spoken to in the oldest version that it has.
  * Source: https://docs.docker.com/engine/api/v1.43/ (paths, errors, versioning).
  */
 #ifndef DRIVERS_DOCKER_CLIENT_H
@@ -29,9 +29,10 @@ struct docker_host {
     char *key_path;
 };
 
-/* "unix:///path", "tcp://host:port" (default ports 2375, with TLS 2376).  NULL: DOCKER_HOST, else
- * unix:///var/run/docker.sock.  TLS: as the docker client, DOCKER_TLS_VERIFY not empty, files ca.pem,
- * cert.pem, key.pem in DOCKER_CERT_PATH (default ~/.docker).  Anything else is ERR_INVALID. */
+/* "unix:///path", "tcp://host:port" (default ports 2375, with TLS 2376).  NULL: DOCKER_HOST,
+ * else unix:///var/run/docker.sock.  TLS: as the docker client, DOCKER_TLS_VERIFY not empty,
+ * files ca.pem, cert.pem, key.pem in DOCKER_CERT_PATH (default ~/.docker).  Anything else is
+ * ERR_INVALID. */
 MUST_USE int docker_host_parse(struct docker_host *out, const char *text, struct err *err);
 void docker_host_release(struct docker_host *host);
 DEFINE_AUTO_VALUE(docker_host, docker_host_release)
@@ -61,9 +62,10 @@ struct docker_answer {
 /* One JSON value of a streamed answer (progress, events), NUL-terminated, valid during the call. */
 typedef void docker_line_fn(void *ctx, const char *json, size_t size);
 /* Called exactly once, from the loop, never from inside docker_call() or docker_cancel().
- * failure: NULL for 2xx and for 304 (it is already so; status tells).  Else the engine's own message
- * and a code by status: 400 INVALID, 401 and 403 DENIED, 404 NOT_FOUND, 409 CONFLICT, others FAILED, but
- * CAPACITY where the engine says that its disk is full; or what http.h says, without an answer. */
+ * failure: NULL for 2xx and for 304 (it is already so; status tells).  Else the engine's own
+ * message and a code by status: 400 INVALID, 401 and 403 DENIED, 404 NOT_FOUND, 409 CONFLICT,
+ * others FAILED, but CAPACITY where the engine says that its disk is full; or what http.h says,
+ * without an answer. */
 typedef void docker_done_fn(void *ctx, const struct docker_answer *answer,
                             const struct err *failure);
 

@@ -17,12 +17,12 @@ struct docker_events {
     bool closed; /* by the caller: freed when the call is over */
 };
 
+/* With health_status in the list the engine compares by prefix: no action here may be the beginning
+ * of an exec_ one. */
 #define ACTION_TEXT(text) text,
 static const char *const actions[] = { DOCKER_EVENT_ACTIONS(ACTION_TEXT) };
 #undef ACTION_TEXT
 
-/* The engine compares a whole list by prefix when health_status is in it, and exec_create would then
- * pass as "exec": no action here is the beginning of one of those. */
 static void on_line(void *ctx, const char *text, size_t size)
 {
     struct docker_events *events = ctx;

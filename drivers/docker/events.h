@@ -32,11 +32,12 @@ struct docker_events;
 struct docker_events_options {
     const char *since; /* engine's time, "1700000000.000000001": what came later is replayed */
     const char *label; /* "berth.owner=demo"; NULL: all containers */
-    /* One event: {"Type", "Action", "Actor": {"ID", "Attributes"}, "timeNano" ...}.  Valid during the
-     * call. */
+    /* One event: {"Type", "Action", "Actor": {"ID", "Attributes"}, "timeNano" ...}.  Valid during
+     * the call. */
     void (*on_event)(void *ctx, const struct json *event);
-    /* Once, from the loop: nothing more comes.  failure is never NULL: ERR_UNREACHABLE when the engine
-     * ended the stream in order.  The caller still calls docker_events_close(), also from here. */
+    /* Once, from the loop: nothing more comes.  failure is never NULL: ERR_UNREACHABLE when the
+     * engine ended the stream in order.  The caller still calls docker_events_close(), also from
+     * here. */
     void (*on_lost)(void *ctx, const struct err *failure);
     void *ctx;
 };

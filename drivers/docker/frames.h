@@ -1,6 +1,7 @@
 /*
- * Cuts a stream of JSON values into values: separated by newlines, by any white space or by nothing,
- * arriving in chunks of any size.  Does not check what is inside a value; json_parse() does.
+ * Cuts a stream of JSON values into values: separated by newlines, by any white space or by
+ * nothing, arriving in chunks of any size.  Does not check what is inside a value; json_parse()
+ * does.
  */
 #ifndef DRIVERS_DOCKER_FRAMES_H
 #define DRIVERS_DOCKER_FRAMES_H
@@ -8,8 +9,8 @@
 #include "spec/base/buf.h"
 #include "spec/base/err.h"
 
-/* One value, NUL-terminated, valid during the call.  false: the reader wants no more (it may have freed
- * the frames). */
+/* One value, NUL-terminated, valid during the call.  false: the reader wants no more (it may have
+ * freed the frames). */
 typedef bool frames_fn(void *ctx, const char *json, size_t size);
 
 struct frames {
@@ -20,8 +21,8 @@ struct frames {
 };
 
 void frames_init(struct frames *frames, size_t value_max);
-/* ERR_CAPACITY: a value is larger than value_max.  ERR_CANCELLED: fn returned false.  The frames are of
- * no further use after an error. */
+/* ERR_CAPACITY: a value is larger than value_max.  ERR_CANCELLED: fn returned false.  The frames
+ * are of no further use after an error. */
 MUST_USE int frames_feed(struct frames *frames, const char *data, size_t size, frames_fn *fn,
                          void *ctx, struct err *err);
 /* At the end of the stream: ERR_UNREACHABLE when it ended inside a value. */

@@ -1,11 +1,10 @@
 /*
- * A connection that begins as HTTP and goes on as bytes: a request with `Upgrade: tcp`, which the engine
- * answers with 101 (or 200, as engines did before), and then it is ours.
+ * A connection that begins as HTTP and goes on as bytes: a request with `Upgrade: tcp`, which the
+ * engine answers with 101 (or 200, as engines did before), and then it is ours.
  * Source: https://docs.docker.com/engine/api/v1.43/#tag/Container/operation/ContainerAttach
  */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "drivers/docker/stream.h"
 #include "drivers/io/socket.h"

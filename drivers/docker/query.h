@@ -7,8 +7,8 @@
 #include "spec/base/buf.h"
 #include "spec/base/json.h"
 
-/* Appends text with every byte but letters, digits, '-', '.', '_', '~' (RFC 3986 section 2.3) and those
- * of `keep` as %XX. */
+/* Appends text with every byte but letters, digits, '-', '.', '_', '~' (RFC 3986 section 2.3) and
+ * those of `keep` as %XX. */
 void docker_url_add(struct buf *out, const char *text, const char *keep);
 
 /* Appends "key=value", with '&' in between, to a query.  A NULL value adds nothing. */
@@ -18,7 +18,8 @@ void docker_query_add_bool(struct buf *query, const char *key, bool value);
 /* The value is JSON text. */
 void docker_query_add_json(struct buf *query, const char *key, const struct json *value);
 
-/* {"key": ["value", ...], ...}: adds a value to a key's list, as every `filters` parameter has it. */
+/* {"key": ["value", ...], ...}: adds a value to a key's list, as every `filters` parameter
+ * has it. */
 void docker_filter_add(struct json *filters, const char *key, const char *value);
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * What containers write: the framed form of logs, attach and exec, and the duplex connection of an exec.
+ * What containers write: the framed form of logs, attach and exec, and the duplex connection of an
+ * exec.
  *
- * Frame: one byte stream (0 stdin, 1 stdout, 2 stderr), three of 0, four of big-endian size, payload.
- * With a terminal there are no frames, all is stdout.
+ * Frame: one byte stream (0 stdin, 1 stdout, 2 stderr), three of 0, four of big-endian size,
+ * payload.  With a terminal there are no frames, all is stdout.
  * Source: https://docs.docker.com/engine/api/v1.43/#tag/Container/operation/ContainerAttach
  */
 #ifndef DRIVERS_DOCKER_STREAM_H
@@ -47,7 +48,8 @@ struct hijack_options {
     void *ctx;
 };
 
-/* Options are copied.  ERR_INVALID at once for an engine behind TLS.  To be freed before the docker. */
+/* Options are copied.  ERR_INVALID at once for an engine behind TLS.  To be freed before the
+ * docker. */
 struct hijack *hijack_open(struct docker *docker, const struct hijack_options *options,
                            struct err *err);
 /* Copies.  What is written before on_open is kept, but more than HIJACK_QUEUE_MAX bytes end the

@@ -2,8 +2,8 @@
  * Requests on libcurl's multi interface.
  *
  * libcurl says which descriptors and which timeout to wait for; when one is due it runs and stores
- * what came; http_endpoint_settle() then calls back, outside of it.  So every callback may use every
- * function here, and one that frees the endpoint is noticed by `freed` after each call.
+ * what came; http_endpoint_settle() then calls back, outside of it.  So every callback may use
+ * every function here, and one that frees the endpoint is noticed by `freed` after each call.
  */
 #include "drivers/io/http.h"
 

@@ -1,9 +1,10 @@
 /*
  * HTTP/1.1 client on the loop: libcurl's multi interface, the only home of <curl/curl.h>.
  *
- * Contract: an accepted request is answered by exactly one on_done, always from loop_run(), never from
- * inside http_start() or http_cancel(); only http_endpoint_free() calls those that are left itself.
- * No callback runs inside libcurl (body_read excepted): each may start, cancel and free anything.
+ * Contract: an accepted request is answered by exactly one on_done, always from loop_run(), never
+ * from inside http_start() or http_cancel(); only http_endpoint_free() calls those that are left
+ * itself.  No callback runs inside libcurl (body_read excepted): each may start, cancel and free
+ * anything.
  */
 #ifndef DRIVERS_IO_HTTP_H
 #define DRIVERS_IO_HTTP_H
@@ -50,14 +51,15 @@ struct http_response {
 /* A part of the body of a 2xx answer, of any size above 0.  (The body of any other answer is
  * gathered in the response.) */
 typedef void http_data_fn(void *ctx, const char *data, size_t size);
-/* failure: NULL when a whole answer came, whatever its status.  Else ERR_UNREACHABLE (not connected, or
- * the connection broke), ERR_TIMEOUT, ERR_CANCELLED, ERR_CAPACITY (larger than body_max), ERR_DENIED
- * (TLS: not trusted); the response then has what came before.  Both are valid during the call. */
+/* failure: NULL when a whole answer came, whatever its status.  Else ERR_UNREACHABLE (not
+ * connected, or the connection broke), ERR_TIMEOUT, ERR_CANCELLED, ERR_CAPACITY (larger than
+ * body_max), ERR_DENIED (TLS: not trusted); the response then has what came before.  Both are valid
+ * during the call. */
 typedef void http_done_fn(void *ctx, const struct http_response *response,
                           const struct err *failure);
 /* Fills at most size bytes of the request's body and returns how many; 0 at the end; -1 gives up
- * (ERR_CANCELLED); HTTP_BODY_WAIT when nothing is there yet: http_body_ready() asks again.  Runs inside
- * libcurl: may use no http function. */
+ * (ERR_CANCELLED); HTTP_BODY_WAIT when nothing is there yet: http_body_ready() asks again.  Runs
+ * inside libcurl: may use no http function. */
 typedef int64_t http_body_fn(void *ctx, char *out, size_t size);
 #define HTTP_BODY_WAIT (-2)
 

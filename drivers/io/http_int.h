@@ -1,6 +1,6 @@
 /*
- * Requests and their libcurl handles: shared by http.c (life, order, callbacks), http_endpoint.c (the
- * server, libcurl's events) and http_easy.c (libcurl's options and errors).
+ * Requests and their libcurl handles: shared by http.c (life, order, callbacks), http_endpoint.c
+ * (the server, libcurl's events) and http_easy.c (libcurl's options and errors).
  */
 #ifndef DRIVERS_IO_HTTP_INT_H
 #define DRIVERS_IO_HTTP_INT_H

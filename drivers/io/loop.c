@@ -1,6 +1,7 @@
 /*
  * libuv closes handles asynchronously: the memory of one may be freed only in its close callback.
- * Watches are freed there; timers, of which there are many, are stopped and kept for the next start.
+ * Watches are freed there; timers, of which there are many, are stopped and kept for the next
+ * start.
  */
 #include "drivers/io/loop.h"
 
@@ -236,8 +237,8 @@ static struct timer_handle *timer_handle_new(struct loop *loop)
 }
 
 /* uv counts from the time it cached at the start of the iteration, in whole milliseconds: what has
- * passed since is added, and the sum rounded up, so that a timer is never early.  It is always in the
- * future: uv would run one that is due already before it looks at any descriptor again. */
+ * passed since is added, and the sum rounded up, so that a timer is never early.  It is always in
+ * the future: uv would run one that is due already before it looks at any descriptor again. */
 static uint64_t uv_delay_ms(const struct loop *loop, int64_t delay_ms)
 {
     uint64_t due_ns = uv_hrtime() + (uint64_t)delay_ms * NS_PER_MS;

@@ -2,8 +2,8 @@
  * The event loop: timers, deferred calls, file descriptors and signals, all on libuv.
  *
  * Everything below runs on one thread and calls back only from loop_run().  A callback may start,
- * stop and free anything, its own watcher included.  A loop with nothing to do sleeps in the kernel:
- * it never wakes up by itself.
+ * stop and free anything, its own watcher included.  A loop with nothing to do sleeps in the
+ * kernel: it never wakes up by itself.
  *
  * Functions without `struct err` cannot fail; running out of memory aborts.
  */
@@ -45,8 +45,8 @@ struct timer {
     struct timer_handle *handle; /* NULL: not running */
 };
 
-/* Calls fn(ctx) once, no sooner than delay_ms (0 or more) from now.  A running timer starts anew.  It
- * counts as stopped before fn is called, so fn may start it again or free its owner. */
+/* Calls fn(ctx) once, no sooner than delay_ms (0 or more) from now.  A running timer starts anew.
+ * It counts as stopped before fn is called, so fn may start it again or free its owner. */
 void timer_start(struct loop *loop, struct timer *timer, int64_t delay_ms, loop_fn *fn, void *ctx);
 /* No effect on one that is not running.  fn is not called any more. */
 void timer_stop(struct timer *timer);
@@ -58,8 +58,8 @@ enum loop_event {
 };
 
 struct loop_watch;
-/* events: what is there, a set of enum loop_event; both when the descriptor is broken (its next read
- * or write then says why). */
+/* events: what is there, a set of enum loop_event; both when the descriptor is broken (its next
+ * read or write then says why). */
 typedef void loop_fd_fn(void *ctx, int fd, unsigned events);
 
 /* Level-triggered.  The descriptor stays the caller's: unwatch first, close it then.  One watch per

@@ -1,6 +1,6 @@
 /*
- * A child is over when it has exited and its outputs have ended; memory goes when libuv has closed the
- * last of its handles.
+ * A child is over when it has exited and its outputs have ended; memory goes when libuv has closed
+ * the last of its handles.
  */
 #include "drivers/io/process.h"
 
@@ -316,7 +316,8 @@ void process_free(struct process *process)
     timer_stop(&process->deadline);
     timer_stop(&process->drain);
     close_pipes(process);
-    /* The handle of the child is closed after its exit: until then there is a process to wait for. */
+    /* The handle of the child is closed after its exit: until then there is a process to wait
+     * for. */
     if (process->exited)
         close_handle(&process->child);
     else

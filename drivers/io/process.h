@@ -2,7 +2,8 @@
  * Child processes: ssh, credential helpers, git's own transports, haproxy.
  *
  * A child gets its own session and process group: it has no terminal to ask questions on, and it is
- * signalled together with what it started.  Of our descriptors it gets the three standard ones only.
+ * signalled together with what it started.  Of our descriptors it gets the three standard ones
+ * only.
  */
 #ifndef DRIVERS_IO_PROCESS_H
 #define DRIVERS_IO_PROCESS_H
@@ -18,8 +19,8 @@ enum process_input {
     PROCESS_INPUT_HELD, /* a pipe that stays open until process_close_input(); process_write() */
 };
 
-/* One line without its end ("\n" or "\r\n").  Longer ones than PROCESS_LINE_MAX arrive in parts.  The
- * text is NUL-terminated and valid during the call. */
+/* One line without its end ("\n" or "\r\n").  Longer ones than PROCESS_LINE_MAX arrive in parts.
+ * The text is NUL-terminated and valid during the call. */
 typedef void process_line_fn(void *ctx, const char *line, size_t size);
 #define PROCESS_LINE_MAX ((size_t)64 * 1024)
 
@@ -34,8 +35,8 @@ struct process_result {
     bool errors_truncated;
 };
 
-/* failure: NULL when it exited with 0; else ERR_FAILED with how it ended and its last line of standard
- * error, ERR_TIMEOUT after the deadline, ERR_CANCELLED after process_kill(). */
+/* failure: NULL when it exited with 0; else ERR_FAILED with how it ended and its last line of
+ * standard error, ERR_TIMEOUT after the deadline, ERR_CANCELLED after process_kill(). */
 typedef void process_done_fn(void *ctx, const struct process_result *result,
                              const struct err *failure);
 

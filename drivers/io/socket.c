@@ -1,6 +1,6 @@
 /*
- * A stream on libuv's pipes and TCP sockets.  Memory goes when libuv has closed the handle and given
- * back every request.
+ * A stream on libuv's pipes and TCP sockets.  Memory goes when libuv has closed the handle and
+ * given back every request.
  */
 #include "drivers/io/socket.h"
 
@@ -189,7 +189,8 @@ void socket_pause(struct socket *socket, bool paused)
 
 static void on_connected(uv_connect_t *request, int status);
 
-/* A host may have several addresses, of which the engine listens on one: `localhost` is ::1 first. */
+/* A host may have several addresses, of which the engine listens on one: `localhost` is ::1
+ * first. */
 static void try_next_address(struct socket *socket)
 {
     const struct addrinfo *address = socket->next_address;

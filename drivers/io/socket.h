@@ -1,9 +1,9 @@
 /*
- * A plain byte stream to a unix or TCP socket, for protocols that libcurl does not speak (the Engine's
- * hijacked connections).
+ * A plain byte stream to a unix or TCP socket, for protocols that libcurl does not speak (the
+ * Engine's hijacked connections).
  *
- * Contract: after socket_connect() returned a socket, on_end is called exactly once, from loop_run(),
- * unless socket_free() came first.
+ * Contract: after socket_connect() returned a socket, on_end is called exactly once, from
+ * loop_run(), unless socket_free() came first.
  */
 #ifndef DRIVERS_IO_SOCKET_H
 #define DRIVERS_IO_SOCKET_H
@@ -24,7 +24,8 @@ struct socket_options {
     void (*on_data)(void *ctx, const char *data, size_t size);
     /* All that was written has left.  Optional: for writers that wait. */
     void (*on_drained)(void *ctx);
-    /* Nothing more comes.  failure: NULL at an orderly end of the peer's stream, else ERR_UNREACHABLE. */
+    /* Nothing more comes.  failure: NULL at an orderly end of the peer's stream, else
+     * ERR_UNREACHABLE. */
     void (*on_end)(void *ctx, const struct err *failure);
     void *ctx;
 };

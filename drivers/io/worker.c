@@ -46,7 +46,8 @@ static void job_run(struct worker_job *job)
     ASSERT(status == 0);
 }
 
-/* The next job starts before `done` of the last is called: the thread need not wait for the loop. */
+/* The next job starts before `done` of the last is called: the thread need not wait for the
+ * loop. */
 static void queue_advance(struct worker_queue *queue)
 {
     struct worker_job *job = queue->waiting;

@@ -1,9 +1,10 @@
 /*
- * Work that blocks (git, compression, tar files), done on other threads: the only threads there are.
+ * Work that blocks (git, compression, tar files), done on other threads: the only threads there
+ * are.
  *
- * A job gets plain data in its ctx, owns it while it runs, and hands it back: `work` runs on a thread
- * and may touch nothing else; `done` runs on the loop and is called exactly once per job, never from
- * inside worker_submit() or worker_cancel().
+ * A job gets plain data in its ctx, owns it while it runs, and hands it back: `work` runs on a
+ * thread and may touch nothing else; `done` runs on the loop and is called exactly once per job,
+ * never from inside worker_submit() or worker_cancel().
  */
 #ifndef DRIVERS_IO_WORKER_H
 #define DRIVERS_IO_WORKER_H
@@ -24,8 +25,8 @@ struct worker_job *worker_submit(struct loop *loop, worker_work_fn *work, worker
  * goes on to its end, and one that is over stays over.  NULL is allowed. */
 void worker_cancel(struct worker_job *job);
 
-/* Jobs of one queue run one after the other, in order: for what is not safe to use from two threads,
- * such as one git repository. */
+/* Jobs of one queue run one after the other, in order: for what is not safe to use from two
+ * threads, such as one git repository. */
 struct worker_queue *worker_queue_new(struct loop *loop);
 struct worker_job *worker_queue_submit(struct worker_queue *queue, worker_work_fn *work,
                                        worker_done_fn *done, void *ctx);

@@ -50,7 +50,8 @@ static void add_frame(struct buf *out, unsigned char kind, const char *payload, 
     buf_add(out, payload, size);
 }
 
-/* Random frames, empty ones among them, cut at random: each stream must be the sum of its payloads. */
+/* Random frames, empty ones among them, cut at random: each stream must be the sum of its
+ * payloads. */
 static void any_cut_gives_the_same(void **state)
 {
     (void)state;
