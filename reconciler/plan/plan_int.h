@@ -140,6 +140,12 @@ void service_view_make(struct planner *planner, const struct desired_service *de
 void removed_view_make(struct planner *planner, const char *key, struct service_view *view);
 void plan_service(struct planner *planner, const char *key);
 void plan_removed(struct planner *planner, const char *key);
+/* Why the removal of a service has to be confirmed by a person; NULL: it need not.  By what is known
+ * and remembered, or between two commits. */
+const char *removal_guard(const struct plan_input *input, const struct memory_service *memory,
+                          struct arena *arena);
+const char *removal_guard_between(const struct desired *before, const struct desired *after,
+                                  const struct desired_service *removed, struct arena *arena);
 void plan_instance(struct planner *planner, const char *name);
 void rollout(struct planner *planner, struct service_view *view);
 /* States what changed: tasks that run, got healthy, ended.  True when facts came out. */

@@ -25,26 +25,47 @@ static void count_removed(const struct plan_input *input, size_t *out_known, siz
     *out_removed = removed;
 }
 
-/* Why the removal has to be confirmed by a person; NULL: it need not. */
-static const char *guard(struct planner *planner, const struct memory_service *memory)
+static const char *too_many(size_t removed, size_t known, struct arena *arena)
+{
+    if (removed == known)
+        return "the commit would remove the last service";
+    if (removed * 2 > known)
+        return arena_printf(arena, "the commit would remove %zu of %zu services", removed, known);
+    return NULL;
+}
+
+static const char *protection(const struct target *target)
+{
+    return target->spec->deletion_protection ? "it has deletionProtection" : NULL;
+}
+
+const char *removal_guard(const struct plan_input *input, const struct memory_service *memory,
+                          struct arena *arena)
 {
     const struct deployment *primary = memory_primary(memory);
     size_t known;
     size_t removed;
 
-    if (planner->input->prune_allowed)
+    if (input->prune_allowed)
         return NULL;
     if (memory != NULL && memory->hold != NULL)
         return memory->hold;
-    if (primary != NULL && primary->goal->target->spec->deletion_protection)
-        return "it has deletionProtection";
-    count_removed(planner->input, &known, &removed);
-    if (removed == known)
-        return "the commit would remove the last service";
-    if (removed * 2 > known)
-        return arena_printf(planner->arena, "the commit would remove %zu of %zu services", removed,
-                            known);
-    return NULL;
+    if (primary != NULL && protection(primary->goal->target) != NULL)
+        return protection(primary->goal->target);
+    count_removed(input, &known, &removed);
+    return too_many(removed, known, arena);
+}
+
+const char *removal_guard_between(const struct desired *before, const struct desired *after,
+                                  const struct desired_service *removed, struct arena *arena)
+{
+    size_t gone = 0;
+
+    if (protection(removed->goal->target) != NULL)
+        return protection(removed->goal->target);
+    for (const struct desired_service *at = before->services; at != NULL; at = at->by_key.next)
+        gone += desired_service(after, at->key) == NULL;
+    return too_many(gone, after->service_count + gone, arena);
 }
 
 static bool depends_on(const struct memory_service *other, const struct service_view *view)
@@ -134,7 +155,7 @@ void plan_removed(struct planner *planner, const char *key)
     view.instance = place_engine(planner);
     if (view.instance == NULL)
         return;
-    why = guard(planner, view.memory);
+    why = removal_guard(planner->input, view.memory, planner->arena);
     if (why != NULL) {
         if (view.memory == NULL || view.memory->hold == NULL) {
             struct fact *fact = plan_fact(planner, FACT_HOLD, view.cluster, view.service);
