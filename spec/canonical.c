@@ -16,8 +16,15 @@ static bool is_printed(const struct field *field, const void *structure, enum ca
         return false;
     if (scope == CANONICAL_ROLLS && field->change != FIELD_ROLLS)
         return false;
+    /* A required number that happens to be 0 must be there when the text is read again. */
+    if (field->required && field->type <= FIELD_F64)
+        return true;
     return !field_is_initial(field, structure);
 }
+
+_Static_assert(FIELD_BOOL < FIELD_F64 && FIELD_U32 < FIELD_F64 && FIELD_I64 < FIELD_F64 &&
+                   FIELD_TEXT > FIELD_F64,
+               "truth and numbers come first");
 
 /* Answers the number of bytes and the character. */
 static size_t decode_utf8(const unsigned char *at, uint32_t *out)

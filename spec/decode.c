@@ -252,20 +252,36 @@ static void decode_map(struct decoder *decoder, const struct field *field, const
 
 /* ---- Records -------------------------------------------------------------------------------- */
 
-static void unknown_key(struct decoder *decoder, const struct record *record,
-                        const struct node_member *member)
+/* What the user may have meant: a key that is spelt nearly so, or one that begins so. */
+static const char *nearest_key(const struct record *record, const char *key)
 {
     const char *keys[KEYS_MAX];
-    struct pos pos = pos_at(decoder, member->line, member->column);
 
     ASSERT(record->field_count <= KEYS_MAX);
     for (size_t i = 0; i < record->field_count; i++)
         keys[i] = record->fields[i].key;
-    const char *near = text_nearest(member->key, keys, record->field_count);
-    if (near != NULL)
+    const char *near = text_nearest(key, keys, record->field_count);
+    for (size_t i = 0; i < record->field_count && near == NULL && strlen(key) >= 4; i++)
+        near = text_starts(keys[i], key) ? keys[i] : NULL;
+    return near;
+}
+
+static void unknown_key(struct decoder *decoder, const struct record *record,
+                        const struct node_member *member)
+{
+    struct pos pos = pos_at(decoder, member->line, member->column);
+    const char *near = nearest_key(record, member->key);
+    AUTO(buf) known = { 0 };
+
+    if (near != NULL) {
         COMPLAIN(decoder, pos, "unknown key '%s': did you mean '%s'?", member->key, near);
-    else
-        COMPLAIN(decoder, pos, "unknown key '%s'", member->key);
+        return;
+    }
+    buf_init(&known, 4096);
+    for (size_t i = 0; i < record->field_count; i++)
+        if (record->fields[i].type != FIELD_IGNORED && record->fields[i].type != FIELD_REFUSED)
+            buf_printf(&known, "%s%s", known.size > 0 ? ", " : "", record->fields[i].key);
+    COMPLAIN(decoder, pos, "unknown key '%s': known are %s", member->key, buf_text(&known));
 }
 
 static void ignore(struct decoder *decoder, const struct field *field, struct pos pos)

@@ -130,6 +130,8 @@ static const char *parse_enum(const struct field *field, const char *text, void 
             return NULL;
         }
 
+    if (values->count == 1)
+        return arena_printf(arena, "'%s' is not possible here, only %s is", text, values->texts[0]);
     struct buf list;
     buf_init(&list, 1024);
     for (size_t i = 0; i < values->count; i++)

@@ -239,10 +239,10 @@ static void refer_from_service(const struct validation *v, struct references *re
     for (size_t i = 0; i < service->depends_on_count; i++) {
         const char *name = service->depends_on[i];
         const char *slash = name != NULL ? strchr(name, '/') : NULL;
-        if (name == NULL)
-            continue;
-        refer(references, KIND_SERVICE, slash != NULL ? slash + 1 : name,
-              validation_node(v, "dependsOn[%zu]", i));
+        const char *service_name = slash != NULL ? slash + 1 : name;
+        if (!text_is_name(service_name))
+            continue; /* a mistake that validate.c tells */
+        refer(references, KIND_SERVICE, service_name, validation_node(v, "dependsOn[%zu]", i));
         if (slash != NULL)
             references->items[references->count - 1].cluster =
                 arena_text_n(references->arena, name, (size_t)(slash - name));

@@ -423,6 +423,24 @@ static void take_event(struct builder *builder, const yaml_event_t *event)
     }
 }
 
+/* Does a tab stand there?  libyaml calls it a character that cannot start any token. */
+static bool is_tab_at(const struct yaml_source *source, yaml_mark_t mark)
+{
+    const char *at = source->text;
+    const char *end = source->text + source->size;
+
+    for (size_t line = 0; line < mark.line && at != NULL; line++) {
+        at = memchr(at, '\n', (size_t)(end - at));
+        at = at != NULL ? at + 1 : NULL;
+    }
+    if (at == NULL || (size_t)(end - at) <= mark.column || at[mark.column] != '\t')
+        return false;
+    for (size_t i = 0; i < mark.column; i++)
+        if (at[i] != ' ' && at[i] != '\t')
+            return false; /* not indentation; and then columns need not be bytes */
+    return true;
+}
+
 /* What libyaml says, where it says it. */
 static void syntax_mistake(struct builder *builder, const yaml_parser_t *parser)
 {
@@ -435,7 +453,9 @@ static void syntax_mistake(struct builder *builder, const yaml_parser_t *parser)
         return;
     }
     struct pos pos = pos_of(builder, parser->problem_mark);
-    if (parser->context != NULL)
+    if (is_tab_at(&builder->source, parser->problem_mark))
+        MISTAKE(builder, pos, "a tab cannot indent: use spaces");
+    else if (parser->context != NULL)
         MISTAKE(builder, pos, "not valid YAML: %s, %s that began in line %zu", problem,
                 parser->context, parser->context_mark.line + 1);
     else
