@@ -17,19 +17,19 @@ static const char manifest[] =
     "---\n"
     "apiVersion: berth/v1\n"
     "kind: Task\n"
-    "metadata: {name: %1$s}\n"
+    "metadata: {name: %s}\n"
     "spec:\n"
     "  cpu: 256\n"
     "  memory: 512\n"
     "  networkMode: awsvpc\n"
     "  containerDefinitions:\n"
-    "    - {name: main, image: example/main:1, environment: {COLOR: %2$s}}\n"
+    "    - {name: main, image: example/main:1, environment: {COLOR: %s}}\n"
     "    - {name: side, image: example/side:1}\n"
     "---\n"
     "apiVersion: berth/v1\n"
     "kind: Service\n"
-    "metadata: {name: %1$s}\n"
-    "spec: {cluster: default, taskDefinition: %1$s, desiredCount: 2}\n";
+    "metadata: {name: %s}\n"
+    "spec: {cluster: default, taskDefinition: %s, desiredCount: 2}\n";
 
 struct goal *goal_for_test(const char *name, const char *color)
 {
@@ -42,7 +42,7 @@ struct goal *goal_for_test(const char *name, const char *color)
     const struct target *target;
     struct goal *goal;
 
-    file.bytes = arena_printf(&arena, manifest, name, color);
+    file.bytes = arena_printf(&arena, manifest, name, color, name, name);
     file.size = strlen(file.bytes);
     ASSERT(generation_derive(NULL, "1", &file, 1, &diags, &generation, &err) == 0);
     target = target_make(generation, generation_find(generation, KIND_SERVICE, name), NULL, NULL,

@@ -16,8 +16,15 @@
 #define TIMEOUT_MS 30000
 #define MINUTE_MS  60000
 
+/* A container that was reported gone. */
+struct gone {
+    struct gone *next;
+    char id[80];
+};
+
 struct fixture {
     struct sim *sim;
+    struct gone *gone;
     struct driver *driver;
     struct world *world;
     size_t done;
@@ -40,9 +47,36 @@ struct owned_call {
     char id[80];
 };
 
+static void gone_note(struct fixture *fixture, const char *id)
+{
+    struct gone *gone = mem_alloc(sizeof(*gone));
+    text_copy(gone->id, sizeof(gone->id), id);
+    gone->next = fixture->gone;
+    fixture->gone = gone;
+}
+
+/* Reports of one container never go back in time, whatever way they came. */
+static void goes_forward(const struct fixture *fixture, const struct container_report *report)
+{
+    const struct world_container *known = world_container(fixture->world, report->id);
+
+    for (const struct gone *at = fixture->gone; at != NULL; at = at->next)
+        assert_string_not_equal(at->id, report->id);
+    if (known == NULL || !known->inspected || !report->inspected)
+        return;
+    assert_true(report->started_ms >= known->started_ms);
+    if (report->started_ms == known->started_ms)
+        assert_true(report->finished_ms >= known->finished_ms);
+}
+
 static void on_change(void *context, const struct world_change *change)
 {
     struct fixture *fixture = context;
+
+    if (change->kind == WORLD_CONTAINER)
+        goes_forward(fixture, &change->container);
+    if (change->kind == WORLD_CONTAINER_GONE)
+        gone_note(fixture, change->named.name);
     (void)world_apply(fixture->world, change);
 }
 
@@ -120,6 +154,11 @@ static void fixture_free(struct fixture *fixture)
     driver_free(fixture->driver);
     sim_free(fixture->sim);
     world_free(fixture->world);
+    while (fixture->gone != NULL) {
+        struct gone *next = fixture->gone->next;
+        free(fixture->gone);
+        fixture->gone = next;
+    }
     free(fixture);
 }
 
@@ -519,11 +558,26 @@ static void a_cut_link_loses_the_instance_not_its_containers(void **state)
     assert_int_equal(fixture->failure.code, ERR_UNREACHABLE);
     assert_false(container_action(fixture, ACTION_CONTAINER_STOP, container->report.id, 0));
     assert_int_equal(container->report.status, CONTAINER_RUNNING);
+    assert_int_equal(fixture->stops, 0);
     sim_crash(fixture->sim, container->report.id, 1, false);
     pass(fixture, 40000);
     assert_int_equal(world_instance(fixture->world, "a")->state, INSTANCE_ACTIVE);
     assert_int_equal(seen(fixture, container)->status, CONTAINER_EXITED);
     world_is_the_truth(fixture);
+}
+
+static void a_request_dies_with_its_connection(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct sim_container *container = run_one(fixture, "web:1", NULL);
+
+    (void)container_action(fixture, ACTION_CONTAINER_STOP, container->report.id, 1);
+    sim_cut(fixture->sim, "a", 0, /* with_engine= */ false);
+    pass(fixture, 10000);
+    assert_int_equal(fixture->failure.code, ERR_UNREACHABLE);
+    assert_int_equal(container->report.status, CONTAINER_RUNNING);
+    assert_int_equal(fixture->stops, 0);
+    assert_int_equal(world_instance(fixture->world, "a")->state, INSTANCE_ACTIVE);
 }
 
 static void an_engine_that_stops_takes_its_containers(void **state)
@@ -624,6 +678,7 @@ static uint64_t soak(uint64_t seed)
     }
     (void)sim_run_foreign(fixture->sim, "a", "db", "postgres:16");
     sim_set_faults(fixture->sim, &faults);
+    int64_t pace_ms = rng_chance(&rng, 50) ? 1500 : 20;
     for (int i = 0; i < 1500; i++) {
         random_action(fixture, &rng, images);
         if (rng_chance(&rng, 2))
@@ -632,7 +687,7 @@ static uint64_t soak(uint64_t seed)
             driver_free(fixture->driver);
             driver_open(fixture);
         }
-        pass(fixture, rng_between(&rng, 0, 1500));
+        pass(fixture, rng_between(&rng, 0, pace_ms));
     }
     sim_set_faults(fixture->sim, &(struct sim_faults){ 0 });
     pass(fixture, 10 * MINUTE_MS);
@@ -683,6 +738,7 @@ int main(void)
         TEST(slow_and_failing_calls),
         TEST(a_lost_event_breaks_the_stream),
         TEST(a_cut_link_loses_the_instance_not_its_containers),
+        TEST(a_request_dies_with_its_connection),
         TEST(an_engine_that_stops_takes_its_containers),
         TEST(foreign_containers_are_never_told),
         TEST(a_killed_process_leaves_its_requests_on_their_way),
