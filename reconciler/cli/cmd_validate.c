@@ -21,6 +21,12 @@ static size_t count_resources(const struct generation *generation)
     return count;
 }
 
+/* "1 error", "2 errors" */
+static const char *counted(struct cli *cli, size_t count, const char *noun)
+{
+    return arena_printf(cli->arena, "%zu %s%s", count, noun, count == 1 ? "" : "s");
+}
+
 static const char *place(struct cli *cli, const struct diag *diag)
 {
     if (diag->file == NULL)
@@ -74,9 +80,10 @@ static int print_json(struct cli *cli, const struct verdict *verdict)
 
 static void print_markdown(struct cli *cli, const struct verdict *verdict)
 {
-    fprintf(cli->out, "**%s**: %zu errors, %zu warnings, %zu resources in %zu files\n\n",
-            verdict->valid ? "valid" : "not valid", verdict->diags.errors, verdict->diags.warnings,
-            verdict->resources, verdict->files);
+    fprintf(cli->out, "**%s**: %s, %s, %s in %s\n\n", verdict->valid ? "valid" : "not valid",
+            counted(cli, verdict->diags.errors, "error"),
+            counted(cli, verdict->diags.warnings, "warning"),
+            counted(cli, verdict->resources, "resource"), counted(cli, verdict->files, "file"));
     for (size_t i = 0; i < verdict->diags.count; i++) {
         const struct diag *diag = &verdict->diags.items[i];
 
@@ -94,12 +101,12 @@ static void print_summary(struct cli *cli, const struct verdict *verdict)
     if (cli->options.run.is_quiet)
         return;
     if (verdict->valid)
-        fprintf(cli->errors, "%zu resources in %zu files are valid", verdict->resources,
-                verdict->files);
+        fprintf(cli->errors, "valid: %s in %s", counted(cli, verdict->resources, "resource"),
+                counted(cli, verdict->files, "file"));
     else
-        fprintf(cli->errors, "%zu errors", verdict->diags.errors);
+        fputs(counted(cli, verdict->diags.errors, "error"), cli->errors);
     if (verdict->diags.warnings > 0)
-        fprintf(cli->errors, ", %zu warnings", verdict->diags.warnings);
+        fprintf(cli->errors, ", %s", counted(cli, verdict->diags.warnings, "warning"));
     fputs("\n", cli->errors);
 }
 

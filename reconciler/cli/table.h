@@ -26,8 +26,8 @@ struct table {
 
 /* Titles are separated by '|': "SERVICE|TASKS|STATE". */
 void table_init(struct table *table, struct arena *arena, const char *titles);
-/* The next cell; rows follow from the count of columns.  NULL and "" print as "-".  Characters that a
- * terminal would obey are replaced by '?'. */
+/* The next cell; rows follow from the count of columns.  NULL and "" print as "-".  Characters
+ * that a terminal would obey are replaced by '?'. */
 void table_add(struct table *table, const char *text);
 void table_add_color(struct table *table, enum cli_color color, const char *text);
 void table_printf(struct table *table, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -1,0 +1,225 @@
+/*
+ * `berth validate` on files, folders and standard output in every format.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "reconciler/cli/cli.h"
+#include "reconciler/cli/files.h"
+#include "spec/base/limits.h"
+#include "spec/base/text.h"
+#include "tests/unit/unit.h"
+
+static const char GOOD[] = "apiVersion: berth/v1\n"
+                           "kind: Cluster\n"
+                           "metadata: {name: local}\n"
+                           "spec: {launchType: FARGATE}\n";
+static const char BAD[] = "apiVersion: berth/v1\n"
+                          "kind: Cluster\n"
+                          "metadata: {name: other}\n"
+                          "spec: {launchTyp: FARGATE}\n";
+
+struct result {
+    int code;
+    char *out;
+    char *errors;
+};
+
+static const char *nothing(const char *name)
+{
+    (void)name;
+    return NULL;
+}
+
+static struct result run(const char *option, const char *path)
+{
+    struct result result = { 0 };
+    const char *words[] = { "validate", option, path };
+    size_t out_size = 0;
+    size_t errors_size = 0;
+    struct cli_start start = { .words = words, .word_count = 3, .sources.environment = nothing };
+
+    start.out = open_memstream(&result.out, &out_size);
+    start.errors = open_memstream(&result.errors, &errors_size);
+    result.code = cli_run(&start);
+    fclose(start.out);
+    fclose(start.errors);
+    return result;
+}
+
+static void release(struct result *result)
+{
+    free(result->out);
+    free(result->errors);
+}
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *file = fopen(name, "we");
+
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Each test works in a folder of its own. */
+static int enter(void **state)
+{
+    char template[] = "/tmp/berth-validate-XXXXXX";
+    char *home = getcwd(NULL, 0);
+
+    *state = home;
+    return mkdtemp(template) == NULL || chdir(template) < 0 ? -1 : 0;
+}
+
+static int leave(void **state)
+{
+    char *home = *state;
+    AUTO_TEXT char *here = getcwd(NULL, 0);
+    static const char *const NAMES[] = { "good.yaml", "bad.yaml",        "note.txt",
+                                         "link.yaml", "huge.json",       "dangling.yaml",
+                                         "sub/b.yml", "sub/.git/c.yaml", "sub/.git",
+                                         "sub" };
+
+    for (size_t i = 0; i < ARRAY_COUNT(NAMES); i++)
+        (void)remove(NAMES[i]);
+    int result = chdir(home);
+    free(home);
+    return result < 0 ? result : rmdir(here);
+}
+
+static void good_manifests_exit_with_0(void **state)
+{
+    (void)state;
+    write_file("good.yaml", GOOD);
+    write_file("note.txt", "none of ours");
+    struct result result = run("-otext", ".");
+
+    assert_int_equal(result.code, 0);
+    assert_string_equal(result.out, "");
+    assert_string_equal(result.errors, "valid: 1 resource in 1 file\n");
+    release(&result);
+}
+
+static void mistakes_have_places_and_exit_with_2(void **state)
+{
+    (void)state;
+    write_file("good.yaml", GOOD);
+    write_file("bad.yaml", BAD);
+    struct result result = run("-otext", ".");
+
+    assert_int_equal(result.code, 2);
+    assert_true(text_starts(result.out, "bad.yaml:4:"));
+    assert_non_null(strstr(result.out, "did you mean 'launchType'"));
+    assert_non_null(strstr(result.errors, "error"));
+    release(&result);
+
+    result = run("-q", ".");
+    assert_string_equal(result.errors, "");
+    release(&result);
+}
+
+static void json_says_the_same(void **state)
+{
+    (void)state;
+    write_file("bad.yaml", BAD);
+    struct result result = run("-ojson", "bad.yaml");
+    AUTO(json) *answer = json_parse(result.out, strlen(result.out), NULL);
+    const struct json *first = json_at(json_get(answer, "diagnostics"), 0);
+
+    assert_int_equal(result.code, 2);
+    assert_non_null(answer);
+    assert_int_equal(json_int(answer, "formatVersion", 0), 1);
+    assert_false(json_bool(answer, "valid", true));
+    assert_string_equal(json_text(first, "level"), "error");
+    assert_string_equal(json_text(first, "file"), "bad.yaml");
+    assert_int_equal(json_int(first, "line", 0), 4);
+    assert_string_equal(result.errors, "");
+    release(&result);
+}
+
+static void markdown_is_a_list(void **state)
+{
+    (void)state;
+    write_file("bad.yaml", BAD);
+    struct result result = run("-omarkdown", "bad.yaml");
+
+    assert_true(text_starts(result.out, "**not valid**: "));
+    assert_non_null(strstr(result.out, "\n- `bad.yaml:4:"));
+    release(&result);
+}
+
+static void no_manifest_is_a_failure(void **state)
+{
+    (void)state;
+    struct result result = run("-otext", ".");
+    assert_int_equal(result.code, 1);
+    assert_string_equal(result.errors, "berth: there is no manifest: *.yaml, *.yml or *.json\n");
+    release(&result);
+
+    result = run("-otext", "missing");
+    assert_int_equal(result.code, 1);
+    assert_string_equal(result.errors, "berth: missing: No such file or directory\n");
+    release(&result);
+}
+
+static void folders_are_walked_in_order_without_git(void **state)
+{
+    (void)state;
+    AUTO(arena) arena = { 0 };
+    static const char *const PATHS[] = { ".", "good.yaml", "note.txt" };
+    struct manifest_files files;
+    struct err err = { 0 };
+
+    write_file("good.yaml", GOOD);
+    write_file("note.txt", GOOD);
+    assert_int_equal(mkdir("sub", 0700), 0);
+    assert_int_equal(mkdir("sub/.git", 0700), 0);
+    write_file("sub/b.yml", BAD);
+    write_file("sub/.git/c.yaml", BAD);
+    assert_int_equal(symlink("good.yaml", "link.yaml"), 0);
+    assert_int_equal(symlink("nowhere", "dangling.yaml"), 0);
+    assert_int_equal(manifest_files_read(&arena, PATHS, ARRAY_COUNT(PATHS), &files, &err), 0);
+    assert_int_equal(files.count, 4);
+    assert_string_equal(files.items[0].path, "good.yaml");
+    assert_string_equal(files.items[1].path, "link.yaml");
+    assert_string_equal(files.items[1].bytes, GOOD);
+    assert_string_equal(files.items[2].path, "note.txt"); /* named, so meant */
+    assert_string_equal(files.items[3].path, "sub/b.yml");
+}
+
+static void a_huge_file_is_refused(void **state)
+{
+    (void)state;
+    AUTO(arena) arena = { 0 };
+    static const char *const PATHS[] = { "huge.json" };
+    struct manifest_files files;
+    struct err err = { 0 };
+    FILE *file = fopen("huge.json", "we");
+
+    assert_non_null(file);
+    assert_int_equal(ftruncate(fileno(file), LIMIT_MANIFEST_BYTES + 1), 0);
+    fclose(file);
+    assert_int_equal(manifest_files_read(&arena, PATHS, 1, &files, &err), 0);
+    assert_int_equal(files.count, 1);
+    assert_non_null(files.items[0].refused);
+    assert_non_null(strstr(files.items[0].refused->text, "at most 1048576 bytes"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(good_manifests_exit_with_0, enter, leave),
+        cmocka_unit_test_setup_teardown(mistakes_have_places_and_exit_with_2, enter, leave),
+        cmocka_unit_test_setup_teardown(json_says_the_same, enter, leave),
+        cmocka_unit_test_setup_teardown(markdown_is_a_list, enter, leave),
+        cmocka_unit_test_setup_teardown(no_manifest_is_a_failure, enter, leave),
+        cmocka_unit_test_setup_teardown(folders_are_walked_in_order_without_git, enter, leave),
+        cmocka_unit_test_setup_teardown(a_huge_file_is_refused, enter, leave),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
