@@ -167,6 +167,16 @@ lint: deps-test ## clang-tidy (slow)
 format: deps-test ## let clang-format have its way
 	@find $(FLOORS) tests -name '*.[ch]' -type f -exec clang-format -i {} +
 
+# ---- Generated documents --------------------------------------------------------------------------
+
+ifneq ($(wildcard reconciler/main.c),)
+PUBLIC += docs
+DOCS ?= docs/reference
+docs: $(BERTH) ## write the pages of docs/reference anew from the program's tables (DOCS)
+	@mkdir -p $(DOCS)
+	@for page in $$($(BERTH) __docs); do $(BERTH) __docs $$page >$(DOCS)/$$page || exit 1; done
+endif
+
 # ---- Installing and trying ------------------------------------------------------------------------
 
 ifneq ($(wildcard reconciler/main.c),)
@@ -185,7 +195,7 @@ build/completion/%: $(BERTH)
 PUBLIC += install uninstall
 install: $(BERTH) $(SHELLS:%=build/completion/%) ## program, manual, completion, systemd unit (PREFIX, DESTDIR)
 	install -D -m 755 $(BERTH) $(BINDIR)/berth
-	$(if $(wildcard docs/berth.1),install -D -m 644 docs/berth.1 $(MANDIR)/berth.1)
+	install -D -m 644 docs/reference/berth.1 $(MANDIR)/berth.1
 	$(foreach shell,$(SHELLS),install -D -m 644 build/completion/$(shell) $(COMPLETE_$(shell)) &&) true
 	install -d $(UNITDIR)
 	sed 's:@BINDIR@:$(PREFIX)/bin:' docs/systemd/berth.service >$(UNITDIR)/berth.service

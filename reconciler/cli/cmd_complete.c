@@ -7,6 +7,9 @@
 
 #include "reconciler/cli/verbs.h"
 #include "spec/base/text.h"
+#include "spec/field.h"
+#include "spec/kinds/kinds.h"
+#include "spec/manual.h"
 
 struct request {
     struct cli *cli;
@@ -37,6 +40,48 @@ static void offer_options(const struct request *request, uint64_t options)
     }
 }
 
+/* The record that "Service.deploymentConfiguration." names; NULL when it names none. */
+static const struct record *record_at(struct arena *arena, const char *path)
+{
+    const struct record *record = NULL;
+    enum kind kind;
+
+    for (const char *dot; (dot = strchr(path, '.')) != NULL; path = dot + 1) {
+        const char *name = arena_text_n(arena, path, (size_t)(dot - path));
+        const struct record *next = NULL;
+
+        if (record == NULL)
+            next = kind_parse(name, &kind) ? kind_record(kind) : NULL;
+        for (size_t i = 0; record != NULL && i < record->field_count; i++) {
+            if (text_equal(record->fields[i].key, name))
+                next = record->fields[i].record;
+        }
+        if (next == NULL)
+            return NULL;
+        record = next;
+    }
+    return record;
+}
+
+static void offer_kinds(const struct request *request)
+{
+    struct arena *arena = request->cli->arena;
+    const char *dot = strrchr(request->prefix, '.');
+
+    for (size_t kind = 0; dot == NULL && kind < KIND_COUNT; kind++)
+        offer(request, kind_text((enum kind)kind), manual_summary((enum kind)kind));
+    const struct record *record = dot == NULL ? NULL : record_at(arena, request->prefix);
+    for (size_t i = 0; record != NULL && i < record->field_count; i++) {
+        const struct field *field = &record->fields[i];
+
+        if (field->type != FIELD_IGNORED && field->type != FIELD_REFUSED)
+            offer(request,
+                  arena_printf(arena, "%.*s%s", (int)(dot + 1 - request->prefix), request->prefix,
+                               field->key),
+                  field->help);
+    }
+}
+
 static void offer_values(const struct request *request, enum completion complete)
 {
     switch (complete) {
@@ -55,7 +100,7 @@ static void offer_values(const struct request *request, enum completion complete
         offer(request, "fish", "completion for fish");
         break;
     case COMPLETE_VERB: offer_verbs(request); break;
-    case COMPLETE_KIND:
+    case COMPLETE_KIND: offer_kinds(request); break;
     case COMPLETE_CLUSTER:
     case COMPLETE_SERVICE:
     case COMPLETE_TASK:

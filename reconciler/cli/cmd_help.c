@@ -1,5 +1,5 @@
 /*
- * berth help [VERB], and the generated pages of docs/.
+ * berth help [VERB]
  */
 #include "reconciler/cli/help.h"
 #include "spec/base/text.h"
@@ -19,18 +19,5 @@ int cmd_help(struct cli *cli)
         return cli_usage(cli, "there is no verb '%s'", name);
     }
     help_print_verb(cli, verb);
-    return CLI_DONE;
-}
-
-int cmd_docs(struct cli *cli)
-{
-    const char *page = cli->operands[0];
-
-    if (text_equal(page, "cli"))
-        manual_print_markdown(cli->out, cli->arena);
-    else if (text_equal(page, "man"))
-        manual_print_roff(cli->out, cli->arena);
-    else
-        return cli_usage(cli, "there is no page '%s': cli or man", page);
     return CLI_DONE;
 }

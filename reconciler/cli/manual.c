@@ -1,5 +1,5 @@
 /*
- * docs/reference/cli.md and docs/berth.1, printed from the tables.
+ * docs/reference/cli.md and docs/reference/berth.1, printed from the tables.
  */
 #include <string.h>
 

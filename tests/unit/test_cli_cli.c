@@ -266,6 +266,13 @@ static void completion_knows_the_tables(void **state)
     check_completion("version --config ''", ":file\n");
     check_completion("version ''", "");
     check_completion("nonsense ''", "");
+    check_completion("explain Cl", "Cluster\tWhere services run.\n");
+    check_completion("explain Cluster.launchT",
+                     "Cluster.launchType\tFARGATE runs tasks on the local Docker Engine.\n");
+    check_completion("explain Service.deploymentConfiguration.minimumH",
+                     "Service.deploymentConfiguration.minimumHealthyPercent\tAt least this share of"
+                     " desiredCount, rounded up, stays healthy.\n");
+    check_completion("explain Cluster.nonsense.", "");
 }
 
 static void completion_never_offers_what_is_hidden(void **state)
@@ -289,7 +296,7 @@ static void scripts_are_as_reviewed(void **state)
 static void pages_name_every_verb_and_option(void **state)
 {
     (void)state;
-    static const char *const PAGES[] = { "__docs cli", "__docs man" };
+    static const char *const PAGES[] = { "__docs cli.md", "__docs berth.1" };
 
     for (size_t page = 0; page < ARRAY_COUNT(PAGES); page++) {
         struct result result = run(PAGES[page]);
