@@ -2,9 +2,9 @@
  * Where manifests come from: a git repository, here or behind a URL, read through libgit2.
  *
  * Every function blocks, some of them on the network: they belong in a worker thread, never on the
- * loop.  One `struct source` is used by one thread at a time; any thread will do.  Only objects and
- * refs are read: no checkout, no hooks, and a repository of another user is fine.  A repository that
- * is being repacked (`git gc`) is opened again and asked again before anything is an error.
+ * loop.  One `struct source` is used by one thread at a time; any thread will do.  Only objects
+ * and refs are read: no checkout, no hooks, and a repository of another user is fine.  A repository
+ * that is being repacked (`git gc`) is opened again and asked again before anything is an error.
  *
  * Commit and blob ids are 40 lower-case hexadecimal digits; paths have '/' between and none at the
  * ends.  No text that leaves here holds a password of a URL.
@@ -72,14 +72,14 @@ struct source_tip {
 };
 
 /* Brings the newest commit here (a fetch for a URL, within timeout_ms) and says which it is.  A
- * damaged clone of a URL is thrown away and made again; a local repository that was deleted and made
- * again is opened again.  ERR_UNREACHABLE, ERR_TIMEOUT and ERR_DENIED are about the network. */
+ * damaged clone of a URL is thrown away and made again; a local repository that was deleted and
+ * made again is opened again.  ERR_UNREACHABLE, ERR_TIMEOUT and ERR_DENIED are about the network. */
 int source_refresh(struct source *source, struct source_tip *out, struct err *err);
 
 /* ---- Manifests ----------------------------------------------------------------------------- */
 
-/* Items are what a generation is derived from (spec/generation.h): `refused` is a file that can't be
- * a manifest, and why; bytes have a NUL behind the last.  All of it lives in the arena. */
+/* Items are what a generation is derived from (spec/generation.h): `refused` is a file that can't
+ * be a manifest, and why; bytes have a NUL behind the last.  All of it lives in the arena. */
 struct source_changes {
     struct arena arena;
     struct file_change *items; /* sorted by path, each path once */

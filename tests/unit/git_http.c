@@ -173,8 +173,9 @@ static void serve(int connection, const char *folder, enum git_http_mode mode, c
         body = read_body(stream, &request);
         (void)fseek(stream, 0, SEEK_CUR);
         if (login != NULL && !text_equal(login, request.login)) {
-            (void)fprintf(stream, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic "
-                                  "realm=\"test\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            (void)fprintf(stream,
+                          "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic "
+                          "realm=\"test\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         } else {
             run_backend(folder, &request, body, &answer);
             status = strstr(buf_text(&answer), "Status: ");

@@ -99,7 +99,9 @@ static void check_changes(struct fixture *fixture, const char *base, const char 
         }
         size += (size_t)snprintf(found + size, sizeof(found) - size, "%s%s%s%.100s",
                                  i > 0 ? " " : "", item->path,
-                                 item->refused != NULL ? "!" : item->bytes != NULL ? "=" : "-",
+                                 item->refused != NULL ? "!"
+                                 : item->bytes != NULL ? "="
+                                                       : "-",
                                  item->bytes != NULL ? item->bytes : "");
     }
     assert_string_equal(found, expected);
@@ -137,10 +139,11 @@ static void from_nothing_all_manifests_are_new(void **state)
     struct fixture *fixture = *state;
     struct source_tip tip;
 
-    git_repo_run(fixture->folder, "init repo; cd repo; mkdir -p d/e.yaml .x\n"
-                                  "printf one >a.yaml; printf two >d/b.yml; printf 3 >d/c.json\n"
-                                  "printf no >d/README.md; printf no >yaml; printf 4 >d/e.yaml/f.yaml\n"
-                                  "printf 5 >.x/g.yaml; : >empty.yaml; commit first");
+    git_repo_run(fixture->folder,
+                 "init repo; cd repo; mkdir -p d/e.yaml .x\n"
+                 "printf one >a.yaml; printf two >d/b.yml; printf 3 >d/c.json\n"
+                 "printf no >d/README.md; printf no >yaml; printf 4 >d/e.yaml/f.yaml\n"
+                 "printf 5 >.x/g.yaml; : >empty.yaml; commit first");
     open_as(fixture, "repo", NULL, NULL);
     tip = refresh(fixture);
     assert_int_equal(tip.state, SOURCE_FOUND);
@@ -172,8 +175,9 @@ static void only_what_differs_is_listed(void **state)
 
     /* A file becomes a folder, a folder a file, a name of another kind. */
     first = next;
-    next = commit(fixture, "rm a.yaml; mkdir a.yaml; printf in >a.yaml/in.yaml; rm -r x; printf x >x\n"
-                           "mv c.yaml c.txt; printf changed >other");
+    next =
+        commit(fixture, "rm a.yaml; mkdir a.yaml; printf in >a.yaml/in.yaml; rm -r x; printf x >x\n"
+                        "mv c.yaml c.txt; printf changed >other");
     check_changes(fixture, first.commit, next.commit,
                   "a.yaml- a.yaml/in.yaml=in c.yaml- x/y/d.yaml- x/y/f.json-");
     check_changes(fixture, next.commit, first.commit,
@@ -198,19 +202,23 @@ static void agrees_with_git(void **state)
         char found[8192] = "";
         size_t size = 0;
 
-        (void)snprintf(script, sizeof(script),
-                       "for n in 1 2 3 4 5 6; do\n"
-                       "  x=$(( (%d * 7919 + n * 104729) %% 1009 )); d=d$((x %% 3))/d$((x %% 5))\n"
-                       "  f=$d/f$((x %% 7)).yaml\n"
-                       "  case $((x %% 4)) in\n"
-                       "  0) rm -rf $d ;;\n"
-                       "  *) if [ ! -f ${d%%/*} ] && [ ! -f $d ]; then mkdir -p $d; echo $x >$f; fi ;;\n"
-                       "  esac\n"
-                       "done; echo %d >count.json", i, i);
+        (void)snprintf(
+            script, sizeof(script),
+            "for n in 1 2 3 4 5 6; do\n"
+            "  x=$(( (%d * 7919 + n * 104729) %% 1009 )); d=d$((x %% 3))/d$((x %% 5))\n"
+            "  f=$d/f$((x %% 7)).yaml\n"
+            "  case $((x %% 4)) in\n"
+            "  0) rm -rf $d ;;\n"
+            "  *) if [ ! -f ${d%%/*} ] && [ ! -f $d ]; then mkdir -p $d; echo $x >$f; fi ;;\n"
+            "  esac\n"
+            "done; echo %d >count.json",
+            i, i);
         after = commit(fixture, script);
-        (void)snprintf(script, sizeof(script), "cd repo; git diff --no-renames --name-status %s %s |"
-                       " sed 's/[AM]\t\\(.*\\)/\\1=/; s/D\t\\(.*\\)/\\1-/' | LC_ALL=C sort | tr '\\n' ' '",
-                       before.commit, after.commit);
+        (void)snprintf(
+            script, sizeof(script),
+            "cd repo; git diff --no-renames --name-status %s %s |"
+            " sed 's/[AM]\t\\(.*\\)/\\1=/; s/D\t\\(.*\\)/\\1-/' | LC_ALL=C sort | tr '\\n' ' '",
+            before.commit, after.commit);
         expected = git_repo_output(fixture->folder, script);
         AUTO(source_changes) *changes = changes_of(fixture, before.commit, after.commit);
         for (size_t j = 0; j < changes->count; j++)
@@ -230,9 +238,10 @@ static void large_files_are_refused_unread(void **state)
 
     git_repo_run(fixture->folder, "init repo");
     open_as(fixture, "repo", NULL, NULL);
-    tip = commit(fixture, "head -c 1048576 /dev/zero | tr '\\0' a >fits.yaml\n"
-                          "head -c 1048577 /dev/zero | tr '\\0' a >large.yaml\n"
-                          "head -c 104857600 /dev/zero >huge.yaml; head -c 2000000 /dev/zero >x.bin");
+    tip =
+        commit(fixture, "head -c 1048576 /dev/zero | tr '\\0' a >fits.yaml\n"
+                        "head -c 1048577 /dev/zero | tr '\\0' a >large.yaml\n"
+                        "head -c 104857600 /dev/zero >huge.yaml; head -c 2000000 /dev/zero >x.bin");
     AUTO(source_changes) *changes = changes_of(fixture, "", tip.commit);
     assert_int_equal(changes->count, 3);
     assert_int_equal(changes->items[0].size, LIMIT_MANIFEST_BYTES);
@@ -289,8 +298,7 @@ static void links_have_the_content_of_their_file(void **state)
     next = commit(fixture, "rm m/b.yaml; printf file >m/b.yaml; rm m/in/l.yaml m/a.yaml\n"
                            "ln -s b.yaml m/a.yaml");
     check_changes(fixture, first.commit, next.commit, "m/a.yaml=file m/b.yaml=file m/in/l.yaml-");
-    check_changes(fixture, next.commit, first.commit,
-                  "m/a.yaml=new m/b.yaml=new m/in/l.yaml=two");
+    check_changes(fixture, next.commit, first.commit, "m/a.yaml=new m/b.yaml=new m/in/l.yaml=two");
     first = next;
     next = commit(fixture, "git mv m/b.yaml m/c.txt"); /* a link that led somewhere leads nowhere */
     check_changes(fixture, first.commit, next.commit, "m/a.yaml! m/b.yaml-");
@@ -304,9 +312,10 @@ static void other_links_are_refused(void **state)
 
     git_repo_run(fixture->folder, "init repo");
     open_as(fixture, "repo", NULL, NULL);
-    tip = commit(fixture, "mkdir d; : >d/x; ln -s /etc/passwd a.yaml; ln -s ../outside b.yaml\n"
-                          "ln -s c.yaml c.yaml; ln -s d d.yaml; ln -s d/../../repo/x e.yaml\n"
-                          "ln -s none f.yaml; ln -s d/x g.yaml; ln -s . h.yaml; ln -s d/x/y i.yaml");
+    tip =
+        commit(fixture, "mkdir d; : >d/x; ln -s /etc/passwd a.yaml; ln -s ../outside b.yaml\n"
+                        "ln -s c.yaml c.yaml; ln -s d d.yaml; ln -s d/../../repo/x e.yaml\n"
+                        "ln -s none f.yaml; ln -s d/x g.yaml; ln -s . h.yaml; ln -s d/x/y i.yaml");
     check_changes(fixture, "", tip.commit,
                   "a.yaml! b.yaml! c.yaml! d.yaml! e.yaml! f.yaml! g.yaml= h.yaml! i.yaml!");
     check_refused(fixture, tip.commit, "a.yaml", "leaves the repository");
@@ -351,7 +360,8 @@ static void missing_path(void **state)
     assert_int_equal(source_changes(fixture->source, "", next.commit, &changes, &err), -1);
     assert_int_equal(err.code, ERR_INVALID);
     assert_int_equal(source_changes(fixture->source, "", "0123456789012345678901234567890123456789",
-                                    &changes, &err), -1);
+                                    &changes, &err),
+                     -1);
     assert_int_equal(err.code, ERR_NOT_FOUND);
     assert_int_equal(source_changes(fixture->source, "", "main", &changes, &err), -1);
     assert_int_equal(err.code, ERR_INVALID);
@@ -396,7 +406,8 @@ static double milliseconds_since(const struct timespec *start)
     struct timespec now;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - start->tv_sec) * 1e3 + (double)(now.tv_nsec - start->tv_nsec) / 1e6;
+    return (double)(now.tv_sec - start->tv_sec) * 1e3 +
+           (double)(now.tv_nsec - start->tv_nsec) / 1e6;
 }
 
 static void work_follows_the_change(void **state)

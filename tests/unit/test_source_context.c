@@ -92,8 +92,8 @@ static void check_error(struct fixture *fixture, const char *folder, const char 
     struct err err = { 0 };
     char key[SHA256_HEX_SIZE] = "";
 
-    assert_int_equal(source_context_list(fixture->source, fixture->commit, &request, &context, &err),
-                     -1);
+    assert_int_equal(
+        source_context_list(fixture->source, fixture->commit, &request, &context, &err), -1);
     assert_null(context);
     assert_int_equal(err.code, code);
     if (strstr(err.text, text) == NULL)
@@ -116,11 +116,12 @@ static void lists_files_of_the_folder(void **state)
     check_files(fixture, ".", "app/Dockerfile",
                 "app/Dockerfile app/a.b app/a/c app/docs/keep.md app/docs/x.md app/link@ "
                 "app/run.sh* app/src/Other app/src/main.c other");
-    assert_int_equal(source_context_list(fixture->source, fixture->commit, &request, &context, &err),
-                     0);
+    assert_int_equal(
+        source_context_list(fixture->source, fixture->commit, &request, &context, &err), 0);
     assert_int_equal(context->size, 13 + 2 + 2 + 2 + 2 + 10 + 2 + 7 + 2);
     assert_string_equal(context->items[5].path, "link");
-    assert_int_equal(source_blob_read(fixture->source, context->items[5].blob, 100, &blob, &err), 0);
+    assert_int_equal(source_blob_read(fixture->source, context->items[5].blob, 100, &blob, &err),
+                     0);
     assert_int_equal(blob.size, 10);
     assert_memory_equal(blob.bytes, "src/main.c", 10);
 }
@@ -182,10 +183,9 @@ static void same_key_while_the_build_sees_the_same(void **state)
     const struct source_build_arg args[] = { { "A", "1" }, { "B", NULL } };
     const struct source_build_arg swapped[] = { { "B", NULL }, { "A", "1" } };
     struct source_context_request request = { .context = "app", .args = args, .arg_count = 2 };
-    struct source_context_request other = { .context = "/app/",
-                                            .dockerfile = "./Dockerfile",
-                                            .args = swapped,
-                                            .arg_count = 2 };
+    struct source_context_request other = {
+        .context = "/app/", .dockerfile = "./Dockerfile", .args = swapped, .arg_count = 2
+    };
     char before[SHA256_HEX_SIZE];
     char after[SHA256_HEX_SIZE];
     char tree[2][SOURCE_ID_SIZE];
@@ -216,13 +216,15 @@ static void another_key_for_anything_that_it_sees(void **state)
 {
     struct fixture *fixture = *state;
     static const char *const CHANGES[] = {
-        "echo new >app/src/main.c",  "chmod +x app/a.b",          "git mv app/a.b app/a.bb",
-        "rm app/link; ln -s a app/link", "echo docs/x.md >app/.dockerignore", "rm app/a/c",
+        "echo new >app/src/main.c",          "chmod +x app/a.b",
+        "git mv app/a.b app/a.bb",           "rm app/link; ln -s a app/link",
+        "echo docs/x.md >app/.dockerignore", "rm app/a/c",
         "echo FROM new >app/Dockerfile",
     };
     static const struct source_build_arg ARGS[][2] = {
-        { { "A", "1" }, { "B", "2" } }, { { "A", "2" }, { "B", "2" } }, { { "A", NULL }, { "B", "2" } },
-        { { "A", "" }, { "B", "2" } },  { { "AB", "" }, { "2", "" } },
+        { { "A", "1" }, { "B", "2" } },  { { "A", "2" }, { "B", "2" } },
+        { { "A", NULL }, { "B", "2" } }, { { "A", "" }, { "B", "2" } },
+        { { "AB", "" }, { "2", "" } },
     };
     char keys[24][SHA256_HEX_SIZE];
     struct source_context_request request = { .context = "app" };

@@ -74,7 +74,8 @@ static struct source_tip refresh(struct fixture *fixture)
 }
 
 /* The tip is what git says it is, and the content of a.yaml can be read there. */
-static void check_tip(struct fixture *fixture, const char *rev, const char *ref, const char *content)
+static void check_tip(struct fixture *fixture, const char *rev, const char *ref,
+                      const char *content)
 {
     struct source_tip tip = refresh(fixture);
     struct err err = { 0 };
@@ -154,7 +155,8 @@ static void branches_come_and_go(void **state)
 
     open_as(fixture, "repo", NULL); /* HEAD is followed wherever it goes */
     check_tip(fixture, "main", "refs/heads/main", "one");
-    git_repo_run(fixture->folder, "cd repo; git checkout -qb other; printf 3 >a.yaml; commit three");
+    git_repo_run(fixture->folder,
+                 "cd repo; git checkout -qb other; printf 3 >a.yaml; commit three");
     check_tip(fixture, "other", "refs/heads/other", "3");
     git_repo_run(fixture->folder, "cd repo; git checkout -q --detach main");
     check_tip(fixture, "main", "HEAD", "one");
@@ -202,10 +204,12 @@ static void force_push(void **state)
     git_repo_run(fixture->folder, MAKE_REPO "printf two >a.yaml; commit second");
     open_as(fixture, "repo", "main");
     before = refresh(fixture);
-    git_repo_run(fixture->folder, "cd repo; git reset -q --hard HEAD^; printf 3 >a.yaml; commit other");
+    git_repo_run(fixture->folder,
+                 "cd repo; git reset -q --hard HEAD^; printf 3 >a.yaml; commit other");
     after = refresh(fixture);
     check_tip(fixture, "main", "refs/heads/main", "3");
-    assert_int_equal(source_changes(fixture->source, before.commit, after.commit, &changes, &err), 0);
+    assert_int_equal(source_changes(fixture->source, before.commit, after.commit, &changes, &err),
+                     0);
     assert_false(changes->whole);
     assert_int_equal(changes->count, 1);
     assert_int_equal(source_log(fixture->source, before.commit, after.commit, 10, &log, &err), 0);
@@ -294,7 +298,8 @@ static void deleted_and_made_again(void **state)
     assert_int_equal(err.code, ERR_NOT_FOUND);
     git_repo_run(fixture->folder, "init repo; cd repo; printf again >a.yaml; commit again");
     check_tip(fixture, "main", "refs/heads/main", "again");
-    git_repo_run(fixture->folder, "rm -rf repo/.git; cd repo; init; printf 3 >a.yaml; commit third");
+    git_repo_run(fixture->folder,
+                 "rm -rf repo/.git; cd repo; init; printf 3 >a.yaml; commit third");
     check_tip(fixture, "main", "refs/heads/main", "3");
 }
 
@@ -391,16 +396,17 @@ static void repository_mid_gc(void **state)
     uint32_t reads = 0;
     pid_t pid;
 
-    git_repo_run(fixture->folder, "init repo; cd repo; for i in $(seq 300); do\n"
-                                  "mkdir -p d$((i % 20)); echo $i >d$((i % 20))/$i.yaml; done\n"
-                                  "commit many; for i in 1 2 3; do echo $i >n.yaml; commit $i; done");
+    git_repo_run(fixture->folder,
+                 "init repo; cd repo; for i in $(seq 300); do\n"
+                 "mkdir -p d$((i % 20)); echo $i >d$((i % 20))/$i.yaml; done\n"
+                 "commit many; for i in 1 2 3; do echo $i >n.yaml; commit $i; done");
     open_as(fixture, "repo", "main");
     tip = refresh(fixture);
-    pid = start_script(fixture,
-                       "export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=A\n"
-                       "export GIT_COMMITTER_EMAIL=a@b; cd repo && git checkout -qb other\n"
-                       "for i in $(seq 25); do echo $i >x.yaml && git add -A &&\n"
-                       "git commit -qm $i && git gc -q --prune=now || exit 1; done");
+    pid =
+        start_script(fixture, "export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=A\n"
+                              "export GIT_COMMITTER_EMAIL=a@b; cd repo && git checkout -qb other\n"
+                              "for i in $(seq 25); do echo $i >x.yaml && git add -A &&\n"
+                              "git commit -qm $i && git gc -q --prune=now || exit 1; done");
     do {
         AUTO(source_changes) *changes = NULL;
 
