@@ -83,7 +83,8 @@ struct action {
     const char *container_id;
     uint32_t stop_timeout_s;
 
-    /* IMAGE_*: `reference` is the tag or reference; a build takes name, key and commit as well. */
+    /* IMAGE_*: `reference` is the tag or reference; a build takes name, key and commit as well.
+     * CONTAINER_CREATE: a name that surely means image_id; NULL: there is none. */
     const char *reference;
     const char *image_name;
     const char *build_key;

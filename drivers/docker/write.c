@@ -335,7 +335,7 @@ int write_container(const struct writer *writer, const struct action *action, st
 
     buf_init(&limits, LIMIT_NAME);
     json_set(body, "HostConfig", host);
-    json_set_text(body, "Image", action->image_id);
+    json_set_text(body, "Image", action->reference != NULL ? action->reference : action->image_id);
     if (scope.definition != NULL)
         status = write_definition(&scope, body, host, &limits, err);
     else

@@ -92,6 +92,9 @@ static void create(const struct making *making, size_t index, const char *contai
     }
     action->image_id = making->deployment->pins[index].image_id;
     action->digest = making->deployment->pins[index].digest;
+    /* A tag that the content gives says the same as the id, and people can read it. */
+    if (making->target->images[index].kind == TARGET_IMAGE_BUILD)
+        action->reference = making->target->images[index].reference;
     action->sandbox_id = sandbox == NULL ? NULL : sandbox->id;
 }
 

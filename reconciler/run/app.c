@@ -71,7 +71,13 @@ static void on_change(void *context, const struct world_change *change)
 
 static void on_output(void *context, const char *object, const char *line)
 {
-    app_say(context, "build", "%s: %s", object, line);
+    struct app *app = context;
+
+    /* The classic builder tells of its layers between the lines that matter. */
+    if (!app->options->is_verbose &&
+        (text_starts(line, " ---> ") || text_starts(line, "Removing intermediate container")))
+        return;
+    app_say(app, "build", "%s: %s", object, line);
 }
 
 static void on_dirty(void *context, enum dirty_kind kind, const char *key)
