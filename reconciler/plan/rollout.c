@@ -135,7 +135,8 @@ static void restore_old(struct planner *planner, struct service_view *view, stru
     for (size_t i = 0; i < view->task_count; i++)
         good_old +=
             is_alive(&view->tasks[i]) && !view->tasks[i].current && !view->tasks[i].unhealthy;
-    if (!images_ready(planner, view->completed, view->instance))
+    if (good_old + count->healthy_current >= count->lower ||
+        !images_ready(planner, view->completed, view->instance))
         return;
     while (good_old + count->healthy_current < count->lower && count->alive < count->upper &&
            slot < count->desired) {
