@@ -146,8 +146,16 @@ $(UNITS): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(UNIT_HELPERS:%.c=$(OBJ)/%.o)
 	$(Q)$(CC) $(BERTH_LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(BERTH_LIBS) -lcmocka
 $(UNIT_SOURCES:%.c=$(OBJ)/%.o) $(UNIT_HELPERS:%.c=$(OBJ)/%.o): | deps-test
 
-.PHONY: units
+# tests/it/NAME.c is a program that the scripts there lead.
+DRIVES := $(patsubst tests/it/%.c,$(BUILD)/tests/%,$(wildcard tests/it/*.c))
+$(DRIVES): $(BUILD)/tests/%: $(OBJ)/tests/it/%.o $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,link,$@)
+	$(Q)$(CC) $(BERTH_LDFLAGS) -o $@ $^ $(BERTH_LIBS)
+
+.PHONY: units drives
 units: $(UNITS)
+drives: $(DRIVES)
 
 # Rules that compile something do so with the flags of the program.
 test test-long check tidy lint: export TIDY_CC = $(CC) $(BERTH_CPPFLAGS) $(BERTH_CFLAGS)

@@ -154,7 +154,7 @@ suite_unit()
 suite_it()
 {
     local script name
-    build program MODE=release program
+    build program MODE=release program drives
     for script in tests/it/test_*.sh; do
         name=$(basename "$script" .sh)
         { [ -e "$script" ] && wanted "$name"; } || continue

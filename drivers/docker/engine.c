@@ -89,7 +89,12 @@ static void on_event(void *ctx, const struct json *value)
             !engine_has_call(engine, ACTION_CONTAINER_CREATE, event.name))
             engine_inspect(engine, event.id);
         break;
-    case EVENT_CONTAINER_CHANGED: engine_inspect(engine, event.id); break;
+    case EVENT_CONTAINER_CHANGED:
+        /* Our own start has been looked at already.  Of no other event is this believed: an engine
+         * whose clock is set back would then seem to say nothing new. */
+        if (!event.is_start || !engine_looked_since(engine, event.id, event.time_ms))
+            engine_inspect(engine, event.id);
+        break;
     case EVENT_CONTAINER_KILLED:
         if (engine_has_call(engine, ACTION_CONTAINER_STOP, event.id))
             engine_report_named(engine, WORLD_CONTAINER_STOPPING, event.id);
@@ -147,6 +152,7 @@ static void on_info(void *ctx, const struct docker_answer *answer, const struct 
                    (long long)(now_ms % MS_PER_S));
     engine->connected = true;
     engine->clock_skew_ms = change.instance.clock_skew_ms;
+    engine->clock_offset_ms = now_ms - loop_now_ms(engine->loop);
     follow(engine, since);
     engine_report(engine, &change);
     engine_list(engine);

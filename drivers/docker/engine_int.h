@@ -40,8 +40,9 @@ struct engine_call {
 /* A container that we know of. */
 struct tracked {
     char id[ENGINE_ID_SIZE];
-    uint64_t reported; /* engine->reports when it was reported last; 0: never */
-    int64_t inspected_ms;
+    uint64_t reported;    /* engine->reports when it was reported last; 0: never */
+    int64_t inspected_ms; /* when the last answer came, by the loop's clock */
+    int64_t asked_ms;     /* when the last question was sent */
     enum container_status status;
     bool inspected;
     bool queued;
@@ -68,9 +69,10 @@ struct engine {
     /* engine.c */
     bool connected; /* its facts are known and its events are followed */
     bool freeing;
-    uint64_t dials;        /* how often: answers to questions of an earlier one say nothing */
-    int64_t clock_skew_ms; /* engine's wall clock minus ours */
-    int64_t pause_ms;      /* before the next dial */
+    uint64_t dials;          /* how often: answers to questions of an earlier one say nothing */
+    int64_t clock_skew_ms;   /* engine's wall clock minus ours */
+    int64_t clock_offset_ms; /* engine's wall clock minus the loop's */
+    int64_t pause_ms;        /* before the next dial */
     struct timer redial;
     struct docker_call *dial;
     struct docker_events *events;
@@ -112,6 +114,8 @@ void engine_job_done(struct engine *engine);
 /* Begins a whole listing, or another one after the present. */
 void engine_list(struct engine *engine);
 void engine_inspect(struct engine *engine, const char *id);
+/* The last inspect was asked for after that moment of the engine's clock. */
+bool engine_looked_since(const struct engine *engine, const char *id, int64_t engine_ms);
 /* done() of the call, with its failure if it has one, once the container was inspected. */
 void engine_await_inspect(struct engine_call *call, const char *id);
 /* Takes the call out of whatever list it waits in. */

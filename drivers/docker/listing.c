@@ -184,7 +184,7 @@ static void on_part(struct engine *engine, size_t index, const struct docker_ans
         engine_lost(engine, failure);
         return;
     }
-    AUTO(json) *value = json_parse(answer->body, answer->size, &err);
+    AUTO(json) *value = read_json(answer->body, answer->size, &err);
     if (value == NULL) {
         (void)err_wrap(&err, "the answer to %s", parts[index].path);
         engine_lost(engine, &err);
@@ -345,11 +345,11 @@ static void on_inspect(void *ctx, const struct docker_answer *answer, const stru
     tracked = engine_tracked(engine, id);
     if (is_current && tracked != NULL && tracked->inspecting && !tracked->gone) {
         AUTO(json) *value =
-            failure == NULL ? json_parse(answer->body, answer->size, /* err= */ NULL) : NULL;
+            failure == NULL ? read_json(answer->body, answer->size, /* err= */ NULL) : NULL;
         bool is_ours = read_container(&engine->reader, value, &report);
         if (is_ours)
             engine_report_container(engine, &report);
-        if ((failure != NULL && failure->code == ERR_NOT_FOUND) || (failure == NULL && !is_ours))
+        if ((failure != NULL && failure->code == ERR_NOT_FOUND) || (value != NULL && !is_ours))
             engine_container_gone(engine, id); /* or renamed: no longer ours */
         else
             finish_inspect(engine, tracked);
@@ -370,6 +370,7 @@ static void pump(struct engine *engine)
         DL_DELETE(engine->queue, tracked);
         tracked->queued = false;
         tracked->inspecting = true;
+        tracked->asked_ms = loop_now_ms(engine->loop);
         engine->inspecting++;
         inspect->engine = engine;
         inspect->dials = engine->dials;
@@ -387,6 +388,14 @@ void engine_inspect(struct engine *engine, const char *id)
         return;
     want_inspect(engine, tracked);
     pump(engine);
+}
+
+bool engine_looked_since(const struct engine *engine, const char *id, int64_t engine_ms)
+{
+    const struct tracked *tracked = engine_tracked(engine, id);
+
+    return tracked != NULL && !tracked->gone && (tracked->inspected || tracked->inspecting) &&
+           tracked->asked_ms + engine->clock_offset_ms > engine_ms;
 }
 
 void engine_await_inspect(struct engine_call *call, const char *id)

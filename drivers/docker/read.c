@@ -4,12 +4,34 @@
  */
 #include "drivers/docker/read.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "drivers/docker/labels.h"
 #include "spec/action.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
+
+#define NS_PER_MS ((int64_t)1000 * 1000)
+
+struct json *read_json(const char *text, size_t size, struct err *err)
+{
+    static const char nul[] = "\\u0000";
+    static const char replacement[] = "\\ufffd";
+    struct json *value = json_parse(text, size, err);
+    bool escaped = false;
+
+    if (value != NULL || memmem(text, size, nul, strlen(nul)) == NULL)
+        return value;
+    AUTO_TEXT char *clean = mem_alloc(size + 1);
+    memcpy(clean, text, size);
+    for (size_t i = 0; i < size; i++) {
+        if (!escaped && size - i >= strlen(nul) && memcmp(clean + i, nul, strlen(nul)) == 0)
+            memcpy(clean + i, replacement, strlen(replacement));
+        escaped = !escaped && clean[i] == '\\';
+    }
+    return json_parse(clean, size, err);
+}
 
 /* A label, or NULL when it is absent or longer than `max` bytes. */
 static const char *label_of(const struct json *labels, const char *key, size_t max)
@@ -371,6 +393,8 @@ struct event_report read_event(const struct reader *reader, const struct json *v
         .name = json_as_text(json_get(attributes, "name"), /* fallback= */ NULL),
     };
 
+    report.is_start = text_equal(action, "start");
+    report.time_ms = json_int(value, "timeNano", /* fallback= */ 0) / NS_PER_MS;
     if (text_is_empty(report.id) || !text_equal(json_text(value, "Type"), "container") ||
         !text_equal(label_of(attributes, LABEL_OWNER, LIMIT_NAME), reader->owner))
         return report;

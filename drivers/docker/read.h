@@ -9,8 +9,13 @@
 #define DRIVERS_DOCKER_READ_H
 
 #include "spec/base/base.h"
+#include "spec/base/err.h"
 #include "spec/base/json.h"
 #include "spec/world.h"
+
+/* An engine's answer.  A NUL in a text, which a health check may print, becomes U+FFFD: what runs in a
+ * container shall not be able to hide it.  NULL and *err when it is not JSON. */
+struct json *read_json(const char *text, size_t size, struct err *err);
 
 /* Whose engine it is and what it can do. */
 struct reader {
@@ -66,6 +71,8 @@ struct event_report {
     enum event_type type;
     const char *id;   /* the engine's */
     const char *name; /* may be NULL */
+    bool is_start;
+    int64_t time_ms; /* engine's wall clock; 0: not said */
 };
 
 /* One line of GET /events. */
