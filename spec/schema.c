@@ -153,21 +153,26 @@ static void describe_map(struct json *schema, const struct field *field)
         describe_pairs(schema, field);
 }
 
-/* Only what says nothing is let through. */
+/* What says nothing is let through; a "$ref" of its own would hide the description beside it. */
 static void describe_refused(struct json *schema)
 {
-    struct json *values = json_array();
-    struct err err;
+    struct json *rules = json_array();
 
-    static const char *const nothing[] = { "null", "[]", "{}", "0", "false" };
-    for (size_t i = 0; i < ARRAY_COUNT(nothing); i++) {
-        char text[16];
-        int size = snprintf(text, sizeof(text), "[%s]", nothing[i]);
-        struct json *list = json_parse(text, (size_t)size, &err);
-        json_append(values, json_copy(json_at(list, 0)));
-        json_free(list);
-    }
-    json_set(schema, "enum", values);
+    json_append(rules, reference_to("nothing"));
+    json_set(schema, "allOf", rules);
+}
+
+/* node_says_nothing() as a schema. */
+static struct json *describe_nothing(void)
+{
+    static const char text[] =
+        "{\"anyOf\": [{\"enum\": [null, 0, false, \"\"]},"
+        " {\"type\": \"array\", \"items\": {\"$ref\": \"#/definitions/nothing\"}},"
+        " {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/definitions/nothing\"}}]}";
+    struct json *schema = json_parse(text, sizeof(text) - 1, NULL);
+
+    ASSERT(schema != NULL);
+    return schema;
 }
 
 static void describe_child(struct json *schema, const struct field *field)
@@ -311,6 +316,7 @@ void schema_print(struct buf *out)
 
     json_set_text(schema, "$schema", "http://json-schema.org/draft-07/schema#");
     json_set_text(schema, "title", "Berth manifest");
+    json_set(definitions, "nothing", describe_nothing());
     for (size_t i = 0; i < ARRAY_COUNT(records); i++)
         json_set(definitions, records[i]->name, describe_record(records[i]));
     json_set(schema, "definitions", definitions);

@@ -83,8 +83,19 @@ static void digest_secrets(const struct task_spec *task, secret_digest_fn *secre
     tree_release(&values);
 }
 
-static void make_revision(struct target *target, secret_digest_fn *secret_digest, void *context,
-                          struct arena *arena)
+/* What an absent networkMode means; written or not, it is the same (ecs.md 1.2). */
+static enum network_mode default_network_mode(const struct generation *generation,
+                                              const char *cluster)
+{
+    const struct resource *resource = generation_find(generation, KIND_CLUSTER, cluster);
+
+    ASSERT(resource != NULL);
+    return resource_cluster(resource)->launch_type == LAUNCH_TYPE_FARGATE ? NETWORK_MODE_AWSVPC
+                                                                          : NETWORK_MODE_BRIDGE;
+}
+
+static void make_revision(const struct generation *generation, struct target *target,
+                          secret_digest_fn *secret_digest, void *context, struct arena *arena)
 {
     struct task_spec task = *target->task;
     size_t count = task.container_definitions_count;
@@ -94,6 +105,9 @@ static void make_revision(struct target *target, secret_digest_fn *secret_digest
         arena_copy(arena, task.container_definitions, count * sizeof(*task.container_definitions));
     for (size_t i = 0; i < count; i++)
         task.container_definitions[i].image = image_identity(&target->images[i], arena);
+
+    if (task.network_mode == default_network_mode(generation, target->cluster))
+        task.network_mode = NETWORK_MODE_UNSET;
 
     buf_init(&text, LIMIT_OUTPUT);
     canonical_record(&task_spec_record, &task, CANONICAL_ROLLS, &text);
@@ -127,7 +141,7 @@ const struct target *target_make(const struct generation *generation,
         if (!resolve_image(generation, target->task->container_definitions[i].image, arena,
                            &target->images[i]))
             return NULL;
-    make_revision(target, secret_digest, context, arena);
+    make_revision(generation, target, secret_digest, context, arena);
     return target;
 }
 
