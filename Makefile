@@ -157,11 +157,24 @@ $(DRIVES): $(BUILD)/tests/%: $(OBJ)/tests/it/%.o $(ARCHIVE)
 units: $(UNITS)
 drives: $(DRIVES)
 
+# Simulated lives: the program's own planner, cycle and executor on a virtual clock.  tests/sim brings
+# its own loop and store, which the linker takes in place of those in the archive.
+SIM_SOURCES := $(sort $(wildcard tests/sim/*.c))
+SIM         := $(BUILD)/tests/sim
+
+$(SIM): $(SIM_SOURCES:%.c=$(OBJ)/%.o) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,link,$@)
+	$(Q)$(CC) $(BERTH_LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(BERTH_LIBS)
+
+SEED  ?= 1
+SEEDS ?= 300
+
 # Rules that compile something do so with the flags of the program.
 test test-long check tidy lint: export TIDY_CC = $(CC) $(BERTH_CPPFLAGS) $(BERTH_CFLAGS)
 test test-long check: export MAKE := $(MAKE)
 
-PUBLIC += test test-long check tidy lint format
+PUBLIC += test test-long check tidy lint format sim
 test: deps-test ## everything in its short form; ends in `N passed, N failed`
 	+@tests/run.sh unit it tidy
 test-long: deps-test ## everything in full, with clang and clang-tidy too
@@ -172,6 +185,8 @@ tidy: deps-test ## layers, header homes, sizes, format: tests/tidy
 	@tests/tidy/run.sh
 lint: deps-test ## clang-tidy (slow)
 	@tests/tidy/lint.sh
+sim: $(SIM) ## SEEDS simulated lives, from SEED on
+	@$(SIM) $(SEED) $(SEEDS)
 format: deps-test ## let clang-format have its way
 	@find $(FLOORS) tests -name '*.[ch]' -type f -exec clang-format -i {} +
 

@@ -104,8 +104,9 @@ static void report_result(struct sim *sim, struct sim_request *request)
         break;
     case ACTION_CLAIM:
     case ACTION_VOLUME_CREATE:
-        change.kind = WORLD_VOLUME;
-        sim_report(sim, &change); /* whoever made it */
+        change.kind = WORLD_VOLUME; /* whoever made it */
+        if (!request->failed || request->failure.code == ERR_CONFLICT)
+            sim_report(sim, &change);
         break;
     case ACTION_NETWORK_REMOVE:
         if (!request->failed)

@@ -60,6 +60,13 @@ void sim_set_program(struct sim *sim, const char *reference, const struct sim_pr
     (void)source_put(sim, reference, program);
 }
 
+bool sim_has_program(const struct sim *sim, const char *reference)
+{
+    const struct sim_source *source;
+    HASH_FIND(by_reference, sim->sources, reference, strlen(reference), source);
+    return source != NULL;
+}
+
 const struct sim_source *sim_source(struct sim *sim, const char *reference)
 {
     const struct sim_program plain = { .work_ms = WORK_MS };
@@ -67,6 +74,11 @@ const struct sim_source *sim_source(struct sim *sim, const char *reference)
 
     HASH_FIND(by_reference, sim->sources, reference, strlen(reference), source);
     return source != NULL ? source : source_put(sim, reference, &plain);
+}
+
+const char *sim_image_id(struct sim *sim, const char *reference)
+{
+    return sim_source(sim, reference)->image_id;
 }
 
 /* ---- On an engine ---- */

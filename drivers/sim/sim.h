@@ -100,6 +100,10 @@ void sim_set_faults(struct sim *sim, const struct sim_faults *faults);
  */
 void sim_set_program(struct sim *sim, const char *reference, const struct sim_program *program);
 
+bool sim_has_program(const struct sim *sim, const char *reference);
+/* The id that an image of this reference would have now. */
+const char *sim_image_id(struct sim *sim, const char *reference);
+
 /* ---- The driver ---- */
 
 struct sim_driver_options {

@@ -1,0 +1,378 @@
+/*
+ * The checks share no code with the planner: they count for themselves.
+ */
+#include "tests/sim/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "reconciler/run/execute.h"
+#include "spec/base/text.h"
+#include "spec/kinds/kinds.h"
+#include "spec/names.h"
+
+void check_failed(struct check *check, const char *format, ...)
+{
+    va_list arguments;
+
+    if (check->failed)
+        return;
+    check->failed = true;
+    int size = snprintf(check->text, sizeof(check->text),
+                        "at %lld: ", (long long)sim_now(check->process->sim));
+    ASSERT(size > 0 && (size_t)size < sizeof(check->text));
+    va_start(arguments, format);
+    (void)vsnprintf(check->text + size, sizeof(check->text) - (size_t)size, format, arguments);
+    va_end(arguments);
+}
+
+/* ---- Counting by ourselves ---- */
+
+static const struct service_spec *spec_of(const struct check *check, const char *key)
+{
+    const struct desired_service *desired = desired_service(check->process->app.desired, key);
+    return desired == NULL ? NULL : desired->goal->target->spec;
+}
+
+/* As the world tells it, not as the planner does: every container is there, up, and well. */
+static bool is_healthy(const struct check *check, const struct world_task *task)
+{
+    const struct service_spec *spec = spec_of(check, task->service->key);
+    const struct world_instance *host = task->host;
+    size_t checked = 0;
+    int64_t started_ms = 0;
+
+    if (task->container_count < task->expected || host->state != INSTANCE_ACTIVE)
+        return false;
+    for (size_t i = 0; i < task->container_count; i++) {
+        const struct world_container *container = task->containers[i];
+        if (!container->inspected || container->status != CONTAINER_RUNNING ||
+            container->drift != NULL)
+            return false;
+        if (container->health == HEALTH_UNHEALTHY || container->health == HEALTH_STARTING)
+            return false;
+        checked += container->health == HEALTH_HEALTHY;
+        if (container->started_ms > started_ms)
+            started_ms = container->started_ms;
+    }
+    int64_t ready_ms = started_ms - host->clock_skew_ms +
+                       (spec == NULL ? 0 : (int64_t)spec->min_ready_seconds * 1000);
+    return checked > 0 || ready_ms <= sim_now(check->process->sim);
+}
+
+static bool is_leaving(const struct task_record *record)
+{
+    return record != NULL && (record->stopping_ms != 0 || record->stopped_ms != 0);
+}
+
+static bool stated_before(const struct fact *facts, size_t count, const char *task)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (facts[i].kind == FACT_TASK && text_equal(facts[i].task->id, task) &&
+            is_leaving(facts[i].task))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t percent(uint32_t count, uint32_t of, uint32_t add)
+{
+    return (count * of + add) / 100;
+}
+
+/* ---- Decisions: design rules 3 and 7 ---- */
+
+/* A task is to stop, and no fault made it so: the service stays at its lower bound. */
+static void check_stop_decision(struct check *check, const struct fact *facts, size_t index)
+{
+    const struct task_record *record = facts[index].task;
+    const struct memory *memory = check->process->app.memory;
+    const struct world_task *stopped = world_task(check->process->app.world, record->id);
+    AUTO(arena) arena = { 0 };
+    const char *key = unit_key(&arena, record->cluster, record->service);
+    const struct service_spec *spec = spec_of(check, key);
+    uint32_t healthy = 0;
+
+    if (record->stop_code != STOP_SERVICE_SCHEDULER_INITIATED || spec == NULL || stopped == NULL ||
+        is_leaving(memory_task(memory, record->id)) || !is_healthy(check, stopped))
+        return;
+    for (size_t i = 0; i < stopped->service->task_count; i++) {
+        const struct world_task *task = stopped->service->tasks[i];
+        healthy += is_healthy(check, task) && !is_leaving(memory_task(memory, task->id)) &&
+                   !stated_before(facts, index, task->id);
+    }
+    uint32_t lower =
+        percent(spec->desired_count, spec->deployment_configuration->minimum_healthy_percent, 99);
+    if (healthy <= lower)
+        check_failed(check, "%s: a task is stopped while %u are healthy and %u must be", key,
+                     healthy, lower);
+    if (memory_service(memory, key)->suspended != NULL)
+        check_failed(check, "%s: a task is stopped while it is suspended", key);
+}
+
+void check_facts(void *context, const struct fact *facts, size_t count)
+{
+    struct check *check = context;
+
+    for (size_t i = 0; i < count; i++) {
+        if (facts[i].kind == FACT_TASK && facts[i].task->stopping_ms != 0)
+            check_stop_decision(check, facts, i);
+    }
+}
+
+/* ---- Calls ---- */
+
+/* Tasks that are alive, and those whose first container is on its way. */
+static uint32_t count_alive(const struct check *check, const struct world_service *service,
+                            const struct action *but)
+{
+    const struct memory *memory = check->process->app.memory;
+    uint32_t alive = 0;
+
+    for (size_t i = 0; service != NULL && i < service->task_count; i++)
+        alive += !is_leaving(memory_task(memory, service->tasks[i]->id));
+    for (const struct process_call *at = check->process->calls; at != NULL; at = at->next) {
+        const struct action *action = at->inner.action;
+        if (action != NULL && action->kind == ACTION_CONTAINER_CREATE &&
+            text_equal(action->unit, but->unit) &&
+            !text_equal(action->identity.task, but->identity.task) &&
+            world_task(check->process->app.world, action->identity.task) == NULL)
+            alive++;
+    }
+    return alive;
+}
+
+/* Rules 3, 4 and 5: within the upper bound, and only what a commit or a rollback explains. */
+static void check_new_task(struct check *check, const struct action *action)
+{
+    const struct app *app = &check->process->app;
+    const struct desired_service *desired = desired_service(app->desired, action->unit);
+    const struct memory_service *memory = memory_service(app->memory, action->unit);
+    const struct world_service *seen =
+        world_service(app->world, action->target->cluster, action->target->service);
+
+    if (desired == NULL || memory == NULL) {
+        check_failed(check, "%s: a task is made that nobody declares", action->unit);
+        return;
+    }
+    const struct service_spec *spec = desired->goal->target->spec;
+    uint32_t upper =
+        percent(spec->desired_count, spec->deployment_configuration->maximum_percent, 0);
+    uint32_t alive = count_alive(check, seen, action);
+    if (alive + 1 > upper)
+        check_failed(check, "%s: one more task beside %u, at most %u may be", action->unit, alive,
+                     upper);
+    if (memory->suspended != NULL)
+        check_failed(check, "%s: a task is made while it is suspended", action->unit);
+
+    bool wanted = text_equal(action->target->revision, desired->goal->target->revision);
+    bool quarantined = text_equal(action->target->revision, memory->quarantined);
+    bool proven = false;
+    for (const struct memory_deployment *at = memory->newest; at != NULL; at = at->older)
+        proven |= text_equal(at->record.goal->target->revision, action->target->revision) &&
+                  (at->record.state == ROLLOUT_COMPLETED || at->record.rollback);
+    if (!proven && (!wanted || quarantined))
+        check_failed(check, "%s: a task of a revision that is %s", action->unit,
+                     quarantined ? "quarantined" : "neither declared nor proven");
+}
+
+static size_t service_of_volume(const char *name)
+{
+    AUTO(arena) arena = { 0 };
+
+    for (size_t i = 0; i < SERVICES_MAX; i++) {
+        if (text_equal(name, service_volume_name(&arena, PEOPLE_OWNER, PEOPLE_CLUSTER,
+                                                 people_service_name(i), "data")))
+            return i;
+    }
+    return SERVICES_MAX;
+}
+
+void check_apply(void *context, const struct action *action)
+{
+    struct check *check = context;
+    const struct app *app = &check->process->app;
+    const struct world_instance *instance = world_instance(app->world, action->instance);
+
+    if (process_call(check->process, action->instance, action->object) != NULL)
+        check_failed(check, "%s %s: a call for it is in flight", action_kind_text(action->kind),
+                     action->object);
+    if (text_is_empty(action->cause))
+        check_failed(check, "%s %s: without a cause", action_kind_text(action->kind),
+                     action->object);
+    if ((instance == NULL || !instance->complete) && *action_kind_mark(action->kind) == '-')
+        check_failed(check, "%s %s: before a complete listing", action_kind_text(action->kind),
+                     action->object);
+    if (action->kind == ACTION_CONTAINER_CREATE &&
+        world_task(app->world, action->identity.task) == NULL)
+        check_new_task(check, action);
+    if (action->kind == ACTION_VOLUME_REMOVE) {
+        size_t service = service_of_volume(action->name);
+        if (service == SERVICES_MAX || (check->people->removed_ever & (1U << service)) == 0)
+            check_failed(check, "volume %s is removed, which nobody declared", action->name);
+    }
+    if (action->kind == ACTION_CONTAINER_REMOVE) {
+        const struct world_container *container = world_container(app->world, action->container_id);
+        if (container == NULL || !container->inspected)
+            check_failed(check, "%s is removed, and was not inspected", action->object);
+    }
+}
+
+void check_engine(void *context, enum action_kind kind, const char *object,
+                  const struct sim_container *container)
+{
+    struct check *check = context;
+
+    if (container == NULL)
+        return;
+    if (container->foreign || !text_equal(container->owner, PEOPLE_OWNER))
+        check_failed(check, "%s %s: it is not ours", action_kind_text(kind), object);
+}
+
+/* ---- The whole plan ---- */
+
+/* Something of its kind is in flight, whose end makes room for what found none. */
+static bool lane_is_used(const struct check *check, enum action_kind kind)
+{
+    for (const struct process_call *at = check->process->calls; at != NULL; at = at->next) {
+        const struct action *action = at->inner.action;
+        if (action == NULL)
+            continue;
+        if (action_kind_is_long(action->kind) == action_kind_is_long(kind) &&
+            (action->kind == ACTION_CONTAINER_STOP) == (kind == ACTION_CONTAINER_STOP))
+            return true;
+    }
+    return false;
+}
+
+void check_whole_plan(struct check *check)
+{
+    struct app *app = &check->process->app;
+    AUTO(arena) arena = { 0 };
+    struct plan_input input = app_plan_input(app);
+    struct plan_pending *pending;
+    struct plan_unit *units;
+    struct plan plan;
+
+    input.pending_count = executor_pending(app->executor, &arena, &pending);
+    input.pending = pending;
+    size_t count = plan_units(&input, &arena, &units);
+    plan_compute(&input, units, count, &arena, &plan);
+    if (plan.fact_count > 0)
+        check_failed(check, "the whole plan states a fact (%s of %s/%s) that the cycle missed",
+                     plan.facts[0].kind == FACT_TASK         ? "task"
+                     : plan.facts[0].kind == FACT_DEPLOYMENT ? "deployment"
+                                                             : "other",
+                     plan.facts[0].cluster, plan.facts[0].service);
+    for (size_t i = 0; i < plan.action_count; i++) {
+        const struct action *action = &plan.actions[i];
+        if (process_call(check->process, action->instance, action->object) == NULL &&
+            !lane_is_used(check, action->kind))
+            check_failed(check, "the whole plan has %s %s (%s), which the cycle missed",
+                         action_kind_text(action->kind), action->object, action->cause);
+    }
+}
+
+/* ---- The end ---- */
+
+static void check_container_end(struct check *check, const struct sim_container *container,
+                                const struct wanted_service *service, size_t index)
+{
+    const struct container_report *report = &container->report;
+    const char *name = people_service_name(index);
+    AUTO(arena) arena = { 0 };
+
+    if (report->status != CONTAINER_RUNNING || report->drift != NULL)
+        check_failed(check, "in the end %s of %s is %s", report->name, name,
+                     container_status_text(report->status));
+    if (text_equal(report->container, SANDBOX_NAME)) {
+        if (service->container_count < 2)
+            check_failed(check, "in the end %s has a sandbox that it does not need", name);
+        return;
+    }
+    size_t at = (size_t)(report->container[1] - '0');
+    ASSERT(report->container[0] == 'c' && at < CONTAINERS_MAX);
+    if (at >= service->container_count) {
+        check_failed(check, "in the end %s has container %s", name, report->container);
+        return;
+    }
+    const char *image_id =
+        sim_image_id(check->process->sim, people_reference(check->people, index, at, &arena));
+    if (!text_equal(report->image_id, image_id))
+        check_failed(check, "in the end %s runs another image than declared", report->name);
+    if (service->containers[at].checked && report->health != HEALTH_HEALTHY)
+        check_failed(check, "in the end %s is %s", report->name,
+                     health_status_text(report->health));
+    if (service->container_count > 1) {
+        const struct sim_container *sandbox = sim_container(
+            check->process->sim, container->sandbox_id == NULL ? "" : container->sandbox_id);
+        if (sandbox == NULL || !sandbox->exists || !text_equal(sandbox->report.task, report->task))
+            check_failed(check, "in the end %s is not in its task's sandbox", report->name);
+    }
+}
+
+/* How many containers of the service there are, each checked; and that each slot has one task. */
+static size_t check_service_end(struct check *check, size_t index)
+{
+    const struct wanted_service *service = &check->people->wanted.services[index];
+    const struct sim *sim = check->process->sim;
+    const char *slots[8] = { 0 };
+    size_t containers = 0;
+
+    for (size_t i = 0; i < sim_container_count(sim); i++) {
+        const struct sim_container *container = sim_container_at(sim, i);
+        const struct container_report *report = &container->report;
+        if (container->foreign || !text_equal(report->service, people_service_name(index)))
+            continue;
+        containers++;
+        if (!service->exists || report->slot >= service->count) {
+            check_failed(check, "in the end %s is still there", report->name);
+            continue;
+        }
+        if (slots[report->slot] == NULL)
+            slots[report->slot] = report->task;
+        if (!text_equal(slots[report->slot], report->task))
+            check_failed(check, "in the end slot %u of %s has two tasks", report->slot,
+                         people_service_name(index));
+        check_container_end(check, container, service, index);
+    }
+    size_t each = service->container_count + (service->container_count > 1 ? 1 : 0);
+    size_t wanted = service->exists ? service->count * each : 0;
+    if (containers != wanted)
+        check_failed(check, "in the end %s has %zu containers, %zu are declared",
+                     people_service_name(index), containers, wanted);
+    return containers;
+}
+
+static void check_volume_end(struct check *check, size_t index)
+{
+    const struct wanted_service *service = &check->people->wanted.services[index];
+    AUTO(arena) arena = { 0 };
+    const char *name = service_volume_name(&arena, PEOPLE_OWNER, PEOPLE_CLUSTER,
+                                           people_service_name(index), "data");
+    /* A service of no tasks may have got none. */
+    if (service->exists && service->volume && service->count > 0 &&
+        !sim_has_volume(check->process->sim, "local", name))
+        check_failed(check, "in the end %s has no volume", people_service_name(index));
+}
+
+void check_end(struct check *check)
+{
+    const struct sim *sim = check->process->sim;
+    size_t known = 0;
+
+    for (size_t i = 0; i < SERVICES_MAX; i++) {
+        known += check_service_end(check, i);
+        check_volume_end(check, i);
+    }
+    for (size_t i = 0; i < sim_container_count(sim); i++) {
+        const struct sim_container *container = sim_container_at(sim, i);
+        known += container->foreign;
+        if (container->foreign && container->report.status != CONTAINER_RUNNING)
+            check_failed(check, "in the end %s, which is not ours, is %s", container->report.name,
+                         container_status_text(container->report.status));
+    }
+    if (known != sim_container_count(sim))
+        check_failed(check, "in the end there are containers of no service");
+}

@@ -1,0 +1,29 @@
+/*
+ * What must be true: at every step (docs: the rules the planner keeps), and at the end.
+ */
+#ifndef TESTS_SIM_CHECK_H
+#define TESTS_SIM_CHECK_H
+
+#include "tests/sim/process.h"
+
+struct check {
+    struct process *process;
+    struct people *people;
+    bool failed;
+    char text[1024]; /* the first thing that was not true */
+};
+
+void check_failed(struct check *check, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Hooks of the process, the store and the sim; their context is the check. */
+void check_apply(void *context, const struct action *action);
+void check_facts(void *context, const struct fact *facts, size_t count);
+void check_engine(void *context, enum action_kind kind, const char *object,
+                  const struct sim_container *container);
+
+/* Planning everything anew finds nothing that planning what was dirty has not found. */
+void check_whole_plan(struct check *check);
+/* Everything runs as the last commit says: by the engine's truth and people's intentions alone. */
+void check_end(struct check *check);
+
+#endif

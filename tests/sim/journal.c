@@ -1,0 +1,118 @@
+/*
+ * Facts in the order they were stated.
+ */
+#include "tests/sim/journal.h"
+
+#include <stdlib.h>
+
+struct journal_entry {
+    struct fact fact;
+    uint64_t transaction;
+    bool durable; /* its transaction is */
+};
+
+static const struct deployment *deployment_keep(struct arena *arena, const struct deployment *from)
+{
+    struct deployment *kept = arena_copy(arena, from, sizeof(*from));
+    size_t count = from->goal->target->task->container_definitions_count;
+
+    kept->goal = goal_ref(from->goal);
+    kept->reason = arena_text(arena, from->reason);
+    kept->pins = arena_array(arena, struct pin, count);
+    for (size_t i = 0; i < count; i++) {
+        kept->pins[i].image_id = arena_text(arena, from->pins[i].image_id);
+        kept->pins[i].digest = arena_text(arena, from->pins[i].digest);
+    }
+    return kept;
+}
+
+static const struct task_record *record_keep(struct arena *arena, const struct task_record *from)
+{
+    struct task_record *kept = arena_copy(arena, from, sizeof(*from));
+
+    kept->cluster = arena_text(arena, from->cluster);
+    kept->service = arena_text(arena, from->service);
+    kept->instance = arena_text(arena, from->instance);
+    kept->reason = arena_text(arena, from->reason);
+    return kept;
+}
+
+static struct fact fact_keep(struct arena *arena, const struct fact *from)
+{
+    struct fact kept = *from;
+
+    kept.cluster = arena_text(arena, from->cluster);
+    kept.service = arena_text(arena, from->service);
+    kept.text = arena_text(arena, from->text);
+    kept.commit = arena_text(arena, from->commit);
+    if (from->deployment != NULL)
+        kept.deployment = deployment_keep(arena, from->deployment);
+    if (from->task != NULL)
+        kept.task = record_keep(arena, from->task);
+    return kept;
+}
+
+int store_write(struct store *store, const struct fact *facts, size_t count, struct err *err)
+{
+    bool durable = false;
+
+    if (store->full)
+        return err_set(err, ERR_CAPACITY, "the disk is full");
+    if (store->see != NULL)
+        store->see(store->context, facts, count);
+    store->transactions++;
+    for (size_t i = 0; i < count; i++)
+        durable |= facts[i].durable;
+    for (size_t i = 0; i < count; i++) {
+        if (store->count == store->capacity) {
+            store->capacity = store->capacity == 0 ? 64 : store->capacity * 2;
+            store->entries = mem_resize(store->entries, store->capacity * sizeof(*store->entries));
+        }
+        store->entries[store->count++] =
+            (struct journal_entry){ fact_keep(&store->arena, &facts[i]), store->transactions,
+                                    durable };
+    }
+    return 0;
+}
+
+/* What the real store forgets is what memory has forgotten; loading all of it again is no different,
+ * since it expires again. */
+int store_prune(struct store *store, const struct memory *memory, int64_t now_ms, struct err *err)
+{
+    (void)memory;
+    (void)now_ms;
+    if (store->full)
+        return err_set(err, ERR_CAPACITY, "the disk is full");
+    return 0;
+}
+
+static void entry_drop(struct store *store)
+{
+    const struct fact *fact = &store->entries[--store->count].fact;
+    if (fact->deployment != NULL)
+        goal_unref(fact->deployment->goal);
+}
+
+void journal_crash(struct store *store, struct rng *rng)
+{
+    while (store->count > 0 && !store->entries[store->count - 1].durable && rng_chance(rng, 70)) {
+        uint64_t transaction = store->entries[store->count - 1].transaction;
+        while (store->count > 0 && store->entries[store->count - 1].transaction == transaction)
+            entry_drop(store);
+    }
+}
+
+void journal_load(const struct store *store, struct memory *memory)
+{
+    for (size_t i = 0; i < store->count; i++)
+        memory_apply(memory, &store->entries[i].fact);
+}
+
+void journal_release(struct store *store)
+{
+    while (store->count > 0)
+        entry_drop(store);
+    free(store->entries);
+    arena_release(&store->arena);
+    *store = (struct store){ 0 };
+}

@@ -1,0 +1,32 @@
+/*
+ * What the program made durable, kept through crashes: in place of reconciler/memory/store.c, behind
+ * the same header.  A crash may lose the last of what was only learnt from results.
+ */
+#ifndef TESTS_SIM_JOURNAL_H
+#define TESTS_SIM_JOURNAL_H
+
+#include "reconciler/memory/store.h"
+#include "spec/base/rng.h"
+
+struct journal_entry;
+
+typedef void journal_fn(void *context, const struct fact *facts, size_t count);
+
+struct store {
+    struct arena arena;
+    struct journal_entry *entries;
+    size_t count;
+    size_t capacity;
+    uint64_t transactions;
+    bool full;       /* the disk: writing fails */
+    journal_fn *see; /* told of all facts before they are kept */
+    void *context;
+};
+
+/* Loses up to everything since the last durable transaction. */
+void journal_crash(struct store *store, struct rng *rng);
+/* All facts, into an empty memory. */
+void journal_load(const struct store *store, struct memory *memory);
+void journal_release(struct store *store);
+
+#endif

@@ -1,0 +1,354 @@
+/*
+ * Manifests as people write them: one file for the cluster, one for each service with its task and the
+ * images that are built for it.
+ */
+#include "tests/sim/people.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "spec/base/buf.h"
+#include "spec/base/limits.h"
+#include "spec/base/text.h"
+
+#define FILE_MAX 65536
+
+static const struct behaviour_row {
+    const char *text;
+    bool fine;
+    struct sim_program program;
+} behaviours[] = {
+    [BEHAVIOUR_GOOD] = { "good",
+                         true,
+                         { .healthy_after_ms = 500, .term_ms = 200, .work_ms = 900 } },
+    [BEHAVIOUR_SLOW] = { "slow",
+                         true,
+                         { .healthy_after_ms = 25000, .term_ms = 4000, .work_ms = 20000 } },
+    [BEHAVIOUR_STUBBORN] = { "stubborn", true, { .ignores_term = true, .work_ms = 100 } },
+    [BEHAVIOUR_CRASHING] = { "crashing", false, { .runs_ms = 3000, .exit_code = 1 } },
+    [BEHAVIOUR_HUNGRY] = { "hungry", false, { .runs_ms = 30000, .exit_code = 137, .oom = true } },
+    [BEHAVIOUR_SICK] = { "sick", false, { .never_healthy = true, .term_ms = 100 } },
+    [BEHAVIOUR_BROKEN] = { "broken", false, { .start_error = "exec: no such file" } },
+    [BEHAVIOUR_MISSING] = { "missing", false, { .work_error = "not found", .work_ms = 300 } },
+};
+_Static_assert(ARRAY_COUNT(behaviours) == BEHAVIOUR_COUNT, "a program for each behaviour");
+
+const char *people_service_name(size_t index)
+{
+    static const char *const names[SERVICES_MAX] = { "alpha", "bravo", "charlie", "delta", "echo" };
+    ASSERT(index < SERVICES_MAX);
+    return names[index];
+}
+
+/* ---- Images ---- */
+
+static const char *image_name(const struct wanted_container *container, size_t service,
+                              size_t index, struct arena *arena)
+{
+    return arena_printf(arena, "%s-%zu-%s-%u", people_service_name(service), index,
+                        behaviours[container->behaviour].text, container->version);
+}
+
+static void build_key(const char *name, char out[SHA256_HEX_SIZE])
+{
+    sha256_hex(name, strlen(name), out);
+}
+
+const char *people_reference(const struct people *people, size_t service, size_t container,
+                             struct arena *arena)
+{
+    const struct wanted_container *wanted = &people->wanted.services[service].containers[container];
+    const char *name = image_name(wanted, service, container, arena);
+    char key[SHA256_HEX_SIZE];
+
+    if (!wanted->built)
+        return arena_printf(arena, "registry.internal/%s:%u", behaviours[wanted->behaviour].text,
+                            wanted->version);
+    build_key(name, key);
+    return arena_printf(arena, "berth/%s:%.12s", name, key);
+}
+
+/* ---- Manifests ---- */
+
+static void print_image(struct buf *out, const char *name)
+{
+    buf_printf(out,
+               "apiVersion: berth/v1\nkind: Image\nmetadata: {name: %s}\n"
+               "spec: {build: {context: apps/%s}, retain: 1}\n---\n",
+               name, name);
+}
+
+static void print_container(struct buf *out, const struct wanted_service *service, size_t index,
+                            const char *image)
+{
+    const struct wanted_container *container = &service->containers[index];
+
+    buf_printf(out, "    - name: c%zu\n      image: %s\n      environment: {COLOR: %u}\n", index,
+               image, service->color);
+    buf_printf(out, "      stopTimeout: %u\n", container->stop_timeout_s);
+    if (container->checked)
+        buf_printf(out, "      healthCheck: {command: [CMD, check], interval: 5, retries: 2, "
+                        "startPeriod: 30}\n");
+    if (service->chained && index == 1)
+        buf_printf(out, "      dependsOn: [{containerName: c0, condition: %s}]\n",
+                   service->containers[0].checked ? "HEALTHY" : "START");
+    if (service->volume && index == 0)
+        buf_printf(out, "      mountPoints: [{sourceVolume: data, containerPath: /data}]\n");
+}
+
+static void print_service(struct buf *out, const struct people *people, size_t index,
+                          struct arena *arena)
+{
+    const struct wanted_service *service = &people->wanted.services[index];
+    const char *name = people_service_name(index);
+
+    for (size_t i = 0; i < service->container_count; i++) {
+        if (service->containers[i].built)
+            print_image(out, image_name(&service->containers[i], index, i, arena));
+    }
+    buf_printf(out,
+               "apiVersion: berth/v1\nkind: Task\nmetadata: {name: %s}\n"
+               "spec:\n  cpu: 256\n  memory: 512\n  containerDefinitions:\n",
+               name);
+    for (size_t i = 0; i < service->container_count; i++)
+        print_container(out, service, i,
+                        service->containers[i].built
+                            ? image_name(&service->containers[i], index, i, arena)
+                            : people_reference(people, index, i, arena));
+    if (service->volume)
+        buf_printf(out, "  volumes: [{name: data, deleteWithService: %s}]\n",
+                   service->delete_volume ? "true" : "false");
+    buf_printf(out,
+               "---\napiVersion: berth/v1\nkind: Service\nmetadata: {name: %s}\n"
+               "spec:\n  cluster: " PEOPLE_CLUSTER "\n  taskDefinition: %s\n  desiredCount: %u\n"
+               "  minReadySeconds: 20\n",
+               name, name, service->count);
+    buf_printf(out,
+               "  deploymentConfiguration: {minimumHealthyPercent: %u, maximumPercent: %u, "
+               "deploymentCircuitBreaker: {enable: %s, rollback: %s}}\n",
+               service->minimum, service->maximum, service->breaker ? "true" : "false",
+               service->rollback ? "true" : "false");
+    if (service->depends_on >= 0 && people->wanted.services[service->depends_on].exists)
+        buf_printf(out, "  dependsOn: [%s]\n", people_service_name((size_t)service->depends_on));
+}
+
+/* ---- Committing ---- */
+
+/* The registry has what the manifests name, and the builds make it. */
+static void publish(const struct people *people, struct generation *generation, struct arena *arena)
+{
+    for (size_t s = 0; s < SERVICES_MAX; s++) {
+        const struct wanted_service *service = &people->wanted.services[s];
+        for (size_t c = 0; service->exists && c < service->container_count; c++) {
+            const struct wanted_container *container = &service->containers[c];
+            const char *reference = people_reference(people, s, c, arena);
+            char key[SHA256_HEX_SIZE];
+            if (!sim_has_program(people->sim, reference))
+                sim_set_program(people->sim, reference, &behaviours[container->behaviour].program);
+            if (!container->built)
+                continue;
+            const char *name = image_name(container, s, c, arena);
+            build_key(name, key);
+            generation_set_build_key(generation, name, key);
+        }
+    }
+}
+
+/* All files as they are wanted; `broken` is one more that cannot be accepted. */
+static struct generation *derive(struct people *people, bool broken)
+{
+    AUTO(arena) arena = { 0 };
+    AUTO(diag_list) diags = { 0 };
+    struct file_change changes[SERVICES_MAX + 2] = { 0 };
+    struct generation *generation = NULL;
+    struct err err = { 0 };
+    size_t count = 0;
+
+    for (size_t i = 0; i < SERVICES_MAX + 2; i++) {
+        AUTO(buf) text = { 0 };
+        buf_init(&text, FILE_MAX);
+        if (i < SERVICES_MAX && people->wanted.services[i].exists)
+            print_service(&text, people, i, &arena);
+        else if (i == SERVICES_MAX)
+            buf_text_add(&text,
+                         "apiVersion: berth/v1\nkind: Cluster\nmetadata: {name: " PEOPLE_CLUSTER
+                         "}\nspec: {launchType: FARGATE}\n");
+        else if (i == SERVICES_MAX + 1 && broken)
+            buf_text_add(&text, "apiVersion: berth/v1\nkind: Service\nmetadata: {name: wrong}\n"
+                                "spec: {taskDefinition: nothing}\n");
+        struct file_change *change = &changes[count++];
+        change->path = arena_printf(&arena, "file-%zu.yaml", i);
+        if (text.size > 0)
+            change->bytes = arena_text(&arena, buf_text(&text));
+        change->size = text.size;
+        sha256_hex(buf_text(&text), text.size, change->blob);
+    }
+    if (generation_derive(people->tip, people->wanted.commit, changes, count, &diags, &generation,
+                          &err) < 0) {
+        if (!broken)
+            (void)fprintf(stderr, "%s\n", diags.items[0].text);
+        ASSERT(broken);
+        return NULL;
+    }
+    ASSERT(!broken);
+    publish(people, generation, &arena);
+    return generation;
+}
+
+static void note_volumes(struct people *people)
+{
+    for (size_t i = 0; i < SERVICES_MAX; i++) {
+        const struct wanted_service *service = &people->wanted.services[i];
+        if (service->exists && service->volume && service->delete_volume)
+            people->removed_ever |= 1U << i;
+    }
+}
+
+static bool commit(struct people *people, bool broken)
+{
+    for (size_t i = 0; i < 40; i++)
+        people->wanted.commit[i] = "0123456789abcdef"[rng_below(people->rng, 16)];
+    people->wanted.commit[40] = '\0';
+    struct generation *generation = derive(people, broken);
+    if (generation == NULL)
+        return false;
+    generation_unref(people->tip);
+    people->tip = generation;
+    people->history[people->commits++ % ARRAY_COUNT(people->history)] = people->wanted;
+    if (people->history_count < ARRAY_COUNT(people->history))
+        people->history_count++;
+    note_volumes(people);
+    return true;
+}
+
+/* ---- What people want ---- */
+
+static struct wanted_container draw_container(struct rng *rng)
+{
+    struct wanted_container container = { 0 };
+
+    container.behaviour = rng_chance(rng, 75) ? (enum behaviour)rng_below(rng, BEHAVIOUR_CRASHING)
+                                              : (enum behaviour)rng_below(rng, BEHAVIOUR_COUNT);
+    container.version = (uint32_t)rng_below(rng, 100);
+    container.built = rng_chance(rng, 30);
+    container.checked = rng_chance(rng, 70);
+    container.stop_timeout_s = (uint32_t)rng_below(rng, 15);
+    return container;
+}
+
+static void draw_bounds(struct rng *rng, struct wanted_service *service)
+{
+    static const uint32_t bounds[][2] = { { 100, 200 }, { 100, 200 }, { 50, 100 }, { 50, 200 },
+                                          { 0, 100 },   { 100, 150 }, { 0, 200 },  { 75, 125 } };
+    size_t index = (size_t)rng_below(rng, ARRAY_COUNT(bounds));
+
+    service->minimum = bounds[index][0];
+    service->maximum = bounds[index][1];
+    service->breaker = rng_chance(rng, 60);
+    service->rollback = rng_chance(rng, 60);
+}
+
+static struct wanted_service draw_service(struct rng *rng, size_t index)
+{
+    struct wanted_service service = { .exists = true, .depends_on = -1 };
+
+    service.count = (uint32_t)rng_between(rng, 0, 4);
+    draw_bounds(rng, &service);
+    service.container_count = rng_chance(rng, 60) ? 1 : (uint32_t)rng_between(rng, 2, 3);
+    for (size_t i = 0; i < service.container_count; i++)
+        service.containers[i] = draw_container(rng);
+    service.chained = service.container_count > 1 && rng_chance(rng, 50);
+    service.volume = rng_chance(rng, 30);
+    service.delete_volume = rng_chance(rng, 50);
+    if (index > 0 && rng_chance(rng, 30))
+        service.depends_on = (int)rng_below(rng, index);
+    return service;
+}
+
+static void change_something(struct people *people)
+{
+    struct rng *rng = people->rng;
+    size_t index = (size_t)rng_below(rng, SERVICES_MAX);
+    struct wanted_service *service = &people->wanted.services[index];
+
+    if (!service->exists) {
+        *service = draw_service(rng, index);
+        return;
+    }
+    switch (rng_below(rng, 8)) {
+    case 0: service->count = (uint32_t)rng_between(rng, 0, 5); break;
+    case 1: service->color++; break;
+    case 2: draw_bounds(rng, service); break;
+    case 3: service->exists = false; break;
+    case 4: *service = draw_service(rng, index); break;
+    case 5: service->delete_volume = !service->delete_volume; break;
+    default: service->containers[rng_below(rng, service->container_count)] = draw_container(rng);
+    }
+}
+
+bool people_commit(struct people *people)
+{
+    const struct wanted before = people->wanted;
+    struct rng *rng = people->rng;
+
+    if (people->history_count > 0 && rng_chance(rng, 15)) {
+        people->wanted = people->history[rng_below(rng, people->history_count)]; /* git revert */
+    } else {
+        for (int64_t changes = rng_between(rng, 1, 3); changes > 0; changes--)
+            change_something(people);
+    }
+    if (commit(people, rng_chance(rng, 10)))
+        return true;
+    people->wanted = before;
+    return false;
+}
+
+static void mend(struct people *people, size_t index)
+{
+    struct wanted_service *service = &people->wanted.services[index];
+    uint32_t lower = (service->count * service->minimum + 99) / 100;
+
+    for (size_t i = 0; i < service->container_count; i++) {
+        struct wanted_container *container = &service->containers[i];
+        if (behaviours[container->behaviour].fine)
+            continue;
+        container->behaviour = (enum behaviour)rng_below(people->rng, BEHAVIOUR_CRASHING);
+        container->version += 1000;
+    }
+    if (service->count * service->maximum / 100 <= lower)
+        service->maximum = 200; /* else neither side could move */
+}
+
+void people_commit_fine(struct people *people)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < SERVICES_MAX; i++) {
+        if (people->wanted.services[i].exists)
+            mend(people, i);
+        any |= people->wanted.services[i].exists;
+    }
+    if (!any) {
+        people->wanted.services[0] = draw_service(people->rng, 0);
+        mend(people, 0);
+    }
+    bool accepted = commit(people, /* broken= */ false);
+    ASSERT(accepted);
+}
+
+void people_init(struct people *people, struct sim *sim, struct rng *rng)
+{
+    *people = (struct people){ .rng = rng, .sim = sim };
+    for (size_t i = 0; i < SERVICES_MAX; i++) {
+        if (rng_chance(rng, 60))
+            people->wanted.services[i] = draw_service(rng, i);
+    }
+    bool accepted = commit(people, /* broken= */ false);
+    ASSERT(accepted);
+}
+
+void people_release(struct people *people)
+{
+    generation_unref(people->tip);
+    people->tip = NULL;
+}

@@ -1,0 +1,87 @@
+/*
+ * The people of the simulation: they commit manifests, some of them wrong, and sometimes revert.  Every
+ * commit is drawn from the seed; what it says is known here without reading it, for the oracle.
+ */
+#ifndef TESTS_SIM_PEOPLE_H
+#define TESTS_SIM_PEOPLE_H
+
+#include "drivers/sim/sim.h"
+#include "spec/base/arena.h"
+#include "spec/base/rng.h"
+#include "spec/generation.h"
+
+enum { SERVICES_MAX = 5, CONTAINERS_MAX = 3 };
+
+#define PEOPLE_CLUSTER "main"
+#define PEOPLE_OWNER   "sim"
+
+/* What an image's program does.  The first three are fine. */
+enum behaviour {
+    BEHAVIOUR_GOOD,
+    BEHAVIOUR_SLOW,     /* healthy after a while */
+    BEHAVIOUR_STUBBORN, /* ends by SIGKILL only */
+    BEHAVIOUR_CRASHING,
+    BEHAVIOUR_HUNGRY, /* ends at its memory limit */
+    BEHAVIOUR_SICK,   /* never healthy */
+    BEHAVIOUR_BROKEN, /* does not start */
+    BEHAVIOUR_MISSING,
+    BEHAVIOUR_COUNT
+};
+
+struct wanted_container {
+    enum behaviour behaviour;
+    uint32_t version;
+    bool built;
+    bool checked;
+    uint32_t stop_timeout_s;
+};
+
+struct wanted_service {
+    bool exists;
+    uint32_t count;
+    uint32_t minimum;
+    uint32_t maximum;
+    bool breaker;
+    bool rollback;
+    uint32_t container_count;
+    struct wanted_container containers[CONTAINERS_MAX];
+    uint32_t color;
+    bool chained; /* its second container starts when the first is healthy (or has started) */
+    bool volume;
+    bool delete_volume;
+    int depends_on; /* an earlier service, or -1 */
+};
+
+/* All that one commit declares. */
+struct wanted {
+    char commit[41];
+    struct wanted_service services[SERVICES_MAX];
+};
+
+struct people {
+    struct rng *rng;
+    struct sim *sim;
+    struct generation *tip; /* counted */
+    struct wanted wanted;   /* what the tip declares */
+    struct wanted history[8];
+    size_t history_count;
+    uint32_t commits;
+    uint32_t
+        removed_ever; /* bits of services whose volumes may go: deleteWithService was declared */
+};
+
+void people_init(struct people *people, struct sim *sim, struct rng *rng);
+void people_release(struct people *people);
+
+/* A next commit.  True when it is the new tip; false when it was rejected, as it should be. */
+bool people_commit(struct people *people);
+/* The last one: every program is fine, and every service can be rolled. */
+void people_commit_fine(struct people *people);
+
+/* "service-2" */
+const char *people_service_name(size_t index);
+/* What the service's container is created from, as the engine calls it. */
+const char *people_reference(const struct people *people, size_t service, size_t container,
+                             struct arena *arena);
+
+#endif
