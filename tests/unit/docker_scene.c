@@ -24,7 +24,7 @@ void engine_wait(struct scene *scene)
     assert_false(scene->late);
 }
 
-static void serve_ping(struct scene *scene, struct server_peer *peer)
+static void serve_ping(struct scene *scene, struct io_server_peer *peer)
 {
     char text[200];
 
@@ -33,39 +33,39 @@ static void serve_ping(struct scene *scene, struct server_peer *peer)
     (void)snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n%s%s%sContent-Length: 2\r\n\r\nOK",
                    scene->api != NULL ? "Api-Version: " : "", scene->api != NULL ? scene->api : "",
                    scene->api != NULL ? "\r\n" : "");
-    server_send_text(peer, text);
+    io_server_send_text(peer, text);
 }
 
-static void serve_stream(struct scene *scene, struct server_peer *peer)
+static void serve_stream(struct scene *scene, struct io_server_peer *peer)
 {
-    server_send_text(peer, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n");
-    server_send_text(peer, scene->stream);
+    io_server_send_text(peer, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n");
+    io_server_send_text(peer, scene->stream);
     if (scene->stream_ends)
-        server_close(peer);
+        io_server_close(peer);
     scene->peer = peer;
 }
 
-static void serve_hijack(struct server_peer *peer, const struct server_request *request)
+static void serve_hijack(struct io_server_peer *peer, const struct io_server_request *request)
 {
     if (strstr(request->path, "/gone/") != NULL) {
-        server_answer(peer, 404, "{\"message\":\"No such exec instance: gone\"}");
+        io_server_answer(peer, 404, "{\"message\":\"No such exec instance: gone\"}");
         return;
     }
     assert_non_null(strstr(request->head, "\r\nConnection: Upgrade\r\n"));
     assert_non_null(strstr(request->head, "\r\nUpgrade: tcp\r\n"));
-    server_take_over(peer);
+    io_server_take_over(peer);
     if (strstr(request->path, "/shut/") != NULL) {
-        server_close(peer);
+        io_server_close(peer);
         return;
     }
-    server_send_text(peer,
-                     "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\n"
-                     "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
-    server_send(peer, "\1\0\0\0\0\0\0\6hello\n\2\0\0\0\0\0\0\3", 22); /* cut in a frame */
-    server_send(peer, "err", 3);
+    io_server_send_text(
+        peer, "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\n"
+              "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
+    io_server_send(peer, "\1\0\0\0\0\0\0\6hello\n\2\0\0\0\0\0\0\3", 22); /* cut in a frame */
+    io_server_send(peer, "err", 3);
 }
 
-void engine_serve(void *ctx, struct server_peer *peer, const struct server_request *request)
+void engine_serve(void *ctx, struct io_server_peer *peer, const struct io_server_request *request)
 {
     struct scene *scene = ctx;
     const char *path = request->path;
@@ -78,20 +78,21 @@ void engine_serve(void *ctx, struct server_peer *peer, const struct server_reque
     if (strcmp(path, "/_ping") == 0)
         serve_ping(scene, peer);
     else if (strcmp(path, "/version") == 0)
-        server_answer(peer, scene->version != NULL ? 200 : 404,
-                      scene->version != NULL ? scene->version : "{\"message\":\"page not found\"}");
+        io_server_answer(peer, scene->version != NULL ? 200 : 404,
+                         scene->version != NULL ? scene->version
+                                                : "{\"message\":\"page not found\"}");
     else if (strstr(path, "/exec/") != NULL)
         serve_hijack(peer, request);
     else if (strstr(path, "/status/") != NULL)
-        server_answer(peer, (int)strtol(strstr(path, "/status/") + 8, NULL, 10), request->body);
+        io_server_answer(peer, (int)strtol(strstr(path, "/status/") + 8, NULL, 10), request->body);
     else if (strstr(path, "/head") != NULL)
-        server_answer(peer, 200, request->head);
+        io_server_answer(peer, 200, request->head);
     else if (strstr(path, "/hang") != NULL)
         scene->peer = peer;
     else if (scene->stream != NULL)
         serve_stream(scene, peer);
     else
-        server_answer(peer, 200, "{}");
+        io_server_answer(peer, 200, "{}");
 }
 
 int engine_set_up(void **state)
@@ -104,7 +105,7 @@ int engine_set_up(void **state)
     assert_non_null(mkdtemp(scene->directory));
     (void)snprintf(scene->socket, sizeof(scene->socket), "%s/s", scene->directory);
     (void)snprintf(scene->host, sizeof(scene->host), "unix://%s", scene->socket);
-    scene->server = server_new(scene->loop, scene->socket, engine_serve, scene);
+    scene->server = io_server_new(scene->loop, scene->socket, engine_serve, scene);
     scene->docker = docker_new(scene->http, scene->host, NULL);
     assert_non_null(scene->docker);
     scene->api = "1.41";
@@ -132,7 +133,7 @@ int engine_tear_down(void **state)
     hijack_free(scene->hijack);
     docker_free(scene->docker);
     http_free(scene->http);
-    server_free(scene->server);
+    io_server_free(scene->server);
     loop_free(scene->loop);
     buf_release(&scene->seen);
     buf_release(&scene->out);
@@ -177,7 +178,7 @@ void engine_data(void *ctx, const char *data, size_t size)
     buf_add(&call->lines, data, size);
 }
 
-struct call *engine_start(struct scene *scene, struct docker_request request)
+struct call *scene_start(struct scene *scene, struct docker_request request)
 {
     struct call *call = &scene->calls[scene->wanted++];
 
@@ -189,7 +190,7 @@ struct call *engine_start(struct scene *scene, struct docker_request request)
 struct call *engine_get(struct scene *scene, const char *path)
 {
     struct call *call =
-        engine_start(scene, (struct docker_request){ .method = "GET", .path = path });
+        scene_start(scene, (struct docker_request){ .method = "GET", .path = path });
 
     engine_wait(scene);
     assert_int_equal(call->done, 1);

@@ -28,7 +28,7 @@ struct scene {
     struct loop *loop;
     struct http *http;
     struct docker *docker;
-    struct server *server;
+    struct io_server *server;
     char directory[40];
     char socket[64];
     char host[80];
@@ -43,7 +43,7 @@ struct scene {
     const char *stream;  /* what an event stream says */
     bool hang_ping;
     bool stream_ends;
-    struct server_peer *peer; /* of the open stream or hijack */
+    struct io_server_peer *peer; /* of the open stream or hijack */
     struct docker_events *events;
     struct hijack *hijack;
     struct buf out;    /* what came over the hijack */
@@ -61,13 +61,13 @@ int engine_set_up(void **state);
 int engine_tear_down(void **state);
 
 /* What the engine does; ctx is the scene. */
-void engine_serve(void *ctx, struct server_peer *peer, const struct server_request *request);
+void engine_serve(void *ctx, struct io_server_peer *peer, const struct io_server_request *request);
 
 /* Runs until all wanted answers came, or a callback stops the loop; fails after 20 seconds. */
 void engine_wait(struct scene *scene);
 void engine_run_for(struct scene *scene, int64_t ms);
 /* The next of scene->calls. */
-struct call *engine_start(struct scene *scene, struct docker_request request);
+struct call *scene_start(struct scene *scene, struct docker_request request);
 /* A GET, waited for. */
 struct call *engine_get(struct scene *scene, const char *path);
 

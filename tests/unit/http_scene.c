@@ -19,16 +19,16 @@ static void give_up(void *ctx)
     loop_stop(scene->loop);
 }
 
-static void send_much(struct server_peer *peer, size_t size)
+static void send_much(struct io_server_peer *peer, size_t size)
 {
     char *data = mem_alloc(size);
 
     memset(data, 'm', size);
-    server_send(peer, data, size);
+    io_server_send(peer, data, size);
     free(data);
 }
 
-void web_serve(void *ctx, struct server_peer *peer, const struct server_request *request)
+void web_serve(void *ctx, struct io_server_peer *peer, const struct io_server_request *request)
 {
     struct scene *scene = ctx;
     const char *path = request->path;
@@ -36,36 +36,36 @@ void web_serve(void *ctx, struct server_peer *peer, const struct server_request 
     scene->served++;
     buf_printf(&scene->seen, "%s %s %.40s\n", request->method, path, request->body);
     if (strcmp(path, "/hello") == 0)
-        server_answer(peer, 200, "{\"hello\":1}");
+        io_server_answer(peer, 200, "{\"hello\":1}");
     else if (strcmp(path, "/head") == 0)
-        server_answer(peer, 200, request->head);
+        io_server_answer(peer, 200, request->head);
     else if (strcmp(path, "/missing") == 0)
-        server_answer(peer, 404, "{\"message\":\"none\"}");
+        io_server_answer(peer, 404, "{\"message\":\"none\"}");
     else if (strcmp(path, "/size") == 0)
-        server_answer(peer, 200, text_equal(request->method, "PUT") ? "put" : "other");
+        io_server_answer(peer, 200, text_equal(request->method, "PUT") ? "put" : "other");
     else if (text_starts(path, "/nothing"))
-        server_send_text(peer, "HTTP/1.1 204 No Content\r\n\r\n");
+        io_server_send_text(peer, "HTTP/1.1 204 No Content\r\n\r\n");
     else if (strcmp(path, "/close") == 0)
-        server_close(peer);
+        io_server_close(peer);
     else if (strcmp(path, "/half") == 0) {
-        server_send_text(peer, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
-        server_close(peer);
+        io_server_send_text(peer, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
+        io_server_close(peer);
     } else if (strcmp(path, "/half-chunk") == 0) {
-        server_send_text(
+        io_server_send_text(
             peer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n5\r\nse");
-        server_close(peer);
+        io_server_close(peer);
     } else if (strcmp(path, "/noise") == 0) {
-        server_send_text(peer, "220 this is something else\r\n\r\n");
-        server_close(peer);
+        io_server_send_text(peer, "220 this is something else\r\n\r\n");
+        io_server_close(peer);
     } else if (strcmp(path, "/100MB") == 0) {
-        server_send_text(peer, "HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n");
+        io_server_send_text(peer, "HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n");
         send_much(peer, 104857600);
     } else if (strcmp(path, "/8MB") == 0) {
-        server_send_text(peer, "HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n");
+        io_server_send_text(peer, "HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n");
         send_much(peer, 8388608);
     } else if (strcmp(path, "/stream") == 0) {
-        server_send_text(peer,
-                         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\none,\r\n");
+        io_server_send_text(peer,
+                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\none,\r\n");
         scene->peer = peer;
     } else if (strcmp(path, "/hang") == 0)
         scene->peer = peer;
@@ -80,7 +80,7 @@ int web_set_up(void **state)
     (void)snprintf(scene->directory, sizeof(scene->directory), "/tmp/test_io_http.XXXXXX");
     assert_non_null(mkdtemp(scene->directory));
     (void)snprintf(scene->path, sizeof(scene->path), "%s/s", scene->directory);
-    scene->server = server_new(scene->loop, scene->path, web_serve, scene);
+    scene->server = io_server_new(scene->loop, scene->path, web_serve, scene);
     buf_init(&scene->seen, 1 << 20);
     scene->endpoint =
         http_endpoint_new(scene->http,
@@ -107,7 +107,7 @@ int web_tear_down(void **state)
     timer_stop(&scene->later);
     http_endpoint_free(scene->endpoint);
     http_free(scene->http);
-    server_free(scene->server);
+    io_server_free(scene->server);
     loop_free(scene->loop);
     buf_release(&scene->seen);
     for (size_t i = 0; i < MANY; i++) {

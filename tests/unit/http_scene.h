@@ -34,7 +34,7 @@ struct scene {
     struct loop *loop;
     struct http *http;
     struct http_endpoint *endpoint;
-    struct server *server;
+    struct io_server *server;
     char directory[32];
     char path[64];
     struct timer patience;
@@ -43,8 +43,8 @@ struct scene {
     unsigned wanted; /* answers until the loop stops */
     unsigned done;
     unsigned served;
-    struct server_peer *peer; /* of /later */
-    struct buf seen;          /* what the server got: "METHOD PATH BODY\n" */
+    struct io_server_peer *peer; /* of /later */
+    struct buf seen;             /* what the server got: "METHOD PATH BODY\n" */
     bool late;
 };
 
@@ -52,7 +52,7 @@ struct scene {
 int web_set_up(void **state);
 int web_tear_down(void **state);
 /* What the server does; ctx is the scene. */
-void web_serve(void *ctx, struct server_peer *peer, const struct server_request *request);
+void web_serve(void *ctx, struct io_server_peer *peer, const struct io_server_request *request);
 
 /* Runs until all wanted answers came, or web_stop() was called; fails after 30 seconds. */
 void web_wait(struct scene *scene);

@@ -14,33 +14,33 @@
 #include "spec/base/buf.h"
 #include "spec/base/text.h"
 
-struct server_peer {
-    struct server *server;
+struct io_server_peer {
+    struct io_server *server;
     struct loop_watch *watch;
     int fd;
     struct buf in;
     struct buf out;
     bool closing;
     bool taken_over;
-    struct server_peer *next;
+    struct io_server_peer *next;
 };
 
-struct server {
+struct io_server {
     struct loop *loop;
     struct loop_watch *watch;
     int fd;
     char path[108];
-    server_fn *fn;
+    io_server_fn *fn;
     void *ctx;
-    struct server_peer *peers;
+    struct io_server_peer *peers;
     unsigned accepted;
     unsigned peer_count;
     unsigned peers_most;
 };
 
-static void peer_free(struct server_peer *peer)
+static void peer_free(struct io_server_peer *peer)
 {
-    struct server_peer **slot = &peer->server->peers;
+    struct io_server_peer **slot = &peer->server->peers;
 
     while (*slot != peer)
         slot = &(*slot)->next;
@@ -54,7 +54,7 @@ static void peer_free(struct server_peer *peer)
 }
 
 /* false: the peer is gone. */
-static bool flush(struct server_peer *peer)
+static bool flush(struct io_server_peer *peer)
 {
     while (peer->out.size > 0) {
         ssize_t count = send(peer->fd, peer->out.data, peer->out.size, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -77,7 +77,7 @@ static bool flush(struct server_peer *peer)
 }
 
 /* The decoded body behind the head and how much of the input it took; false: not all came. */
-static bool read_body(const struct server_peer *peer, const char *head, size_t head_size,
+static bool read_body(const struct io_server_peer *peer, const char *head, size_t head_size,
                       struct buf *out, size_t *out_used)
 {
     const char *length = strcasestr(head, "\r\nContent-Length:");
@@ -112,7 +112,7 @@ static bool read_body(const struct server_peer *peer, const char *head, size_t h
 }
 
 /* false: no whole request is there. */
-static bool serve_one(struct server_peer *peer)
+static bool serve_one(struct io_server_peer *peer)
 {
     const char *end =
         peer->in.size > 0 ? memmem(peer->in.data, peer->in.size, "\r\n\r\n", 4) : NULL;
@@ -141,7 +141,7 @@ static bool serve_one(struct server_peer *peer)
     *path++ = '\0';
     path[strcspn(path, " ")] = '\0';
 
-    struct server_request request = {
+    struct io_server_request request = {
         .method = line, .path = path, .head = head, .body = buf_text(&body), .size = body.size
     };
     peer->server->fn(peer->server->ctx, peer, &request);
@@ -149,9 +149,9 @@ static bool serve_one(struct server_peer *peer)
     return true;
 }
 
-static void serve_raw(struct server_peer *peer)
+static void serve_raw(struct io_server_peer *peer)
 {
-    struct server_request request = {
+    struct io_server_request request = {
         .method = "", .path = "", .head = "", .body = peer->in.data, .size = peer->in.size
     };
 
@@ -161,7 +161,7 @@ static void serve_raw(struct server_peer *peer)
 
 static void on_peer(void *ctx, int fd, unsigned events)
 {
-    struct server_peer *peer = ctx;
+    struct io_server_peer *peer = ctx;
     char bytes[65536];
 
     if ((events & LOOP_READABLE) != 0) {
@@ -176,7 +176,7 @@ static void on_peer(void *ctx, int fd, unsigned events)
             return;
         }
         if (count == 0) {
-            server_close(peer);
+            io_server_close(peer);
             (void)flush(peer);
             return;
         }
@@ -192,12 +192,12 @@ static void on_peer(void *ctx, int fd, unsigned events)
 
 static void on_accept(void *ctx, int fd, unsigned events)
 {
-    struct server *server = ctx;
+    struct io_server *server = ctx;
     int accepted;
 
     (void)events;
     while ((accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-        struct server_peer *peer = mem_alloc(sizeof(*peer));
+        struct io_server_peer *peer = mem_alloc(sizeof(*peer));
 
         peer->server = server;
         peer->fd = accepted;
@@ -213,9 +213,9 @@ static void on_accept(void *ctx, int fd, unsigned events)
     }
 }
 
-struct server *server_new(struct loop *loop, const char *path, server_fn *fn, void *ctx)
+struct io_server *io_server_new(struct loop *loop, const char *path, io_server_fn *fn, void *ctx)
 {
-    struct server *server = mem_alloc(sizeof(*server));
+    struct io_server *server = mem_alloc(sizeof(*server));
     struct sockaddr_un address = { .sun_family = AF_UNIX };
 
     server->loop = loop;
@@ -233,7 +233,7 @@ struct server *server_new(struct loop *loop, const char *path, server_fn *fn, vo
     return server;
 }
 
-void server_free(struct server *server)
+void io_server_free(struct io_server *server)
 {
     if (server == NULL)
         return;
@@ -245,38 +245,38 @@ void server_free(struct server *server)
     free(server);
 }
 
-unsigned server_accepted(const struct server *server)
+unsigned io_server_accepted(const struct io_server *server)
 {
     return server->accepted;
 }
 
-unsigned server_peers(const struct server *server)
+unsigned io_server_peers(const struct io_server *server)
 {
     return server->peer_count;
 }
 
-unsigned server_peers_most(const struct server *server)
+unsigned io_server_peers_most(const struct io_server *server)
 {
     return server->peers_most;
 }
 
-void server_take_over(struct server_peer *peer)
+void io_server_take_over(struct io_server_peer *peer)
 {
     peer->taken_over = true;
 }
 
-void server_send(struct server_peer *peer, const void *data, size_t size)
+void io_server_send(struct io_server_peer *peer, const void *data, size_t size)
 {
     buf_add(&peer->out, data, size);
     loop_watch_change(peer->watch, LOOP_READABLE | LOOP_WRITABLE);
 }
 
-void server_send_text(struct server_peer *peer, const char *text)
+void io_server_send_text(struct io_server_peer *peer, const char *text)
 {
-    server_send(peer, text, strlen(text));
+    io_server_send(peer, text, strlen(text));
 }
 
-void server_answer(struct server_peer *peer, int status, const char *body)
+void io_server_answer(struct io_server_peer *peer, int status, const char *body)
 {
     char head[200];
 
@@ -284,11 +284,11 @@ void server_answer(struct server_peer *peer, int status, const char *body)
                    "HTTP/1.1 %d Text\r\nContent-Type: application/json\r\nX-Test: here\r\n"
                    "Content-Length: %zu\r\n\r\n",
                    status, strlen(body));
-    server_send_text(peer, head);
-    server_send_text(peer, body);
+    io_server_send_text(peer, head);
+    io_server_send_text(peer, body);
 }
 
-void server_close(struct server_peer *peer)
+void io_server_close(struct io_server_peer *peer)
 {
     peer->closing = true;
     loop_watch_change(peer->watch, LOOP_READABLE | LOOP_WRITABLE);

@@ -6,10 +6,10 @@
 
 #include "drivers/io/loop.h"
 
-struct server;
-struct server_peer; /* one connection */
+struct io_server;
+struct io_server_peer; /* one connection */
 
-struct server_request {
+struct io_server_request {
     const char *method;
     const char *path; /* with its query */
     const char *head; /* the whole head, NUL-terminated */
@@ -17,25 +17,26 @@ struct server_request {
     size_t size; /* bytes of body */
 };
 
-/* A whole request came.  Answers now or later with server_send(). */
-typedef void server_fn(void *ctx, struct server_peer *peer, const struct server_request *request);
+/* A whole request came.  Answers now or later with io_server_send(). */
+typedef void io_server_fn(void *ctx, struct io_server_peer *peer,
+                          const struct io_server_request *request);
 
 /* Listens on `path`, which must not exist. */
-struct server *server_new(struct loop *loop, const char *path, server_fn *fn, void *ctx);
+struct io_server *io_server_new(struct loop *loop, const char *path, io_server_fn *fn, void *ctx);
 /* Closes all its connections and removes the path. */
-void server_free(struct server *server);
-unsigned server_accepted(const struct server *server); /* connections, ever */
-unsigned server_peers(const struct server *server);    /* connections now */
-unsigned server_peers_most(const struct server *server);
+void io_server_free(struct io_server *server);
+unsigned io_server_accepted(const struct io_server *server); /* connections, ever */
+unsigned io_server_peers(const struct io_server *server);    /* connections now */
+unsigned io_server_peers_most(const struct io_server *server);
 /* From now on every byte that comes goes to fn as it is, in `body`: the end of HTTP. */
-void server_take_over(struct server_peer *peer);
+void io_server_take_over(struct io_server_peer *peer);
 
 /* Queues bytes. */
-void server_send(struct server_peer *peer, const void *data, size_t size);
-void server_send_text(struct server_peer *peer, const char *text);
+void io_server_send(struct io_server_peer *peer, const void *data, size_t size);
+void io_server_send_text(struct io_server_peer *peer, const char *text);
 /* A whole answer with a Content-Length. */
-void server_answer(struct server_peer *peer, int status, const char *body);
+void io_server_answer(struct io_server_peer *peer, int status, const char *body);
 /* After what is queued. */
-void server_close(struct server_peer *peer);
+void io_server_close(struct io_server_peer *peer);
 
 #endif

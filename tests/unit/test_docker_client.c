@@ -15,7 +15,7 @@ static void the_version_is_agreed_once(void **state)
     struct scene *scene = *state;
 
     for (unsigned i = 0; i < 3; i++)
-        (void)engine_start(scene, (struct docker_request){ .method = "GET", .path = "/info" });
+        (void)scene_start(scene, (struct docker_request){ .method = "GET", .path = "/info" });
     assert_int_equal(docker_api(scene->docker), 0);
     engine_wait(scene);
     (void)engine_get(scene, "/info");
@@ -78,7 +78,7 @@ static void no_engine_is_named_and_comes_back(void **state)
     struct scene *scene = *state;
 
     (void)engine_get(scene, "/info");
-    server_free(scene->server);
+    io_server_free(scene->server);
     scene->server = NULL;
     struct call *call = engine_get(scene, "/info");
     assert_int_equal(call->failure.code, ERR_UNREACHABLE);
@@ -88,7 +88,7 @@ static void no_engine_is_named_and_comes_back(void **state)
     assert_int_equal(engine_get(scene, "/info")->failure.code, ERR_UNREACHABLE);
 
     scene->api = "1.42"; /* upgraded meanwhile */
-    scene->server = server_new(scene->loop, scene->socket, engine_serve, scene);
+    scene->server = io_server_new(scene->loop, scene->socket, engine_serve, scene);
     assert_false(engine_get(scene, "/info")->failed);
     assert_int_equal(docker_api(scene->docker), 42);
 }
@@ -98,11 +98,11 @@ static void waiting_for_the_version_has_a_deadline(void **state)
     struct scene *scene = *state;
 
     scene->hang_ping = true;
-    struct call *call = engine_start(
+    struct call *call = scene_start(
         scene, (struct docker_request){ .method = "GET", .path = "/info", .deadline_ms = 30 });
     engine_wait(scene);
     assert_int_equal(call->failure.code, ERR_TIMEOUT);
-    call = engine_start(scene, (struct docker_request){ .method = "GET", .path = "/info" });
+    call = scene_start(scene, (struct docker_request){ .method = "GET", .path = "/info" });
     docker_cancel(call->handle);
     docker_cancel(call->handle);
     assert_int_equal(call->done, 0);
@@ -117,8 +117,8 @@ static void freeing_answers_all(void **state)
 
     scene->hang_ping = true;
     for (unsigned i = 0; i < 3; i++)
-        (void)engine_start(scene, (struct docker_request){
-                                      .method = "GET", .path = "/info", .deadline_ms = 10000 });
+        (void)scene_start(scene, (struct docker_request){
+                                     .method = "GET", .path = "/info", .deadline_ms = 10000 });
     engine_run_for(scene, 20);
     docker_cancel(scene->calls[1].handle);
     docker_free(scene->docker);
@@ -168,7 +168,7 @@ static void errors_are_the_engines_own(void **state)
         scene->calls[0].done = 0;
         memset(&scene->calls[0].failure, 0, sizeof(struct err));
         (void)snprintf(path, sizeof(path), "/status/%d", examples[i].status);
-        struct call *call = engine_start(
+        struct call *call = scene_start(
             scene,
             (struct docker_request){ .method = "POST", .path = path, .json = examples[i].body });
         engine_wait(scene);
@@ -183,11 +183,11 @@ static void requests_arrive_whole(void **state)
 {
     struct scene *scene = *state;
     const char *const headers[] = { "X-Registry-Auth: e30=", NULL };
-    struct call *call = engine_start(scene, (struct docker_request){ .method = "POST",
-                                                                     .path = "/head",
-                                                                     .query = "name=a%20b",
-                                                                     .json = "{\"a\":1}",
-                                                                     .headers = headers });
+    struct call *call = scene_start(scene, (struct docker_request){ .method = "POST",
+                                                                    .path = "/head",
+                                                                    .query = "name=a%20b",
+                                                                    .json = "{\"a\":1}",
+                                                                    .headers = headers });
 
     engine_wait(scene);
     assert_non_null(strstr(buf_text(&scene->seen), "POST /v1.41/head?name=a%20b {\"a\":1}\n"));
@@ -201,7 +201,7 @@ static void progress_comes_line_by_line(void **state)
 
     scene->stream = "{\"status\":\"a\"}\r\n{\"status\":\"b\"}{\"status\":\"c\"}";
     scene->stream_ends = true;
-    struct call *call = engine_start(
+    struct call *call = scene_start(
         scene,
         (struct docker_request){ .method = "POST", .path = "/build", .on_line = engine_line });
     engine_wait(scene);
@@ -210,13 +210,13 @@ static void progress_comes_line_by_line(void **state)
                         "<{\"status\":\"a\"}><{\"status\":\"b\"}><{\"status\":\"c\"}>");
 
     scene->stream = "{\"status\":\"a\"}\n{\"status";
-    call = engine_start(scene, (struct docker_request){
-                                   .method = "POST", .path = "/build", .on_line = engine_line });
+    call = scene_start(scene, (struct docker_request){
+                                  .method = "POST", .path = "/build", .on_line = engine_line });
     engine_wait(scene);
     assert_int_equal(call->failure.code, ERR_UNREACHABLE);
     assert_string_equal(buf_text(&call->lines), "<{\"status\":\"a\"}>");
 
-    call = engine_start(
+    call = scene_start(
         scene, (struct docker_request){ .method = "GET", .path = "/logs", .on_data = engine_data });
     engine_wait(scene);
     assert_false(call->failed);
@@ -231,7 +231,7 @@ static void an_endless_line_is_refused(void **state)
     memset(line, 'x', (3 << 20) - 1);
     line[0] = '{';
     scene->stream = line;
-    struct call *call = engine_start(
+    struct call *call = scene_start(
         scene,
         (struct docker_request){ .method = "POST", .path = "/build", .on_line = engine_line });
     engine_wait(scene);
@@ -262,15 +262,15 @@ static void a_line_may_end_everything(void **state)
     struct scene *scene = *state;
 
     scene->stream = "{\"a\":1}{\"a\":2}{\"a\":3}";
-    struct call *call = engine_start(
+    struct call *call = scene_start(
         scene,
         (struct docker_request){ .method = "POST", .path = "/pull", .on_line = cancel_on_line });
     engine_wait(scene);
     assert_string_equal(buf_text(&call->lines), "<{\"a\":1}>");
     assert_int_equal(call->failure.code, ERR_CANCELLED);
 
-    call = engine_start(scene, (struct docker_request){
-                                   .method = "POST", .path = "/pull", .on_line = free_on_line });
+    call = scene_start(scene, (struct docker_request){
+                                  .method = "POST", .path = "/pull", .on_line = free_on_line });
     engine_wait(scene);
     assert_string_equal(buf_text(&call->lines), "<{\"a\":1}>");
     assert_int_equal(call->failure.code, ERR_CANCELLED);

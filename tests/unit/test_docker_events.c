@@ -43,8 +43,8 @@ static void more_events(void *ctx)
 {
     struct scene *scene = ctx;
 
-    server_send_text(scene->peer, "{\"Action\":\"die\"}\n{\"Action\":\"last\"");
-    server_send_text(scene->peer, "}");
+    io_server_send_text(scene->peer, "{\"Action\":\"die\"}\n{\"Action\":\"last\"");
+    io_server_send_text(scene->peer, "}");
 }
 
 static void events_arrive(void **state)
@@ -77,7 +77,7 @@ static void a_lost_stream_is_told_once(void **state)
     open_events(scene, "{\"Action\":\"cre", true);
     engine_wait(scene);
     assert_int_equal(scene->end_failure.code, ERR_UNREACHABLE);
-    server_free(scene->server);
+    io_server_free(scene->server);
     scene->server = NULL;
     docker_agree_again(scene->docker);
     open_events(scene, "", true);

@@ -93,7 +93,7 @@ static void no_engine_ends_the_stream(void **state)
     struct hijack_options options = hijack_to(scene, "/exec/one/start");
 
     (void)engine_get(scene, "/info"); /* the version is known: the socket itself fails */
-    server_free(scene->server);
+    io_server_free(scene->server);
     scene->server = NULL;
     scene->hijack = hijack_open(scene->docker, &options, NULL);
     assert_int_equal(scene->ended, 0);

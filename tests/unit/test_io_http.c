@@ -56,7 +56,7 @@ static void methods_and_bodies_arrive(void **state)
                                                 "DELETE /nothing?a=%20 \nDELETE /nothing b\n"
                                                 "PUT /nothing?a=%20 \nPUT /nothing b\n"
                                                 "HEAD /nothing?a=%20 \nHEAD /nothing b\n");
-    assert_int_equal(server_accepted(scene->server), 1);
+    assert_int_equal(io_server_accepted(scene->server), 1);
 }
 
 static void headers_are_ours_alone(void **state)
@@ -200,7 +200,7 @@ static void send_more(void *ctx)
 {
     struct scene *scene = ctx;
 
-    server_send_text(scene->peer, "4\r\ntwo,\r\n0\r\n\r\n");
+    io_server_send_text(scene->peer, "4\r\ntwo,\r\n0\r\n\r\n");
 }
 
 static void a_stream_arrives_in_parts(void **state)

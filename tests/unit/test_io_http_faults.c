@@ -16,7 +16,7 @@ static void no_socket_says_so(void **state)
 {
     struct scene *scene = *state;
 
-    server_free(scene->server);
+    io_server_free(scene->server);
     scene->server = NULL;
     struct call *call = web_get(scene, "/hello");
     assert_int_equal(call->failure.code, ERR_UNREACHABLE);
@@ -25,10 +25,10 @@ static void no_socket_says_so(void **state)
     assert_int_equal(call->status, 0);
 
     /* Back again. */
-    scene->server = server_new(scene->loop, scene->path, web_serve, scene);
+    scene->server = io_server_new(scene->loop, scene->path, web_serve, scene);
     assert_false(web_get(scene, "/hello")->failed);
-    server_free(scene->server);
-    scene->server = server_new(scene->loop, scene->path, web_serve, scene);
+    io_server_free(scene->server);
+    scene->server = io_server_new(scene->loop, scene->path, web_serve, scene);
     assert_false(web_get(scene, "/hello")->failed); /* the kept connection is stale now */
 }
 
@@ -36,7 +36,7 @@ static void nobody_listening_says_so(void **state)
 {
     struct scene *scene = *state;
 
-    server_free(scene->server);
+    io_server_free(scene->server);
     scene->server = NULL;
     AUTO_FD int fd = open(scene->path, O_CREAT | O_CLOEXEC, 0600);
     struct call *call = web_get(scene, "/hello");
@@ -191,8 +191,8 @@ static void many_at_once_share_connections(void **state)
         assert_int_equal(scene->calls[i].status, 200);
         assert_string_equal(buf_text(&scene->calls[i].body), "{\"hello\":1}");
     }
-    assert_in_range(server_peers_most(scene->server), 1, HTTP_REQUESTS_MAX);
-    assert_in_range(server_accepted(scene->server), 1, HTTP_REQUESTS_MAX);
+    assert_in_range(io_server_peers_most(scene->server), 1, HTTP_REQUESTS_MAX);
+    assert_in_range(io_server_accepted(scene->server), 1, HTTP_REQUESTS_MAX);
 }
 
 static void long_ones_do_not_hold_up_others(void **state)
@@ -209,7 +209,7 @@ static void long_ones_do_not_hold_up_others(void **state)
                              .method = "GET", .path = "/hello", .on_done = web_done, .ctx = call });
     web_wait(scene);
     assert_int_equal(call->status, 200);
-    assert_int_equal(server_peers(scene->server), 51);
+    assert_int_equal(io_server_peers(scene->server), 51);
 }
 
 /* Also the deadline of one that waits in line is kept. */
