@@ -1,0 +1,257 @@
+/*
+ * A loop that runs while one request does.
+ */
+#include "reconciler/cli/client.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drivers/io/http.h"
+#include "spec/base/text.h"
+
+#define CLIENT_DEADLINE_MS 30000
+#define CLIENT_BODY_MAX    (64 * 1024 * 1024)
+#define CLIENT_LINE_MAX    (1024 * 1024)
+
+struct client {
+    struct loop *loop;
+    struct http *http;
+    struct http_endpoint *endpoint;
+};
+
+/* One request; lives on the stack of whoever waits for it. */
+struct exchange {
+    struct client *client;
+    struct http_request *request;
+    struct json *answer;
+    struct err *err;
+    bool failed;
+    client_line_fn *line;
+    void *ctx;
+    struct buf rest;  /* of a line that has not ended */
+    bool has_stopped; /* `line` wants no more, or Ctrl-C came */
+};
+
+int client_new(const struct cli_options *options, struct client **out, struct err *err)
+{
+    AUTO(client) *client = mem_alloc(sizeof(*client));
+    AUTO(arena) arena = { 0 };
+    const char *server = options->server;
+    struct http_endpoint_options endpoint = {
+        .name = server != NULL ? server : "berth",
+        .hint = "is `berth run` running with the same --state?",
+    };
+
+    if (server == NULL)
+        endpoint.unix_path = arena_printf(&arena, "%s/berth.sock", options->run.state_dir);
+    else if (text_starts(server, "unix://"))
+        endpoint.unix_path = server + strlen("unix://");
+    else if (text_starts(server, "http://") || text_starts(server, "https://"))
+        endpoint.base_url = server;
+    else
+        return err_set(err, ERR_INVALID,
+                       "--server: '%s' is neither http://HOST:PORT nor unix://PATH", server);
+    if (server == NULL)
+        endpoint.name = endpoint.unix_path;
+    client->loop = loop_new(err);
+    if (client->loop == NULL)
+        return -1;
+    client->http = http_new(client->loop, err);
+    if (client->http == NULL)
+        return -1;
+    client->endpoint = http_endpoint_new(client->http, &endpoint, err);
+    if (client->endpoint == NULL)
+        return -1;
+    *out = TAKE(client);
+    return 0;
+}
+
+void client_free(struct client *client)
+{
+    if (client == NULL)
+        return;
+    http_endpoint_free(client->endpoint);
+    http_free(client->http);
+    loop_free(client->loop);
+    free(client);
+}
+
+/* ---- Answers -------------------------------------------------------------------------------- */
+
+/* The API says what is wrong as {"error": {"code": ..., "message": ...}}. */
+static void refused(struct exchange *exchange, const struct http_response *response)
+{
+    AUTO(json) *body = json_parse(response->body, response->size, NULL);
+    const char *text = json_text(body, "error.message");
+    enum err_code code = ERR_FAILED;
+
+    if (response->status == 404)
+        code = ERR_NOT_FOUND;
+    else if (response->status == 409)
+        code = ERR_CONFLICT;
+    else if (response->status >= 400 && response->status < 500)
+        code = ERR_INVALID;
+    exchange->failed = true;
+    if (text != NULL)
+        (void)err_set(exchange->err, code, "%s", text);
+    else
+        (void)err_set(exchange->err, code, "the server answered %d", response->status);
+}
+
+static void on_done(void *ctx, const struct http_response *response, const struct err *failure)
+{
+    struct exchange *exchange = ctx;
+
+    exchange->request = NULL;
+    loop_stop(exchange->client->loop);
+    if (exchange->has_stopped)
+        return;
+    if (failure != NULL) {
+        exchange->failed = true;
+        *exchange->err = *failure;
+    } else if (response->status < 200 || response->status > 299) {
+        refused(exchange, response);
+    } else if (response->size > 0) {
+        exchange->answer = json_parse(response->body, response->size, exchange->err);
+        exchange->failed = exchange->answer == NULL;
+    }
+}
+
+static void on_data(void *ctx, const char *data, size_t size)
+{
+    struct exchange *exchange = ctx;
+
+    while (size > 0 && !exchange->has_stopped) {
+        const char *end = memchr(data, '\n', size);
+        size_t part = end != NULL ? (size_t)(end - data) : size;
+
+        buf_add(&exchange->rest, data, part);
+        data += part;
+        size -= part;
+        if (end == NULL)
+            break;
+        data++;
+        size--;
+        exchange->has_stopped =
+            !exchange->line(exchange->ctx, buf_text(&exchange->rest), exchange->rest.size);
+        buf_reset(&exchange->rest);
+    }
+    if (exchange->has_stopped)
+        http_cancel(exchange->request);
+}
+
+static void on_interrupt(void *ctx, int signal_number)
+{
+    struct exchange *exchange = ctx;
+
+    (void)signal_number;
+    exchange->has_stopped = true;
+    http_cancel(exchange->request);
+}
+
+/* ---- Requests ------------------------------------------------------------------------------- */
+
+static void run(struct exchange *exchange, const struct http_options *options)
+{
+    exchange->request = http_start(exchange->client->endpoint, options);
+    loop_run(exchange->client->loop);
+}
+
+int client_call(struct client *client, const char *method, const char *path,
+                const struct json *body, struct json **out, struct err *err)
+{
+    static const char *const HEADERS[] = { "Content-Type: application/json", NULL };
+    AUTO_TEXT char *text = body != NULL ? json_print_text(body, JSON_STYLE_COMPACT) : NULL;
+    struct exchange exchange = { .client = client, .err = err };
+    struct http_options options = { .method = method,
+                                    .path = path,
+                                    .headers = text != NULL ? HEADERS : NULL,
+                                    .body = text,
+                                    .body_size = text != NULL ? strlen(text) : 0,
+                                    .deadline_ms = CLIENT_DEADLINE_MS,
+                                    .body_max = CLIENT_BODY_MAX,
+                                    .on_done = on_done,
+                                    .ctx = &exchange };
+
+    run(&exchange, &options);
+    if (exchange.failed)
+        return -1;
+    *out = exchange.answer;
+    return 0;
+}
+
+int client_lines(struct client *client, const char *path, client_line_fn *line, void *ctx,
+                 struct err *err)
+{
+    struct exchange exchange = { .client = client, .err = err, .line = line, .ctx = ctx };
+    struct http_options options = { .method = "GET",
+                                    .path = path,
+                                    .is_long = true,
+                                    .on_data = on_data,
+                                    .on_done = on_done,
+                                    .ctx = &exchange };
+    struct loop_signal *interrupt =
+        loop_watch_signal(client->loop, SIGINT, on_interrupt, &exchange, err);
+
+    if (interrupt == NULL)
+        return -1;
+    buf_init(&exchange.rest, CLIENT_LINE_MAX);
+    run(&exchange, &options);
+    if (!exchange.failed && !exchange.has_stopped && exchange.rest.size > 0)
+        (void)line(ctx, buf_text(&exchange.rest), exchange.rest.size);
+    buf_release(&exchange.rest);
+    loop_unwatch_signal(interrupt);
+    return exchange.failed ? -1 : 0;
+}
+
+/* ---- Addresses ------------------------------------------------------------------------------ */
+
+static void escape(struct buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                        (c >= '0' && c <= '9') || strchr("-._~", c) != NULL;
+        if (is_plain)
+            buf_char(out, (char)c);
+        else
+            buf_printf(out, "%%%02X", c);
+    }
+}
+
+char *client_segment(struct arena *arena, const char *text)
+{
+    AUTO(buf) out = { 0 };
+
+    buf_init(&out, CLIENT_LINE_MAX);
+    escape(&out, text);
+    return arena_text(arena, buf_text(&out));
+}
+
+char *client_query(struct arena *arena, const char *path, ...)
+{
+    AUTO(buf) out = { 0 };
+    char separator = '?';
+    va_list pairs;
+
+    buf_init(&out, CLIENT_LINE_MAX);
+    buf_text_add(&out, path);
+    va_start(pairs, path);
+    for (;;) {
+        const char *name = va_arg(pairs, const char *);
+        if (name == NULL)
+            break;
+        const char *value = va_arg(pairs, const char *);
+        if (value == NULL)
+            continue;
+        buf_char(&out, separator);
+        buf_text_add(&out, name);
+        buf_char(&out, '=');
+        escape(&out, value);
+        separator = '&';
+    }
+    va_end(pairs);
+    return arena_text(arena, buf_text(&out));
+}

@@ -1,0 +1,34 @@
+/*
+ * Asks a running Berth: HTTP over the unix socket in its state folder, or over --server.  Every
+ * call blocks until it is over.
+ */
+#ifndef RECONCILER_CLI_CLIENT_H
+#define RECONCILER_CLI_CLIENT_H
+
+#include "reconciler/cli/cli.h"
+#include "spec/base/json.h"
+
+struct client;
+
+/* Nothing is connected yet.  ERR_INVALID: --server is no address. */
+int client_new(const struct cli_options *options, struct client **out, struct err *err);
+void client_free(struct client *client);
+DEFINE_AUTO(client, client_free)
+
+/* The answer of a 2xx, which the caller frees; "" answers NULL in *out.  Any other status is an
+ * error with the text of the API's own.  body NULL: none. */
+int client_call(struct client *client, const char *method, const char *path,
+                const struct json *body, struct json **out, struct err *err);
+
+/* The answer line by line, until it ends or `line` returns false.  A line is NUL-terminated. */
+typedef bool client_line_fn(void *ctx, const char *line, size_t size);
+int client_lines(struct client *client, const char *path, client_line_fn *line, void *ctx,
+                 struct err *err);
+
+/* Path and query with what a URL does not allow escaped: client_query(arena, "/v1/logs", "service",
+ * name, ..., NULL); a pair whose value is NULL is left out. */
+char *client_query(struct arena *arena, const char *path, ...) __attribute__((sentinel));
+/* One segment of a path, escaped. */
+char *client_segment(struct arena *arena, const char *text);
+
+#endif
