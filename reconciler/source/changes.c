@@ -11,6 +11,7 @@
 #include "spec/base/buf.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
+#include "spec/manifest.h"
 
 #define PATH_BYTES_MAX 4096
 
@@ -132,7 +133,7 @@ static bool is_submodule(const git_tree_entry *entry)
 static bool is_wanted(const git_tree_entry *entry)
 {
     return entry != NULL && !is_folder(entry) &&
-           (is_submodule(entry) || git_is_manifest(git_tree_entry_name(entry)));
+           (is_submodule(entry) || manifest_path_is(git_tree_entry_name(entry)));
 }
 
 /* The order of a git tree: a folder sorts as if its name ended in '/'. */

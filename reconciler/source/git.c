@@ -260,11 +260,6 @@ int git_clean_path(const char *path, const char *what, char **out, struct err *e
     return 0;
 }
 
-bool git_is_manifest(const char *name)
-{
-    return text_ends(name, ".yaml") || text_ends(name, ".yml") || text_ends(name, ".json");
-}
-
 char *git_clean_text(struct arena *arena, const char *text, size_t size)
 {
     char *copy = arena_text_n(arena, text, size);

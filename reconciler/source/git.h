@@ -101,8 +101,6 @@ int git_read_blob(struct source *source, const char *hex, size_t limit, struct s
 /* Heap text without "./", doubled and outer slashes; "" for NULL, "." and "/".  ERR_INVALID: has a
  * "..". `what` is its name in the error. */
 int git_clean_path(const char *path, const char *what, char **out, struct err *err);
-/* Whether a name ends in .yaml, .yml or .json. */
-bool git_is_manifest(const char *name);
 /* Text in an arena, what is not UTF-8 in it replaced by '?'. */
 char *git_clean_text(struct arena *arena, const char *text, size_t size);
 

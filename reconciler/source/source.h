@@ -73,7 +73,7 @@ struct source_tip {
 
 /* Brings the newest commit here (a fetch for a URL, within timeout_ms) and says which it is.  A
  * damaged clone of a URL is thrown away and made again; a local repository that was deleted and
- * made again is opened again.  ERR_UNREACHABLE, ERR_TIMEOUT and ERR_DENIED are about the network. */
+ * made again is opened again.  The network: ERR_UNREACHABLE, ERR_TIMEOUT, ERR_DENIED. */
 int source_refresh(struct source *source, struct source_tip *out, struct err *err);
 
 /* ---- Manifests ----------------------------------------------------------------------------- */

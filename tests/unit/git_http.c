@@ -32,7 +32,7 @@ struct request {
     char login[512];
     bool chunked;
     bool expects;
-    size_t length;
+    uint64_t length;
 };
 
 static char *read_line(FILE *in, char *line, size_t size)
@@ -43,16 +43,34 @@ static char *read_line(FILE *in, char *line, size_t size)
     return line;
 }
 
+/* The next word of a line, cut off in place. */
+static char *next_word(char **at)
+{
+    char *word = *at + strspn(*at, " ");
+
+    *at = word + strcspn(word, " ");
+    if (**at != '\0')
+        *(*at)++ = '\0';
+    return word;
+}
+
 static bool read_head(FILE *in, struct request *request)
 {
     char line[4096];
-    char target[2048];
+    char *at = line;
+    char *target;
+    char *query;
 
     *request = (struct request){ .length = 0 };
-    if (read_line(in, line, sizeof(line)) == NULL ||
-        sscanf(line, "%15s %2047s", request->method, target) != 2)
+    if (read_line(in, line, sizeof(line)) == NULL)
         return false;
-    (void)sscanf(target, "%1023[^?]?%1023s", request->path, request->query);
+    (void)snprintf(request->method, sizeof(request->method), "%s", next_word(&at));
+    target = next_word(&at);
+    query = strchr(target, '?');
+    if (query != NULL)
+        *query++ = '\0';
+    (void)snprintf(request->path, sizeof(request->path), "%s", target);
+    (void)snprintf(request->query, sizeof(request->query), "%s", query != NULL ? query : "");
     while (read_line(in, line, sizeof(line)) != NULL && line[0] != '\0') {
         char *value = strchr(line, ':');
 
@@ -63,7 +81,7 @@ static bool read_head(FILE *in, struct request *request)
         if (strcasecmp(line, "content-type") == 0)
             (void)snprintf(request->type, sizeof(request->type), "%s", value);
         else if (strcasecmp(line, "content-length") == 0)
-            (void)sscanf(value, "%zu", &request->length);
+            ASSERT(text_parse_u64(value, &request->length));
         else if (strcasecmp(line, "transfer-encoding") == 0)
             request->chunked = strcasecmp(value, "chunked") == 0;
         else if (strcasecmp(line, "expect") == 0)
@@ -74,7 +92,7 @@ static bool read_head(FILE *in, struct request *request)
     return true;
 }
 
-static void copy_bytes(FILE *in, FILE *out, size_t size)
+static void copy_bytes(FILE *in, FILE *out, uint64_t size)
 {
     char chunk[4096];
 
@@ -88,6 +106,17 @@ static void copy_bytes(FILE *in, FILE *out, size_t size)
     }
 }
 
+/* 0 when it is no number: the last chunk too. */
+static uint64_t parse_hex(const char *text)
+{
+    static const char DIGITS[] = "0123456789abcdef";
+    uint64_t number = 0;
+
+    for (; *text != '\0' && strchr(DIGITS, *text | 0x20) != NULL; text++)
+        number = number * 16 + (uint64_t)(strchr(DIGITS, *text | 0x20) - DIGITS);
+    return number;
+}
+
 static FILE *read_body(FILE *in, const struct request *request)
 {
     FILE *body = tmpfile();
@@ -97,11 +126,8 @@ static FILE *read_body(FILE *in, const struct request *request)
     if (!request->chunked) {
         copy_bytes(in, body, request->length);
     } else {
-        unsigned size = 0;
-
-        while (read_line(in, line, sizeof(line)) != NULL && sscanf(line, "%x", &size) == 1 &&
-               size > 0) {
-            copy_bytes(in, body, size);
+        while (read_line(in, line, sizeof(line)) != NULL && parse_hex(line) > 0) {
+            copy_bytes(in, body, parse_hex(line));
             (void)read_line(in, line, sizeof(line));
         }
         (void)read_line(in, line, sizeof(line));

@@ -399,7 +399,7 @@ static void folders_too_deep_are_an_error(void **state)
     assert_non_null(strstr(err.text, "folders deep"));
 }
 
-/* ---- Speed, for information ------------------------------------------------------------------- */
+/* ---- Speed, for information --------------------------------------------------------------- */
 
 static double milliseconds_since(const struct timespec *start)
 {

@@ -463,7 +463,7 @@ static void killed_at_any_moment(void **state)
     }
 }
 
-/* ---- For tests/it/test_fetch.sh ---------------------------------------------------------------- */
+/* ---- For tests/it/test_fetch.sh ------------------------------------------------------------ */
 
 /* Prints what one refresh answers. */
 static int print_tip(const char *url, const char *state_dir)
