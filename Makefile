@@ -146,16 +146,8 @@ $(UNITS): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(UNIT_HELPERS:%.c=$(OBJ)/%.o)
 	$(Q)$(CC) $(BERTH_LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(BERTH_LIBS) -lcmocka
 $(UNIT_SOURCES:%.c=$(OBJ)/%.o) $(UNIT_HELPERS:%.c=$(OBJ)/%.o): | deps-test
 
-# tests/it/NAME.c is a program that the scripts there lead.
-DRIVES := $(patsubst tests/it/%.c,$(BUILD)/tests/%,$(wildcard tests/it/*.c))
-$(DRIVES): $(BUILD)/tests/%: $(OBJ)/tests/it/%.o $(ARCHIVE)
-	@mkdir -p $(@D)
-	$(call say,link,$@)
-	$(Q)$(CC) $(BERTH_LDFLAGS) -o $@ $^ $(BERTH_LIBS)
-
-.PHONY: units drives
+.PHONY: units
 units: $(UNITS)
-drives: $(DRIVES)
 
 # Simulated lives: the program's own planner, cycle and executor on a virtual clock.  tests/sim brings
 # its own loop and store, which the linker takes in place of those in the archive.
@@ -169,6 +161,17 @@ $(SIM): $(SIM_SOURCES:%.c=$(OBJ)/%.o) $(ARCHIVE)
 
 SEED  ?= 1
 SEEDS ?= 300
+
+# tests/it/NAME.c is a program that the scripts there use.
+PROBES := $(patsubst tests/it/%.c,$(BUILD)/tests/it/%,$(wildcard tests/it/*.c))
+
+$(PROBES): $(BUILD)/tests/it/%: $(OBJ)/tests/it/%.o $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,link,$@)
+	$(Q)$(CC) $(BERTH_LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(BERTH_LIBS)
+
+.PHONY: probes
+probes: $(PROBES)
 
 # Rules that compile something do so with the flags of the program.
 test test-long check tidy lint: export TIDY_CC = $(CC) $(BERTH_CPPFLAGS) $(BERTH_CFLAGS)

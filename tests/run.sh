@@ -154,7 +154,8 @@ suite_unit()
 suite_it()
 {
     local script name
-    build program MODE=release program drives
+    build program MODE=release program probes
+    build probes MODE=asan probes
     for script in tests/it/test_*.sh; do
         name=$(basename "$script" .sh)
         { [ -e "$script" ] && wanted "$name"; } || continue

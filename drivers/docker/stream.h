@@ -57,7 +57,8 @@ struct hijack *hijack_open(struct docker *docker, const struct hijack_options *o
 #define HIJACK_QUEUE_MAX ((size_t)1024 * 1024)
 void hijack_write(struct hijack *hijack, const void *data, size_t size);
 size_t hijack_unsent(const struct hijack *hijack); /* bytes that have not left: for slowing down */
-/* Ends standard input; what the process still writes arrives. */
+/* Ends standard input; what the process still writes arrives.  On a terminal it hangs up instead,
+ * and the engine may drop what the process still writes: there, send the end as a character (4). */
 void hijack_finish(struct hijack *hijack);
 /* Stops and starts reading. */
 void hijack_pause(struct hijack *hijack, bool paused);

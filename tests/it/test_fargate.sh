@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/engine.sh"
 
-DRIVE=$ROOT/build/${MODE:-release}/tests/fargate_drive
+DRIVE=$ROOT/build/${MODE:-release}/tests/it/fargate_drive
 OWNER=it
 LOG=$IT_DIR/drive.log
 IMAGE=berth/web:0123456789ab

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "spec/base/text.h"
 #include "tests/unit/unit.h"
 
 static void give_up(void *ctx)
@@ -65,6 +66,14 @@ static void serve_hijack(struct io_server_peer *peer, const struct io_server_req
     io_server_send(peer, "err", 3);
 }
 
+static void serve_status(struct io_server_peer *peer, const char *text, const char *body)
+{
+    uint32_t status = 0;
+
+    assert_true(text_parse_u32(text, &status));
+    io_server_answer(peer, (int)status, body);
+}
+
 void engine_serve(void *ctx, struct io_server_peer *peer, const struct io_server_request *request)
 {
     struct scene *scene = ctx;
@@ -84,7 +93,7 @@ void engine_serve(void *ctx, struct io_server_peer *peer, const struct io_server
     else if (strstr(path, "/exec/") != NULL)
         serve_hijack(peer, request);
     else if (strstr(path, "/status/") != NULL)
-        io_server_answer(peer, (int)strtol(strstr(path, "/status/") + 8, NULL, 10), request->body);
+        serve_status(peer, strstr(path, "/status/") + 8, request->body);
     else if (strstr(path, "/head") != NULL)
         io_server_answer(peer, 200, request->head);
     else if (strstr(path, "/hang") != NULL)
