@@ -63,16 +63,6 @@ static uint32_t memory_of(const struct target *target)
     return sum;
 }
 
-/* Units that are planned now name their pending tasks again, and so count them themselves. */
-static bool is_planned(const struct planner *planner, const char *unit)
-{
-    for (size_t i = 0; i < planner->unit_count; i++) {
-        if (text_equal(planner->units[i].key, unit))
-            return true;
-    }
-    return false;
-}
-
 /* What the tasks on the instance have reserved, and how many of the cluster are there. */
 static uint64_t reserved(struct planner *planner, const struct world_instance *instance,
                          const char *cluster, uint32_t *out_tasks)
@@ -103,7 +93,7 @@ static uint64_t reserved(struct planner *planner, const struct world_instance *i
     for (size_t i = 0; i < input->pending_count; i++) {
         const struct plan_pending *pending = &input->pending[i];
 
-        if (!text_equal(pending->instance, instance->name) || is_planned(planner, pending->unit) ||
+        if (!text_equal(pending->instance, instance->name) ||
             world_task(input->world, pending->task) != NULL)
             continue;
         sum += memory_of(pending->target);

@@ -138,9 +138,7 @@ bool effort_allows(struct planner *planner, const struct world_instance *instanc
 void plan_compute(const struct plan_input *input, const struct plan_unit *units, size_t unit_count,
                   struct arena *arena, struct plan *out)
 {
-    struct planner planner = {
-        .input = input, .arena = arena, .plan = out, .units = units, .unit_count = unit_count
-    };
+    struct planner planner = { .input = input, .arena = arena, .plan = out };
 
     *out = (struct plan){ .wake_at_ms = arena_array(arena, int64_t, unit_count + 1) };
     for (size_t i = 0; i < unit_count; i++) {

@@ -12,11 +12,12 @@
 #include "spec/base/arena.h"
 #include "spec/world.h"
 
-/* A task whose first container is being created: it is not seen yet, but takes room. */
+/* A task whose first container is being created: nothing of it is seen yet, but it counts. */
 struct plan_pending {
     const char *unit;
     const char *task;
     const char *instance;
+    uint32_t slot;
     const struct target *target;
 };
 

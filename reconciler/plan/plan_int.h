@@ -16,8 +16,6 @@ struct planner {
     size_t action_capacity;
     size_t fact_capacity;
     size_t wait_capacity;
-    const struct plan_unit *units; /* all that are planned together */
-    size_t unit_count;
     const char *unit;  /* what is being planned */
     size_t unit_facts; /* stated before it */
     size_t unit_waits;

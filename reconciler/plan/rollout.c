@@ -23,6 +23,7 @@ struct count {
     uint32_t old;               /* alive, of another revision */
     uint32_t missing;           /* slots without a good current task */
     struct task_view **holders; /* by slot: its good current task, or NULL */
+    struct task_view unseen;    /* holds the slots of tasks that are being created */
 };
 
 uint32_t lower_bound(const struct service_spec *spec)
@@ -56,6 +57,28 @@ static void hold_slot(struct count *count, struct task_view *task)
         *holder = task;
 }
 
+/* Tasks that are being created: they count as PENDING, and those of the current revision hold their
+ * slot, so that nothing is started twice or beside the bounds. */
+static void count_pending(struct planner *planner, const struct service_view *view,
+                          struct count *count)
+{
+    const struct plan_input *input = planner->input;
+    const char *revision = view->primary->goal->target->revision;
+
+    for (size_t i = 0; i < input->pending_count; i++) {
+        const struct plan_pending *pending = &input->pending[i];
+
+        if (!text_equal(pending->unit, planner->unit) ||
+            world_task(input->world, pending->task) != NULL)
+            continue;
+        count->alive++;
+        if (!text_equal(pending->target->revision, revision))
+            count->old++;
+        else if (pending->slot < count->desired && count->holders[pending->slot] == NULL)
+            count->holders[pending->slot] = &count->unseen;
+    }
+}
+
 static void count_tasks(struct planner *planner, struct service_view *view, struct count *count)
 {
     count->desired = view->spec->desired_count;
@@ -73,6 +96,7 @@ static void count_tasks(struct planner *planner, struct service_view *view, stru
         count->healthy_current += task->healthy && task->current;
         count->old += !task->current;
     }
+    count_pending(planner, view, count);
     for (uint32_t slot = 0; slot < count->desired; slot++)
         count->missing += count->holders[slot] == NULL;
 }

@@ -118,6 +118,7 @@ size_t executor_pending(const struct executor *executor, struct arena *arena,
             pending[count++] = (struct plan_pending){ .unit = at->action.unit,
                                                       .task = at->action.identity.task,
                                                       .instance = at->action.instance,
+                                                      .slot = at->action.identity.slot,
                                                       .target = at->action.target };
     }
     *out = pending;
