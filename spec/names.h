@@ -1,7 +1,7 @@
 /*
  * Names of the objects that we make on an engine.  All begin with "berth-OWNER", so that several
- * installations on one engine never meet.  Names of manifests have no '.', which keeps the parts of a
- * volume's name apart.
+ * installations on one engine never meet.  Names of manifests have no '.', which keeps the parts of
+ * a volume's name apart.
  */
 #ifndef SPEC_NAMES_H
 #define SPEC_NAMES_H

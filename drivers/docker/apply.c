@@ -1,8 +1,8 @@
 /*
  * The short actions: each is one call to the engine, then what it changed is reported, then done().
  *
- * What is done already is success: 304 on start and stop, 404 on remove, and a name that is taken when
- * the object that has it is the very one we wanted to make.
+ * What is done already is success: 304 on start and stop, 404 on remove, and a name that is taken
+ * when the object that has it is the very one we wanted to make.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +66,7 @@ static void on_name_taken(void *ctx, const struct docker_answer *answer, const s
         engine_call_done(call, failure);
         return;
     }
-    AUTO(json) *value = json_parse(answer->body, answer->size, &err);
+    AUTO(json) *value = read_json(answer->body, answer->size, &err);
     if (read_container(&call->engine->reader, value, &report) && has_labels(call, value)) {
         engine_report_container(call->engine, &report);
         engine_call_done(call, /* failure= */ NULL);
@@ -123,16 +123,22 @@ static void report_created(struct engine_call *call, const char *id)
     engine_report_container(call->engine, &report);
 }
 
-/* The image may be gone without an event that we follow; then the world should know. */
+/* The image, or its tag, may be gone without an event that we follow; then the world should know.
+ * */
 static void on_image_checked(void *ctx, const struct docker_answer *answer,
                              const struct err *failure)
 {
     struct engine_call *call = ctx;
+    struct world_change change = { .kind = WORLD_IMAGE };
+    struct image_names names;
 
-    (void)answer;
     call->docker = NULL;
     if (failure != NULL && failure->code == ERR_NOT_FOUND)
         engine_report_named(call->engine, WORLD_IMAGE_GONE, call->call->action->image_id);
+    AUTO(json) *value =
+        failure == NULL ? read_json(answer->body, answer->size, /* err= */ NULL) : NULL;
+    if (read_image(&call->engine->reader, value, &names, &change.image))
+        engine_report(call->engine, &change);
     engine_call_done(call, &call->failure);
 }
 
@@ -163,7 +169,7 @@ static void on_created(void *ctx, const struct docker_answer *answer, const stru
         engine_call_done(call, failure);
         return;
     }
-    AUTO(json) *value = json_parse(answer->body, answer->size, &err);
+    AUTO(json) *value = read_json(answer->body, answer->size, &err);
     const char *id = json_text(value, "Id");
     if (text_is_empty(id)) {
         (void)err_set(&err, ERR_FAILED, "the engine created a container and did not say which");
@@ -319,7 +325,7 @@ static void on_network_found(void *ctx, const struct docker_answer *answer,
         engine_call_done(call, failure);
         return;
     }
-    AUTO(json) *value = json_parse(answer->body, answer->size, &err);
+    AUTO(json) *value = read_json(answer->body, answer->size, &err);
     if (!read_network(&call->engine->reader, value, &report)) {
         (void)err_set(&err, ERR_CONFLICT, "a network of others has the name %s",
                       call->call->action->name);
@@ -374,7 +380,7 @@ static void on_volume_created(void *ctx, const struct docker_answer *answer,
         engine_call_done(call, failure);
         return;
     }
-    AUTO(json) *value = json_parse(answer->body, answer->size, &err);
+    AUTO(json) *value = read_json(answer->body, answer->size, &err);
     if (!read_volume(&call->engine->reader, value, &change.named)) {
         (void)err_set(&err, ERR_FAILED, "the engine did not say which volume it made");
         engine_call_done(call, &err);
@@ -454,7 +460,7 @@ static void on_image_looked_at(void *ctx, const struct docker_answer *answer,
 
     call->docker = NULL;
     if (failure == NULL) {
-        AUTO(json) *value = json_parse(answer->body, answer->size, /* err= */ NULL);
+        AUTO(json) *value = read_json(answer->body, answer->size, /* err= */ NULL);
         if (read_image(&call->engine->reader, value, &names, &change.image))
             engine_report(call->engine, &change);
     } else if (failure->code == ERR_NOT_FOUND) {
@@ -476,7 +482,7 @@ static void on_image_removed(void *ctx, const struct docker_answer *answer,
         return;
     }
     AUTO(json) *value =
-        failure == NULL ? json_parse(answer->body, answer->size, /* err= */ NULL) : NULL;
+        failure == NULL ? read_json(answer->body, answer->size, /* err= */ NULL) : NULL;
     for (size_t i = 0; json_is_array(value) && i < json_count(value); i++) {
         const char *deleted = json_text(json_at(value, i), "Deleted");
         if (deleted != NULL)

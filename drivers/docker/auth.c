@@ -1,5 +1,6 @@
 /*
- * Order of looking: the helper of the registry, the common helper, then what lies in the file itself.
+ * Order of looking: the helper of the registry, the common helper, then what lies in the file
+ * itself.
  */
 #include "drivers/docker/auth.h"
 

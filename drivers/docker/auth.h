@@ -11,7 +11,8 @@
 
 #define AUTH_REGISTRY_SIZE 256
 
-/* The registry of a reference: "registry:5000/a/b:tag" -> "registry:5000", "redis" -> "docker.io". */
+/* The registry of a reference: "registry:5000/a/b:tag" -> "registry:5000", "redis" -> "docker.io".
+ * */
 void auth_registry(const char *reference, char out[AUTH_REGISTRY_SIZE]);
 
 /* What the configuration says about a registry. */
@@ -32,7 +33,8 @@ char *auth_anonymous(void);
 typedef void auth_done_fn(void *ctx, char *header, const struct err *failure);
 struct auth_request;
 
-/* Reads the configuration, asks the helper if there is one; `done` is called once, from the loop. */
+/* Reads the configuration, asks the helper if there is one; `done` is called once, from the loop.
+ * */
 struct auth_request *auth_start(struct loop *loop, const char *reference, auth_done_fn *done,
                                 void *ctx);
 /* done is not called. */

@@ -1,7 +1,7 @@
 /*
  * Building an image: the context becomes a tar on another thread, the engine's classic builder gets
- * it; a Dockerfile that only BuildKit understands goes the same way through the docker client, because
- * BuildKit does not speak the plain Engine API.
+ * it; a Dockerfile that only BuildKit understands goes the same way through the docker client,
+ * because BuildKit does not speak the plain Engine API.
  */
 #include <stdio.h>
 #include <stdlib.h>

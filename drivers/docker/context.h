@@ -26,8 +26,8 @@ struct context_list {
     void *state;              /* the reader's own: what keeps all this alive */
 };
 
-/* Where the files come from.  list() and read() are called on worker threads, one call at a time for
- * one build, but builds run in parallel: what `self` reaches must allow that. */
+/* Where the files come from.  list() and read() are called on worker threads, one call at a time
+ * for one build, but builds run in parallel: what `self` reaches must allow that. */
 struct context_reader {
     /* The files of the build of `action` (its image_name at its commit). */
     int (*list)(void *self, const struct action *action, struct context_list *out, struct err *err);
@@ -39,8 +39,9 @@ struct context_reader {
     void *self;
 };
 
-/* Blocks.  *out_fd is a file without a name, positioned at 0; the caller closes it.  ERR_INVALID: the
- * context is larger than LIMIT_BUILD_CONTEXT, or the reader says so; ERR_CAPACITY: no room for it. */
+/* Blocks.  *out_fd is a file without a name, positioned at 0; the caller closes it.  ERR_INVALID:
+ * the context is larger than LIMIT_BUILD_CONTEXT, or the reader says so; ERR_CAPACITY: no room for
+ * it. */
 int context_write(const struct context_reader *reader, struct context_list *list, int *out_fd,
                   int64_t *out_size, struct err *err);
 

@@ -137,7 +137,7 @@ static void on_info(void *ctx, const struct docker_answer *answer, const struct 
         engine_lost(engine, failure);
         return;
     }
-    AUTO(json) *info = json_parse(answer->body, answer->size, &err);
+    AUTO(json) *info = read_json(answer->body, answer->size, &err);
     change.instance.instance = engine->reader.instance;
     read_info(info, now_ms, &change.instance);
     if (text_is_empty(change.instance.engine_id)) {

@@ -2,8 +2,9 @@
  * One Docker Engine as an instance: dialled, listed, followed by its events, and acted upon.  Both
  * launch types are made of these; a driver says which instances there are.
  *
- * Connecting: the engine's time from /info, /events since that time, then a whole listing; so nothing
- * falls between the two.  An event carries no data into the world: it only makes us look again.
+ * Connecting: the engine's time from /info, /events since that time, then a whole listing; so
+ * nothing falls between the two.  An event carries no data into the world: it only makes us look
+ * again.
  */
 #ifndef DRIVERS_DOCKER_ENGINE_H
 #define DRIVERS_DOCKER_ENGINE_H
@@ -35,8 +36,8 @@ void engine_start(struct engine *engine);
 int engine_apply(struct engine *engine, struct driver_call *call, struct err *err);
 int engine_observe(struct engine *engine, struct driver_call *call, struct err *err);
 void engine_cancel(struct engine *engine, struct driver_call *call);
-/* Work on other threads is waited for: `freed` (which may be NULL) is called when nothing is left, at
- * once or later. */
+/* Work on other threads is waited for: `freed` (which may be NULL) is called when nothing is left,
+ * at once or later. */
 void engine_free(struct engine *engine, void (*freed)(void *context), void *context);
 
 /* For exec and logs; lives as long as the engine. */

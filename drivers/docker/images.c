@@ -1,8 +1,8 @@
 /*
  * The long actions: building, pulling, pushing, and loading the sandbox.
  *
- * Each is an effort in the world, RUNNING with its progress until it is DONE or FAILED.  After it the
- * image is inspected and reported, so that the next plan can use it.
+ * Each is an effort in the world, RUNNING with its progress until it is DONE or FAILED.  After it
+ * the image is inspected and reported, so that the next plan can use it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -117,7 +117,7 @@ static void on_result(void *ctx, const struct docker_answer *answer, const struc
         image_work_done(work, failure);
         return;
     }
-    AUTO(json) *value = json_parse(answer->body, answer->size, /* err= */ NULL);
+    AUTO(json) *value = read_json(answer->body, answer->size, /* err= */ NULL);
     if (read_image(&call->engine->reader, value, &names, &change.image)) {
         work->image_id = mem_text(change.image.id);
         engine_report(call->engine, &change);

@@ -1,8 +1,8 @@
 /*
  * The labels and names that make the fleet its own inventory (docs: "What is on a container").
  *
- * Containers inherit the labels of their image, so images, networks and volumes carry names of their
- * own and never LABEL_OWNER or LABEL_TASK.
+ * Containers inherit the labels of their image, so images, networks and volumes carry names of
+ * their own and never LABEL_OWNER or LABEL_TASK.
  */
 #ifndef DRIVERS_DOCKER_LABELS_H
 #define DRIVERS_DOCKER_LABELS_H

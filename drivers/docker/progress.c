@@ -160,8 +160,8 @@ void progress_text(const struct progress *progress, char *out, size_t size)
 
 bool progress_needs_buildkit(const struct progress *progress)
 {
-    /* Engine 20.10 and later: the parser knows the flags that it does not do, and takes the lines of a
-     * heredoc for instructions. */
+    /* Engine 20.10 and later: the parser knows the flags that it does not do, and takes the lines
+     * of a heredoc for instructions. */
     return strstr(progress->error, "BuildKit") != NULL ||
            strstr(progress->error, "nknown flag") != NULL ||
            strstr(progress->error, "nknown instruction") != NULL;

@@ -1,6 +1,6 @@
 /*
- * The stream of a build, pull, push or load, one JSON value a time, made into what a person wants to
- * know: how far it is, why it failed, what came out.
+ * The stream of a build, pull, push or load, one JSON value a time, made into what a person wants
+ * to know: how far it is, why it failed, what came out.
  */
 #ifndef DRIVERS_DOCKER_PROGRESS_H
 #define DRIVERS_DOCKER_PROGRESS_H

@@ -373,8 +373,8 @@ void read_facilities(const struct json *value, struct reader *out)
 
 struct event_report read_event(const struct reader *reader, const struct json *value)
 {
-    /* What is not here changes nothing that we keep ("attach", "exec_start"), or comes together with
-     * one that is ("stop" with "die"). */
+    /* What is not here changes nothing that we keep ("attach", "exec_start"), or comes together
+     * with one that is ("stop" with "die"). */
     static const struct {
         const char *action; /* how it begins: "health_status: healthy" */
         enum event_type type;

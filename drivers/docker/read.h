@@ -2,8 +2,8 @@
  * What an Engine answered, read into reports (Engine API 1.41: ContainerSummary, ContainerInspect,
  * EventMessage, ImageSummary, ImageInspect, SystemInfo, Network, Volume).
  *
- * Pure, and safe on any JSON: what is absent or of another type is left zero.  Reports point into the
- * JSON and into the reader; they live as long as both.
+ * Pure, and safe on any JSON: what is absent or of another type is left zero.  Reports point into
+ * the JSON and into the reader; they live as long as both.
  */
 #ifndef DRIVERS_DOCKER_READ_H
 #define DRIVERS_DOCKER_READ_H
@@ -13,8 +13,8 @@
 #include "spec/base/json.h"
 #include "spec/world.h"
 
-/* An engine's answer.  A NUL in a text, which a health check may print, becomes U+FFFD: what runs in a
- * container shall not be able to hide it.  NULL and *err when it is not JSON. */
+/* An engine's answer.  A NUL in a text, which a health check may print, becomes U+FFFD: what runs
+ * in a container shall not be able to hide it.  NULL and *err when it is not JSON. */
 struct json *read_json(const char *text, size_t size, struct err *err);
 
 /* Whose engine it is and what it can do. */

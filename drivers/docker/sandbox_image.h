@@ -1,5 +1,6 @@
 /*
- * The image of the sandbox, made by us from the program that is embedded in us: no registry is asked.
+ * The image of the sandbox, made by us from the program that is embedded in us: no registry is
+ * asked.
  */
 #ifndef DRIVERS_DOCKER_SANDBOX_IMAGE_H
 #define DRIVERS_DOCKER_SANDBOX_IMAGE_H
@@ -10,7 +11,8 @@
 
 #define SANDBOX_TAG_SIZE 32
 
-/* "berth/sandbox:0123456789ab", of the digest of its configuration: another program, another tag. */
+/* "berth/sandbox:0123456789ab", of the digest of its configuration: another program, another tag.
+ * */
 void sandbox_image_tag(char out[SANDBOX_TAG_SIZE]);
 
 /* A tar as POST /images/load takes it (docker image specification 1.2), appended to *out.  The same

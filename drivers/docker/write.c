@@ -1,7 +1,7 @@
 /*
  * A container definition becomes an Engine's Config and HostConfig.  ECS took its container fields
- * from Docker, so most are renamed only; the rest is about who owns the task's namespaces: its sandbox
- * when there are several containers, the container itself when it is alone.
+ * from Docker, so most are renamed only; the rest is about who owns the task's namespaces: its
+ * sandbox when there are several containers, the container itself when it is alone.
  */
 #include "drivers/docker/write.h"
 
@@ -285,7 +285,8 @@ static int write_definition(struct write_scope *scope, struct json *body, struct
     return write_env(scope, env, err);
 }
 
-/* It holds the namespaces and can do nothing else.  Names that a definition asks for are the task's. */
+/* It holds the namespaces and can do nothing else.  Names that a definition asks for are the
+ * task's. */
 static void write_sandbox(const struct write_scope *scope, struct json *body, struct json *host)
 {
     static const char *const all[] = { "ALL" };

@@ -11,7 +11,8 @@
 #include "spec/base/err.h"
 #include "spec/base/json.h"
 
-/* Appends the value of a secret ("file:PATH", "env:NAME") to *out.  Its errors never hold a value. */
+/* Appends the value of a secret ("file:PATH", "env:NAME") to *out.  Its errors never hold a value.
+ * */
 typedef int secret_fn(void *context, const char *value_from, struct buf *out, struct err *err);
 
 struct writer {

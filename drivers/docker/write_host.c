@@ -1,5 +1,6 @@
 /*
- * The part of a container's HostConfig that says what it may use: CPU, memory, kernel, volumes, logs.
+ * The part of a container's HostConfig that says what it may use: CPU, memory, kernel, volumes,
+ * logs.
  */
 #include "drivers/docker/write_int.h"
 #include "spec/base/limits.h"
@@ -38,7 +39,8 @@ void write_pairs(struct json *object, const char *key, const struct pair *pairs,
 
 /* ---- Resources ------------------------------------------------------------------------------ */
 
-/* CPU is split by shares: what the definitions say, and equal parts of the rest for those that do not. */
+/* CPU is split by shares: what the definitions say, and equal parts of the rest for those that do
+ * not. */
 static uint32_t cpu_shares(const struct write_scope *scope)
 {
     const struct task_spec *task = scope->task;
@@ -234,7 +236,8 @@ int write_mounts(struct write_scope *scope, struct json *host, struct err *err)
     return 0;
 }
 
-/* `local` rotates by itself: without a word about logs no disk fills.  Amazon's own become local. */
+/* `local` rotates by itself: without a word about logs no disk fills.  Amazon's own become local.
+ * */
 struct json *write_log(const struct log_configuration *log)
 {
     struct json *config = json_object();

@@ -1,6 +1,6 @@
 /*
- * A driver of exactly one engine.  All that happens with it is common to both launch types and lives in
- * drivers/docker/engine.h.
+ * A driver of exactly one engine.  All that happens with it is common to both launch types and
+ * lives in drivers/docker/engine.h.
  */
 #include "drivers/fargate/fargate.h"
 

@@ -1,6 +1,6 @@
 /*
- * The FARGATE driver on a real engine, led by a shell script: commands come on standard input, one a
- * line; what the driver reports and how calls end goes to standard output, one event a line.
+ * The FARGATE driver on a real engine, led by a shell script: commands come on standard input, one
+ * a line; what the driver reports and how calls end goes to standard output, one event a line.
  *
  *     fargate_drive HOST OWNER
  *
@@ -345,6 +345,8 @@ static bool fill(struct drive *drive, struct action *action, char *const words[3
         action->name = claim_volume_name(&drive->arena, drive->owner);
     if (action->kind == ACTION_VOLUME_CREATE || action->kind == ACTION_VOLUME_REMOVE)
         action->name = service_volume_name(&drive->arena, drive->owner, CLUSTER, SERVICE, "data");
+    if (action->kind == ACTION_CONTAINER_CREATE)
+        action->reference = NULL; /* created from the image's id */
     if (action->kind == ACTION_CONTAINER_CREATE)
         return words[2] != NULL && make_container(drive, action, words[1], words[2]);
     if (action->kind > ACTION_CONTAINER_CREATE) {

@@ -263,6 +263,21 @@ static void events(void **state)
     assert_int_equal(read_event(&reader, foreign).type, EVENT_OTHER);
 }
 
+/* A health check may print anything; the engine escapes it. */
+static void nul_in_a_text(void **state)
+{
+    static const char text[] = "{\"a\":\"x\\u0000y\",\"b\":\"\\\\u0000\",\"c\":\"\\\\\\u0000\"}";
+    AUTO(json) *value = read_json(text, strlen(text), NULL);
+    struct err err = { 0 };
+
+    (void)state;
+    assert_string_equal(json_text(value, "a"), "x\xef\xbf\xbdy");
+    assert_string_equal(json_text(value, "b"), "\\u0000");
+    assert_string_equal(json_text(value, "c"), "\\\xef\xbf\xbd");
+    assert_null(read_json("{\"a\":\"\\u0000\"", 13, &err));
+    assert_int_equal(err.code, ERR_INVALID);
+}
+
 /* Every reader gets the same text with bytes changed at random: none may fall over. */
 static void odd_json(void **state)
 {
@@ -307,6 +322,7 @@ int main(void)
         cmocka_unit_test(networks_and_volumes),
         cmocka_unit_test(info),
         cmocka_unit_test(events),
+        cmocka_unit_test(nul_in_a_text),
         cmocka_unit_test(odd_json),
     };
 

@@ -1,6 +1,6 @@
 /*
- * The program of a task's sandbox: it holds the namespaces that the task's containers share, reaps the
- * processes that are orphaned in them, and exits when it is told to.
+ * The program of a task's sandbox: it holds the namespaces that the task's containers share, reaps
+ * the processes that are orphaned in them, and exits when it is told to.
  *
  * It stands alone, without a C library: a static program of a few hundred bytes of code, so that a
  * task costs no memory and its image needs no registry.
