@@ -1,6 +1,6 @@
 /*
- * Walks the tables.  Nothing here may depend on the order of rows: moving a row must not replace every
- * task there is.
+ * Walks the tables.  Nothing here may depend on the order of rows: moving a row must not replace
+ * every task there is.
  */
 #include "spec/canonical.h"
 

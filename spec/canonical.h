@@ -1,7 +1,8 @@
 /*
- * The one text that stands for a record: JSON on one line, keys sorted, what equals its default left
- * out, containers and other records with a name in the order of their names.  Two records that mean the
- * same print the same, and a field that a later version adds changes no text that does not use it.
+ * The one text that stands for a record: JSON on one line, keys sorted, what equals its default
+ * left out, containers and other records with a name in the order of their names.  Two records that
+ * mean the same print the same, and a field that a later version adds changes no text that does not
+ * use it.
  *
  * spec/yaml.h reads it back: it is ASCII but for characters outside the basic plane.
  */

@@ -1,6 +1,6 @@
 /*
- * One function for each shape a field can have.  Structs begin as record_init() makes them, so a field
- * that is not written, or written wrongly, has its default.
+ * One function for each shape a field can have.  Structs begin as record_init() makes them, so a
+ * field that is not written, or written wrongly, has its default.
  */
 #include "spec/decode.h"
 

@@ -1,8 +1,9 @@
 /*
  * Nodes to structs: what a node means is decided by the table of the record it is for.
  *
- * Null is absent.  Keys beginning with "x-" are the user's own.  Unknown keys, wrong types and values
- * out of range are mistakes, all of them found.  Fields without meaning here are warned of once a file.
+ * Null is absent.  Keys beginning with "x-" are the user's own.  Unknown keys, wrong types and
+ * values out of range are mistakes, all of them found.  Fields without meaning here are warned of
+ * once a file.
  */
 #ifndef SPEC_DECODE_H
 #define SPEC_DECODE_H

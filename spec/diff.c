@@ -1,6 +1,6 @@
 /*
- * Walks two structs side by side, one of which may be missing: then every value that is not the default
- * differs.
+ * Walks two structs side by side, one of which may be missing: then every value that is not the
+ * default differs.
  */
 #include "spec/diff.h"
 

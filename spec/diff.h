@@ -23,8 +23,8 @@ typedef void record_diff_fn(void *context, const struct field_diff *diff);
 
 /*
  * Calls back for each value that differs, in the order of the table.  old NULL: all that is not the
- * default is new; new NULL: all of it goes.  Records in lists are matched by their name where they have
- * one, and by their position otherwise.
+ * default is new; new NULL: all of it goes.  Records in lists are matched by their name where they
+ * have one, and by their position otherwise.
  */
 void record_diff(const struct record *record, const void *old, const void *new,
                  record_diff_fn *callback, void *context);

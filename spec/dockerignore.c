@@ -1,7 +1,7 @@
 /*
- * A pattern is a list of steps, matched by walking all possibilities at once (a bit for each step that
- * may come next), so that no pattern takes more than steps x characters.  A match of a parent directory
- * is a match that is complete before a '/': one walk over the path finds both.
+ * A pattern is a list of steps, matched by walking all possibilities at once (a bit for each step
+ * that may come next), so that no pattern takes more than steps x characters.  A match of a parent
+ * directory is a match that is complete before a '/': one walk over the path finds both.
  */
 #include "spec/dockerignore.h"
 

@@ -1,8 +1,8 @@
 /*
  * .dockerignore: which files of a build context are left out.  The patterns mean what they mean to
- * Docker's own client (moby patternmatcher): Go's filepath.Match with "**", cleaned, relative to the
- * root of the context; "!" takes back; a pattern that matches a directory matches all below; the last
- * match decides.  A malformed pattern matches nothing.
+ * Docker's own client (moby patternmatcher): Go's filepath.Match with "**", cleaned, relative to
+ * the root of the context; "!" takes back; a pattern that matches a directory matches all below;
+ * the last match decides.  A malformed pattern matches nothing.
  *
  * Docker sends the Dockerfile and .dockerignore in any case: that is the caller's matter.
  */

@@ -1,15 +1,15 @@
 /*
  * Record tables: one row says everything about one field of a manifest.
  *
- * A macro per structure lists its rows; it is expanded once to the C struct (kinds/kinds.h) and once
- * to the table (kinds/kinds.c).  Parsing, defaults, difference, digest, JSON Schema, the reference
- * and `berth explain` walk the tables and know no kind.
+ * A macro per structure lists its rows; it is expanded once to the C struct (kinds/kinds.h) and
+ * once to the table (kinds/kinds.c).  Parsing, defaults, difference, digest, JSON Schema, the
+ * reference and `berth explain` walk the tables and know no kind.
  *
  *     #define HEALTH_CHECK_FIELDS(F, S) \
  *         F(S, U32, interval, "interval", , .change = ROLLS, .initial = "30", .help = "...")
  *
- * The columns are: type, C member, key, what it is made of (a record, an enumeration, or empty), and
- * then designated initialisers of struct field for what is special about the row.
+ * The columns are: type, C member, key, what it is made of (a record, an enumeration, or empty),
+ * and then designated initialisers of struct field for what is special about the row.
  *
  * How each type looks in C:
  *     BOOL         bool                          absent: `initial`, else false
@@ -169,9 +169,9 @@ size_t field_element_size(const struct field *field);
 void field_set_elements(const struct field *field, void *structure, void *elements, size_t count);
 
 /*
- * Reads one scalar: a BOOL, U32, I64, F64, TEXT or ENUM, `type` being the field's own or that of its
- * elements.  NULL when that went well, else what is wrong with it and what would be right, in the
- * arena; *slot is then untouched.  A TEXT is copied to the arena.
+ * Reads one scalar: a BOOL, U32, I64, F64, TEXT or ENUM, `type` being the field's own or that of
+ * its elements.  NULL when that went well, else what is wrong with it and what would be right, in
+ * the arena; *slot is then untouched.  A TEXT is copied to the arena.
  */
 MUST_USE const char *field_parse(const struct field *field, enum field_type type, const char *text,
                                  void *slot, struct arena *arena);

@@ -1,6 +1,6 @@
 /*
- * A generation is a handful of persistent trees.  Deriving one copies the parent's trees, which costs
- * nothing, and then takes out and puts in what the commit changed.
+ * A generation is a handful of persistent trees.  Deriving one copies the parent's trees, which
+ * costs nothing, and then takes out and puts in what the commit changed.
  */
 #include "spec/generation.h"
 
@@ -13,7 +13,8 @@
 
 /* ---- A manifest at its path ----------------------------------------------------------------- */
 
-/* The resources are copies with the path in their positions; what they point to is the manifest's. */
+/* The resources are copies with the path in their positions; what they point to is the manifest's.
+ */
 struct placed_file {
     struct counted counted;
     struct manifest *manifest;

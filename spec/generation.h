@@ -1,7 +1,7 @@
 /*
- * The manifests of one commit: every resource by kind and name, and who refers to whom.  Immutable but
- * for the build keys, counted, and derived from its parent: what a commit did not touch is shared with
- * the parent, so that a generation costs as much as the change that led to it.
+ * The manifests of one commit: every resource by kind and name, and who refers to whom.  Immutable
+ * but for the build keys, counted, and derived from its parent: what a commit did not touch is
+ * shared with the parent, so that a generation costs as much as the change that led to it.
  *
  * Not thread-safe: generations that share anything belong to one thread.
  */
@@ -26,10 +26,10 @@ struct file_change {
 };
 
 /*
- * The generation after `parent` (NULL: from nothing).  Each path may be given once; removing a path that
- * is not there does nothing.  All mistakes are added to diags, and then the answer is -1, *err counts
- * them and *out is untouched.  Warnings of the changed files are added on success too.  What is accepted
- * does not depend on the parent: from nothing the answer is the same.
+ * The generation after `parent` (NULL: from nothing).  Each path may be given once; removing a path
+ * that is not there does nothing.  All mistakes are added to diags, and then the answer is -1, *err
+ * counts them and *out is untouched.  Warnings of the changed files are added on success too.  What
+ * is accepted does not depend on the parent: from nothing the answer is the same.
  *
  * The caller owns one reference of *out.  `parent` may be released at any time.
  */
@@ -52,14 +52,14 @@ const struct resource *generation_at(const struct generation *generation, enum k
 /* How many files hold them. */
 size_t generation_file_count(const struct generation *generation);
 
-/* Those that refer to (kind, name), one at a time, in a fixed order: start with *cursor 0, ends with
- * NULL. */
+/* Those that refer to (kind, name), one at a time, in a fixed order: start with *cursor 0, ends
+ * with NULL. */
 const struct resource *generation_next_referrer(const struct generation *generation, enum kind kind,
                                                 const char *name, size_t *cursor);
 
 /*
- * The key of the build context of an Image with `build`; the source sets it before the generation is
- * used.  Keys of the parent are there from the beginning, except of Images that changed.
+ * The key of the build context of an Image with `build`; the source sets it before the generation
+ * is used.  Keys of the parent are there from the beginning, except of Images that changed.
  */
 void generation_set_build_key(struct generation *generation, const char *image, const char *key);
 const char *generation_build_key(const struct generation *generation, const char *image);
@@ -79,9 +79,9 @@ typedef void generation_change_fn(void *context, enum generation_change change, 
                                   const char *name);
 
 /*
- * Calls back once for every resource that differs, ordered by kind and name, and then once for every one
- * that refers to such: a Service through its Task to an Image too; of dependsOn only the next neighbour.
- * old NULL: all are added.  Costs as much as the two differ.
+ * Calls back once for every resource that differs, ordered by kind and name, and then once for
+ * every one that refers to such: a Service through its Task to an Image too; of dependsOn only the
+ * next neighbour. old NULL: all are added.  Costs as much as the two differ.
  */
 void generation_diff(const struct generation *old, const struct generation *new,
                      generation_change_fn *callback, void *context);

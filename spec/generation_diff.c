@@ -69,8 +69,8 @@ static int compare_changed(const void *a_memory, const void *b_memory)
                               : strcmp(a->name, b->name);
 }
 
-/* A Service is concerned by its Task or Cluster whatever concerns these, by other Services only when
- * they themselves differ. */
+/* A Service is concerned by its Task or Cluster whatever concerns these, by other Services only
+ * when they themselves differ. */
 static void note_referrers(struct difference *difference, const struct changed *changed)
 {
     size_t cursor = 0;

@@ -32,8 +32,9 @@ struct generation_check {
 };
 
 /*
- * Rules across resources: references that lead to something, clusters that can run their tasks, and no
- * cycles.  Looks at what was touched and at what refers to it: nothing else can have become wrong.
+ * Rules across resources: references that lead to something, clusters that can run their tasks, and
+ * no cycles.  Looks at what was touched and at what refers to it: nothing else can have become
+ * wrong.
  */
 void generation_check(struct generation_check *check);
 

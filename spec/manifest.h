@@ -1,7 +1,7 @@
 /*
  * One file of one commit, decoded: its resources and what they refer to, in an arena of its own.
- * Immutable and counted, so that all generations that hold the same blob share it; the path is not part
- * of it, since moving a file changes nothing.
+ * Immutable and counted, so that all generations that hold the same blob share it; the path is not
+ * part of it, since moving a file changes nothing.
  */
 #ifndef SPEC_MANIFEST_H
 #define SPEC_MANIFEST_H
@@ -61,10 +61,11 @@ bool resource_is_protected(const struct resource *resource);
 bool manifest_path_is(const char *path);
 
 /*
- * Decodes a file and checks what can be checked without the others.  Mistakes and warnings are added to
- * diags with `path` in their positions.  Always answers a manifest: with mistakes it has the resources
- * whose kind and name could be read, so that references to them are no further mistakes, and is good for
- * nothing else.  The caller owns one reference; the bytes are not needed afterwards.
+ * Decodes a file and checks what can be checked without the others.  Mistakes and warnings are
+ * added to diags with `path` in their positions.  Always answers a manifest: with mistakes it has
+ * the resources whose kind and name could be read, so that references to them are no further
+ * mistakes, and is good for nothing else.  The caller owns one reference; the bytes are not needed
+ * afterwards.
  */
 struct manifest *manifest_parse(const char *path, const char *bytes, size_t size,
                                 struct diag_list *diags);

@@ -14,8 +14,8 @@ void manual_kind(enum kind kind, struct buf *out);
 const char *manual_summary(enum kind kind);
 
 /*
- * Plain text about KIND or KIND.FIELD.FIELD, in any case: "service.deploymentConfiguration".  An unknown
- * name is ERR_NOT_FOUND with the nearest one.
+ * Plain text about KIND or KIND.FIELD.FIELD, in any case: "service.deploymentConfiguration".  An
+ * unknown name is ERR_NOT_FOUND with the nearest one.
  */
 MUST_USE int manual_explain(const char *path, struct buf *out, struct err *err);
 

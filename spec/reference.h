@@ -1,7 +1,8 @@
 /*
- * References of images as Docker writes them: [HOST[:PORT]/]PATH[:TAG][@DIGEST].  The grammar and the
- * familiar short forms ("redis" is docker.io/library/redis) are those of the distribution project; the
- * length limit is that of ECS (255 characters before the digest, sha256 only; ecs.md 1.3).
+ * References of images as Docker writes them: [HOST[:PORT]/]PATH[:TAG][@DIGEST].  The grammar and
+ * the familiar short forms ("redis" is docker.io/library/redis) are those of the distribution
+ * project; the length limit is that of ECS (255 characters before the digest, sha256 only;
+ * ecs.md 1.3).
  */
 #ifndef SPEC_REFERENCE_H
 #define SPEC_REFERENCE_H
@@ -22,9 +23,11 @@ MUST_USE int reference_parse(const char *text, struct arena *arena, struct image
                              struct err *err);
 /* In full: "docker.io/library/redis:7".  Without a tag or digest no ":latest" is added. */
 void reference_print(const struct image_reference *reference, struct buf *out);
-/* Does the text of Task.containerDefinitions[].image name an Image resource rather than a reference? */
+/* Does the text of Task.containerDefinitions[].image name an Image resource rather than a
+ * reference? */
 bool reference_is_bare_name(const char *text);
-/* Can the text be one part of a path: lower-case letters and digits with '.', '_', '__' or '-' between? */
+/* Can the text be one part of a path: lower-case letters and digits with '.', '_', '__' or '-'
+ * between? */
 bool reference_is_path_part(const char *text);
 
 #endif

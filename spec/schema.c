@@ -168,7 +168,8 @@ static struct json *describe_nothing(void)
     static const char text[] =
         "{\"anyOf\": [{\"enum\": [null, 0, false, \"\"]},"
         " {\"type\": \"array\", \"items\": {\"$ref\": \"#/definitions/nothing\"}},"
-        " {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/definitions/nothing\"}}]}";
+        " {\"type\": \"object\","
+        " \"additionalProperties\": {\"$ref\": \"#/definitions/nothing\"}}]}";
     struct json *schema = json_parse(text, sizeof(text) - 1, NULL);
 
     ASSERT(schema != NULL);

@@ -1,6 +1,6 @@
 /*
- * The tables as JSON Schema (draft 7), for editors.  It describes all kinds; what it accepts is what
- * spec/decode.h accepts of single fields, rules across fields are not in it.
+ * The tables as JSON Schema (draft 7), for editors.  It describes all kinds; what it accepts is
+ * what spec/decode.h accepts of single fields, rules across fields are not in it.
  */
 #ifndef SPEC_SCHEMA_H
 #define SPEC_SCHEMA_H

@@ -1,7 +1,7 @@
 /*
- * The revision is the digest of canonical text.  What stands there for the image of a container is what
- * it comes from, not how it is called: renaming an Image, or writing its reference in the Task itself,
- * replaces nothing.
+ * The revision is the digest of canonical text.  What stands there for the image of a container is
+ * what it comes from, not how it is called: renaming an Image, or writing its reference in the Task
+ * itself, replaces nothing.
  */
 #include "spec/target.h"
 
@@ -49,8 +49,8 @@ static bool resolve_image(const struct generation *generation, const char *writt
 
 /* ---- Revision ------------------------------------------------------------------------------- */
 
-/* What replaces the text of `image` in the digest.  A NUL-free prefix keeps the two apart: no reference
- * begins with '='. */
+/* What replaces the text of `image` in the digest.  A NUL-free prefix keeps the two apart: no
+ * reference begins with '='. */
 static const char *image_identity(const struct target_image *image, struct arena *arena)
 {
     if (image->kind == TARGET_IMAGE_BUILD)

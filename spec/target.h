@@ -1,6 +1,6 @@
 /*
- * What the planner wants of one service: its spec, its task, and the images as they are written, with
- * the revision, the digest of all of it that a running task cannot change.
+ * What the planner wants of one service: its spec, its task, and the images as they are written,
+ * with the revision, the digest of all of it that a running task cannot change.
  */
 #ifndef SPEC_TARGET_H
 #define SPEC_TARGET_H
@@ -32,16 +32,16 @@ struct target {
 };
 
 /*
- * A keyed digest of the value that a secret's valueFrom names, so that a new value is a new revision.
- * NULL: it cannot be read now; the revision then tells only that.  The text must live until the next
- * call.
+ * A keyed digest of the value that a secret's valueFrom names, so that a new value is a new
+ * revision. NULL: it cannot be read now; the revision then tells only that.  The text must live
+ * until the next call.
  */
 typedef const char *secret_digest_fn(void *context, const char *value_from);
 
 /*
- * The target of a Service.  It leads into the generation, which must live as long, and into the arena.
- * NULL while the build key of an Image it needs is not set.  secret_digest may be NULL when there are no
- * secrets to look at.
+ * The target of a Service.  It leads into the generation, which must live as long, and into the
+ * arena. NULL while the build key of an Image it needs is not set.  secret_digest may be NULL when
+ * there are no secrets to look at.
  */
 const struct target *target_make(const struct generation *generation,
                                  const struct resource *service, secret_digest_fn *secret_digest,

@@ -1,7 +1,7 @@
 /*
  * Changing functions own the node they get and answer the node that takes its place.  A node with a
- * single reference is changed where it is, another one is copied first: a tree built in one go makes
- * no copies at all.
+ * single reference is changed where it is, another one is copied first: a tree built in one go
+ * makes no copies at all.
  */
 #include "spec/tree.h"
 

@@ -1,11 +1,11 @@
 /*
- * A persistent sorted map from text to pointers: a balanced binary (AVL) tree whose nodes are counted
- * and shared.  A copy costs one pointer; changing the copy makes new nodes only along the way from the
- * root; comparing two versions skips what they share.  That is what makes a generation as cheap as the
- * change that led to it.
+ * A persistent sorted map from text to pointers: a balanced binary (AVL) tree whose nodes are
+ * counted and shared.  A copy costs one pointer; changing the copy makes new nodes only along the
+ * way from the root; comparing two versions skips what they share.  That is what makes a generation
+ * as cheap as the change that led to it.
  *
- * A zeroed struct tree is a valid empty one.  The depth is at most 1.44 log2(count), whatever the keys
- * are, so that recursion is bounded.  Not thread-safe.
+ * A zeroed struct tree is a valid empty one.  The depth is at most 1.44 log2(count), whatever the
+ * keys are, so that recursion is bounded.  Not thread-safe.
  */
 #ifndef SPEC_TREE_H
 #define SPEC_TREE_H
@@ -29,8 +29,8 @@ struct tree {
 
 /* The value of a key, or NULL. */
 void *tree_get(const struct tree *tree, const char *key);
-/* Adds or replaces.  The key must live as long as `owner`, of which the tree takes a reference of its
- * own; owner NULL: key and value live longer than the tree. */
+/* Adds or replaces.  The key must live as long as `owner`, of which the tree takes a reference of
+ * its own; owner NULL: key and value live longer than the tree. */
 void tree_put(struct tree *tree, const char *key, void *value, struct counted *owner);
 /* False when there is no such key. */
 bool tree_remove(struct tree *tree, const char *key);

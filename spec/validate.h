@@ -1,6 +1,6 @@
 /*
- * Rules across the fields of one resource, beyond what the tables say of each field alone.  Rules across
- * resources are the generation's (spec/generation_check.c).
+ * Rules across the fields of one resource, beyond what the tables say of each field alone.  Rules
+ * across resources are the generation's (spec/generation_check.c).
  */
 #ifndef SPEC_VALIDATE_H
 #define SPEC_VALIDATE_H
@@ -21,7 +21,8 @@ void validate_cluster(const struct validation *v, const struct cluster_spec *clu
 void validate_service(const struct validation *v, const struct service_spec *service);
 void validate_task(const struct validation *v, const struct task_spec *task);
 
-/* The node at a path of keys and indexes, "containerDefinitions[2].image", or the nearest above it. */
+/* The node at a path of keys and indexes, "containerDefinitions[2].image", or the nearest above it.
+ */
 const struct node *validation_node(const struct validation *v, const char *format, ...)
     PRINTF_LIKE(2, 3);
 

@@ -51,7 +51,8 @@ static bool is_port_name(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == size;
 }
 
-/* The host's port must be the container's where both are the same; FARGATE too, when no mode is given. */
+/* The host's port must be the container's where both are the same; FARGATE too, when no mode is
+ * given. */
 static void validate_host_port(const struct validation *v, const struct task_spec *task,
                                const struct node *node, const struct port_mapping *mapping)
 {

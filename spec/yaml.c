@@ -1,6 +1,7 @@
 /*
- * Events of libyaml become nodes.  The nodes that are still open are frames on a stack of fixed size;
- * their children wait in one growing list, of which each frame owns the end.  Nothing recurses.
+ * Events of libyaml become nodes.  The nodes that are still open are frames on a stack of fixed
+ * size; their children wait in one growing list, of which each frame owns the end.  Nothing
+ * recurses.
  */
 #include "spec/yaml.h"
 

@@ -2,13 +2,14 @@
  * Text to nodes: what YAML and JSON have in common, with the position of everything.  The only home
  * of libyaml.
  *
- * A scalar stays text; what it means is decided by the table of the field it is for (spec/decode.h).
+ * A scalar stays text; what it means is decided by the table of the field it is for (decode.h).
  * Strict: duplicate keys, keys that are no scalars, tags of one's own, invalid UTF-8, NUL, and more
- * depth, nodes or documents than spec/base/limits.h allows are mistakes.  Anchors, aliases and merges
- * ("<<") are resolved here; an alias shares the nodes of its anchor, and counts as if it were written.
+ * depth, nodes or documents than spec/base/limits.h allows are mistakes.  Anchors, aliases and
+ * merges ("<<") are resolved here; an alias shares the nodes of its anchor, and counts as if it
+ * were written.
  *
- * Escaped surrogate pairs, which JSON has for characters outside the basic plane and libyaml refuses,
- * are understood.
+ * Escaped surrogate pairs, which JSON has for characters outside the basic plane and libyaml
+ * refuses, are understood.
  */
 #ifndef SPEC_YAML_H
 #define SPEC_YAML_H
@@ -46,9 +47,9 @@ struct yaml_file {
 };
 
 /*
- * Parses all documents of one file.  Mistakes are added to diags with `file` in their positions; then
- * the answer is -1 and *out is untouched.  Mistakes of syntax end the file, others are all found.
- * Nodes lie in the arena, texts too.
+ * Parses all documents of one file.  Mistakes are added to diags with `file` in their positions;
+ * then the answer is -1 and *out is untouched.  Mistakes of syntax end the file, others are all
+ * found. Nodes lie in the arena, texts too.
  */
 MUST_USE int yaml_parse(const char *file, const char *text, size_t size, struct arena *arena,
                         struct diag_list *diags, struct yaml_file *out);

@@ -257,7 +257,8 @@ const char *yaml_source_restore(const struct yaml_source *source, size_t start, 
 
     if (next == last)
         return value;
-    /* Folding moves blanks and line breaks but no "\U": the n-th in the value is the n-th written. */
+    /* Folding moves blanks and line breaks but no "\U": the n-th in the value is the n-th written.
+     */
     buf_init(&text, strlen(value) / ESCAPE_SIZE * PAIR_SIZE + ESCAPE_SIZE);
     while (*value != '\0') {
         bool is_escape = next < last && value[0] == '\\' && value[1] == 'U';

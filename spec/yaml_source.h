@@ -1,10 +1,10 @@
 /*
  * The text of a file as libyaml can read it, and the way back.
  *
- * libyaml refuses the escape of a surrogate pair ("\ud83d\ude00"), which is how JSON writes characters
- * outside the basic plane.  Each pair is replaced by YAML's own escape ("\U0001F600") before parsing.
- * That one is two columns shorter, and it means nothing outside double quotes: columns are mapped back
- * and scalars in other styles get their text back.
+ * libyaml refuses the escape of a surrogate pair ("\ud83d\ude00"), which is how JSON writes
+ * characters outside the basic plane.  Each pair is replaced by YAML's own escape ("\U0001F600")
+ * before parsing. That one is two columns shorter, and it means nothing outside double quotes:
+ * columns are mapped back and scalars in other styles get their text back.
  */
 #ifndef SPEC_YAML_SOURCE_H
 #define SPEC_YAML_SOURCE_H
@@ -36,7 +36,8 @@ MUST_USE int yaml_source_make(const char *file, const char *text, size_t size, s
 /* The column (from 0) in the user's text of a place in ours. */
 uint32_t yaml_source_column(const struct yaml_source *source, size_t line, size_t column);
 
-/* The value of a scalar that stood between two indexes, not in double quotes, as the user wrote it. */
+/* The value of a scalar that stood between two indexes, not in double quotes, as the user wrote it.
+ */
 const char *yaml_source_restore(const struct yaml_source *source, size_t start, size_t end,
                                 const char *value, struct arena *arena);
 

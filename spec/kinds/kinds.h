@@ -1,6 +1,6 @@
 /*
- * The kinds of resources: the C structs and enumerations that the .def tables beside this file declare,
- * and the tables themselves.  Member types are explained in spec/field.h.
+ * The kinds of resources: the C structs and enumerations that the .def tables beside this file
+ * declare, and the tables themselves.  Member types are explained in spec/field.h.
  *
  * All structs of manifests are immutable once decoded and lie in the arena of their manifest.
  */

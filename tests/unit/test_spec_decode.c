@@ -1,6 +1,6 @@
 /*
- * What the language says about manifests.  Each file in tests/golden/decode is the whole of a generation
- * and ends with what is to be said about it, one line each:
+ * What the language says about manifests.  Each file in tests/golden/decode is the whole of a
+ * generation and ends with what is to be said about it, one line each:
  *
  *     # expect: LINE:COLUMN: message
  *     # expect: LINE:COLUMN: warning: message

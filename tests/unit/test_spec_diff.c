@@ -82,13 +82,12 @@ static void containers_are_matched_by_name(void **state)
 static void others_are_matched_by_position(void **state)
 {
     (void)state;
-    check(
-        &task_spec_record, TASK("{name: a, image: x, portMappings: [{containerPort: 1}]}"),
-        TASK(
-            "{name: a, image: x, portMappings: [{containerPort: 2, protocol: udp}, {containerPort: 3}]}"),
-        "containerDefinitions[a].portMappings[0].containerPort: 1 -> 2 (rolls)\n"
-        "containerDefinitions[a].portMappings[0].protocol: tcp -> udp (rolls)\n"
-        "containerDefinitions[a].portMappings[1].containerPort: - -> 3 (rolls)\n");
+    check(&task_spec_record, TASK("{name: a, image: x, portMappings: [{containerPort: 1}]}"),
+          TASK("{name: a, image: x, portMappings: "
+               "[{containerPort: 2, protocol: udp}, {containerPort: 3}]}"),
+          "containerDefinitions[a].portMappings[0].containerPort: 1 -> 2 (rolls)\n"
+          "containerDefinitions[a].portMappings[0].protocol: tcp -> udp (rolls)\n"
+          "containerDefinitions[a].portMappings[1].containerPort: - -> 3 (rolls)\n");
 }
 
 static void maps_are_told_by_key_and_secrets_are_hidden(void **state)

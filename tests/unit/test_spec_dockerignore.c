@@ -1,6 +1,6 @@
 /*
- * .dockerignore, as Docker's client reads it.  The cases follow the documented rules and the behaviour of
- * moby's patternmatcher.
+ * .dockerignore, as Docker's client reads it.  The cases follow the documented rules and the
+ * behaviour of moby's patternmatcher.
  */
 #include <string.h>
 
@@ -21,75 +21,75 @@ struct row {
     bool excluded;
 };
 
+static const struct row rows[] = {
+    { "", "a", false },
+    { "a", "a", true },
+    { "a", "b/a", false },  /* relative to the root */
+    { "a", "a/b/c", true }, /* all below a directory */
+    { "a", "ab", false },
+    { "/a", "a", true },
+    { "a/", "a/b", true },
+    { "./a//b/../c", "a/c", true },
+    { "  a  ", "a", true },
+    { "# a", "# a", false },
+    { " # a", "# a", true }, /* only the first column makes a comment */
+    { "\xEF\xBB\xBF"
+      "a",
+      "a", true },
+    { "a\r\nb\r\n", "b", true },
+    { "*", "a/b", true },
+    { "*.md", "README.md", true },
+    { "*.md", "docs/x.md", false },
+    { "*/x.md", "docs/x.md", true },
+    { "*/*.md", "docs/x.md", true },
+    { "a?c", "abc", true },
+    { "a?c", "a/c", false },
+    { "a?c",
+      "a\xC3\xBC"
+      "c",
+      true }, /* a character, not a byte */
+    { "**/x", "x", true },
+    { "**/x", "a/b/x", true },
+    { "**/x", "a/b/xx", false },
+    { "**/x", "a/x/b", true },
+    { "a/**", "a/b", true },
+    { "a/**", "a", false },
+    { "a/**/b", "a/b", true },
+    { "a/**/b", "a/x/y/b", true },
+    { "a/**/b", "a/xb", false },
+    { "**", "a/b", true },
+    { "**/*.go", "a/b/c.go", true },
+    { "**/*.go", "c.go", true },
+    { "a**", "ab/c", true },
+    { "[a-c]x", "bx", true },
+    { "[a-c]x", "dx", false },
+    { "[^a-c]x", "dx", true },
+    { "[^a-c]x", "ax", false },
+    { "\\*", "*", true },
+    { "\\*", "a", false },
+    { "\\!a", "!a", true },
+    { "[", "[", false }, /* malformed: nothing */
+    { "a\\", "a\\", false },
+    { "a.b", "axb", false },
+    { "a+(b)|$^{}", "a+(b)|$^{}", true },
+    { "*\n!a", "a", false },
+    { "*\n!a", "b", true },
+    { "*\n! a", "a", false },
+    { "!a\n*", "a", true }, /* the last match decides */
+    { "*.md\n!README*.md\nREADME-secret.md", "README-secret.md", true },
+    { "*.md\n!README*.md\nREADME-secret.md", "README-x.md", false },
+    { "a\n!a/b", "a/b", false },
+    { "a\n!a/b", "a/b/c", false },
+    { "a\n!a/b", "a/c", true },
+    { "*\n!**/*.c", "a/b.c", false },
+    { "..", "a", false },
+    { ".", "a", false },
+    { "!", "a", false },
+};
+
 static void patterns_mean_what_they_mean_to_docker(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
-        { "", "a", false },
-        { "a", "a", true },
-        { "a", "b/a", false },  /* relative to the root */
-        { "a", "a/b/c", true }, /* all below a directory */
-        { "a", "ab", false },
-        { "/a", "a", true },
-        { "a/", "a/b", true },
-        { "./a//b/../c", "a/c", true },
-        { "  a  ", "a", true },
-        { "# a", "# a", false },
-        { " # a", "# a", true }, /* only the first column makes a comment */
-        { "\xEF\xBB\xBF"
-          "a",
-          "a", true },
-        { "a\r\nb\r\n", "b", true },
-        { "*", "a/b", true },
-        { "*.md", "README.md", true },
-        { "*.md", "docs/x.md", false },
-        { "*/x.md", "docs/x.md", true },
-        { "*/*.md", "docs/x.md", true },
-        { "a?c", "abc", true },
-        { "a?c", "a/c", false },
-        { "a?c",
-          "a\xC3\xBC"
-          "c",
-          true }, /* a character, not a byte */
-        { "**/x", "x", true },
-        { "**/x", "a/b/x", true },
-        { "**/x", "a/b/xx", false },
-        { "**/x", "a/x/b", true },
-        { "a/**", "a/b", true },
-        { "a/**", "a", false },
-        { "a/**/b", "a/b", true },
-        { "a/**/b", "a/x/y/b", true },
-        { "a/**/b", "a/xb", false },
-        { "**", "a/b", true },
-        { "**/*.go", "a/b/c.go", true },
-        { "**/*.go", "c.go", true },
-        { "a**", "ab/c", true },
-        { "[a-c]x", "bx", true },
-        { "[a-c]x", "dx", false },
-        { "[^a-c]x", "dx", true },
-        { "[^a-c]x", "ax", false },
-        { "\\*", "*", true },
-        { "\\*", "a", false },
-        { "\\!a", "!a", true },
-        { "[", "[", false }, /* malformed: nothing */
-        { "a\\", "a\\", false },
-        { "a.b", "axb", false },
-        { "a+(b)|$^{}", "a+(b)|$^{}", true },
-        { "*\n!a", "a", false },
-        { "*\n!a", "b", true },
-        { "*\n! a", "a", false },
-        { "!a\n*", "a", true }, /* the last match decides */
-        { "*.md\n!README*.md\nREADME-secret.md", "README-secret.md", true },
-        { "*.md\n!README*.md\nREADME-secret.md", "README-x.md", false },
-        { "a\n!a/b", "a/b", false },
-        { "a\n!a/b", "a/b/c", false },
-        { "a\n!a/b", "a/c", true },
-        { "*\n!**/*.c", "a/b.c", false },
-        { "..", "a", false },
-        { ".", "a", false },
-        { "!", "a", false },
-    };
-
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (excludes(rows[i].patterns, rows[i].path) != rows[i].excluded)
             fail_msg("'%s' %s '%s'", rows[i].patterns,

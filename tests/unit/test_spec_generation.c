@@ -1,6 +1,6 @@
 /*
- * Generations: deriving from the parent is the same as deriving from nothing, what did not change is
- * shared, and the difference of two is complete.
+ * Generations: deriving from the parent is the same as deriving from nothing, what did not change
+ * is shared, and the difference of two is complete.
  */
 #include <stdio.h>
 #include <string.h>
@@ -53,11 +53,18 @@ static struct generation *derive_one(struct generation *parent, const char *path
 
 #define HEAD(kind, name) "---\napiVersion: berth/v1\nkind: " kind "\nmetadata: {name: " name "}\n"
 
-static const char base_text[] = HEAD("Cluster", "c")
-    HEAD("Image", "i") "spec: {source: \"r.example/i:1\"}\n" HEAD("Task", "t") "spec: {cpu: 256, memory: 512, containerDefinitions: [{name: a, image: i}]}\n" HEAD(
-        "Service",
-        "s") "spec: {cluster: c, taskDefinition: t}\n" HEAD("Service",
-                                                            "u") "spec: {cluster: c, taskDefinition: t, dependsOn: [s]}\n";
+/* clang-format off */
+static const char base_text[] =
+    HEAD("Cluster", "c")
+    HEAD("Image", "i")
+    "spec: {source: \"r.example/i:1\"}\n"
+    HEAD("Task", "t")
+    "spec: {cpu: 256, memory: 512, containerDefinitions: [{name: a, image: i}]}\n"
+    HEAD("Service", "s")
+    "spec: {cluster: c, taskDefinition: t}\n"
+    HEAD("Service", "u")
+    "spec: {cluster: c, taskDefinition: t, dependsOn: [s]}\n";
+/* clang-format on */
 
 /* ---- The property ---------------------------------------------------------------------------- */
 

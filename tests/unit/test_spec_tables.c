@@ -1,6 +1,6 @@
 /*
- * The tables themselves: every row is complete, and what they declare survives the way to canonical text
- * and back.
+ * The tables themselves: every row is complete, and what they declare survives the way to canonical
+ * text and back.
  */
 #include <string.h>
 

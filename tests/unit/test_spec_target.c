@@ -23,7 +23,8 @@ static struct generation *generation_with(const char *from, const char *to)
     static const char base[] =
         "{apiVersion: berth/v1, kind: Cluster, metadata: {name: c}}\n"
         "---\n"
-        "{apiVersion: berth/v1, kind: Image, metadata: {name: built}, spec: {build: {context: a}}}\n"
+        "{apiVersion: berth/v1, kind: Image, metadata: {name: built},\n"
+        " spec: {build: {context: a}}}\n"
         "---\n"
         "{apiVersion: berth/v1, kind: Image, metadata: {name: redis}, spec: {source: 'r.io/r:7'}}\n"
         "---\n"
