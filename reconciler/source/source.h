@@ -219,7 +219,8 @@ int source_file_blob(struct source *source, const char *commit, const char *path
 
 /* libgit2 knows no timeouts.  So a fetch is this program run once more with SOURCE_FETCH_VERB as
  * its only argument, and killed when its time is over.  main() must hand that verb to
- * source_fetch_main() before anything else and return what it returns. */
+ * source_fetch_main() before anything else and return what it returns; and it must ignore SIGPIPE.
+ * The child dies with the thread that started it: a worker has to live as long as the process. */
 #define SOURCE_FETCH_VERB "fetch-child"
 int source_fetch_main(void);
 

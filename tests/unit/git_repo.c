@@ -25,14 +25,14 @@ static const char PREAMBLE[] = "export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/
 extern char **environ;
 
 /* libgit2 1.5 loses the match data of every regular expression that does not match. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libpcre2\n";
 }
 
 /* What a child says of them would be taken for words of ssh. */
-const char *__lsan_default_options(void);
+__attribute__((visibility("default"))) const char *__lsan_default_options(void);
 const char *__lsan_default_options(void)
 {
     return "print_suppressions=0";
