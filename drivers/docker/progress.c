@@ -71,8 +71,33 @@ static void feed_layer(struct progress *progress, const struct json *value, cons
     }
 }
 
-void progress_line(struct progress *progress, const char *line, progress_line_fn *fn, void *ctx)
+/* Without colours and other orders to a terminal: the line goes into logs and errors.  An escape
+ * sequence is ESC [ ... up to a letter, or ESC and one character (ECMA-48, 5.4). */
+static void add_plain(struct buf *out, const char *line)
 {
+    for (; *line != '\0'; line++) {
+        if (*line == '\033' && line[1] == '[') {
+            line += 2;
+            line += strspn(line, "0123456789:;<=>? !\"#$%&'()*+,-./");
+        } else if (*line == '\033') {
+            line++;
+        } else if (*line == '\t' || (unsigned char)*line >= ' ') {
+            buf_char(out, *line);
+            continue;
+        }
+        if (*line == '\0')
+            return;
+    }
+}
+
+void progress_line(struct progress *progress, const char *text, progress_line_fn *fn, void *ctx)
+{
+    AUTO(buf) plain = { 0 };
+    const char *line;
+
+    buf_init(&plain, LINE_MAX);
+    add_plain(&plain, text);
+    line = buf_text(&plain);
     if (progress->tail.max == 0)
         buf_init(&progress->tail, PROGRESS_TAIL_BYTES * 2 + LINE_MAX);
     buf_printf(&progress->tail, "%s\n", line);

@@ -32,22 +32,35 @@ uint32_t breaker_threshold(const struct service_spec *spec)
     return count < THRESHOLD_MIN ? THRESHOLD_MIN : count > THRESHOLD_MAX ? THRESHOLD_MAX : count;
 }
 
-static struct deployment *fail(struct planner *planner, const struct service_view *view)
+/* What went wrong last, for people. */
+static const char *last_failure(struct planner *planner, const struct service_view *view)
+{
+    const char *reason = image_failure(planner, view->primary, view->instance);
+
+    for (size_t i = 0; reason == NULL && i < view->task_count; i++) {
+        const struct task_view *task = &view->tasks[i];
+
+        if (task->current && task->record != NULL && task->record->failed)
+            reason = task->record->reason;
+    }
+    return reason;
+}
+
+static void fail(struct planner *planner, const struct service_view *view)
 {
     struct deployment *failed = deployment_copy(planner, view->primary);
-    const char *image = image_failure(planner, view->primary, view->instance);
+    const char *reason = last_failure(planner, view);
 
     failed->state = ROLLOUT_FAILED;
     failed->updated_ms = planner->input->now_ms;
     failed->reason =
-        image == NULL
+        reason == NULL
             ? "ECS deployment circuit breaker: tasks failed to start."
             : arena_printf(planner->arena,
-                           "ECS deployment circuit breaker: tasks failed to start. %s", image);
+                           "ECS deployment circuit breaker: tasks failed to start. %s", reason);
     deployment_fact(planner, view, failed);
     service_event(planner, view, "(service %s) (deployment %.12s) deployment failed: %s",
                   view->service, failed->id, failed->reason);
-    return failed;
 }
 
 static void quarantine(struct planner *planner, const struct service_view *view)
@@ -90,14 +103,15 @@ bool breaker(struct planner *planner, const struct service_view *view)
         view->spec->deployment_configuration->deployment_circuit_breaker;
     uint32_t failures;
 
-    if (!configured->enable || view->primary->state != ROLLOUT_IN_PROGRESS)
+    /* A rollback leads to what was proven: it is tried for as long as it takes. */
+    if (!configured->enable || view->primary->state != ROLLOUT_IN_PROGRESS ||
+        view->primary->rollback)
         return false;
     failures = view->primary->failed_tasks + image_failures(planner, view->primary, view->instance);
     if (failures < breaker_threshold(view->spec))
         return false;
-    (void)fail(planner, view);
-    if (!view->primary->rollback)
-        quarantine(planner, view);
+    fail(planner, view);
+    quarantine(planner, view);
     if (configured->rollback && view->completed != NULL)
         roll_back(planner, view);
     return true;
@@ -112,6 +126,9 @@ void throttle(struct planner *planner, const struct service_view *view,
     int64_t pause_ms;
 
     if (ran_ms >= FLAPPING_MS)
+        return;
+    /* Tasks that were started together and fail together are one failure, not many. */
+    if (view->memory != NULL && planner->input->now_ms < view->memory->retry_at_ms)
         return;
     failures++;
     /* The first failure is tried again at once. */

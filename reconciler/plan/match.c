@@ -220,6 +220,18 @@ static void judge_containers(struct planner *planner, struct task_view *view)
         ended(view, STOP_ESSENTIAL_CONTAINER_EXITED, "a container of the task was removed", -1);
 }
 
+/* ecs.md 1.5, healthCheckGracePeriodSeconds: so long failed checks do not count. */
+static bool in_grace(struct planner *planner, const struct service_spec *spec, int64_t started_ms)
+{
+    int64_t end_ms =
+        started_ms + (spec == NULL ? 0 : spec->health_check_grace_period_seconds * INT64_C(1000));
+
+    if (planner->input->now_ms >= end_ms)
+        return false;
+    plan_wake(planner, end_ms);
+    return true;
+}
+
 /* ecs.md 1.4: HEALTHY if all essential containers with a check are, UNHEALTHY if one of them is. */
 static void judge_health(struct planner *planner, struct task_view *view,
                          const struct service_spec *spec)
@@ -242,7 +254,7 @@ static void judge_health(struct planner *planner, struct task_view *view,
             continue;
         checks++;
         healthy += container->health == HEALTH_HEALTHY;
-        if (container->health == HEALTH_UNHEALTHY) {
+        if (container->health == HEALTH_UNHEALTHY && !in_grace(planner, spec, started_ms)) {
             view->unhealthy = true;
             view->reason = "Task failed container health checks";
         }

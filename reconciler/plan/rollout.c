@@ -3,8 +3,8 @@
  * whole policy:
  *
  *   1. Each slot 0 .. desiredCount-1 wants one good task of the current revision.
- *   2. Missing ones are started while the upper bound leaves room.
- *   3. When a fault took the healthy ones below the lower bound, the last completed revision fills up.
+ *   2. When a fault took the healthy ones below the lower bound, the last completed revision fills up.
+ *   3. Missing ones are started while the upper bound leaves room.
  *   4. An old task is stopped against a healthy new one, or first where the upper bound leaves no room.
  *   5. Unhealthy tasks are replaced, then stopped; surplus ones are stopped.
  *   6. No stop takes the healthy ones below the lower bound.
@@ -21,7 +21,7 @@ struct count {
     uint32_t healthy;
     uint32_t healthy_current;
     uint32_t old;               /* alive, of another revision */
-    uint32_t missing;           /* slots without a good current task */
+    uint32_t missing;           /* slots without a good current task, and none was started */
     struct task_view **holders; /* by slot: its good current task, or NULL */
     struct task_view unseen;    /* holds the slots of tasks that are being created */
 };
@@ -135,20 +135,6 @@ static bool throttled(struct planner *planner, const struct service_view *view)
 }
 
 /* Step 2. */
-static void start_missing(struct planner *planner, struct service_view *view, struct count *count)
-{
-    if (count->missing == 0 || !view->may_start || view->primary->state == ROLLOUT_FAILED ||
-        throttled(planner, view))
-        return;
-    for (uint32_t slot = 0; slot < count->desired && count->alive < count->upper; slot++) {
-        if (count->holders[slot] != NULL)
-            continue;
-        start_task(planner, view, view->primary, slot);
-        count->alive++;
-    }
-}
-
-/* Step 3. */
 static void restore_old(struct planner *planner, struct service_view *view, struct count *count)
 {
     uint32_t good_old = 0;
@@ -175,6 +161,21 @@ static void restore_old(struct planner *planner, struct service_view *view, stru
             good_old++;
         }
         slot++;
+    }
+}
+
+/* Step 3. */
+static void start_missing(struct planner *planner, struct service_view *view, struct count *count)
+{
+    if (count->missing == 0 || !view->may_start || view->primary->state == ROLLOUT_FAILED ||
+        throttled(planner, view))
+        return;
+    for (uint32_t slot = 0; slot < count->desired && count->alive < count->upper; slot++) {
+        if (count->holders[slot] != NULL)
+            continue;
+        start_task(planner, view, view->primary, slot);
+        count->alive++;
+        count->missing--;
     }
 }
 
@@ -218,11 +219,13 @@ static void stop_old(struct planner *planner, struct service_view *view, struct 
     }
 }
 
-/* Step 5. */
+/* Step 5.  An unhealthy task goes when its replacement is healthy, or makes room for it; of a failed
+ * deployment, which starts no replacement, it goes at once. */
 static void stop_surplus(struct planner *planner, struct service_view *view, struct count *count)
 {
     const char *reason = arena_printf(
         planner->arena, "Scaling activity initiated by (deployment %s)", view->primary->id);
+    bool failed = view->primary->state == ROLLOUT_FAILED;
 
     for (size_t i = view->task_count; i-- > 0;) {
         struct task_view *task = &view->tasks[i];
@@ -236,7 +239,8 @@ static void stop_surplus(struct planner *planner, struct service_view *view, str
             stop_one(planner, view, count, task, reason);
         else if (holder != NULL && holder->healthy)
             stop_one(planner, view, count, task, task->unhealthy ? task->reason : reason);
-        else if (task->unhealthy && count->alive >= count->upper)
+        else if (task->unhealthy &&
+                 (failed || (count->missing > 0 && count->alive >= count->upper)))
             stop_one(planner, view, count, task, task->reason);
     }
 }
@@ -284,8 +288,8 @@ void rollout(struct planner *planner, struct service_view *view)
     struct count count = { 0 };
 
     count_tasks(planner, view, &count);
-    start_missing(planner, view, &count);
     restore_old(planner, view, &count);
+    start_missing(planner, view, &count);
     stop_old(planner, view, &count);
     stop_surplus(planner, view, &count);
     if (unit_stated(planner))

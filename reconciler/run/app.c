@@ -213,12 +213,17 @@ static struct verdict judge(const struct app *app)
          at = at->by_key.next) {
         const struct memory_service *memory = memory_service(app->memory, at->key);
         const struct deployment *primary = memory_primary(memory);
+        const char *revision = at->goal->target->revision;
+        bool quarantined = memory != NULL && text_equal(memory->quarantined, revision);
+        /* What is remembered of another revision says nothing about this commit. */
+        bool begun = primary != NULL &&
+                     (quarantined || text_equal(primary->goal->target->revision, revision));
 
-        if (primary == NULL || primary->state == ROLLOUT_IN_PROGRESS)
+        if (!begun || primary->state == ROLLOUT_IN_PROGRESS)
             verdict.pending++;
         else if (primary->state == ROLLOUT_FAILED)
             verdict.failed++;
-        else if (memory->quarantined[0] != '\0')
+        else if (quarantined)
             verdict.rolled_back++;
     }
     return verdict;

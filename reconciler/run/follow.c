@@ -28,6 +28,9 @@ struct context_key {
     char tree[SOURCE_ID_SIZE];
     char key[SHA256_HEX_SIZE];
     const struct image_build *build; /* during the job */
+    struct pos pos;                  /* likewise: of the resource */
+    bool failed;                     /* likewise, and then: */
+    struct err err;
 };
 
 struct follower {
@@ -123,26 +126,24 @@ static void finish(struct follower *follower, bool failed)
 
 /* ---- Key: on the worker ---------------------------------------------------------------------- */
 
+/* All are looked at, so that all mistakes of a commit are told at once. */
 static void key_work(void *context)
 {
     struct follower *follower = context;
+    const char *commit = follower->work.tip.commit;
 
-    follower->work.status = 0;
-    for (size_t i = 0; i < follower->key_count && follower->work.status == 0; i++) {
+    for (size_t i = 0; i < follower->key_count; i++) {
         struct context_key *key = &follower->keys[i];
         AUTO(arena) scratch = { 0 };
         const struct source_context_request request = builds_request(key->build, &scratch);
         char tree[SOURCE_ID_SIZE];
 
-        follower->work.status = source_tree_id(follower->source, follower->work.tip.commit,
-                                               request.context, tree, &follower->work.err);
-        if (follower->work.status == 0 && !text_equal(tree, key->tree))
-            follower->work.status = source_context_key(follower->source, follower->work.tip.commit,
-                                                       &request, key->key, &follower->work.err);
-        if (follower->work.status == 0)
+        key->failed =
+            source_tree_id(follower->source, commit, request.context, tree, &key->err) < 0 ||
+            (!text_equal(tree, key->tree) &&
+             source_context_key(follower->source, commit, &request, key->key, &key->err) < 0);
+        if (!key->failed)
             text_copy(key->tree, sizeof(key->tree), tree);
-        else
-            (void)err_wrap(&follower->work.err, "image '%s'", key->image);
     }
 }
 
@@ -173,6 +174,7 @@ static void prepare_keys(struct follower *follower, const struct generation *gen
         }
         key->image = mem_text(image->name);
         key->build = resource_image(image)->build;
+        key->pos = image->pos;
         text_copy(key->digest, sizeof(key->digest), image->digest);
         used++;
     }
@@ -223,6 +225,7 @@ static void remember(struct follower *follower, enum commit_outcome outcome, con
     app->progress.rejected_errors = NULL;
 }
 
+/* `err` tells what no position can be given for. */
 static void reject(struct follower *follower, struct diag_list *diags, const struct err *err)
 {
     struct app *app = follower->app;
@@ -270,23 +273,47 @@ static void accept(struct follower *follower, struct generation *generation)
     app_adopt(app, generation, confirmed);
 }
 
+/* A context that is not as it must be is a mistake of the commit; a repository that cannot be read now
+ * is not, and is looked at again. */
+static bool judge_keys(struct follower *follower, struct diag_list *diags, struct err *out_err)
+{
+    bool readable = true;
+
+    for (size_t i = 0; i < follower->key_count; i++) {
+        struct context_key *key = &follower->keys[i];
+
+        if (!key->failed)
+            continue;
+        diag_add(diags, DIAG_ERROR, key->pos, "image '%s': %s", key->image, key->err.text);
+        *out_err = key->err;
+        if (key->err.code != ERR_NOT_FOUND && key->err.code != ERR_INVALID)
+            readable = false;
+    }
+    return readable;
+}
+
 static void key_done(void *context, bool cancelled)
 {
     struct follower *follower = context;
     struct generation *generation = TAKE(follower->work.generation);
+    AUTO(diag_list) diags = { 0 };
+    struct err err;
+    bool readable = true;
 
     if (!cancelled && !follower->app->stopping) {
-        if (follower->work.status == 0) {
-            accept(follower, generation);
+        readable = judge_keys(follower, &diags, &err);
+        if (!readable) {
+            say_once(follower, err.text);
+            follower->seen[0] = '\0';
+        } else if (diags.count > 0) {
+            reject(follower, &diags, &err);
         } else {
-            struct diag_list none = { 0 };
-
-            reject(follower, &none, &follower->work.err);
+            accept(follower, generation);
         }
     }
     generation_unref(generation);
     source_log_free(TAKE(follower->work.log));
-    finish(follower, /* failed= */ false);
+    finish(follower, /* failed= */ !readable);
 }
 
 static void say_warnings(struct follower *follower, const struct diag_list *diags)

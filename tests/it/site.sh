@@ -1,7 +1,10 @@
 # shellcheck shell=bash
 # Sourced after lib.sh and engine.sh: a small repository of manifests, and berth on it.
 #
-#     site_make                 $SITE: three services on FARGATE, an image built from apps/web
+#     site_begin                $SITE: a cluster on FARGATE, an image built from apps/web, no service
+#     site_make                 the same with three services
+#     site_file NAME            writes manifests/NAME from standard input
+#     site_commit MESSAGE       commits all of it
 #     berth_start [OPTION...]   berth run, in the background; log in $IT_DIR/berth.log
 #     berth_stop                SIGTERM, and waits
 #     berth_kill9
@@ -20,7 +23,30 @@ site_service() # NAME TASK COUNT [LINE...]
         '  minReadySeconds: 1' "$@" >"$SITE/manifests/service-$name.yaml"
 }
 
-site_make()
+site_file() # NAME
+{
+    cat >"$SITE/manifests/$1"
+}
+
+site_commit() # MESSAGE
+{
+    git_commit "$SITE" "$1"
+}
+
+# A task of one container on 32 MiB; what its container definition says comes as lines.
+site_task() # NAME [LINE...]
+{
+    local name=$1
+    shift
+    {
+        printf '%s\n' 'apiVersion: berth/v1' 'kind: Task' "metadata: {name: $name}" 'spec:' \
+            '  cpu: 256' '  memory: 32' '  networkMode: awsvpc' '  containerDefinitions:' \
+            "    - name: $name" '      image: web' '      stopTimeout: 2'
+        [ $# = 0 ] || printf '      %s\n' "$@"
+    } | site_file "task-$name.yaml"
+}
+
+site_begin()
 {
     mkdir -p "$SITE/apps/web" "$SITE/manifests" && git_repo "$SITE" &&
         cp /bin/busybox "$SITE/apps/web/busybox" || return 1
@@ -41,24 +67,17 @@ apiVersion: berth/v1
 kind: Image
 metadata: {name: web}
 spec: {build: {context: apps/web}}
----
-apiVersion: berth/v1
-kind: Task
-metadata: {name: web}
-spec:
-  cpu: 256
-  memory: 32
-  networkMode: awsvpc
-  containerDefinitions:
-    - name: web
-      image: web
-      stopTimeout: 2
-      portMappings: [{containerPort: 8080}]
-      healthCheck:
-        command: [CMD, /bin/busybox, wget, -q, -O, /dev/null, "http://127.0.0.1:8080/"]
-        interval: 1
-        timeout: 5
----
+END
+}
+
+# The health check of web, whose pages are on port 8080.
+SITE_CHECK='healthCheck: {command: [CMD, /bin/busybox, wget, -q, -O, /dev/null, "http://127.0.0.1:8080/"], interval: 1, timeout: 5}'
+
+site_make()
+{
+    site_begin || return 1
+    site_task web 'portMappings: [{containerPort: 8080}]' "$SITE_CHECK"
+    site_file task-pair.yaml <<'END'
 apiVersion: berth/v1
 kind: Task
 metadata: {name: pair}
