@@ -207,7 +207,7 @@ static void call_launch(struct docker_call *call)
     AUTO(buf) path;
 
     timer_stop(&call->deadline);
-    buf_init(&path, 1024 * 1024);
+    buf_init(&path, (size_t)1024 * 1024);
     buf_printf(&path, "/v1.%u%s", docker->api, call->path);
     if (call->query != NULL && call->query[0] != '\0')
         buf_printf(&path, "?%s", call->query);
@@ -359,7 +359,7 @@ static void ask(struct docker *docker, const char *path, http_done_fn *done)
         .path = path,
         .deadline_ms = AGREE_MS,
         .is_long = true, /* others wait for it */
-        .body_max = LIMIT_ENGINE_LINE,
+        .body_max = (size_t)LIMIT_ENGINE_LINE,
         .on_done = done,
         .ctx = docker,
     };
@@ -510,16 +510,11 @@ static char **copy_headers(const struct docker_request *request)
     return headers;
 }
 
-struct docker_call *docker_call(struct docker *docker, const struct docker_request *request,
-                                docker_done_fn *done, void *ctx)
+static struct docker_call *call_new(struct docker *docker, const struct docker_request *request)
 {
-    ASSERT(!docker->freed);
-    ASSERT(done != NULL);
-    ASSERT(request->path[0] == '/');
-    ASSERT(request->on_line == NULL || request->on_data == NULL);
-
     struct docker_call *call = mem_alloc(sizeof(*call));
     bool streams = request->on_line != NULL || request->on_data != NULL;
+
     call->docker = docker;
     call->method = mem_text(request->method);
     call->path = mem_text(request->path);
@@ -529,8 +524,6 @@ struct docker_call *docker_call(struct docker *docker, const struct docker_reque
     call->on_line = request->on_line;
     call->on_data = request->on_data;
     call->body_read = request->body_read;
-    call->done = done;
-    call->ctx = ctx;
     call->options = (struct http_options){
         .body_is_fd = request->body_is_fd,
         .body_fd = request->body_fd,
@@ -542,9 +535,24 @@ struct docker_call *docker_call(struct docker *docker, const struct docker_reque
         .ctx = call,
     };
     if (request->on_line != NULL)
-        frames_init(&call->frames, LIMIT_ENGINE_LINE);
+        frames_init(&call->frames, (size_t)LIMIT_ENGINE_LINE);
+    return call;
+}
+
+struct docker_call *docker_call(struct docker *docker, const struct docker_request *request,
+                                docker_done_fn *done, void *ctx)
+{
+    ASSERT(!docker->freed);
+    ASSERT(done != NULL);
+    ASSERT(request->path[0] == '/');
+    ASSERT(request->on_line == NULL || request->on_data == NULL);
+
+    struct docker_call *call = call_new(docker, request);
+    struct loop *loop = http_loop(docker->http);
+    call->done = done;
+    call->ctx = ctx;
     if (request->deadline_ms > 0)
-        call->due_ms = loop_now_ms(http_loop(docker->http)) + request->deadline_ms;
+        call->due_ms = loop_now_ms(loop) + request->deadline_ms;
     if (docker->api != 0) {
         call_launch(call);
         return call;
@@ -552,8 +560,7 @@ struct docker_call *docker_call(struct docker *docker, const struct docker_reque
     *docker->waiting_end = call;
     docker->waiting_end = &call->next;
     if (request->deadline_ms > 0)
-        timer_start(http_loop(docker->http), &call->deadline, request->deadline_ms, waited_too_long,
-                    call);
+        timer_start(loop, &call->deadline, request->deadline_ms, waited_too_long, call);
     agree(docker);
     return call;
 }

@@ -75,7 +75,7 @@ struct docker_events *docker_events_open(struct docker *docker,
         docker_filter_add(filters, "event", actions[i]);
     if (options->label != NULL)
         docker_filter_add(filters, "label", options->label);
-    buf_init(&query, 64 * 1024);
+    buf_init(&query, (size_t)64 * 1024);
     docker_query_add(&query, "since", options->since);
     docker_query_add_json(&query, "filters", filters);
 

@@ -87,9 +87,9 @@ int frames_feed(struct frames *frames, const char *data, size_t size, frames_fn 
             continue;
         }
 
-        char first = frames->value.size > 0 ? frames->value.data[0] : data[at];
-        size_t part = is_bracketed(first) ? scan_bracketed(frames, data + at, size - at, &whole)
-                                          : scan_line(data + at, size - at, &whole);
+        const char *first = frames->value.size > 0 ? frames->value.data : data + at;
+        size_t part = is_bracketed(*first) ? scan_bracketed(frames, data + at, size - at, &whole)
+                                           : scan_line(data + at, size - at, &whole);
         buf_add(&frames->value, data + at, part);
         at += part;
         if (frames->value.truncated)

@@ -11,8 +11,8 @@
 #include "spec/base/buf.h"
 #include "spec/base/text.h"
 
-#define HEAD_MAX  (16 * 1024)
-#define ERROR_MAX (64 * 1024)
+#define HEAD_MAX  ((size_t)16 * 1024)
+#define ERROR_MAX ((size_t)64 * 1024)
 
 enum hijack_state { HIJACK_ASKING, HIJACK_REFUSED, HIJACK_OPEN, HIJACK_ENDED };
 
@@ -256,7 +256,7 @@ static int connect_socket(struct hijack *hijack, struct err *err)
     };
     AUTO(buf) text;
 
-    buf_init(&text, 4 * 1024 * 1024);
+    buf_init(&text, (size_t)4 * 1024 * 1024);
     buf_printf(&text, "POST /v1.%u%s", docker_api(hijack->docker), hijack->path);
     if (hijack->query != NULL && hijack->query[0] != '\0')
         buf_printf(&text, "?%s", hijack->query);

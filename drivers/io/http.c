@@ -364,14 +364,12 @@ static struct curl_slist *header_list(const char *const *headers)
     return list;
 }
 
-struct http_request *http_start(struct http_endpoint *endpoint, const struct http_options *options)
+static struct http_request *request_new(struct http_endpoint *endpoint,
+                                        const struct http_options *options)
 {
-    ASSERT(!endpoint->freed && !endpoint->in_curl);
-    ASSERT(options->on_done != NULL);
-    ASSERT(options->path[0] == '/');
-    ASSERT((options->body != NULL) + options->body_is_fd + (options->body_read != NULL) <= 1);
-
     struct http_request *request = mem_alloc(sizeof(*request));
+    size_t max = options->body_max > 0 ? options->body_max : (size_t)LIMIT_ENGINE_RESPONSE;
+
     request->endpoint = endpoint;
     request->method = mem_text(options->method);
     request->path = mem_text(options->path);
@@ -389,18 +387,28 @@ struct http_request *http_start(struct http_endpoint *endpoint, const struct htt
     request->on_data = options->on_data;
     request->on_done = options->on_done;
     request->ctx = options->ctx;
-    buf_init(&request->gathered,
-             options->body_max > 0 ? options->body_max : (size_t)LIMIT_ENGINE_RESPONSE);
+    buf_init(&request->gathered, max);
     buf_init(&request->data, HTTP_DATA_MAX);
     request->next = endpoint->requests;
     if (request->next != NULL)
         request->next->previous = request;
     endpoint->requests = request;
+    return request;
+}
+
+struct http_request *http_start(struct http_endpoint *endpoint, const struct http_options *options)
+{
+    ASSERT(!endpoint->freed && !endpoint->in_curl);
+    ASSERT(options->on_done != NULL);
+    ASSERT(options->path[0] == '/');
+    ASSERT((options->body != NULL) + options->body_is_fd + (options->body_read != NULL) <= 1);
+
+    struct http_request *request = request_new(endpoint, options);
+    bool has_room = endpoint->waiting == NULL && endpoint->counted < endpoint->requests_max;
     if (options->deadline_ms > 0)
         timer_start(endpoint->loop, &request->deadline, options->deadline_ms, deadline_over,
                     request);
-    if (request->is_long ||
-        (endpoint->waiting == NULL && endpoint->counted < endpoint->requests_max))
+    if (request->is_long || has_room)
         launch(request);
     else
         wait_in_line(request);

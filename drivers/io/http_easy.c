@@ -104,12 +104,11 @@ static curl_socket_t on_socket_wanted(void *ctx, curlsocktype purpose,
 /* ---- Options ---- */
 
 /* Every value has one of the types long, curl_off_t and pointer that libcurl's varargs expect. */
-#define SET(option, value)                                                                         \
-    (code == CURLE_OK ? (code = curl_easy_setopt(easy, option, value)) : code)
+#define SET(option, value) (refused |= (unsigned)curl_easy_setopt(easy, option, value))
 
-static CURLcode set_connection(CURL *easy, const struct http_endpoint *endpoint)
+static unsigned set_connection(CURL *easy, const struct http_endpoint *endpoint)
 {
-    CURLcode code = CURLE_OK;
+    unsigned refused = 0;
 
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -119,7 +118,7 @@ static CURLcode set_connection(CURL *easy, const struct http_endpoint *endpoint)
     if (endpoint->unix_path != NULL) {
         SET(CURLOPT_UNIX_SOCKET_PATH, endpoint->unix_path);
         SET(CURLOPT_PROXY, "");
-        return code;
+        return refused;
     }
     SET(CURLOPT_TCP_NODELAY, 1L);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -131,12 +130,12 @@ static CURLcode set_connection(CURL *easy, const struct http_endpoint *endpoint)
         SET(CURLOPT_SSLCERT, endpoint->cert_path);
     if (endpoint->key_path != NULL)
         SET(CURLOPT_SSLKEY, endpoint->key_path);
-    return code;
+    return refused;
 }
 
-static CURLcode set_body(CURL *easy, struct http_request *request)
+static unsigned set_body(CURL *easy, struct http_request *request)
 {
-    CURLcode code = CURLE_OK;
+    unsigned refused = 0;
 
     if (request->body_is_fd || request->body_read != NULL) {
         SET(CURLOPT_UPLOAD, 1L);
@@ -154,12 +153,12 @@ static CURLcode set_body(CURL *easy, struct http_request *request)
         SET(CURLOPT_NOBODY, 1L);
     }
     SET(CURLOPT_CUSTOMREQUEST, request->method);
-    return code;
+    return refused;
 }
 
-static CURLcode set_request(CURL *easy, struct http_request *request, const char *url)
+static unsigned set_request(CURL *easy, struct http_request *request, const char *url)
 {
-    CURLcode code = CURLE_OK;
+    unsigned refused = 0;
 
     SET(CURLOPT_URL, url);
     SET(CURLOPT_PATH_AS_IS, 1L);
@@ -168,7 +167,7 @@ static CURLcode set_request(CURL *easy, struct http_request *request, const char
     SET(CURLOPT_WRITEDATA, request);
     SET(CURLOPT_ERRORBUFFER, request->error_text);
     SET(CURLOPT_PRIVATE, request);
-    return code;
+    return refused;
 }
 
 int http_easy_set_up(struct http_request *request)
@@ -176,7 +175,7 @@ int http_easy_set_up(struct http_request *request)
     const struct http_endpoint *endpoint = request->endpoint;
     AUTO(buf) url;
 
-    buf_init(&url, 1024 * 1024);
+    buf_init(&url, (size_t)1024 * 1024);
     buf_text_add(&url, endpoint->url);
     buf_text_add(&url, request->path);
     if (url.truncated) {
@@ -185,15 +184,14 @@ int http_easy_set_up(struct http_request *request)
                        endpoint->name);
     }
 
-    CURLcode code = set_connection(request->easy, endpoint);
-    if (code == CURLE_OK)
-        code = set_body(request->easy, request);
-    if (code == CURLE_OK)
-        code = set_request(request->easy, request, buf_text(&url));
-    if (code == CURLE_OK)
+    unsigned refused = set_connection(request->easy, endpoint);
+    refused |= set_body(request->easy, request);
+    refused |= set_request(request->easy, request, buf_text(&url));
+    if (refused == 0)
         return 0;
-    http_easy_fail(request, code);
-    return -1;
+    request->failed = true;
+    return err_set(&request->failure, ERR_INTERNAL, "%s: libcurl refuses an option",
+                   endpoint->name);
 }
 
 /* ---- Errors ---- */
