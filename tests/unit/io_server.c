@@ -20,6 +20,7 @@ struct io_server_peer {
     int fd;
     struct buf in;
     struct buf out;
+    size_t sent; /* of out; not dropped one by one: it may be 100 MB */
     bool closing;
     bool taken_over;
     struct io_server_peer *next;
@@ -56,8 +57,9 @@ static void peer_free(struct io_server_peer *peer)
 /* false: the peer is gone. */
 static bool flush(struct io_server_peer *peer)
 {
-    while (peer->out.size > 0) {
-        ssize_t count = send(peer->fd, peer->out.data, peer->out.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (peer->sent < peer->out.size) {
+        ssize_t count = send(peer->fd, peer->out.data + peer->sent, peer->out.size - peer->sent,
+                             MSG_NOSIGNAL | MSG_DONTWAIT);
 
         if (count < 0 && errno == EAGAIN)
             break;
@@ -65,7 +67,11 @@ static bool flush(struct io_server_peer *peer)
             peer_free(peer);
             return false;
         }
-        buf_drop_front(&peer->out, (size_t)count);
+        peer->sent += (size_t)count;
+    }
+    if (peer->sent == peer->out.size) {
+        peer->sent = 0;
+        buf_reset(&peer->out);
     }
     if (peer->out.size == 0 && peer->closing) {
         peer_free(peer);
