@@ -82,6 +82,24 @@ static bool flush(struct io_server_peer *peer)
     return true;
 }
 
+/* Of a header or a chunk: what stands in front of anything else. */
+static size_t leading_number(const char *text, size_t base)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t number = 0;
+
+    while (*text == ' ')
+        text++;
+    for (; *text != '\0'; text++) {
+        const char *digit = memchr(digits, *text | 0x20, base); /* 0x20 is set in a digit */
+
+        if (digit == NULL)
+            break;
+        number = number * base + (size_t)(digit - digits);
+    }
+    return number;
+}
+
 /* The decoded body behind the head and how much of the input it took; false: not all came. */
 static bool read_body(const struct io_server_peer *peer, const char *head, size_t head_size,
                       struct buf *out, size_t *out_used)
@@ -90,7 +108,7 @@ static bool read_body(const struct io_server_peer *peer, const char *head, size_
     size_t at = head_size;
 
     if (strcasestr(head, "\r\nTransfer-Encoding: chunked") == NULL) {
-        size_t size = length != NULL ? strtoul(length + 17, NULL, 10) : 0;
+        size_t size = length != NULL ? leading_number(length + 17, 10) : 0;
 
         if (peer->in.size < at + size)
             return false;
@@ -104,7 +122,7 @@ static bool read_body(const struct io_server_peer *peer, const char *head, size_
         if (end == NULL)
             return false;
 
-        size_t size = strtoul(peer->in.data + at, NULL, 16);
+        size_t size = leading_number(peer->in.data + at, 16);
         size_t start = (size_t)(end - peer->in.data) + 2;
         if (peer->in.size < start + size + 2)
             return false;
