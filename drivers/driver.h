@@ -1,6 +1,6 @@
 /*
- * What the reconciler asks of a driver, and what a driver owes: it does single steps and reports what
- * it sees.  It decides nothing, retries nothing and keeps no wishes.
+ * What the reconciler asks of a driver, and what a driver owes: it does single steps and reports
+ * what it sees. It decides nothing, retries nothing and keeps no wishes.
  *
  * Everything happens on the event loop.  A call that apply() accepted ends in exactly one done(),
  * later, never from inside apply() or cancel().  What a call changed is reported to the sink before

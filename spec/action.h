@@ -38,7 +38,8 @@ const char *action_kind_text(enum action_kind kind);
 const char *action_kind_mark(enum action_kind kind);
 bool action_kind_is_long(enum action_kind kind);
 
-/* Key of the effort that an action is: the first word of its kind and its object, "pull redis:7". */
+/* Key of the effort that an action is: the first word of its kind and its object, "pull redis:7".
+ * */
 void action_effort_key(enum action_kind kind, const char *object, struct buf *out);
 
 /* Container names are berth-TASK12-CONTAINER. */
@@ -54,11 +55,12 @@ struct task_identity {
     uint32_t attempt;
 };
 
-/* The first 128 bits of SHA-256(deployment, slot, attempt): the same inputs name the same task, so a
- * create whose answer was lost is recognised. */
+/* The first 128 bits of SHA-256(deployment, slot, attempt): the same inputs name the same task, so
+ * a create whose answer was lost is recognised. */
 void task_id_make(const char *deployment, uint32_t slot, uint32_t attempt, char out[TASK_ID_SIZE]);
 
-/* Which container of a target an action creates: an index of containerDefinitions, or the sandbox. */
+/* Which container of a target an action creates: an index of containerDefinitions, or the sandbox.
+ * */
 #define SANDBOX_INDEX SIZE_MAX
 
 struct action {

@@ -1,6 +1,6 @@
 /*
- * The world's instances, and the efforts, networks and volumes there.  What is only told as a whole (an
- * image, a network) is one immutable block that a different report replaces.
+ * The world's instances, and the efforts, networks and volumes there. What is only told as a whole
+ * (an image, a network) is one immutable block that a different report replaces.
  */
 #include "spec/world.h"
 

@@ -148,8 +148,8 @@ static void fixed_copy(char *out, size_t size, const char *text)
     out[length] = '\0';
 }
 
-/* What the labels say, without texts of variable size.  Labels are checked by the driver; one that is
- * too long all the same is cut, here and wherever it is compared. */
+/* What the labels say, without texts of variable size. Labels are checked by the driver; one that
+ * is too long all the same is cut, here and wherever it is compared. */
 static void task_fill(struct world_task *task, const struct container_report *report)
 {
     fixed_copy(task->id, sizeof(task->id), report->task);

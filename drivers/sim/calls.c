@@ -1,7 +1,7 @@
 /*
  * The driver's calls: a request travels to the engine, the engine does it, the answer travels back,
- * what changed is reported, and done() ends it.  Any leg may be slow or lost; then the call ends by its
- * timeout, and whatever still happens is found by events and listings.
+ * what changed is reported, and done() ends it. Any leg may be slow or lost; then the call ends by
+ * its timeout, and whatever still happens is found by events and listings.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /*
- * What an engine does: the truth about containers, networks and volumes, as Docker Engine 20.10 behaves.
+ * What an engine does: the truth about containers, networks and volumes, as Docker Engine 20.10
+ * behaves.
  */
 #include <stdio.h>
 #include <string.h>

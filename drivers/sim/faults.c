@@ -51,7 +51,8 @@ void sim_go_down(struct sim *sim, struct sim_instance *instance, int64_t for_ms,
         sim_connection_lost(sim, instance, "connection reset by peer");
     if (!with_engine)
         return;
-    /* What is foreign has a restart policy: that it was away for a moment is nobody's business here. */
+    /* What is foreign has a restart policy: that it was away for a moment is nobody's business
+     * here. */
     for (size_t i = 0; i < sim->living_count; i++) {
         if (sim->living[i]->host == instance && sim_is_up(sim->living[i]) &&
             !sim->living[i]->seen.foreign)

@@ -1,6 +1,6 @@
 /*
- * The registry, and the images that engines have of it.  A reference names what was last put there, as
- * a tag does; an image once pulled or built stays what it is.
+ * The registry, and the images that engines have of it. A reference names what was last put there,
+ * as a tag does; an image once pulled or built stays what it is.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /*
  * A simulated fleet of engines on a virtual clock: a driver like any other, without a loop, without
- * threads, without real time.  It tells the planner what a real engine would tell it, late, twice, or
- * not at all, and tells a test what is really so.
+ * threads, without real time. It tells the planner what a real engine would tell it, late, twice,
+ * or not at all, and tells a test what is really so.
  *
- * Everything that is not said by the caller is drawn from the seed: the same seed and the same calls
- * give the same trace.  Texts given to it are copied; texts it gives live as long as the sim.
+ * Everything that is not said by the caller is drawn from the seed: the same seed and the same
+ * calls give the same trace. Texts given to it are copied; texts it gives live as long as the sim.
  */
 #ifndef DRIVERS_SIM_SIM_H
 #define DRIVERS_SIM_SIM_H
@@ -69,8 +69,8 @@ struct sim_options {
     uint64_t seed;
     int64_t start_ms; /* the wall clock at the beginning, > 0 */
     /* Called when a request has reached the engine, before the engine does anything: `container` is
-     * the true state (of a create, what it would become), NULL where the action is on something else.
-     * NULL: nobody looks. */
+     * the true state (of a create, what it would become), NULL where the action is on something
+     * else. NULL: nobody looks. */
     void (*before)(void *context, enum action_kind kind, const char *object,
                    const struct sim_container *container);
     void *context;
@@ -95,8 +95,8 @@ void sim_set_faults(struct sim *sim, const struct sim_faults *faults);
 
 /*
  * What images of this reference hold from now on; a later program is another image under the same
- * name.  Of a reference without one: runs for ever, healthy at once, ends on SIGTERM, and takes 500 ms
- * to be had.
+ * name. Of a reference without one: runs for ever, healthy at once, ends on SIGTERM, and takes 500
+ * ms to be had.
  */
 void sim_set_program(struct sim *sim, const char *reference, const struct sim_program *program);
 
@@ -113,7 +113,8 @@ struct sim_driver_options {
 };
 /* One at a time. */
 struct driver *sim_driver(struct sim *sim, const struct sim_driver_options *options);
-/* As if the process had died: no done() follows, requests that are on their way may still arrive. */
+/* As if the process had died: no done() follows, requests that are on their way may still arrive.
+ * */
 void sim_driver_kill(struct driver *driver);
 
 /* ---- Time ---- */

@@ -1,7 +1,7 @@
 /*
  * The driver's picture of the fleet: connections, events, listings.  As with a real engine an event
- * carries no data, it makes the driver look; a look and a listing are pictures of a moment that arrive
- * later, and an older picture never replaces a newer one.
+ * carries no data, it makes the driver look; a look and a listing are pictures of a moment that
+ * arrive later, and an older picture never replaces a newer one.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /*
  * One request from its first line to its last byte.
  *
- * libmicrohttpd calls exchange_handle() first with the head, then with parts of the body, then at the
- * end of it, and again whenever a suspended request was woken.  A response can only be handed over
- * from inside of that call, so it is kept until then.
+ * libmicrohttpd calls exchange_handle() first with the head, then with parts of the body, then at
+ * the end of it, and again whenever a suspended request was woken. A response can only be handed
+ * over from inside of that call, so it is kept until then.
  */
 #include <errno.h>
 #include <poll.h>
@@ -314,8 +314,8 @@ void exchange_abort(struct request *request)
 
 /* ---- Streams ------------------------------------------------------------------------------- */
 
-/* The client of a stream that has nothing to send: what it sends means nothing, but its end does, and
- * libmicrohttpd does not look at connections that are suspended. */
+/* The client of a stream that has nothing to send: what it sends means nothing, but its end does,
+ * and libmicrohttpd does not look at connections that are suspended. */
 static void client_moved(void *context, int fd, unsigned events)
 {
     struct request *request = context;

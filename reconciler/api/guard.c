@@ -1,6 +1,7 @@
 /*
- * Who may ask for what on TCP.  A web page in a browser on this machine can send requests to loopback:
- * its Origin gives it away, and Host does when the page's own name was made to mean 127.0.0.1.
+ * Who may ask for what on TCP. A web page in a browser on this machine can send requests to
+ * loopback: its Origin gives it away, and Host does when the page's own name was made to mean
+ * 127.0.0.1.
  */
 #include <arpa/inet.h>
 #include <string.h>

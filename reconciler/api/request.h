@@ -2,8 +2,8 @@
  * What a handler of the API sees of an HTTP request, and how it answers.
  *
  * A handler is called once, when the whole request is there.  It answers at once, or it calls
- * request_keep() and answers later, from the loop.  An answer is one JSON document, a stream, or the
- * connection itself (upgrade).  Whatever happens, `gone` is called once for a request that was kept,
+ * request_keep() and answers later, from the loop. An answer is one JSON document, a stream, or the
+ * connection itself (upgrade). Whatever happens, `gone` is called once for a request that was kept,
  * after which the request must not be used; never from inside of a request_*() call.
  */
 #ifndef RECONCILER_API_REQUEST_H

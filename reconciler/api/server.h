@@ -1,11 +1,11 @@
 /*
- * HTTP on a unix socket and, when asked for, on TCP; driven by the loop, no threads.  It knows routes,
- * not what they mean.
+ * HTTP on a unix socket and, when asked for, on TCP; driven by the loop, no threads. It knows
+ * routes, not what they mean.
  *
- * Whoever reaches the unix socket may do everything: it is 0600 in a 0700 directory.  On TCP any local
- * user and, through a browser, any web page could come along: there, routes that change something
- * are refused, Host must name a loopback address (against DNS rebinding), and a foreign Origin is
- * refused.
+ * Whoever reaches the unix socket may do everything: it is 0600 in a 0700 directory. On TCP any
+ * local user and, through a browser, any web page could come along: there, routes that change
+ * something are refused, Host must name a loopback address (against DNS rebinding), and a foreign
+ * Origin is refused.
  */
 #ifndef RECONCILER_API_SERVER_H
 #define RECONCILER_API_SERVER_H

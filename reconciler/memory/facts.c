@@ -1,6 +1,6 @@
 /*
- * How each fact changes the tables.  The tables follow memory_apply(): what is loaded from them later
- * is what memory holds now (a test compares the two for every kind).
+ * How each fact changes the tables. The tables follow memory_apply(): what is loaded from them
+ * later is what memory holds now (a test compares the two for every kind).
  */
 #include <string.h>
 

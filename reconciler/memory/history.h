@@ -19,7 +19,7 @@
 #define HISTORY_COMMITS     10000
 #define HISTORY_TASKS_MS    (INT64_C(24) * 3600 * 1000)
 #define HISTORY_AGE_MS      (INT64_C(90) * 24 * 3600 * 1000)
-/* ecs.md 1.5: a cause that lasts is told again only after this time.  It is over when another commit
+/* ecs.md 1.5: a cause that lasts is told again only after this time. It is over when another commit
  * or a steady state came in between. */
 #define HISTORY_REPEAT_MS   (INT64_C(6) * 3600 * 1000)
 

@@ -25,8 +25,8 @@ struct store_identity {
  * brings the schema up to date.  A damaged database is moved aside and an empty one begun:
  * store_warnings() then says so.  NULL on failure:
  *     ERR_CONFLICT  another process holds it; the text names its pid, command and start
- *     ERR_DENIED    no permission; or the database is another owner's, another program's, or a newer
- *                   version's
+ *     ERR_DENIED    no permission; or the database is another owner's, another program's, or a
+ *                   newer version's
  *     ERR_CAPACITY  disk full */
 struct store *store_open(const char *state_dir, const char *owner,
                          const struct store_identity *identity, struct err *err);
@@ -44,7 +44,8 @@ int store_write(struct store *store, const struct fact *facts, size_t count, str
  * record that cannot be understood is left out, with a warning. */
 int store_load(struct store *store, struct memory *memory, struct err *err);
 
-/* Forgets what `memory` has expired, and history beyond the limits of history.h.  For now and then. */
+/* Forgets what `memory` has expired, and history beyond the limits of history.h. For now and then.
+ * */
 int store_prune(struct store *store, const struct memory *memory, int64_t now_ms, struct err *err);
 
 /* ---- Settings ------------------------------------------------------------------------------ */

@@ -1,6 +1,6 @@
 /*
- * Breaker: when a deployment has failed, and what then (ecs.md 1.5, "Circuit breaker" and "Throttle of
- * failing services").  Failures are counted once per task, by the record of its end.
+ * Breaker: when a deployment has failed, and what then (ecs.md 1.5, "Circuit breaker" and "Throttle
+ * of failing services"). Failures are counted once per task, by the record of its end.
  */
 #include "reconciler/plan/plan_int.h"
 #include "spec/base/text.h"

@@ -1,6 +1,6 @@
 /*
- * Goals, and the set of them that a generation asks for.  A goal is parsed back from its own canonical
- * text, so it holds no pointer into any generation.
+ * Goals, and the set of them that a generation asks for. A goal is parsed back from its own
+ * canonical text, so it holds no pointer into any generation.
  */
 #include "reconciler/plan/goal.h"
 

@@ -1,6 +1,7 @@
 /*
- * A goal is a target that stands by itself: its canonical text and what was parsed from it, counted.
- * It outlives the generation it came from, so deployments, rollback and calls in flight can hold it.
+ * A goal is a target that stands by itself: its canonical text and what was parsed from it,
+ * counted. It outlives the generation it came from, so deployments, rollback and calls in flight
+ * can hold it.
  */
 #ifndef RECONCILER_PLAN_GOAL_H
 #define RECONCILER_PLAN_GOAL_H
@@ -42,8 +43,8 @@ struct desired {
     size_t service_count;
 };
 
-/* From a generation; goals of `before` (may be NULL) are used again where their text is the same, and
- * `changed` is told each key that is new, gone or different. */
+/* From a generation; goals of `before` (may be NULL) are used again where their text is the same,
+ * and `changed` is told each key that is new, gone or different. */
 typedef void desired_changed_fn(void *context, const char *key);
 struct desired *desired_make(struct generation *generation, const struct desired *before,
                              secret_digest_fn *secrets, void *secrets_context);

@@ -1,7 +1,7 @@
 /*
- * Image: what a deployment's containers are created from.  A built image is known by the tag that its
- * content gives it; a reference is pulled once per deployment, and what came is pinned (ecs.md 1.3,
- * versionConsistency).  ECS's default pull behaviour: try the registry, else use what is there.
+ * Image: what a deployment's containers are created from. A built image is known by the tag that
+ * its content gives it; a reference is pulled once per deployment, and what came is pinned (ecs.md
+ * 1.3, versionConsistency). ECS's default pull behaviour: try the registry, else use what is there.
  */
 #include <string.h>
 
@@ -54,7 +54,8 @@ static void pin(const struct need *need, const char *image_id, const char *diges
     fact->durable = true;
 }
 
-/* The digest under which a registry knows the image: what follows '@' in "REPOSITORY@sha256:...". */
+/* The digest under which a registry knows the image: what follows '@' in "REPOSITORY@sha256:...".
+ * */
 static const char *digest_in(const struct world_image *image, const char *repository)
 {
     size_t size = strlen(repository);

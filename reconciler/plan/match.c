@@ -1,6 +1,6 @@
 /*
- * Match: from containers to a task and how it stands (ecs.md 1.3 to 1.5).  Every judgement the planner
- * makes about something that runs is made here, from inspected data only.
+ * Match: from containers to a task and how it stands (ecs.md 1.3 to 1.5). Every judgement the
+ * planner makes about something that runs is made here, from inspected data only.
  */
 #include <string.h>
 

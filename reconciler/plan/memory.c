@@ -1,6 +1,6 @@
 /*
- * The model of what is remembered.  Facts change it; the planner reads it.  Records own their texts in
- * an arena of their own, which is rebuilt whenever the record is stated anew.
+ * The model of what is remembered. Facts change it; the planner reads it. Records own their texts
+ * in an arena of their own, which is rebuilt whenever the record is stated anew.
  */
 #include "reconciler/plan/memory.h"
 

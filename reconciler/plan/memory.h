@@ -1,6 +1,7 @@
 /*
- * Memory: what must outlive a restart, as the planner reads it.  It changes only through facts, which
- * the planner states and the shell makes durable before it releases the actions that depend on them.
+ * Memory: what must outlive a restart, as the planner reads it. It changes only through facts,
+ * which the planner states and the shell makes durable before it releases the actions that depend
+ * on them.
  */
 #ifndef RECONCILER_PLAN_MEMORY_H
 #define RECONCILER_PLAN_MEMORY_H

@@ -1,7 +1,7 @@
 /*
- * Order: the next steps of one task.  Containers come up as their dependsOn allows and go down in the
- * reverse order (ecs.md 1.3).  Every step follows from what is seen, so a task that a crash left half
- * made is simply continued.
+ * Order: the next steps of one task. Containers come up as their dependsOn allows and go down in
+ * the reverse order (ecs.md 1.3). Every step follows from what is seen, so a task that a crash left
+ * half made is simply continued.
  */
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /*
  * Place: where a task goes and what must be there before it.  FARGATE is one elastic engine: a task
- * fits while its memory does (design: memory is reserved, CPU is a limit unless cpuOvercommit is set).
+ * fits while its memory does (design: memory is reserved, CPU is a limit unless cpuOvercommit is
+ * set).
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
- * The planner: what is wanted, what is seen and what is remembered go in; single steps, facts and the
- * time to look again come out.  Pure: same input, same plan, byte for byte.  No clock, no I/O, no
+ * The planner: what is wanted, what is seen and what is remembered go in; single steps, facts and
+ * the time to look again come out. Pure: same input, same plan, byte for byte. No clock, no I/O, no
  * globals, and it cannot fail: what it cannot act on becomes a reason to wait.
  */
 #ifndef RECONCILER_PLAN_PLAN_H
@@ -58,7 +58,7 @@ struct plan {
     int64_t *wake_at_ms; /* of each unit: plan it again no later; INT64_MAX: only on events */
 };
 
-/* Units are planned in the order given.  When facts come out, actions of those units are incomplete:
+/* Units are planned in the order given. When facts come out, actions of those units are incomplete:
  * apply the facts and plan again. */
 void plan_compute(const struct plan_input *input, const struct plan_unit *units, size_t unit_count,
                   struct arena *arena, struct plan *out);

@@ -36,7 +36,8 @@ bool unit_stated(const struct planner *planner);
 bool unit_waits(const struct planner *planner);
 void plan_wake(struct planner *planner, int64_t at_ms);
 
-/* When work that failed may be tried again: 1 s, 2 s, 4 s ... up to 15 minutes after its last end. */
+/* When work that failed may be tried again: 1 s, 2 s, 4 s ... up to 15 minutes after its last end.
+ * */
 int64_t retry_at_ms(uint32_t failures, int64_t ended_ms);
 
 /* May this step be tried now?  False after a failure until its pause is over (the planner is then
@@ -138,7 +139,7 @@ void service_view_make(struct planner *planner, const struct desired_service *de
 void removed_view_make(struct planner *planner, const char *key, struct service_view *view);
 void plan_service(struct planner *planner, const char *key);
 void plan_removed(struct planner *planner, const char *key);
-/* Why the removal of a service has to be confirmed by a person; NULL: it need not.  By what is known
+/* Why the removal of a service has to be confirmed by a person; NULL: it need not. By what is known
  * and remembered, or between two commits. */
 const char *removal_guard(const struct plan_input *input, const struct memory_service *memory,
                           struct arena *arena);

@@ -137,7 +137,8 @@ static void describe_replacement(struct previewer *previewer, const struct targe
         service->downtime = false;
         service->rollout = arena_printf(
             previewer->arena,
-            "%u %s replaced, new before old, each old one only when a new one is healthy: at most %u "
+            "%u %s replaced, new before old, each old one only when a new one is healthy: at most "
+            "%u "
             "run, never fewer than %u healthy",
             desired, desired == 1 ? "task is" : "tasks are", upper, lower);
     } else if (lower < desired) {

@@ -1,5 +1,5 @@
 /*
- * Preview: what a commit would do, before it is in force.  It compares goals with what is remembered
+ * Preview: what a commit would do, before it is in force. It compares goals with what is remembered
  * (or with another commit), field by field, and says how the rollout would go and what it does to
  * availability, by the same arithmetic that the rollout uses.
  */

@@ -1,7 +1,7 @@
 /*
  * Prune: what git no longer declares is removed, with every guard of the design: only what is ours,
- * only after a complete listing, dependents first, never more than half at once without a word from a
- * person, volumes only when their manifest said so.
+ * only after a complete listing, dependents first, never more than half at once without a word from
+ * a person, volumes only when their manifest said so.
  */
 #include <string.h>
 
@@ -241,7 +241,8 @@ static void prune_networks(struct planner *planner, const struct world_instance 
     }
 }
 
-/* An image is needed when a container was made from it, or a deployment that may come back pinned it. */
+/* An image is needed when a container was made from it, or a deployment that may come back pinned
+ * it. */
 static bool image_is_needed(const struct plan_input *input, const struct world_image *image)
 {
     for (const struct world_container *at = input->world->containers; at != NULL;

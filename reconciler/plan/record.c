@@ -1,6 +1,6 @@
 /*
- * Record: what happened to tasks becomes facts, each once: it runs, it got healthy, it is to stop, it
- * has stopped.  Counting failures from these records survives restarts and repeated observations.
+ * Record: what happened to tasks becomes facts, each once: it runs, it got healthy, it is to stop,
+ * it has stopped. Counting failures from these records survives restarts and repeated observations.
  */
 #include <stdarg.h>
 

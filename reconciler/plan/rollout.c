@@ -1,11 +1,13 @@
 /*
- * Rollout: how many tasks of which revision (ecs.md 1.5, "Rolling update").  The numbered steps are the
- * whole policy:
+ * Rollout: how many tasks of which revision (ecs.md 1.5, "Rolling update"). The numbered steps are
+ * the whole policy:
  *
  *   1. Each slot 0 .. desiredCount-1 wants one good task of the current revision.
- *   2. When a fault took the healthy ones below the lower bound, the last completed revision fills up.
+ *   2. When a fault took the healthy ones below the lower bound, the last completed revision fills
+ *      up.
  *   3. Missing ones are started while the upper bound leaves room.
- *   4. An old task is stopped against a healthy new one, or first where the upper bound leaves no room.
+ *   4. An old task is stopped against a healthy new one, or first where the upper bound leaves no
+ *      room.
  *   5. Unhealthy tasks are replaced, then stopped; surplus ones are stopped.
  *   6. No stop takes the healthy ones below the lower bound.
  *   7. When every slot has a healthy task and nothing old is left, the deployment is COMPLETED.
@@ -219,7 +221,7 @@ static void stop_old(struct planner *planner, struct service_view *view, struct 
     }
 }
 
-/* Step 5.  An unhealthy task goes when its replacement is healthy, or makes room for it; of a failed
+/* Step 5. An unhealthy task goes when its replacement is healthy, or makes room for it; of a failed
  * deployment, which starts no replacement, it goes at once. */
 static void stop_surplus(struct planner *planner, struct service_view *view, struct count *count)
 {

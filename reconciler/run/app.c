@@ -88,7 +88,8 @@ static void on_dirty(void *context, enum dirty_kind kind, const char *key)
     cycle_mark(app->cycle, kind, key);
 }
 
-/* ---- What the follower and people ask --------------------------------------------------------- */
+/* ---- What the follower and people ask ---------------------------------------------------------
+ * */
 
 static void on_desired_changed(void *context, const char *key)
 {

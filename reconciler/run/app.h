@@ -1,6 +1,6 @@
 /*
- * The running program: everything mutable hangs from one struct app, which is passed down.  All of it
- * belongs to the loop's thread; workers get copies.
+ * The running program: everything mutable hangs from one struct app, which is passed down. All of
+ * it belongs to the loop's thread; workers get copies.
  */
 #ifndef RECONCILER_RUN_APP_H
 #define RECONCILER_RUN_APP_H
@@ -74,7 +74,8 @@ struct plan_input app_plan_input(const struct app *app);
 
 /* A new generation takes over: `changed` services are planned.  Called by the follower. */
 void app_adopt(struct app *app, struct generation *generation, bool prune_allowed);
-/* Called by the cycle after each plan: nothing is left to do and a fresh observation agrees, or not. */
+/* Called by the cycle after each plan: nothing is left to do and a fresh observation agrees, or
+ * not. */
 void app_settled(struct app *app, bool converged);
 /* The repository's root commit is known: the engine may be dialled. */
 int app_connect(struct app *app, const char *root, struct err *err);

@@ -10,7 +10,8 @@
 #include "spec/base/hash.h"
 #include "spec/base/text.h"
 
-/* Facts lead to facts a few times (ended, counted, failed, rolled back); more is a mistake of ours. */
+/* Facts lead to facts a few times (ended, counted, failed, rolled back); more is a mistake of ours.
+ * */
 #define ROUNDS_MAX      256
 #define STORE_RETRY_MS  1000
 #define MAINTAIN_MS     (60 * 1000)
@@ -142,7 +143,8 @@ void cycle_mark_all(struct cycle *cycle)
     schedule(cycle);
 }
 
-/* What a fact of one service may let others do: dependents go on, images are not needed any more. */
+/* What a fact of one service may let others do: dependents go on, images are not needed any more.
+ * */
 static void mark_affected(struct cycle *cycle, const struct fact *fact)
 {
     bool turning =
@@ -241,7 +243,8 @@ static void keep_results(struct cycle *cycle, const struct plan_unit *units, siz
         unit_get(cycle, DIRTY_SERVICE, plan->actions[i].unit)->busy = true;
 }
 
-/* Plans until nothing new is stated.  False: the store did not take the facts, nothing may be done. */
+/* Plans until nothing new is stated. False: the store did not take the facts, nothing may be done.
+ * */
 static bool plan_rounds(struct cycle *cycle)
 {
     struct app *app = cycle->app;
@@ -301,7 +304,8 @@ static void observation_done(struct driver_call *call, const struct err *failure
         arm(cycle);
 }
 
-/* Design: when no action is left, one fresh complete observation is planned; empty means converged. */
+/* Design: when no action is left, one fresh complete observation is planned; empty means converged.
+ * */
 static void settle(struct cycle *cycle)
 {
     struct app *app = cycle->app;

@@ -1,6 +1,6 @@
 /*
- * Cycle: what is dirty is planned; facts are made durable and applied before anything that depends on
- * them; then the actions are released.
+ * Cycle: what is dirty is planned; facts are made durable and applied before anything that depends
+ * on them; then the actions are released.
  */
 #ifndef RECONCILER_RUN_CYCLE_H
 #define RECONCILER_RUN_CYCLE_H

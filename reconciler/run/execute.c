@@ -1,6 +1,6 @@
 /*
- * The table of calls in flight is keyed by (instance, object): a plan that is computed again names the
- * same objects again, and those are simply left out.
+ * The table of calls in flight is keyed by (instance, object): a plan that is computed again names
+ * the same objects again, and those are simply left out.
  */
 #include "reconciler/run/execute.h"
 

@@ -1,7 +1,8 @@
 /*
- * Three steps per commit, the outer two in a worker: look (what is the tip, what differs), derive (the
- * generation, on the loop), key (the content keys of images that are built).  Only one runs at a time;
- * a tip that moves meanwhile is looked at afterwards, so a newer commit is never kept waiting long.
+ * Three steps per commit, the outer two in a worker: look (what is the tip, what differs), derive
+ * (the generation, on the loop), key (the content keys of images that are built). Only one runs at
+ * a time; a tip that moves meanwhile is looked at afterwards, so a newer commit is never kept
+ * waiting long.
  */
 #include "reconciler/run/follow.h"
 
@@ -21,7 +22,8 @@
 #define CONFIRM_KEY   "Berth-Confirm"
 #define CONFIRM_VALUE "prune"
 
-/* The key of one build context, kept while the folder and what is written about it stay the same. */
+/* The key of one build context, kept while the folder and what is written about it stay the same.
+ * */
 struct context_key {
     char *image;
     char digest[SHA256_HEX_SIZE]; /* of the resource */
@@ -91,8 +93,8 @@ static void on_timer(void *context)
     follower_check(context);
 }
 
-/* The next look: after a failure sooner, then later and later; a URL every interval, a little off so
- * that many installations do not ask at once. */
+/* The next look: after a failure sooner, then later and later; a URL every interval, a little off
+ * so that many installations do not ask at once. */
 static void plan_next_look(struct follower *follower, bool failed)
 {
     int64_t delay_ms = follower->app->options->interval_ms;
@@ -273,8 +275,8 @@ static void accept(struct follower *follower, struct generation *generation)
     app_adopt(app, generation, confirmed);
 }
 
-/* A context that is not as it must be is a mistake of the commit; a repository that cannot be read now
- * is not, and is looked at again. */
+/* A context that is not as it must be is a mistake of the commit; a repository that cannot be read
+ * now is not, and is looked at again. */
 static bool judge_keys(struct follower *follower, struct diag_list *diags, struct err *out_err)
 {
     bool readable = true;

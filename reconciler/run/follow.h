@@ -1,6 +1,7 @@
 /*
- * Follow: from a ref that moved to a generation.  Git is read on a worker queue; manifests are parsed
- * and judged on the loop.  A commit with mistakes changes nothing: the last good one stays in force.
+ * Follow: from a ref that moved to a generation. Git is read on a worker queue; manifests are
+ * parsed and judged on the loop. A commit with mistakes changes nothing: the last good one stays in
+ * force.
  */
 #ifndef RECONCILER_RUN_FOLLOW_H
 #define RECONCILER_RUN_FOLLOW_H

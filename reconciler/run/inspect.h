@@ -1,6 +1,6 @@
 /*
- * Inspect: a preview by a process of its own, when no Berth runs: it reads the state and looks at the
- * engine, and changes neither.
+ * Inspect: a preview by a process of its own, when no Berth runs: it reads the state and looks at
+ * the engine, and changes neither.
  */
 #ifndef RECONCILER_RUN_INSPECT_H
 #define RECONCILER_RUN_INSPECT_H

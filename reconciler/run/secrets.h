@@ -17,8 +17,8 @@ struct secrets;
 struct secrets *secrets_new(const void *key, size_t key_size);
 void secrets_free(struct secrets *secrets);
 
-/* "file:PATH" (absolute; one trailing newline is not part of it) or "env:NAME".  Errors name where it
- * was looked for, never what was found. */
+/* "file:PATH" (absolute; one trailing newline is not part of it) or "env:NAME". Errors name where
+ * it was looked for, never what was found. */
 int secret_read(void *secrets, const char *value_from, struct buf *out, struct err *err);
 
 /* A secret_digest_fn: NULL when the value cannot be read; the text lives until the next call. */

@@ -13,8 +13,8 @@ struct snapshot {
     struct desired *desired;
 };
 
-/* Blocks.  `ref` is a branch, tag or commit id; NULL: that of the options.  PARENT of it is taken when
- * `parent` is true (ERR_NOT_FOUND: it has none).  secrets NULL: none are read.  Mistakes of the
+/* Blocks. `ref` is a branch, tag or commit id; NULL: that of the options. PARENT of it is taken
+ * when `parent` is true (ERR_NOT_FOUND: it has none). secrets NULL: none are read. Mistakes of the
  * manifests are in diags. */
 int snapshot_load(const struct source_options *options, const char *ref, bool parent,
                   struct secrets *secrets, struct diag_list *diags, struct snapshot *out,

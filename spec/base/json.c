@@ -342,7 +342,7 @@ static void print_real(double value, struct buf *out)
     for (int precision = 15; precision <= 17; precision++) {
         size = snprintf(digits, sizeof(digits), "%.*g", precision, value);
         ASSERT(size > 0 && size < (int)sizeof(digits) - 2);
-        if (strtod(digits, NULL) == value)
+        if (strtod(digits, NULL) == value) /* tidy: our own digits, read back as jansson will */
             break;
     }
 

@@ -75,8 +75,8 @@ int store_write(struct store *store, const struct fact *facts, size_t count, str
     return 0;
 }
 
-/* What the real store forgets is what memory has forgotten; loading all of it again is no different,
- * since it expires again. */
+/* What the real store forgets is what memory has forgotten; loading all of it again is no
+ * different, since it expires again. */
 int store_prune(struct store *store, const struct memory *memory, int64_t now_ms, struct err *err)
 {
     (void)memory;

@@ -1,6 +1,6 @@
 /*
- * What the program made durable, kept through crashes: in place of reconciler/memory/store.c, behind
- * the same header.  A crash may lose the last of what was only learnt from results.
+ * What the program made durable, kept through crashes: in place of reconciler/memory/store.c,
+ * behind the same header. A crash may lose the last of what was only learnt from results.
  */
 #ifndef TESTS_SIM_JOURNAL_H
 #define TESTS_SIM_JOURNAL_H

@@ -1,6 +1,6 @@
 /*
- * Manifests as people write them: one file for the cluster, one for each service with its task and the
- * images that are built for it.
+ * Manifests as people write them: one file for the cluster, one for each service with its task and
+ * the images that are built for it.
  */
 #include "tests/sim/people.h"
 

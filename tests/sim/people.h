@@ -1,6 +1,7 @@
 /*
- * The people of the simulation: they commit manifests, some of them wrong, and sometimes revert.  Every
- * commit is drawn from the seed; what it says is known here without reading it, for the oracle.
+ * The people of the simulation: they commit manifests, some of them wrong, and sometimes revert.
+ * Every commit is drawn from the seed; what it says is known here without reading it, for the
+ * oracle.
  */
 #ifndef TESTS_SIM_PEOPLE_H
 #define TESTS_SIM_PEOPLE_H

@@ -1,5 +1,6 @@
 /*
- * What reconciler/run/app.c does for the real program: the same order, without git, signals and HTTP.
+ * What reconciler/run/app.c does for the real program: the same order, without git, signals and
+ * HTTP.
  */
 #include "tests/sim/process.h"
 

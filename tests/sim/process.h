@@ -53,7 +53,8 @@ void process_crash(struct process *process);
 void process_stop(struct process *process);
 void process_adopt(struct process *process, struct generation *generation, bool confirmed);
 
-/* Moves the engine and the program to the next moment at which anything happens, at most to to_ms. */
+/* Moves the engine and the program to the next moment at which anything happens, at most to to_ms.
+ * */
 void process_step(struct process *process, int64_t to_ms);
 
 /* The call in flight of that object; NULL: none. */

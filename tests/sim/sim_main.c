@@ -1,7 +1,7 @@
 /*
- * Simulated lives of the program: a seed draws the manifests and their changes, the faults, the delays
- * and the crashes.  Rules are checked at every step; when faults have ended and the last commit is a
- * good one, everything must come to rest as it says.
+ * Simulated lives of the program: a seed draws the manifests and their changes, the faults, the
+ * delays and the crashes. Rules are checked at every step; when faults have ended and the last
+ * commit is a good one, everything must come to rest as it says.
  *
  *     sim FIRST COUNT    runs those seeds; the last line is `N passed, N failed`
  *     sim SEED           runs one, and tells what happens

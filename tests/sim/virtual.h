@@ -1,6 +1,6 @@
 /*
- * The event loop of the program on the clock of the simulation: in place of drivers/io/loop.c, behind
- * the same header.
+ * The event loop of the program on the clock of the simulation: in place of drivers/io/loop.c,
+ * behind the same header.
  */
 #ifndef TESTS_SIM_VIRTUAL_H
 #define TESTS_SIM_VIRTUAL_H

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Files stay short: 600 lines (.c), 250 (.h), unless ratchet.txt lists them.
+# Files stay short: 600 lines (.c), 250 (.h), 800 of tests, unless ratchet.txt lists them.
 . "$TIDY/lib.sh"
 {
     sed '/^#/d' "$TIDY/ratchet.txt"
@@ -9,7 +9,7 @@
 } | awk '
     $1 != "lines" { most[$1] = $2; next }
     {
-        limit = $2 ~ /\.h$/ ? 250 : 600
+        limit = $2 ~ /\.h$/ ? 250 : $2 ~ /^tests\// ? 800 : 600
         seen[$2] = 1
         if ($2 in most && $3 <= limit)
             print $2 ":1: short enough now: take it out of tests/tidy/ratchet.txt"

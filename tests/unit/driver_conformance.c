@@ -1,6 +1,6 @@
 /*
- * The tests that every driver passes.  Each opens a driver of its own, waits until it is connected, and
- * frees it; all waiting is for conditions.
+ * The tests that every driver passes. Each opens a driver of its own, waits until it is connected,
+ * and frees it; all waiting is for conditions.
  */
 #include "tests/unit/driver_conformance.h"
 

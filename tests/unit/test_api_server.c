@@ -23,7 +23,8 @@
 #include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
 
-/* ---- The client -------------------------------------------------------------------------------- */
+/* ---- The client --------------------------------------------------------------------------------
+ * */
 
 static char *directory;
 static char path[100];

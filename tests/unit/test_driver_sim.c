@@ -1,6 +1,6 @@
 /*
- * The simulated fleet by itself: programs behave as described, every fault does what it says, the same
- * seed gives the same trace, and when all is calm again the world is the truth.
+ * The simulated fleet by itself: programs behave as described, every fault does what it says, the
+ * same seed gives the same trace, and when all is calm again the world is the truth.
  */
 #include <stdio.h>
 #include <stdlib.h>

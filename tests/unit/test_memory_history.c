@@ -1,6 +1,6 @@
 /*
- * History tells what happened in the order it happened, does not repeat a cause that lasts, and never
- * outgrows its limits.
+ * History tells what happened in the order it happened, does not repeat a cause that lasts, and
+ * never outgrows its limits.
  */
 #include <stdio.h>
 #include <stdlib.h>

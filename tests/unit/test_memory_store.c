@@ -1,6 +1,6 @@
 /*
- * What is written is what is loaded: the store follows memory_apply() for every kind of fact, in any
- * order, and forgets what memory has expired.
+ * What is written is what is loaded: the store follows memory_apply() for every kind of fact, in
+ * any order, and forgets what memory has expired.
  */
 #include <stdio.h>
 #include <stdlib.h>

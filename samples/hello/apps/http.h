@@ -16,7 +16,7 @@ typedef int http_answer_fn(const char *path, char *out);
 /* Serves until SIGTERM or SIGINT, then lets requests in progress end.  Returns an exit code. */
 int http_serve(uint16_t port, http_answer_fn *answer);
 
-/* Asks host:port for a path; the text goes to out (HTTP_TEXT_SIZE bytes).  Returns the status, or -1
+/* Asks host:port for a path; the text goes to out (HTTP_TEXT_SIZE bytes). Returns the status, or -1
  * when no answer came. */
 int http_get(const char *host, const char *port, const char *path, char *out);
 
