@@ -123,10 +123,17 @@ static void report_created(struct engine_call *call, const char *id)
     engine_report_container(call->engine, &report);
 }
 
-/* The image, or its tag, may be gone without an event that we follow; then the world should know.
- * */
-static void on_image_checked(void *ctx, const struct docker_answer *answer,
-                             const struct err *failure)
+/* The id of the action's image; NULL: only a name of it is known. */
+static const char *image_of(const struct action *action)
+{
+    bool is_id = action->reference != NULL && text_starts(action->reference, "sha256:");
+
+    return action->image_id != NULL || !is_id ? action->image_id : action->reference;
+}
+
+/* What an image has become: gone, or without some of its names.  Then the call ends. */
+static void on_image_looked_at(void *ctx, const struct docker_answer *answer,
+                               const struct err *failure)
 {
     struct engine_call *call = ctx;
     struct world_change change = { .kind = WORLD_IMAGE };
@@ -134,12 +141,21 @@ static void on_image_checked(void *ctx, const struct docker_answer *answer,
 
     call->docker = NULL;
     if (failure != NULL && failure->code == ERR_NOT_FOUND)
-        engine_report_named(call->engine, WORLD_IMAGE_GONE, call->call->action->image_id);
+        engine_report_named(call->engine, WORLD_IMAGE_GONE, image_of(call->call->action));
     AUTO(json) *value =
         failure == NULL ? read_json(answer->body, answer->size, /* err= */ NULL) : NULL;
     if (read_image(&call->engine->reader, value, &names, &change.image))
         engine_report(call->engine, &change);
-    engine_call_done(call, &call->failure);
+    engine_call_done(call, call->failed ? &call->failure : NULL);
+}
+
+static void look_at_image(struct engine_call *call)
+{
+    AUTO(buf) path = { 0 };
+
+    name_path(&path, "/images/", image_of(call->call->action), "/json");
+    struct docker_request request = { .method = "GET", .path = buf_text(&path) };
+    send_call(call, &request, on_image_looked_at);
 }
 
 static void on_created(void *ctx, const struct docker_answer *answer, const struct err *failure)
@@ -158,11 +174,10 @@ static void on_created(void *ctx, const struct docker_answer *answer, const stru
         return;
     }
     if (failure != NULL && failure->code == ERR_NOT_FOUND) {
-        AUTO(buf) path = { 0 };
+        /* No event that we follow tells that an image or its tag went away. */
+        call->failed = true;
         call->failure = *failure;
-        name_path(&path, "/images/", call->call->action->image_id, "/json");
-        struct docker_request request = { .method = "GET", .path = buf_text(&path) };
-        send_call(call, &request, on_image_checked);
+        look_at_image(call);
         return;
     }
     if (failure != NULL) {
@@ -443,38 +458,10 @@ static int begin_named_remove(struct engine_call *call, struct err *err)
 
 /* ---- Images: removing ----------------------------------------------------------------------- */
 
-/* The id of the image to remove; NULL: only a name of it is known. */
-static const char *removed_id(const struct action *action)
-{
-    bool is_id = action->reference != NULL && text_starts(action->reference, "sha256:");
-
-    return action->image_id != NULL || !is_id ? action->image_id : action->reference;
-}
-
-static void on_image_looked_at(void *ctx, const struct docker_answer *answer,
-                               const struct err *failure)
-{
-    struct engine_call *call = ctx;
-    struct world_change change = { .kind = WORLD_IMAGE };
-    struct image_names names;
-
-    call->docker = NULL;
-    if (failure == NULL) {
-        AUTO(json) *value = read_json(answer->body, answer->size, /* err= */ NULL);
-        if (read_image(&call->engine->reader, value, &names, &change.image))
-            engine_report(call->engine, &change);
-    } else if (failure->code == ERR_NOT_FOUND) {
-        engine_report_named(call->engine, WORLD_IMAGE_GONE, removed_id(call->call->action));
-        failure = NULL;
-    }
-    engine_call_done(call, failure);
-}
-
 static void on_image_removed(void *ctx, const struct docker_answer *answer,
                              const struct err *failure)
 {
     struct engine_call *call = ctx;
-    const char *id = removed_id(call->call->action);
 
     call->docker = NULL;
     if (failure != NULL && failure->code != ERR_NOT_FOUND) {
@@ -488,15 +475,10 @@ static void on_image_removed(void *ctx, const struct docker_answer *answer,
         if (deleted != NULL)
             engine_report_named(call->engine, WORLD_IMAGE_GONE, deleted);
     }
-    if (id == NULL) {
+    if (image_of(call->call->action) == NULL)
         engine_call_done(call, /* failure= */ NULL);
-        return;
-    }
-    /* It may have lost a name only. */
-    AUTO(buf) path = { 0 };
-    name_path(&path, "/images/", id, "/json");
-    struct docker_request request = { .method = "GET", .path = buf_text(&path) };
-    send_call(call, &request, on_image_looked_at);
+    else
+        look_at_image(call); /* it may have lost a name only */
 }
 
 static int begin_image_remove(struct engine_call *call, struct err *err)
