@@ -168,12 +168,15 @@ static struct manifest *parse(struct derivation *derivation, const struct file_c
     AUTO(diag_list) found = { 0 };
     struct manifest *manifest = manifest_parse(change->path, change->bytes, change->size, &found);
 
+    size_t kept_errors = 0;
     for (size_t i = 0; i < found.count; i++) {
         const struct diag *diag = &found.items[i];
+        kept_errors += diag->level == DIAG_ERROR ? 1 : 0;
         struct pos pos = { diag->file, diag->line, diag->column };
         diag_add(diag->level == DIAG_ERROR ? derivation->diags : warnings, diag->level, pos, "%s",
                  diag->text);
     }
+    derivation->diags->errors += found.errors - kept_errors; /* counted, though not told */
     derivation->mistakes += found.errors;
     derivation->is_cut = derivation->is_cut || manifest_is_cut(manifest);
     return manifest;

@@ -312,8 +312,8 @@ static void close_frame(struct builder *builder)
     ASSERT(builder->depth > 0);
     struct frame *frame = &builder->frames[builder->depth - 1];
     struct node *node = frame->node;
-    const struct child *children = builder->children + frame->first_child;
     size_t count = builder->child_count - frame->first_child;
+    const struct child *children = count > 0 ? builder->children + frame->first_child : NULL;
 
     if (node->type == NODE_MAP) {
         close_map(builder, node, children, count);
