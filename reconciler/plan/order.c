@@ -10,6 +10,20 @@
 
 #define STOP_TIMEOUT_S 30 /* ecs.md 1.3, where the definition is not remembered */
 
+/* A step that failed and waits for its next try is something the unit waits for: it is not at rest. */
+static bool step_allowed(struct planner *planner, const struct world_instance *instance,
+                         enum action_kind kind, const char *name)
+{
+    const struct world_effort *effort;
+
+    if (effort_allows(planner, instance, kind, name))
+        return true;
+    effort = effort_of(planner, instance, kind, name);
+    plan_wait(planner, "%s %s failed and is tried again: %s", action_kind_text(kind), name,
+              effort->failure.text);
+    return false;
+}
+
 struct making {
     struct planner *planner;
     const struct deployment *deployment;
@@ -72,7 +86,7 @@ static void create(const struct making *making, size_t index, const char *contai
     struct action *action;
 
     container_name(making->identity->task, container, name);
-    if (!effort_allows(planner, making->instance, ACTION_CONTAINER_CREATE, name))
+    if (!step_allowed(planner, making->instance, ACTION_CONTAINER_CREATE, name))
         return;
     action = plan_action(planner, ACTION_CONTAINER_CREATE, making->instance->name, name);
     action->target = making->target;
@@ -103,7 +117,7 @@ static void start(const struct making *making, const struct world_container *con
     struct planner *planner = making->planner;
     struct action *action;
 
-    if (!effort_allows(planner, making->instance, ACTION_CONTAINER_START, container->name))
+    if (!step_allowed(planner, making->instance, ACTION_CONTAINER_START, container->name))
         return;
     action = plan_action(planner, ACTION_CONTAINER_START, making->instance->name, container->name);
     action->container_id = container->id;
@@ -183,7 +197,7 @@ static void stop(struct planner *planner, const struct task_view *view,
     struct action *action;
 
     if (container->stopping || !may_stop(view, container) ||
-        !effort_allows(planner, view->instance, ACTION_CONTAINER_STOP, container->name))
+        !step_allowed(planner, view->instance, ACTION_CONTAINER_STOP, container->name))
         return;
     action = plan_action(planner, ACTION_CONTAINER_STOP, view->instance->name, container->name);
     action->container_id = container->id;
@@ -197,7 +211,7 @@ static void remove_container(struct planner *planner, const struct task_view *vi
     struct action *action;
 
     if (container->status == CONTAINER_REMOVING ||
-        !effort_allows(planner, view->instance, ACTION_CONTAINER_REMOVE, container->name))
+        !step_allowed(planner, view->instance, ACTION_CONTAINER_REMOVE, container->name))
         return;
     action = plan_action(planner, ACTION_CONTAINER_REMOVE, view->instance->name, container->name);
     action->container_id = container->id;
