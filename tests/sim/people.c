@@ -319,13 +319,14 @@ static void mend(struct people *people, size_t index)
         service->maximum = 200; /* else neither side could move */
 }
 
-void people_commit_fine(struct people *people)
+void people_commit_fine(struct people *people, uint32_t renewed)
 {
     bool any = false;
 
     for (size_t i = 0; i < SERVICES_MAX; i++) {
         if (people->wanted.services[i].exists)
             mend(people, i);
+        people->wanted.services[i].color += renewed >> i & 1;
         any |= people->wanted.services[i].exists;
     }
     if (!any) {
