@@ -157,6 +157,7 @@ static bool instance_lost(struct world *world, const char *name, const char *fai
         return changed;
     instance->state = INSTANCE_LOST;
     instance->complete = false;
+    world_containers_lost(instance);
     world_mark_instance(world, instance);
     return true;
 }

@@ -184,8 +184,8 @@ DEFINE_AUTO(world, world_free)
  * True when anything changed; a repeated report is no change and marks nothing.
  *
  * A container that is only listed keeps what an inspection told as long as its status is the same;
- * with another status it is unknown again.  `stopping` ends when the container is seen ended, or
- * started once more.  A container whose labels changed (which no engine does) is gone and new.
+ * with another status it is unknown again.  `stopping` ends when the container is seen ended or
+ * started once more, or its instance is lost.  A container whose labels changed (which no engine does) is gone and new.
  */
 bool world_apply(struct world *world, const struct world_change *change);
 

@@ -425,6 +425,14 @@ bool world_container_stopping(struct world *world, const char *id)
     return true;
 }
 
+void world_containers_lost(struct world_instance *host)
+{
+    for (struct world_task *task = host->tasks; task != NULL; task = task->host_next) {
+        for (size_t i = 0; i < task->container_count; i++)
+            task->containers[i]->stopping = false;
+    }
+}
+
 bool world_container_sweep(struct world *world, struct world_instance *host)
 {
     bool changed = false;

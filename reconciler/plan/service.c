@@ -188,6 +188,8 @@ static void view_tasks(struct planner *planner, struct service_view *view)
 /* Step 6. */
 static void step_tasks(struct planner *planner, const struct service_view *view)
 {
+    size_t leaving = 0;
+
     for (size_t i = 0; i < view->task_count; i++) {
         const struct task_view *task = &view->tasks[i];
         const struct deployment *made =
@@ -196,6 +198,7 @@ static void step_tasks(struct planner *planner, const struct service_view *view)
                                           .attempt = task->task->attempt };
 
         if (!is_alive(task)) {
+            leaving++;
             task_wind_down(planner, task, task->record != NULL && task->record->stopped_ms != 0);
             continue;
         }
@@ -208,6 +211,9 @@ static void step_tasks(struct planner *planner, const struct service_view *view)
             made->goal->target->task->container_definitions_count > 1)
             task_advance(planner, made, &identity, task->instance, task->task);
     }
+    /* Whoever waits for nothing is at rest, and it is not: their end may come without a call of ours. */
+    if (leaving > 0)
+        plan_wait(planner, "%zu tasks are being stopped", leaving);
 }
 
 void service_view_make(struct planner *planner, const struct desired_service *desired,

@@ -246,6 +246,10 @@ static bool lane_is_used(const struct check *check, enum action_kind kind)
     return false;
 }
 
+#define FACT_TEXT(name, text) text,
+static const char *const fact_texts[] = { FACT_KINDS(FACT_TEXT) };
+#undef FACT_TEXT
+
 void check_whole_plan(struct check *check)
 {
     struct app *app = &check->process->app;
@@ -261,10 +265,7 @@ void check_whole_plan(struct check *check)
     plan_compute(&input, units, count, &arena, &plan);
     if (plan.fact_count > 0)
         check_failed(check, "the whole plan states a fact (%s of %s/%s) that the cycle missed",
-                     plan.facts[0].kind == FACT_TASK         ? "task"
-                     : plan.facts[0].kind == FACT_DEPLOYMENT ? "deployment"
-                                                             : "other",
-                     plan.facts[0].cluster, plan.facts[0].service);
+                     fact_texts[plan.facts[0].kind], plan.facts[0].cluster, plan.facts[0].service);
     for (size_t i = 0; i < plan.action_count; i++) {
         const struct action *action = &plan.actions[i];
         if (process_call(check->process, action->instance, action->object) == NULL &&

@@ -381,6 +381,7 @@ static void connecting_completing_losing(void **state)
 
     assert_false(apply_named(world, WORLD_LISTING_BEGIN, "a", NULL));
     (void)apply_report(world, &report);
+    (void)apply_named(world, WORLD_CONTAINER_STOPPING, "a", "id1");
     marks_forget(world);
     assert_true(apply_named(world, WORLD_LISTING_END, "a", NULL));
     assert_marks(world, "instance:a service:c/web ");
@@ -400,6 +401,7 @@ static void connecting_completing_losing(void **state)
     assert_false(instance->complete);
     assert_string_equal(instance->failure, "timeout");
     assert_non_null(world_container(world, "id1"));
+    assert_false(world_container(world, "id1")->stopping); /* who knows */
 
     assert_false(apply_instance(world, "a", 8192));
     assert_int_equal(instance->state, INSTANCE_LOST);
