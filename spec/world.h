@@ -185,7 +185,8 @@ DEFINE_AUTO(world, world_free)
  *
  * A container that is only listed keeps what an inspection told as long as its status is the same;
  * with another status it is unknown again.  `stopping` ends when the container is seen ended or
- * started once more, or its instance is lost.  A container whose labels changed (which no engine does) is gone and new.
+ * started once more, or its instance is lost.  A container whose labels changed (which no engine does)
+ * is gone and new.
  */
 bool world_apply(struct world *world, const struct world_change *change);
 

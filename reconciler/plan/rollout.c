@@ -25,6 +25,7 @@ struct count {
     uint32_t old;               /* alive, of another revision */
     uint32_t missing;           /* slots without a good current task, and none was started */
     struct task_view **holders; /* by slot: its good current task, or NULL */
+    bool *coming_old;           /* by slot: a task of another revision is being created */
     struct task_view unseen;    /* holds the slots of tasks that are being created */
 };
 
@@ -74,9 +75,12 @@ static void count_pending(struct planner *planner, const struct service_view *vi
             world_task(input->world, pending->task) != NULL)
             continue;
         count->alive++;
+        count->old += !text_equal(pending->target->revision, revision);
+        if (pending->slot >= count->desired)
+            continue;
         if (!text_equal(pending->target->revision, revision))
-            count->old++;
-        else if (pending->slot < count->desired && count->holders[pending->slot] == NULL)
+            count->coming_old[pending->slot] = true;
+        else if (count->holders[pending->slot] == NULL)
             count->holders[pending->slot] = &count->unseen;
     }
 }
@@ -87,6 +91,7 @@ static void count_tasks(struct planner *planner, struct service_view *view, stru
     count->lower = lower_bound(view->spec);
     count->upper = upper_bound(view->spec);
     count->holders = arena_array(planner->arena, struct task_view *, count->desired + 1);
+    count->coming_old = arena_array(planner->arena, bool, count->desired + 1);
     for (size_t i = 0; i < view->task_count; i++) {
         struct task_view *task = &view->tasks[i];
 
@@ -147,12 +152,14 @@ static void restore_old(struct planner *planner, struct service_view *view, stru
     for (size_t i = 0; i < view->task_count; i++)
         good_old +=
             is_alive(&view->tasks[i]) && !view->tasks[i].current && !view->tasks[i].unhealthy;
-    if (good_old + count->healthy_current >= count->lower ||
+    for (uint32_t i = 0; i < count->desired; i++)
+        good_old += count->coming_old[i];
+    if (good_old + count->healthy_current >= count->lower || throttled(planner, view) ||
         !images_ready(planner, view->completed, view->instance))
         return;
     while (good_old + count->healthy_current < count->lower && count->alive < count->upper &&
            slot < count->desired) {
-        bool taken = false;
+        bool taken = count->coming_old[slot];
 
         for (size_t i = 0; i < view->task_count; i++)
             taken |= is_alive(&view->tasks[i]) && !view->tasks[i].current &&
