@@ -117,6 +117,8 @@ static void report_result(struct sim *sim, struct sim_request *request)
             sim_report_named(sim, WORLD_VOLUME_GONE, request->instance, request->named.name);
         break;
     case ACTION_IMAGE_REMOVE:
+        if (request->image == NULL && request->image_id != NULL)
+            sim_report_named(sim, WORLD_IMAGE_GONE, request->instance, request->image_id);
         if (request->image == NULL)
             break;
         if (sim_image_find(request->instance, request->image->report.id) == NULL)
@@ -318,6 +320,7 @@ static struct sim_request *request_make(struct sim *sim, const struct action *ac
     request->container_id = sim_text(sim, action->container_id);
     request->stop_timeout_s = action->stop_timeout_s;
     request->reference = sim_text(sim, action->reference);
+    request->image_id = sim_text(sim, action->image_id);
     request->image_name = sim_text(sim, action->image_name);
     request->repository = sim_text(sim, action->repository);
     request->named = sim_named_copy(sim, &named);

@@ -116,6 +116,7 @@ struct sim_request {
     const char *container_id;
     uint32_t stop_timeout_s;
     const char *reference;
+    const char *image_id;
     const char *image_name;
     const char *repository;
     struct named_report named;

@@ -304,6 +304,7 @@ static void prune_images(struct planner *planner, const struct world_instance *i
             continue;
         action = plan_action(planner, ACTION_IMAGE_REMOVE, instance->name, at->id);
         action->reference = at->id;
+        action->image_id = at->id; /* so that the driver tells when it was gone before */
         action->image_name = at->name;
         action->cause = image == NULL
                             ? arena_printf(planner->arena, "image %s was removed", at->name)

@@ -18,6 +18,7 @@
 
 #define START_MS    INT64_C(1700000000000)
 #define MINUTE_MS   INT64_C(60000)
+#define LATENT_MS   (3 * MINUTE_MS)
 #define SETTLE_MS   (90 * MINUTE_MS)
 #define QUIET_MS    (20 * MINUTE_MS)
 #define STEPS_MAX   2000000
@@ -218,6 +219,8 @@ static void settle(struct run *run)
 {
     sim_set_faults(run->sim, &(struct sim_faults){ 0 });
     run->store.full = false;
+    /* What has happened already comes to light: checks fail late, links are still down. */
+    pass(run, sim_now(run->sim) + LATENT_MS, /* troubled= */ false, /* until_converged= */ false);
     people_commit_fine(&run->people, failed_services(run));
     process_adopt(&run->process, run->people.tip, /* confirmed= */ true);
     for (size_t i = 0; i < SERVICES_MAX; i++)
