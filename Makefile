@@ -173,11 +173,21 @@ $(PROBES): $(BUILD)/tests/it/%: $(OBJ)/tests/it/%.o $(ARCHIVE)
 .PHONY: probes
 probes: $(PROBES)
 
+# tests/bench/NAME.c is a program that the benchmark uses.
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
+
+$(BENCHES): $(BUILD)/tests/bench/%: $(OBJ)/tests/bench/%.o $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,link,$@)
+	$(Q)$(CC) $(BERTH_LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(BERTH_LIBS)
+
+RUNS ?= 5
+
 # Rules that compile something do so with the flags of the program.
 test test-long check tidy lint: export TIDY_CC = $(CC) $(BERTH_CPPFLAGS) $(BERTH_CFLAGS)
 test test-long check: export MAKE := $(MAKE)
 
-PUBLIC += test test-long check tidy lint format sim
+PUBLIC += test test-long check tidy lint format sim bench
 test: deps-test ## everything in its short form; ends in `N passed, N failed`
 	+@tests/run.sh unit it tidy
 test-long: deps-test ## everything in full, with clang and clang-tidy too
@@ -190,6 +200,8 @@ lint: deps-test ## clang-tidy (slow)
 	@tests/tidy/lint.sh
 sim: $(SIM) ## SEEDS simulated lives, from SEED on
 	@$(SIM) $(SEED) $(SEEDS)
+bench: deps-test $(BERTH) $(BENCHES) ## measure against bare Engine calls, RUNS times (as root)
+	@RUNS=$(RUNS) tests/bench/run.sh
 format: deps-test ## let clang-format have its way
 	@find $(FLOORS) tests -name '*.[ch]' -type f -exec clang-format -i {} +
 
