@@ -332,13 +332,21 @@ first_call_after() # NANOSECONDS
 
 ten_thousand()
 {
-    local run number
+    local run
     clean
     site_of large 1
-    for ((number = 0; number < 9998; number++)); do
-        mkdir -p "$SITE/manifests/$((number / 100))"
-        service_file "x$number" | sed '/^---/,$d' >"$SITE/manifests/$((number / 100))/x$number.yaml"
-    done
+    mkdir "$SITE/manifests/"{0..99}
+    service_file x | sed '/^---/,$d' | awk -v folder="$SITE/manifests" '
+        { text = text $0 "\n" }
+        END {
+            for (i = 0; i < 9998; i++) {
+                copy = text
+                sub(/name: sx/, "name: x" i, copy)
+                file = folder "/" i % 100 "/x" i ".yaml"
+                printf "%s", copy >file
+                close(file)
+            }
+        }'
     git_commit "$SITE" 'many files'
     git -C "$SITE" gc -q
     publish
