@@ -80,6 +80,15 @@ static void wait_for(const struct need *need, enum action_kind kind, const char 
         plan_wait(need->planner, "%s image %s", doing, reference);
 }
 
+const char *image_built(const struct world_instance *instance, const struct target_image *image)
+{
+    const struct world_image *seen = NULL;
+
+    if (image->kind == TARGET_IMAGE_BUILD && image->repository == NULL)
+        seen = world_image(instance, image->reference);
+    return seen == NULL ? NULL : seen->id;
+}
+
 static bool ready_built(const struct need *need)
 {
     const char *tag = need->image->reference;

@@ -93,6 +93,8 @@ void task_wind_down(struct planner *planner, const struct task_view *view, bool 
 /* True when every container of the deployment has its image on the instance and is pinned. */
 bool images_ready(struct planner *planner, const struct deployment *deployment,
                   const struct world_instance *instance);
+/* The id of an image that was built there and needs no push; NULL: there is none. */
+const char *image_built(const struct world_instance *instance, const struct target_image *image);
 /* How often an image of the deployment could not be had, in a row. */
 uint32_t image_failures(struct planner *planner, const struct deployment *deployment,
                         const struct world_instance *instance);

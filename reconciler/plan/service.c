@@ -30,7 +30,8 @@ static void deployment_id(const struct planner *planner, const struct target *ta
 }
 
 /* Pins of a revision that comes back are used again while their images exist; with nothing
- * remembered, those of its running tasks are adopted. */
+ * remembered, those of its running tasks are adopted.  What is built already is what its tag says:
+ * pinned at once, it costs no second transaction. */
 static void inherit_pins(const struct planner *planner, const struct service_view *view,
                          struct deployment *deployment)
 {
@@ -55,6 +56,8 @@ static void inherit_pins(const struct planner *planner, const struct service_vie
             pin->image_id = container->image_id;
             pin->digest = container->digest;
         }
+        if (pin->image_id == NULL)
+            pin->image_id = image_built(view->instance, &target->images[i]);
     }
 }
 
