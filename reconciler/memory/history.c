@@ -88,16 +88,12 @@ int history_add_event(struct sql *sql, const struct fact *fact, struct err *err)
     return query_run(&query, err);
 }
 
-int history_add_commit(struct store *store, const struct history_commit *commit, struct err *err)
+static int commit_write(struct sql *sql, const struct history_commit *commit, struct err *err)
 {
-    struct query query;
+    struct query query = query_start(sql, "INSERT INTO git_commit (id, author, email, subject,"
+                                          " committed_ms, seen_ms, outcome, summary)"
+                                          " VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
 
-    ASSERT(commit->id[0] != '\0');
-    if (store_begin(store, /* durable */ true, err) < 0)
-        return err_wrap(err, "remember commit");
-    query = query_start(store->sql, "INSERT INTO git_commit (id, author, email, subject,"
-                                    " committed_ms, seen_ms, outcome, summary)"
-                                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     query_text(&query, commit->id);
     query_text(&query, commit->author);
     query_text(&query, commit->email);
@@ -106,7 +102,21 @@ int history_add_commit(struct store *store, const struct history_commit *commit,
     query_int(&query, commit->seen_ms);
     query_text(&query, commit_outcome_text(commit->outcome));
     query_text(&query, commit->summary);
-    if (store_end(store, query_run(&query, err), err) < 0)
+    return query_run(&query, err);
+}
+
+int history_add_commit(struct store *store, const struct history_commit *commit,
+                       const struct store_progress *progress, struct err *err)
+{
+    int status;
+
+    ASSERT(commit->id[0] != '\0');
+    if (store_begin(store, /* durable */ false, err) < 0)
+        return err_wrap(err, "remember commit");
+    status = commit_write(store->sql, commit, err);
+    if (status == 0)
+        status = progress_write(store, progress, err);
+    if (store_end(store, status, err) < 0)
         return err_wrap(err, "remember commit");
     return 0;
 }

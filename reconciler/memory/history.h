@@ -48,8 +48,11 @@ struct history_commit {
     const char *summary; /* "3 services changed"; of a rejected one its errors */
 };
 
-/* Durable.  The same commit may be seen again with another outcome: both rows stay. */
-int history_add_commit(struct store *store, const struct history_commit *commit, struct err *err);
+/* One transaction with where that leaves the installation.  On disk with the next durable fact: what
+ * is lost is found again in the repository.  The same commit may be seen again with another outcome:
+ * both rows stay. */
+int history_add_commit(struct store *store, const struct history_commit *commit,
+                       const struct store_progress *progress, struct err *err);
 
 struct history_deployment {
     int64_t number; /* grows from deployment to deployment */

@@ -118,8 +118,10 @@ static int database_open_or_begin(struct store *store, struct err *err)
 static int setting_write(struct store *store, const char *key, const void *value, size_t size,
                          struct err *err)
 {
-    struct query query = query_start(store->sql, "INSERT OR REPLACE INTO setting (key, value)"
-                                                 " VALUES (?, ?)");
+    struct query query =
+        query_start(store->sql, "INSERT INTO setting (key, value) VALUES (?, ?)"
+                                " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+                                " WHERE value IS NOT excluded.value");
 
     query_text(&query, key);
     query_blob(&query, value, size);
@@ -396,15 +398,12 @@ int store_progress_read(struct store *store, struct arena *arena, struct store_p
     return 0;
 }
 
-int store_progress_write(struct store *store, const struct store_progress *progress,
-                         struct err *err)
+int progress_write(struct store *store, const struct store_progress *progress, struct err *err)
 {
     const char *errors = progress->rejected_errors;
     const char *take_over = progress->take_over ? "true" : "false";
     int status = 0;
 
-    if (store_begin(store, /* durable */ true, err) < 0)
-        return err_wrap(err, "remember");
     for (size_t i = 0; status == 0 && i < ARRAY_COUNT(progress_commits); i++) {
         const char *member = (const char *)progress + progress_commits[i].offset;
 
@@ -416,5 +415,15 @@ int store_progress_write(struct store *store, const struct store_progress *progr
         status = sql_run(store->sql, "DELETE FROM setting WHERE key = 'rejected-errors'", err);
     if (status == 0)
         status = setting_write(store, "take-over", take_over, strlen(take_over), err);
-    return store_end(store, status, err) < 0 ? err_wrap(err, "remember") : 0;
+    return status;
+}
+
+int store_progress_write(struct store *store, const struct store_progress *progress,
+                         struct err *err)
+{
+    if (store_begin(store, /* durable */ true, err) < 0)
+        return err_wrap(err, "remember");
+    return store_end(store, progress_write(store, progress, err), err) < 0
+               ? err_wrap(err, "remember")
+               : 0;
 }

@@ -20,6 +20,9 @@ int store_begin(struct store *store, bool durable, struct err *err);
 /* Commits when status is 0, else rolls back; returns -1 when either failed. */
 int store_end(struct store *store, int status, struct err *err);
 
+/* store.c: the settings of progress, inside of a transaction. */
+int progress_write(struct store *store, const struct store_progress *progress, struct err *err);
+
 /* facts.c: one fact into the tables, inside of a transaction. */
 int fact_write(struct sql *sql, const struct fact *fact, struct err *err);
 /* load.c: all tables into memory. */

@@ -221,8 +221,7 @@ static void remember(struct follower *follower, enum commit_outcome outcome, con
         text_copy(app->progress.rejected, sizeof(app->progress.rejected), commit->id);
         app->progress.rejected_errors = summary;
     }
-    if (history_add_commit(app->store, &row, &err) < 0 ||
-        store_progress_write(app->store, &app->progress, &err) < 0)
+    if (history_add_commit(app->store, &row, &app->progress, &err) < 0)
         app_say(app, "error", "state: %s", err.text);
     app->progress.rejected_errors = NULL;
 }

@@ -160,10 +160,15 @@ static void commit_seen(const char *id, enum commit_outcome outcome, const char 
                                      .seen_ms = 20,
                                      .outcome = outcome,
                                      .summary = "1 service changed" };
+    struct store_progress progress = { 0 };
+    struct store_progress found;
     struct err err = { 0 };
 
     (void)snprintf(commit.id, sizeof(commit.id), "%s", id);
-    assert_int_equal(history_add_commit(store, &commit, &err), 0);
+    (void)snprintf(progress.applied, sizeof(progress.applied), "%s", id);
+    assert_int_equal(history_add_commit(store, &commit, &progress, &err), 0);
+    assert_int_equal(store_progress_read(store, &arena, &found, &err), 0);
+    assert_string_equal(found.applied, id);
 }
 
 static void commits_are_paged_and_found_by_prefix(void **unused)
