@@ -59,12 +59,19 @@ static void dial_later(struct engine *engine)
     timer_start(engine->loop, &engine->redial, delay, dial, engine);
 }
 
+static void unfollow(struct engine *engine)
+{
+    timer_stop(&engine->recheck);
+    docker_events_close(TAKE(engine->events));
+    docker_events_close(TAKE(engine->ground_events));
+}
+
 void engine_lost(struct engine *engine, const struct err *failure)
 {
     if (engine->freeing || timer_is_running(&engine->redial))
         return; /* known already */
     engine->connected = false;
-    docker_events_close(TAKE(engine->events));
+    unfollow(engine);
     engine_forget(engine, failure);
     engine_report(engine, &(struct world_change){ .kind = WORLD_INSTANCE_LOST,
                                                   .lost = { .instance = engine->reader.instance,
@@ -75,6 +82,12 @@ void engine_lost(struct engine *engine, const struct err *failure)
 void engine_settled(struct engine *engine)
 {
     engine->pause_ms = PAUSE_MIN_MS;
+}
+
+static void report_gone(struct engine *engine, enum world_change_kind kind, const char *name)
+{
+    if (!text_is_empty(name))
+        engine_report_named(engine, kind, name);
 }
 
 static void on_event(void *ctx, const struct json *value)
@@ -100,6 +113,15 @@ static void on_event(void *ctx, const struct json *value)
             engine_report_named(engine, WORLD_CONTAINER_STOPPING, event.id);
         break;
     case EVENT_CONTAINER_GONE: engine_container_gone(engine, event.id); break;
+    case EVENT_NETWORK_LEFT:
+        /* One that ends leaves its network too, and is looked at for that. */
+        if (engine_tracked(engine, event.id) != NULL &&
+            !engine_has_call(engine, ACTION_CONTAINER_STOP, event.id))
+            engine_inspect(engine, event.id);
+        break;
+    case EVENT_NETWORK_GONE: report_gone(engine, WORLD_NETWORK_GONE, event.name); break;
+    case EVENT_VOLUME_GONE: report_gone(engine, WORLD_VOLUME_GONE, event.id); break;
+    case EVENT_IMAGE_GONE: report_gone(engine, WORLD_IMAGE_GONE, event.id); break;
     case EVENT_OTHER: break;
     }
 }
@@ -107,6 +129,14 @@ static void on_event(void *ctx, const struct json *value)
 static void on_lost(void *ctx, const struct err *failure)
 {
     engine_lost(ctx, failure);
+}
+
+static void recheck(void *ctx)
+{
+    struct engine *engine = ctx;
+
+    engine_list(engine);
+    timer_start(engine->loop, &engine->recheck, ENGINE_RECHECK_MS, recheck, engine);
 }
 
 static void follow(struct engine *engine, const char *since)
@@ -120,6 +150,13 @@ static void follow(struct engine *engine, const char *since)
                                                                             .on_event = on_event,
                                                                             .on_lost = on_lost,
                                                                             .ctx = engine });
+    engine->ground_events =
+        docker_events_open(engine->docker, &(struct docker_events_options){ .since = since,
+                                                                            .of_ground = true,
+                                                                            .on_event = on_event,
+                                                                            .on_lost = on_lost,
+                                                                            .ctx = engine });
+    timer_start(engine->loop, &engine->recheck, ENGINE_RECHECK_MS, recheck, engine);
 }
 
 static void on_info(void *ctx, const struct docker_answer *answer, const struct err *failure)
@@ -233,7 +270,7 @@ void engine_free(struct engine *engine, void (*freed)(void *context), void *cont
     engine->freed = freed;
     engine->freed_context = context;
     timer_stop(&engine->redial);
-    docker_events_close(TAKE(engine->events));
+    unfollow(engine);
     engine_forget(engine, &failure);
     docker_free(TAKE(engine->docker)); /* answers all that is in flight */
     DL_FOREACH(engine->calls, call)

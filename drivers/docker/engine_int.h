@@ -19,6 +19,8 @@
 #define ENGINE_INSPECTS_MAX 8
 /* Calls that only read, or change one small thing. */
 #define ENGINE_READ_MS      30000
+/* Between two listings that nothing asked for: what no event told is found by them. */
+#define ENGINE_RECHECK_MS   (5 * 60 * 1000)
 /* A listing looks again at containers that were not looked at for so long. */
 #define ENGINE_STALE_MS     60000
 
@@ -76,6 +78,8 @@ struct engine {
     struct timer redial;
     struct docker_call *dial;
     struct docker_events *events;
+    struct docker_events *ground_events; /* of networks, volumes and images */
+    struct timer recheck;
     struct engine_call *calls;
     size_t jobs; /* on other threads */
     void (*freed)(void *context);

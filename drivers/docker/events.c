@@ -21,6 +21,7 @@ struct docker_events {
  * of an exec_ one. */
 #define ACTION_TEXT(text) text,
 static const char *const actions[] = { DOCKER_EVENT_ACTIONS(ACTION_TEXT) };
+static const char *const ground_actions[] = { DOCKER_GROUND_ACTIONS(ACTION_TEXT) };
 #undef ACTION_TEXT
 
 static void on_line(void *ctx, const char *text, size_t size)
@@ -61,6 +62,7 @@ struct docker_events *docker_events_open(struct docker *docker,
                                          const struct docker_events_options *options)
 {
     ASSERT(options->on_event != NULL && options->on_lost != NULL);
+    ASSERT(!options->of_ground || options->label == NULL);
 
     struct docker_events *events = mem_alloc(sizeof(*events));
     AUTO(json) *filters = json_object();
@@ -70,9 +72,17 @@ struct docker_events *docker_events_open(struct docker *docker,
     events->on_event = options->on_event;
     events->on_lost = options->on_lost;
     events->ctx = options->ctx;
-    docker_filter_add(filters, "type", "container");
-    for (size_t i = 0; i < ARRAY_COUNT(actions); i++)
-        docker_filter_add(filters, "event", actions[i]);
+    if (options->of_ground) {
+        docker_filter_add(filters, "type", "network");
+        docker_filter_add(filters, "type", "volume");
+        docker_filter_add(filters, "type", "image");
+        for (size_t i = 0; i < ARRAY_COUNT(ground_actions); i++)
+            docker_filter_add(filters, "event", ground_actions[i]);
+    } else {
+        docker_filter_add(filters, "type", "container");
+        for (size_t i = 0; i < ARRAY_COUNT(actions); i++)
+            docker_filter_add(filters, "event", actions[i]);
+    }
     if (options->label != NULL)
         docker_filter_add(filters, "label", options->label);
     buf_init(&query, (size_t)64 * 1024);

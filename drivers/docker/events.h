@@ -1,5 +1,5 @@
 /*
- * The engine's events about containers of ours, as they happen.
+ * The engine's events about containers of ours, and about what they stand on, as they happen.
  *
  * Events only say where to look again; after a lost stream the whole is listed again, because the
  * engine replays no more than its last few hundred.  Actions: DOCKER_EVENT_ACTIONS, without exec_*,
@@ -27,11 +27,19 @@
     X("health_status")                                                                             \
     X("destroy")
 
+/* Of networks, volumes and images.  Events about these carry no labels, so all are told; those of
+ * every day ("connect", "mount", "tag") are left out. */
+#define DOCKER_GROUND_ACTIONS(X)                                                                   \
+    X("disconnect")                                                                                \
+    X("destroy")                                                                                   \
+    X("delete")
+
 struct docker_events;
 
 struct docker_events_options {
     const char *since; /* engine's time, "1700000000.000000001": what came later is replayed */
     const char *label; /* "berth.owner=demo"; NULL: all containers */
+    bool of_ground;    /* networks, volumes and images instead of containers; without label */
     /* One event: {"Type", "Action", "Actor": {"ID", "Attributes"}, "timeNano" ...}.  Valid during
      * the call. */
     void (*on_event)(void *ctx, const struct json *event);

@@ -371,6 +371,34 @@ void read_facilities(const struct json *value, struct reader *out)
     out->lacks_cpu_shares = !json_bool(value, "CPUShares", /* fallback= */ true);
 }
 
+/* About networks, volumes and images. */
+static struct event_report read_ground_event(const struct json *value)
+{
+    static const struct {
+        const char *type;
+        const char *action;
+        enum event_type event;
+    } types[] = {
+        { "network", "disconnect", EVENT_NETWORK_LEFT },
+        { "network", "destroy", EVENT_NETWORK_GONE },
+        { "volume", "destroy", EVENT_VOLUME_GONE },
+        { "image", "delete", EVENT_IMAGE_GONE },
+    };
+    struct event_report report = { .id = json_text(value, "Actor.ID"),
+                                   .name = json_text(value, "Actor.Attributes.name") };
+
+    for (size_t i = 0; i < ARRAY_COUNT(types) && !text_is_empty(report.id); i++) {
+        if (text_equal(json_text(value, "Type"), types[i].type) &&
+            text_equal(json_text(value, "Action"), types[i].action))
+            report.type = types[i].event;
+    }
+    if (report.type == EVENT_NETWORK_LEFT)
+        report.id = json_text(value, "Actor.Attributes.container");
+    if (text_is_empty(report.id))
+        report.type = EVENT_OTHER;
+    return report;
+}
+
 struct event_report read_event(const struct reader *reader, const struct json *value)
 {
     /* What is not here changes nothing that we keep ("attach", "exec_start"), or comes together
@@ -393,9 +421,11 @@ struct event_report read_event(const struct reader *reader, const struct json *v
         .name = json_as_text(json_get(attributes, "name"), /* fallback= */ NULL),
     };
 
+    if (!text_equal(json_text(value, "Type"), "container"))
+        return read_ground_event(value);
     report.is_start = text_equal(action, "start");
     report.time_ms = json_int(value, "timeNano", /* fallback= */ 0) / NS_PER_MS;
-    if (text_is_empty(report.id) || !text_equal(json_text(value, "Type"), "container") ||
+    if (text_is_empty(report.id) ||
         !text_equal(label_of(attributes, LABEL_OWNER, LIMIT_NAME), reader->owner))
         return report;
     for (size_t i = 0; i < ARRAY_COUNT(types); i++) {

@@ -65,11 +65,15 @@ enum event_type {
     EVENT_CONTAINER_CHANGED,
     EVENT_CONTAINER_KILLED, /* a signal was sent; it may go on */
     EVENT_CONTAINER_GONE,
+    EVENT_NETWORK_LEFT, /* `id` is a container, of whomever */
+    EVENT_NETWORK_GONE,
+    EVENT_VOLUME_GONE,
+    EVENT_IMAGE_GONE,
 };
 
 struct event_report {
     enum event_type type;
-    const char *id;   /* the engine's */
+    const char *id;   /* the engine's; of a volume its name */
     const char *name; /* may be NULL */
     bool is_start;
     int64_t time_ms; /* engine's wall clock; 0: not said */

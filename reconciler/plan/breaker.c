@@ -117,7 +117,7 @@ bool breaker(struct planner *planner, const struct service_view *view)
     return true;
 }
 
-void throttle(struct planner *planner, const struct service_view *view,
+bool throttle(struct planner *planner, const struct service_view *view,
               const struct task_view *task)
 {
     int64_t ran_ms = task->started_ms == 0 ? 0 : planner->input->now_ms - task->started_ms;
@@ -126,10 +126,10 @@ void throttle(struct planner *planner, const struct service_view *view,
     int64_t pause_ms;
 
     if (ran_ms >= FLAPPING_MS)
-        return;
+        return false;
     /* Tasks that were started together and fail together are one failure, not many. */
     if (view->memory != NULL && planner->input->now_ms < view->memory->retry_at_ms)
-        return;
+        return false;
     failures++;
     /* The first failure is tried again at once. */
     pause_ms = failures < 2 ? 0 : failures > 20 ? THROTTLE_MAX_MS : (int64_t)1000 << (failures - 2);
@@ -142,6 +142,7 @@ void throttle(struct planner *planner, const struct service_view *view,
         service_event(planner, view,
                       "(service %s) is unable to consistently start tasks successfully.",
                       view->service);
+    return true;
 }
 
 void throttle_end(struct planner *planner, const struct service_view *view)

@@ -312,6 +312,7 @@ void task_view_make(struct planner *planner, const struct world_task *task,
         return;
     }
     judge_containers(planner, &view);
+    /* What was to stop, or did, is over, even when someone starts it again. */
     if (view.record != NULL && view.record->stopping_ms != 0) {
         view.stop_code = view.record->stop_code;
         view.reason = view.record->reason;

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "spec/base/text.h"
 
@@ -66,6 +67,8 @@ static void deployment_free(struct memory_deployment *deployment)
 static void task_free(struct memory *memory, struct memory_task *task)
 {
     HASH_DELETE(by_id, memory->tasks, task);
+    if (task->service != NULL)
+        DL_DELETE2(task->service->tasks, task, previous, next);
     arena_release(&task->arena);
     free(task);
 }
@@ -75,6 +78,8 @@ static void service_free(struct memory *memory, struct memory_service *service)
     struct memory_deployment *next;
 
     HASH_DELETE(by_key, memory->services, service);
+    for (struct memory_task *task = service->tasks; task != NULL; task = task->next)
+        task->service = NULL;
     for (struct memory_deployment *at = service->newest; at != NULL; at = next) {
         next = at->older;
         deployment_free(at);
@@ -159,6 +164,15 @@ static void apply_deployment(struct memory *memory, const struct fact *fact)
     deployment_fill(entry, fact->deployment);
 }
 
+/* The service a record belongs to; one that was forgotten stays so. */
+static struct memory_service *service_of(const struct memory *memory,
+                                         const struct task_record *record)
+{
+    AUTO(arena) scratch = { 0 };
+
+    return service_find(memory, unit_key(&scratch, record->cluster, record->service));
+}
+
 static void apply_task(struct memory *memory, const struct task_record *from)
 {
     struct memory_task *entry = NULL;
@@ -179,6 +193,9 @@ static void apply_task(struct memory *memory, const struct task_record *from)
     entry = mem_alloc(sizeof(*entry));
     entry->record = record;
     entry->arena = fresh;
+    entry->service = service_of(memory, &entry->record);
+    if (entry->service != NULL)
+        DL_APPEND2(entry->service->tasks, entry, previous, next);
     HASH_ADD_KEYPTR(by_id, memory->tasks, entry->record.id, strlen(entry->record.id), entry);
 }
 

@@ -117,6 +117,9 @@ struct memory_deployment {
 struct memory_task {
     struct task_record record;
     struct arena arena;
+    struct memory_service *service; /* NULL: it was forgotten, or never remembered */
+    struct memory_task *next;       /* of the service, in no order */
+    struct memory_task *previous;   /* the first one's is the last */
     UT_hash_handle by_id;
 };
 
@@ -125,6 +128,7 @@ struct memory_service {
     char *cluster;
     char *service;
     struct memory_deployment *newest; /* PRIMARY; older ones follow */
+    struct memory_task *tasks;
     char quarantined[SHA256_HEX_SIZE];
     char *hold;      /* NULL: none */
     char *suspended; /* NULL: not */

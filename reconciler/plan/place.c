@@ -12,11 +12,27 @@
 /* A Linux bridge carries little more than a thousand ports. */
 #define NETWORK_TASKS_MAX 1000
 
+bool place_is_ours(struct planner *planner, const struct world_instance *instance)
+{
+    const char *name = claim_volume_name(planner->arena, planner->input->owner);
+    const struct world_named *claim = world_volume(instance, name);
+
+    if (claim == NULL) {
+        plan_wait(planner, "the engine is not claimed yet");
+        return false;
+    }
+    if (text_equal(claim->root, planner->input->root))
+        return true;
+    plan_wait(planner,
+              "the engine belongs to another repository (root commit %.12s) under owner '%s': use "
+              "another --owner, or --take-over",
+              claim->root == NULL ? "unknown" : claim->root, planner->input->owner);
+    return false;
+}
+
 const struct world_instance *place_engine(struct planner *planner)
 {
     const struct world_instance *instance = planner->input->world->instances;
-    const struct world_named *claim;
-    const char *name;
 
     if (instance == NULL || instance->state == INSTANCE_CONNECTING) {
         plan_wait(planner, "the engine is not connected yet%s%s",
@@ -33,20 +49,7 @@ const struct world_instance *place_engine(struct planner *planner)
         plan_wait(planner, "the engine's first listing is not complete");
         return NULL;
     }
-    name = claim_volume_name(planner->arena, planner->input->owner);
-    claim = world_volume(instance, name);
-    if (claim == NULL) {
-        plan_wait(planner, "the engine is not claimed yet");
-        return NULL;
-    }
-    if (!text_equal(claim->root, planner->input->root)) {
-        plan_wait(planner,
-                  "the engine belongs to another repository (root commit %.12s) under owner '%s': "
-                  "use another --owner, or --take-over",
-                  claim->root == NULL ? "unknown" : claim->root, planner->input->owner);
-        return NULL;
-    }
-    return instance;
+    return place_is_ours(planner, instance) ? instance : NULL;
 }
 
 static uint32_t memory_of(const struct target *target)
@@ -175,12 +178,17 @@ static bool volume_ready(struct planner *planner, const struct target *target,
                          const struct volume *volume, const struct world_instance *instance)
 {
     const char *name = volume_name(planner, target, volume);
+    const struct world_named *seen = world_volume(instance, name);
     struct action *action;
 
     if (volume->host != NULL && volume->host->source_path != NULL)
         return true;
-    if (world_volume(instance, name) != NULL)
+    if (seen != NULL && text_equal(seen->owner, planner->input->owner))
         return true;
+    if (seen != NULL) {
+        plan_wait(planner, "a volume of others has the name %s", name);
+        return false;
+    }
     plan_wait(planner, "creating volume %s", name);
     if (!effort_allows(planner, instance, ACTION_VOLUME_CREATE, name))
         return false;

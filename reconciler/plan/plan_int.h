@@ -106,6 +106,8 @@ const char *image_failure(struct planner *planner, const struct deployment *depl
 /* The instance for one more task of the target, or NULL and a wait. */
 const struct world_instance *place_task(struct planner *planner, const struct target *target);
 const struct world_instance *place_engine(struct planner *planner); /* the local one, ready */
+/* The engine is claimed for our repository; else a wait. */
+bool place_is_ours(struct planner *planner, const struct world_instance *instance);
 const char *network_name(struct planner *planner, const char *cluster);
 const char *volume_name(struct planner *planner, const struct target *target,
                         const struct volume *volume);
@@ -151,8 +153,8 @@ void plan_instance(struct planner *planner, const char *name);
 void rollout(struct planner *planner, struct service_view *view);
 /* States what changed: tasks that run, got healthy, ended.  True when facts came out. */
 bool record_tasks(struct planner *planner, struct service_view *view);
-/* A task ended before it got going: the next one waits (ecs.md 1.5, throttle). */
-void throttle(struct planner *planner, const struct service_view *view,
+/* A task ended: when it never got going, the next one waits (ecs.md 1.5, throttle), and true. */
+bool throttle(struct planner *planner, const struct service_view *view,
               const struct task_view *task);
 void throttle_end(struct planner *planner, const struct service_view *view);
 /* True when the deployment failed just now. */

@@ -203,8 +203,7 @@ static void claim(struct planner *planner, const struct world_instance *instance
     if (volume != NULL && text_equal(volume->root, planner->input->root))
         return;
     if (volume != NULL && !planner->input->take_over) {
-        plan_wait(planner, "claimed by the repository with root commit %.12s",
-                  volume->root == NULL ? "unknown" : volume->root);
+        (void)place_is_ours(planner, instance); /* says who has it */
         return;
     }
     if (!effort_allows(planner, instance, kind, name))

@@ -99,90 +99,160 @@ static bool record_start(struct planner *planner, const struct service_view *vie
     return true;
 }
 
-/* The count of failures returns to 0 when a task gets healthy (ecs.md 1.5, resetOnHealthyTask). */
-static void reset_failures(struct planner *planner, const struct service_view *view)
-{
-    struct deployment *changed;
+/* What ends do to one deployment. */
+struct tally {
+    const struct deployment *of;
+    uint32_t attempt_max;
+    uint32_t failed;
+    struct tally *next;
+};
 
-    if (view->primary == NULL || view->primary->failed_tasks == 0 ||
-        view->primary->state != ROLLOUT_IN_PROGRESS ||
-        !view->spec->deployment_configuration->deployment_circuit_breaker->reset_on_healthy_task)
-        return;
-    changed = deployment_copy(planner, view->primary);
-    changed->failed_tasks = 0;
-    deployment_fact(planner, view, changed);
+/* The ends of one plan: however many there are, they are one change of a deployment each, and one
+ * failure to start. */
+struct ends {
+    struct tally *tallies;
+    bool throttled;
+};
+
+static struct tally *tally_of(struct planner *planner, struct ends *ends,
+                              const struct deployment *of)
+{
+    struct tally *entry = ends->tallies;
+
+    while (entry != NULL && entry->of != of)
+        entry = entry->next;
+    if (entry == NULL) {
+        entry = arena_new(planner->arena, struct tally);
+        entry->of = of;
+        entry->next = ends->tallies;
+        ends->tallies = entry;
+    }
+    return entry;
 }
 
-/* A deployment also remembers the highest attempt of its tasks, so that ids never come back. */
-static void count_end(struct planner *planner, const struct service_view *view,
-                      const struct task_view *task, bool failed)
+static void tally_end(struct planner *planner, struct ends *ends, const struct deployment *of,
+                      const struct task_record *record)
 {
-    const struct deployment *of =
-        task->current && view->primary != NULL ? view->primary : task->deployment;
-    struct deployment *changed;
+    struct tally *entry;
 
     if (of == NULL)
         return;
-    changed = deployment_copy(planner, of);
-    if (task->task->attempt > changed->attempt_max)
-        changed->attempt_max = task->task->attempt;
-    if (failed)
-        changed->failed_tasks++;
-    deployment_fact(planner, view, changed);
-    if (failed)
-        throttle(planner, view, task);
+    entry = tally_of(planner, ends, of);
+    if (record->attempt > entry->attempt_max)
+        entry->attempt_max = record->attempt;
+    entry->failed += record->failed;
 }
 
-static bool record_end(struct planner *planner, const struct service_view *view,
-                       const struct task_view *task)
+/* A deployment counts failures, and remembers the highest attempt, so that ids never come back.  The
+ * count returns to 0 when a task gets healthy (ecs.md 1.5, resetOnHealthyTask). */
+static void tally_state(struct planner *planner, const struct service_view *view, struct ends *ends,
+                        bool healthier)
+{
+    bool reset =
+        healthier && view->primary != NULL && view->spec != NULL &&
+        view->primary->state == ROLLOUT_IN_PROGRESS &&
+        view->spec->deployment_configuration->deployment_circuit_breaker->reset_on_healthy_task;
+
+    if (reset && view->primary->failed_tasks > 0)
+        (void)tally_of(planner, ends, view->primary);
+    for (const struct tally *at = ends->tallies; at != NULL; at = at->next) {
+        struct deployment *changed = deployment_copy(planner, at->of);
+
+        if (at->attempt_max > changed->attempt_max)
+            changed->attempt_max = at->attempt_max;
+        changed->failed_tasks =
+            reset && at->of == view->primary ? 0 : changed->failed_tasks + at->failed;
+        deployment_fact(planner, view, changed);
+    }
+}
+
+static void state_stopped(struct planner *planner, const struct service_view *view,
+                          struct task_record *record)
+{
+    record->stopped_ms = planner->input->now_ms;
+    if (record->stopping_ms == 0)
+        record->stopping_ms = record->stopped_ms;
+    task_fact(planner, view, record, true);
+    service_event(planner, view, "(service %s) has stopped 1 running tasks: (task %s). %s",
+                  view->service, record->id, record->reason);
+}
+
+/* It ended by itself, which is its reason unless we had decided to stop it. */
+static struct task_record *record_of_end(struct planner *planner, const struct service_view *view,
+                                         const struct task_view *task)
+{
+    struct task_record *record = record_copy(planner, view, task);
+
+    if (record->stopping_ms == 0) {
+        record->stop_code = task->stop_code;
+        record->reason = task->reason;
+        record->exit_code = task->exit_code;
+        record->failed = true;
+    }
+    return record;
+}
+
+static void record_end(struct planner *planner, const struct service_view *view,
+                       const struct task_view *task, struct ends *ends)
 {
     struct task_record *record;
 
     if (!task->ended || (task->record != NULL && task->record->stopped_ms != 0))
-        return false;
+        return;
+    record = record_of_end(planner, view, task);
     if (task->status == TASK_STOPPED) {
-        record = record_copy(planner, view, task);
-        if (record->stopping_ms == 0) {
-            record->stop_code = task->stop_code;
-            record->reason = task->reason;
-            record->exit_code = task->exit_code;
-            record->failed = true;
-        }
-        record->stopped_ms = planner->input->now_ms;
-        task_fact(planner, view, record, true);
-        service_event(planner, view, "(service %s) has stopped 1 running tasks: (task %s). %s",
-                      view->service, task->task->id, record->reason);
-        count_end(planner, view, task, record->failed);
-        return true;
+        state_stopped(planner, view, record);
+        tally_end(planner, ends,
+                  task->current && view->primary != NULL ? view->primary : task->deployment,
+                  record);
+        if (record->failed && !ends->throttled)
+            ends->throttled = throttle(planner, view, task);
+    } else if (record->stopping_ms == 0) {
+        record->stopping_ms = planner->input->now_ms;
+        task_fact(planner, view, record, false);
     }
-    if (task->record != NULL && task->record->stopping_ms != 0)
-        return false;
-    record = record_copy(planner, view, task);
-    record->stop_code = task->stop_code;
-    record->reason = task->reason;
-    record->exit_code = task->exit_code;
-    record->failed = true;
-    record->stopping_ms = planner->input->now_ms;
-    task_fact(planner, view, record, false);
-    return true;
+}
+
+/* Tasks that were there and are not: someone removed all their containers. */
+static void record_vanished(struct planner *planner, const struct service_view *view,
+                            struct ends *ends)
+{
+    const struct world *world = planner->input->world;
+
+    for (const struct memory_task *at = view->memory == NULL ? NULL : view->memory->tasks;
+         at != NULL; at = at->next) {
+        const struct world_instance *instance = world_instance(world, at->record.instance);
+        const struct deployment *of = memory_deployment(view->memory, at->record.deployment);
+        struct task_record *record;
+
+        if (at->record.stopped_ms != 0 || world_task(world, at->record.id) != NULL ||
+            instance == NULL || instance->state != INSTANCE_ACTIVE || !instance->complete)
+            continue;
+        record = arena_copy(planner->arena, &at->record, sizeof(at->record));
+        if (record->stopping_ms == 0) {
+            record->stop_code = STOP_USER_INITIATED;
+            record->reason = "the containers of the task were removed by hand";
+        }
+        state_stopped(planner, view, record);
+        tally_end(planner, ends, of == NULL ? view->primary : of, record);
+    }
 }
 
 bool record_tasks(struct planner *planner, struct service_view *view)
 {
+    struct ends ends = { 0 };
     bool healthier = false;
 
     for (size_t i = 0; i < view->task_count; i++) {
         const struct task_view *task = &view->tasks[i];
-        size_t facts = planner->plan->fact_count;
         bool was_healthy = task->record != NULL && task->record->healthy_ms != 0;
 
-        if (record_end(planner, view, task) && planner->plan->fact_count > facts + 1)
-            return true; /* it changed the deployment's record: the next one builds on that */
+        record_end(planner, view, task, &ends);
         if (record_start(planner, view, task) && task->healthy && !was_healthy && task->current)
             healthier = true;
     }
-    if (healthier)
-        reset_failures(planner, view);
+    record_vanished(planner, view, &ends);
+    tally_state(planner, view, &ends, healthier);
     return unit_stated(planner);
 }
 

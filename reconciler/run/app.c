@@ -241,6 +241,10 @@ void app_settled(struct app *app, bool converged)
         app_say(app, "commit", "%.8s converged: %zu services are steady%s",
                 generation_commit(app->desired->generation), verdict.services,
                 verdict.rolled_back > 0 ? ", some of them rolled back" : "");
+    if (app->options->once && cycle_is_refused(app->cycle)) {
+        app_stop(app, APP_FAILED);
+        return;
+    }
     if (!app->options->once || verdict.pending > 0 || executor_in_flight(app->executor) > 0)
         return;
     if (verdict.failed > 0)

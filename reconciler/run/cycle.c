@@ -23,6 +23,7 @@ struct unit {
     bool busy; /* its last plan had actions */
     char *key;
     char *wait;
+    char *told; /* the refusal that was told last */
     int64_t wake_at_ms;
     UT_hash_handle by_key;
 };
@@ -69,6 +70,7 @@ static void unit_free(struct cycle *cycle, struct unit *unit)
     HASH_DELETE(by_key, cycle->units, unit);
     free(unit->key);
     free(unit->wait);
+    free(unit->told);
     free(unit);
 }
 
@@ -222,6 +224,17 @@ static size_t take_dirty(struct cycle *cycle, struct plan_unit **out)
     return count;
 }
 
+/* Why an instance may not be used at all is an error, and told once. */
+static void say_refusal(struct cycle *cycle, struct unit *unit)
+{
+    if (unit->kind != DIRTY_INSTANCE || text_equal(unit->wait, unit->told))
+        return;
+    free(unit->told);
+    unit->told = unit->wait == NULL ? NULL : mem_text(unit->wait);
+    if (unit->told != NULL)
+        app_say(cycle->app, "error", "%s: %s; nothing is done there", unit->key, unit->told);
+}
+
 static void keep_results(struct cycle *cycle, const struct plan_unit *units, size_t count,
                          const struct plan *plan)
 {
@@ -241,6 +254,8 @@ static void keep_results(struct cycle *cycle, const struct plan_unit *units, siz
     }
     for (size_t i = 0; i < plan->action_count; i++)
         unit_get(cycle, DIRTY_SERVICE, plan->actions[i].unit)->busy = true;
+    for (size_t i = 0; i < count; i++)
+        say_refusal(cycle, unit_get(cycle, units[i].kind, units[i].key));
 }
 
 /* Plans until nothing new is stated. False: the store did not take the facts, nothing may be done.
@@ -370,6 +385,15 @@ const char *cycle_wait(const struct cycle *cycle, const char *key)
 
     HASH_FIND(by_key, cycle->units, key, strlen(key), unit);
     return unit == NULL ? NULL : unit->wait;
+}
+
+bool cycle_is_refused(const struct cycle *cycle)
+{
+    for (const struct unit *at = cycle->units; at != NULL; at = at->by_key.next) {
+        if (at->kind == DIRTY_INSTANCE && at->wait != NULL)
+            return true;
+    }
+    return false;
 }
 
 bool cycle_is_observing(const struct cycle *cycle)

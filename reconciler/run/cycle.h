@@ -25,6 +25,8 @@ int cycle_state(struct cycle *cycle, const struct fact *facts, size_t count, str
 const char *cycle_wait(const struct cycle *cycle, const char *key);
 
 /* A listing was asked for and has not come. */
+/* Is there an instance that may not be used, because another repository claimed it? */
+bool cycle_is_refused(const struct cycle *cycle);
 bool cycle_is_observing(const struct cycle *cycle);
 
 /* Nothing is dirty, in flight or waited for, and a fresh observation gave an empty plan. */

@@ -124,7 +124,7 @@ check 'everything is removed' remove_all
 check 'everything comes back' eventually 60 as_declared || berth_log 60
 check 'and stays' stays
 
-check 'all is told' grep -q 'containers of the task were removed' "$IT_DIR/berth.log"
+check 'all is told' grep -q 'the containers of the task were removed by hand' "$IT_DIR/berth.log"
 check 'what belongs to others was never touched' foreign_is_well
 berth_stop
 finish
