@@ -4,7 +4,7 @@
 #
 #     RUNS=5         how often each figure is taken; the two sides take turns
 #     SIZE=50        services
-#     IDLE=30        seconds of watching it do nothing
+#     IDLE=60        seconds of watching it do nothing
 #     ONLY=PATTERN   only the parts up, one, kill, apply, nothing, ref, replace, idle that match
 #
 # Times between two events are the engine's own stamps, so how this script waits has no part in them.
@@ -12,7 +12,7 @@
 . "$(dirname "$0")/../it/engine.sh"
 . "$(dirname "$0")/../it/site.sh"
 trap - EXIT # here nothing passes or fails
-RUNS=${RUNS:-5} SIZE=${SIZE:-50} IDLE=${IDLE:-30} ONLY=${ONLY:-.}
+RUNS=${RUNS:-5} SIZE=${SIZE:-50} IDLE=${IDLE:-60} ONLY=${ONLY:-.}
 TOOLS=$ROOT/build/release/tests/bench
 TAP=$IT_DIR/tap.sock
 RESULTS=$IT_DIR/results
