@@ -148,6 +148,7 @@ struct instance_report {
     X(LISTING_END, named)                                                                          \
     X(CONTAINER, container)                                                                        \
     X(CONTAINER_GONE, named)                                                                       \
+    X(CONTAINER_ENDED, named)                                                                      \
     X(CONTAINER_STOPPING, named)                                                                   \
     X(IMAGE, image)                                                                                \
     X(IMAGE_GONE, named)                                                                           \
@@ -168,7 +169,7 @@ struct world_change {
         struct container_report container;
         struct image_report image;
         struct effort_report effort;
-        struct named_report named; /* *_GONE, *_STOPPING: `name` is the container's or image's id */
+        struct named_report named; /* *_GONE, *_ENDED, *_STOPPING: `name` is an id */
         struct {
             const char *instance;
             const char *failure;

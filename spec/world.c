@@ -378,6 +378,7 @@ static bool change_apply(struct world *world, const struct world_change *change)
         instance = instance_need(world, change->container.instance);
         return world_container_apply(world, instance, &change->container);
     case WORLD_CONTAINER_GONE: return world_container_gone(world, named->name);
+    case WORLD_CONTAINER_ENDED: return world_container_ended(world, named->name);
     case WORLD_CONTAINER_STOPPING: return world_container_stopping(world, named->name);
     case WORLD_IMAGE:
         instance = instance_need(world, change->image.instance);

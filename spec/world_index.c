@@ -433,6 +433,18 @@ void world_containers_lost(struct world_instance *host)
     }
 }
 
+bool world_container_ended(struct world *world, const char *id)
+{
+    struct world_container *container = container_find(world, id);
+    if (container == NULL || status_ended(container->status))
+        return false;
+    container->status = CONTAINER_EXITED;
+    container->inspected = false;
+    container->stopping = false;
+    task_mark(world, container->task, true);
+    return true;
+}
+
 bool world_container_sweep(struct world *world, struct world_instance *host)
 {
     bool changed = false;

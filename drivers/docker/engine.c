@@ -108,6 +108,12 @@ static void on_event(void *ctx, const struct json *value)
         if (!event.is_start || !engine_looked_since(engine, event.id, event.time_ms))
             engine_inspect(engine, event.id);
         break;
+    case EVENT_CONTAINER_ENDED:
+        /* The engine cleans up first and answers then: what follows need not wait for it. */
+        if (!engine_looked_since(engine, event.id, event.time_ms))
+            engine_report_named(engine, WORLD_CONTAINER_ENDED, event.id);
+        engine_inspect(engine, event.id);
+        break;
     case EVENT_CONTAINER_KILLED:
         if (engine_has_call(engine, ACTION_CONTAINER_STOP, event.id))
             engine_report_named(engine, WORLD_CONTAINER_STOPPING, event.id);

@@ -408,7 +408,7 @@ struct event_report read_event(const struct reader *reader, const struct json *v
         enum event_type type;
     } types[] = {
         { "create", EVENT_CONTAINER_CREATED }, { "start", EVENT_CONTAINER_CHANGED },
-        { "die", EVENT_CONTAINER_CHANGED },    { "oom", EVENT_CONTAINER_CHANGED },
+        { "die", EVENT_CONTAINER_ENDED },      { "oom", EVENT_CONTAINER_CHANGED },
         { "pause", EVENT_CONTAINER_CHANGED },  { "unpause", EVENT_CONTAINER_CHANGED },
         { "rename", EVENT_CONTAINER_CHANGED }, { "update", EVENT_CONTAINER_CHANGED },
         { "kill", EVENT_CONTAINER_KILLED },    { "health_status", EVENT_CONTAINER_CHANGED },

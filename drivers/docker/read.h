@@ -63,6 +63,7 @@ enum event_type {
     EVENT_OTHER, /* nothing that we follow, or of others */
     EVENT_CONTAINER_CREATED,
     EVENT_CONTAINER_CHANGED,
+    EVENT_CONTAINER_ENDED,
     EVENT_CONTAINER_KILLED, /* a signal was sent; it may go on */
     EVENT_CONTAINER_GONE,
     EVENT_NETWORK_LEFT, /* `id` is a container, of whomever */

@@ -183,6 +183,38 @@ static bool all_settled(const struct task_view *view)
     return view->task->container_count >= view->task->expected;
 }
 
+static bool anything_up(const struct world_task *task)
+{
+    for (size_t i = 0; i < task->container_count; i++) {
+        if (container_is_up(task->containers[i]) ||
+            task->containers[i]->status == CONTAINER_REMOVING)
+            return true;
+    }
+    return false;
+}
+
+/* The end of a task that was healthy and has nothing else running is believed before it is inspected:
+ * whatever the inspection tells, another task is wanted.  One that never got going, or may be
+ * restarted, is judged by what the inspection tells. */
+static bool has_fallen(const struct task_view *view)
+{
+    const struct world_task *task = view->task;
+
+    if (view->record == NULL || view->record->healthy_ms == 0 || anything_up(task))
+        return false;
+    for (size_t i = 0; i < task->container_count; i++) {
+        const struct world_container *container = task->containers[i];
+        const struct container_definition *definition =
+            definition_find(view->target, container->container);
+
+        if (definition != NULL && definition->essential && !container->inspected &&
+            container_is_over(container) &&
+            (definition->restart_policy == NULL || !definition->restart_policy->enabled))
+            return true;
+    }
+    return false;
+}
+
 static void judge_containers(struct planner *planner, struct task_view *view)
 {
     const struct world_task *task = view->task;
@@ -275,16 +307,6 @@ static void judge_health(struct planner *planner, struct task_view *view,
         plan_wake(planner, view->started_ms + (int64_t)spec->min_ready_seconds * 1000);
 }
 
-static bool anything_up(const struct world_task *task)
-{
-    for (size_t i = 0; i < task->container_count; i++) {
-        if (container_is_up(task->containers[i]) ||
-            task->containers[i]->status == CONTAINER_REMOVING)
-            return true;
-    }
-    return false;
-}
-
 void task_view_make(struct planner *planner, const struct world_task *task,
                     const struct memory_service *memory, const struct goal *current,
                     struct task_view *out)
@@ -320,6 +342,8 @@ void task_view_make(struct planner *planner, const struct world_task *task,
     }
     if (view.ended)
         view.status = anything_up(task) ? TASK_STOPPING : TASK_STOPPED;
+    else if (has_fallen(&view))
+        view.status = TASK_STOPPED; /* its end is recorded when it was inspected */
     else
         view.status = all_settled(&view) ? TASK_RUNNING : TASK_PENDING;
     if (!view.ended)

@@ -238,7 +238,7 @@ static void events(void **state)
         { "create", EVENT_CONTAINER_CREATED },
         { "start", EVENT_CONTAINER_CHANGED },
         { "health_status: unhealthy", EVENT_CONTAINER_CHANGED },
-        { "die", EVENT_CONTAINER_CHANGED },
+        { "die", EVENT_CONTAINER_ENDED },
         { "kill", EVENT_CONTAINER_KILLED },
         { "destroy", EVENT_CONTAINER_GONE },
         { "exec_start: /check", EVENT_OTHER },

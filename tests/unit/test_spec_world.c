@@ -242,6 +242,17 @@ static void stopping_ends_when_seen_ended_or_started_again(void **state)
     report.started_ms = 900; /* its end was missed */
     assert_true(apply_report(world, &report));
     assert_false(world_container(world, "id1")->stopping);
+
+    (void)apply_named(world, WORLD_CONTAINER_STOPPING, "a", "id1");
+    marks_forget(world);
+    assert_true(apply_named(world, WORLD_CONTAINER_ENDED, "a", "id1"));
+    assert_int_equal(world_container(world, "id1")->status, CONTAINER_EXITED);
+    assert_false(world_container(world, "id1")->inspected);
+    assert_false(world_container(world, "id1")->stopping);
+    assert_false(apply_named(world, WORLD_CONTAINER_ENDED, "a", "id1"));
+    report.status = CONTAINER_EXITED; /* now inspected */
+    assert_true(apply_report(world, &report));
+    assert_true(world_container(world, "id1")->inspected);
 }
 
 static void tasks_are_sorted_and_go_with_their_containers(void **state)
