@@ -15,23 +15,35 @@
 #define CLIENT_BODY_MAX    (64 * 1024 * 1024)
 #define CLIENT_LINE_MAX    (1024 * 1024)
 
+struct stream;
+
 struct client {
     struct loop *loop;
     struct http *http;
     struct http_endpoint *endpoint;
+    struct stream *streams; /* that are open */
+    bool is_held;           /* goes on without a stream */
+    bool is_closing;        /* nobody is told any more */
+    bool was_interrupted;
 };
 
 /* One request; lives on the stack of whoever waits for it. */
 struct exchange {
     struct client *client;
-    struct http_request *request;
     struct json *answer;
     struct err *err;
     bool failed;
+};
+
+struct stream {
+    struct client *client;
+    struct http_request *request;
     client_line_fn *line;
+    client_end_fn *end;
     void *ctx;
     struct buf rest;  /* of a line that has not ended */
     bool has_stopped; /* `line` wants no more, or Ctrl-C came */
+    struct stream *next;
 };
 
 int client_new(const struct cli_options *options, struct client **out, struct err *err)
@@ -72,6 +84,7 @@ void client_free(struct client *client)
 {
     if (client == NULL)
         return;
+    client->is_closing = true;
     http_endpoint_free(client->endpoint);
     http_free(client->http);
     loop_free(client->loop);
@@ -81,7 +94,7 @@ void client_free(struct client *client)
 /* ---- Answers -------------------------------------------------------------------------------- */
 
 /* The API says what is wrong as {"error": {"code": ..., "message": ...}}. */
-static void refused(struct exchange *exchange, const struct http_response *response)
+static void refused(const struct http_response *response, struct err *err)
 {
     AUTO(json) *body = json_parse(response->body, response->size, NULL);
     const char *text = json_text(body, "error.message");
@@ -93,70 +106,32 @@ static void refused(struct exchange *exchange, const struct http_response *respo
         code = ERR_CONFLICT;
     else if (response->status >= 400 && response->status < 500)
         code = ERR_INVALID;
-    exchange->failed = true;
     if (text != NULL)
-        (void)err_set(exchange->err, code, "%s", text);
+        (void)err_set(err, code, "%s", text);
     else
-        (void)err_set(exchange->err, code, "the server answered %d", response->status);
+        (void)err_set(err, code, "the server answered %d", response->status);
 }
 
-static void on_done(void *ctx, const struct http_response *response, const struct err *failure)
+static bool is_good(const struct http_response *response)
+{
+    return response->status >= 200 && response->status <= 299;
+}
+
+static void on_answer(void *ctx, const struct http_response *response, const struct err *failure)
 {
     struct exchange *exchange = ctx;
 
-    exchange->request = NULL;
     loop_stop(exchange->client->loop);
-    if (exchange->has_stopped)
-        return;
     if (failure != NULL) {
         exchange->failed = true;
         *exchange->err = *failure;
-    } else if (response->status < 200 || response->status > 299) {
-        refused(exchange, response);
+    } else if (!is_good(response)) {
+        exchange->failed = true;
+        refused(response, exchange->err);
     } else if (response->size > 0) {
         exchange->answer = json_parse(response->body, response->size, exchange->err);
         exchange->failed = exchange->answer == NULL;
     }
-}
-
-static void on_data(void *ctx, const char *data, size_t size)
-{
-    struct exchange *exchange = ctx;
-
-    while (size > 0 && !exchange->has_stopped) {
-        const char *end = memchr(data, '\n', size);
-        size_t part = end != NULL ? (size_t)(end - data) : size;
-
-        buf_add(&exchange->rest, data, part);
-        data += part;
-        size -= part;
-        if (end == NULL)
-            break;
-        data++;
-        size--;
-        exchange->has_stopped =
-            !exchange->line(exchange->ctx, buf_text(&exchange->rest), exchange->rest.size);
-        buf_reset(&exchange->rest);
-    }
-    if (exchange->has_stopped)
-        http_cancel(exchange->request);
-}
-
-static void on_interrupt(void *ctx, int signal_number)
-{
-    struct exchange *exchange = ctx;
-
-    (void)signal_number;
-    exchange->has_stopped = true;
-    http_cancel(exchange->request);
-}
-
-/* ---- Requests ------------------------------------------------------------------------------- */
-
-static void run(struct exchange *exchange, const struct http_options *options)
-{
-    exchange->request = http_start(exchange->client->endpoint, options);
-    loop_run(exchange->client->loop);
 }
 
 int client_call(struct client *client, const char *method, const char *path,
@@ -172,38 +147,172 @@ int client_call(struct client *client, const char *method, const char *path,
                                     .body_size = text != NULL ? strlen(text) : 0,
                                     .deadline_ms = CLIENT_DEADLINE_MS,
                                     .body_max = CLIENT_BODY_MAX,
-                                    .on_done = on_done,
+                                    .on_done = on_answer,
                                     .ctx = &exchange };
 
-    run(&exchange, &options);
+    ASSERT(client->streams == NULL);
+    (void)http_start(client->endpoint, &options);
+    loop_run(client->loop);
     if (exchange.failed)
         return -1;
     *out = exchange.answer;
     return 0;
 }
 
-int client_lines(struct client *client, const char *path, client_line_fn *line, void *ctx,
-                 struct err *err)
+/* ---- Streams -------------------------------------------------------------------------------- */
+
+static void on_data(void *ctx, const char *data, size_t size)
 {
-    struct exchange exchange = { .client = client, .err = err, .line = line, .ctx = ctx };
+    struct stream *stream = ctx;
+
+    while (size > 0 && !stream->has_stopped) {
+        const char *end = memchr(data, '\n', size);
+        size_t part = end != NULL ? (size_t)(end - data) : size;
+
+        buf_add(&stream->rest, data, part);
+        data += part;
+        size -= part;
+        if (end == NULL)
+            break;
+        data++;
+        size--;
+        stream->has_stopped =
+            !stream->line(stream->ctx, buf_text(&stream->rest), stream->rest.size);
+        buf_reset(&stream->rest);
+    }
+    if (stream->has_stopped)
+        http_cancel(stream->request);
+}
+
+static void stop_when_idle(struct client *client)
+{
+    if (client->streams == NULL && (!client->is_held || client->was_interrupted))
+        loop_stop(client->loop);
+}
+
+static void on_end(void *ctx, const struct http_response *response, const struct err *failure)
+{
+    struct stream *stream = ctx;
+    struct client *client = stream->client;
+    struct err refusal = { 0 };
+
+    for (struct stream **at = &client->streams; *at != NULL; at = &(*at)->next) {
+        if (*at == stream) {
+            *at = stream->next;
+            break;
+        }
+    }
+    if (stream->has_stopped) {
+        failure = NULL;
+    } else if (failure == NULL && !is_good(response)) {
+        refused(response, &refusal);
+        failure = &refusal;
+    }
+    if (!client->is_closing) {
+        if (failure == NULL && !stream->has_stopped && stream->rest.size > 0)
+            (void)stream->line(stream->ctx, buf_text(&stream->rest), stream->rest.size);
+        stream->end(stream->ctx, failure);
+        stop_when_idle(client);
+    }
+    buf_release(&stream->rest);
+    free(stream);
+}
+
+void client_stream(struct client *client, const char *path, client_line_fn *line,
+                   client_end_fn *end, void *ctx)
+{
+    struct stream *stream = mem_alloc(sizeof(*stream));
     struct http_options options = { .method = "GET",
                                     .path = path,
                                     .is_long = true,
                                     .on_data = on_data,
-                                    .on_done = on_done,
-                                    .ctx = &exchange };
+                                    .on_done = on_end,
+                                    .ctx = stream };
+
+    *stream = (struct stream){
+        .client = client, .line = line, .end = end, .ctx = ctx, .next = client->streams
+    };
+    buf_init(&stream->rest, CLIENT_LINE_MAX);
+    client->streams = stream;
+    stream->request = http_start(client->endpoint, &options);
+}
+
+static void on_interrupt(void *ctx, int signal_number)
+{
+    struct client *client = ctx;
+
+    (void)signal_number;
+    client->was_interrupted = true;
+    for (struct stream *at = client->streams; at != NULL; at = at->next) {
+        at->has_stopped = true;
+        http_cancel(at->request);
+    }
+    stop_when_idle(client);
+}
+
+int client_run(struct client *client, struct err *err)
+{
     struct loop_signal *interrupt =
-        loop_watch_signal(client->loop, SIGINT, on_interrupt, &exchange, err);
+        loop_watch_signal(client->loop, SIGINT, on_interrupt, client, err);
 
     if (interrupt == NULL)
         return -1;
-    buf_init(&exchange.rest, CLIENT_LINE_MAX);
-    run(&exchange, &options);
-    if (!exchange.failed && !exchange.has_stopped && exchange.rest.size > 0)
-        (void)line(ctx, buf_text(&exchange.rest), exchange.rest.size);
-    buf_release(&exchange.rest);
+    if (client->streams != NULL || client->is_held)
+        loop_run(client->loop);
     loop_unwatch_signal(interrupt);
-    return exchange.failed ? -1 : 0;
+    return 0;
+}
+
+void client_hold(struct client *client, bool is_held)
+{
+    client->is_held = is_held;
+    if (!is_held)
+        stop_when_idle(client);
+}
+
+struct loop *client_loop(struct client *client)
+{
+    return client->loop;
+}
+
+bool client_was_interrupted(const struct client *client)
+{
+    return client->was_interrupted;
+}
+
+/* A single one, to its end. */
+struct single {
+    client_line_fn *line;
+    void *ctx;
+    struct err *err;
+    bool failed;
+};
+
+static bool single_line(void *ctx, const char *line, size_t size)
+{
+    struct single *single = ctx;
+
+    return single->line(single->ctx, line, size);
+}
+
+static void single_end(void *ctx, const struct err *failure)
+{
+    struct single *single = ctx;
+
+    single->failed = failure != NULL;
+    if (failure != NULL)
+        *single->err = *failure;
+}
+
+int client_lines(struct client *client, const char *path, client_line_fn *line, void *ctx,
+                 struct err *err)
+{
+    struct single single = { .line = line, .ctx = ctx, .err = err };
+
+    client_stream(client, path, single_line, single_end, &single);
+    if (client_run(client, err) < 0)
+        return -1;
+    return single.failed ? -1 : 0;
 }
 
 /* ---- Addresses ------------------------------------------------------------------------------ */

@@ -25,6 +25,20 @@ typedef bool client_line_fn(void *ctx, const char *line, size_t size);
 int client_lines(struct client *client, const char *path, client_line_fn *line, void *ctx,
                  struct err *err);
 
+/* Several such answers at a time.  `line` as above; `end` once, after which the stream is gone:
+ * failure NULL when it ended, `line` wanted no more, or Ctrl-C came.  Both are called from
+ * client_run() only. */
+typedef void client_end_fn(void *ctx, const struct err *failure);
+void client_stream(struct client *client, const char *path, client_line_fn *line,
+                   client_end_fn *end, void *ctx);
+/* Runs until no stream is open, and, while it is held, until Ctrl-C. */
+int client_run(struct client *client, struct err *err);
+void client_hold(struct client *client, bool is_held);
+/* For timers of whoever runs streams. */
+struct loop *client_loop(struct client *client);
+/* Ctrl-C came. */
+bool client_was_interrupted(const struct client *client);
+
 /* Path and query with what a URL does not allow escaped: client_query(arena, "/v1/logs", "service",
  * name, ..., NULL); a pair whose value is NULL is left out. */
 char *client_query(struct arena *arena, const char *path, ...) __attribute__((sentinel));
