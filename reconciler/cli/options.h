@@ -31,6 +31,8 @@ struct cli_options {
     const char *user;
     const char *workdir;
     bool retry;
+    bool commits;
+    const char *reason;
 };
 
 enum option_type {

@@ -1,0 +1,80 @@
+/*
+ * berth history [SERVICE]: deployments, or the commits they came from.
+ */
+#include "reconciler/cli/ask.h"
+#include "reconciler/cli/table.h"
+#include "reconciler/cli/verbs.h"
+#include "spec/base/text.h"
+
+static enum cli_color color_of(const char *state)
+{
+    if (text_equal(state, "FAILED") || text_equal(state, "rejected"))
+        return COLOR_RED;
+    return text_equal(state, "IN_PROGRESS") ? COLOR_YELLOW : COLOR_PLAIN;
+}
+
+static void add_deployment(struct cli *cli, struct table *table, const struct json *deployment)
+{
+    const char *state = json_text(deployment, "rolloutState");
+    const char *reason = json_text(deployment, "rolloutStateReason");
+    bool is_rollback = json_bool(deployment, "rollback", false);
+
+    table_printf(table, "%lld", (long long)json_int(deployment, "number", 0));
+    table_add(table, ask_age(cli, deployment, "createdAt"));
+    table_add(table, ask_key(cli, deployment));
+    table_add_color(table, color_of(state),
+                    is_rollback ? arena_printf(cli->arena, "%s (rollback)", state) : state);
+    table_add(table, ask_short(cli, deployment, "revision", ASK_REVISION_DIGITS));
+    table_add(table, ask_short(cli, deployment, "commit", ASK_COMMIT_DIGITS));
+    table_add(table, json_text(deployment, "author"));
+    table_add(table, json_text(deployment, "subject"));
+    table_add(table, text_equal(state, "COMPLETED") ? NULL : reason);
+}
+
+static void add_commit(struct cli *cli, struct table *table, const struct json *commit)
+{
+    const char *outcome = json_text(commit, "outcome");
+
+    table_printf(table, "%lld", (long long)json_int(commit, "number", 0));
+    table_add(table, ask_age(cli, commit, "seenAt"));
+    table_add(table, ask_short(cli, commit, "id", ASK_COMMIT_DIGITS));
+    table_add_color(table, color_of(outcome), outcome);
+    table_add(table, json_text(commit, "author"));
+    table_add(table, json_text(commit, "subject"));
+    table_add(table, json_text(commit, "summary"));
+}
+
+int cmd_history(struct cli *cli)
+{
+    bool wants_commits = cli->options.commits;
+    const char *limit = arena_printf(cli->arena, "%u", cli->options.limit);
+    AUTO(json) *answer = NULL;
+    struct ask_service wanted;
+    struct table table;
+    int result = ask_operand_service(cli, &wanted);
+
+    if (result != CLI_DONE)
+        return result;
+    if (wants_commits && (wanted.service != NULL || wanted.cluster != NULL))
+        return cli_usage(cli, "--commits are of all services");
+    result = ask(cli, "GET",
+                 client_query(cli->arena, wants_commits ? "/v1/commits" : "/v1/history", "limit",
+                              limit, "cluster", wanted.cluster, "service", wanted.service, NULL),
+                 NULL, &answer);
+    if (result != CLI_DONE)
+        return result;
+    if (cli->options.run.output == OUTPUT_JSON)
+        return cli_print_json(cli, answer);
+    const struct json *items = ask_list(answer, wants_commits ? "commits" : "deployments");
+    table_init(&table, cli->arena,
+               wants_commits ? "NUMBER|AGE|COMMIT|OUTCOME|AUTHOR|SUBJECT|SUMMARY"
+                             : "NUMBER|AGE|SERVICE|ROLLOUT|REVISION|COMMIT|AUTHOR|SUBJECT|REASON");
+    for (size_t i = 0; i < json_count(items); i++) {
+        if (wants_commits)
+            add_commit(cli, &table, json_at(items, i));
+        else
+            add_deployment(cli, &table, json_at(items, i));
+    }
+    table_print(&table, cli);
+    return CLI_DONE;
+}

@@ -1,0 +1,91 @@
+/*
+ * berth images: what each engine holds, what is built or pulled, and with what success.
+ */
+#include "reconciler/cli/ask.h"
+#include "reconciler/cli/table.h"
+#include "reconciler/cli/verbs.h"
+#include "spec/base/text.h"
+
+#define ID_DIGITS 12
+
+static const char *image_id(struct cli *cli, const struct json *image)
+{
+    const char *id = json_as_text(json_get(image, "id"), "");
+
+    if (text_starts(id, "sha256:"))
+        id += sizeof("sha256:") - 1;
+    return arena_printf(cli->arena, "%.*s", ID_DIGITS, id);
+}
+
+static const char *size_text(struct cli *cli, int64_t bytes)
+{
+    if (bytes < 1024 * 1024)
+        return arena_printf(cli->arena, "%lld KiB", (long long)((bytes + 1023) / 1024));
+    return arena_printf(cli->arena, "%.1f MiB", (double)bytes / (1024 * 1024));
+}
+
+static void add_image(struct cli *cli, struct table *table, const char *instance,
+                      const struct json *image)
+{
+    const struct json *tags = ask_list(image, "tags");
+    const struct json *digests = ask_list(image, "digests");
+    const char *reference = json_as_text(json_at(tags, 0), NULL);
+
+    if (reference == NULL)
+        reference = json_as_text(json_at(digests, 0), NULL);
+    table_add(table, instance);
+    table_add(table, json_text(image, "name"));
+    table_add(table, image_id(cli, image));
+    table_add(table, size_text(cli, json_int(image, "sizeBytes", 0)));
+    table_add(table, ask_age(cli, image, "createdAt"));
+    table_add(table, reference);
+}
+
+static void add_work(struct cli *cli, struct table *table, const char *instance,
+                     const struct json *work)
+{
+    const char *failure = json_text(work, "failure");
+    int64_t failures = json_int(work, "failures", 0);
+
+    table_add(table, instance);
+    table_add(table, json_text(work, "work"));
+    table_add_color(table, failure != NULL ? COLOR_RED : COLOR_PLAIN, json_text(work, "state"));
+    table_add(table, ask_age(cli, work, "time"));
+    table_add(table, failures > 0 ? arena_printf(cli->arena, "%lld", (long long)failures) : NULL);
+    table_add(table, failure != NULL ? failure : json_text(work, "progress"));
+}
+
+int cmd_images(struct cli *cli)
+{
+    AUTO(json) *answer = NULL;
+    struct table images;
+    struct table works;
+    size_t work_count = 0;
+    int result = ask(cli, "GET", "/v1/images", NULL, &answer);
+
+    if (result != CLI_DONE)
+        return result;
+    if (cli->options.run.output == OUTPUT_JSON)
+        return cli_print_json(cli, answer);
+    const struct json *instances = ask_list(answer, "instances");
+    table_init(&images, cli->arena, "INSTANCE|IMAGE|ID|SIZE|AGE|REFERENCE");
+    table_init(&works, cli->arena, "INSTANCE|WORK|STATE|AGE|FAILURES|PROGRESS");
+    for (size_t i = 0; i < json_count(instances); i++) {
+        const struct json *instance = json_at(instances, i);
+        const char *name = json_text(instance, "name");
+        const struct json *list = ask_list(instance, "images");
+
+        for (size_t k = 0; k < json_count(list); k++)
+            add_image(cli, &images, name, json_at(list, k));
+        list = ask_list(instance, "work");
+        work_count += json_count(list);
+        for (size_t k = 0; k < json_count(list); k++)
+            add_work(cli, &works, name, json_at(list, k));
+    }
+    table_print(&images, cli);
+    if (work_count > 0) {
+        fputc('\n', cli->out);
+        table_print(&works, cli);
+    }
+    return CLI_DONE;
+}

@@ -1,0 +1,317 @@
+/*
+ * berth logs SERVICE|TASK|CONTAINER: what containers write, of several tasks together.
+ *
+ * Without --follow everything is read, sorted by time and printed.  With it lines are printed as
+ * they come, and tasks that a service gets meanwhile join in.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "drivers/io/loop.h"
+#include "reconciler/cli/targets.h"
+#include "reconciler/cli/verbs.h"
+#include "spec/base/limits.h"
+#include "spec/base/text.h"
+
+#define LOGS_CONTAINERS_MAX 64
+#define LOGS_RELIST_MS      1000
+
+struct logs;
+
+/* One task whose log is read or was. */
+struct source {
+    struct logs *logs;
+    char *id;
+    struct source *next;
+};
+
+struct line {
+    int64_t time_ms;
+    size_t order; /* as it came, for lines of one millisecond */
+    char *text;   /* as it is printed */
+};
+
+struct logs {
+    struct cli *cli;
+    struct client *client;
+    const char *name;
+    int64_t since_ms;
+    bool has_prefix;
+    bool is_service;
+    bool has_found; /* at least one task, ever */
+    int container_width;
+    struct source *sources;
+    struct line *lines; /* until all are there; unused with --follow */
+    size_t line_count;
+    size_t line_capacity;
+    size_t line_bytes;
+    struct timer relist;
+    struct err err;
+    bool failed;
+};
+
+/* ---- Lines ----------------------------------------------------------------------------------- */
+
+static char *line_text(struct logs *logs, const struct source *source, const struct json *line,
+                       const char *raw)
+{
+    struct cli *cli = logs->cli;
+    int64_t ms = ask_time_ms(line, "time");
+    AUTO(buf) text = { 0 };
+
+    buf_init(&text, LIMIT_OUTPUT);
+    if (cli->options.run.output == OUTPUT_JSON) {
+        AUTO(json) *copy = json_copy(line);
+        json_set_text(copy, "task", source->id);
+        json_print(copy, JSON_STYLE_COMPACT, &text);
+        return buf_take(&text);
+    }
+    if (logs->has_prefix)
+        buf_printf(&text, "%s%.*s %-*s |%s ", cli_color(cli, COLOR_DIM), ASK_TASK_DIGITS,
+                   source->id, logs->container_width,
+                   json_as_text(json_get(line, "container"), "?"), cli_color(cli, COLOR_PLAIN));
+    if (cli->options.timestamps)
+        buf_printf(&text, "%s ", ask_time_text(cli, ms));
+    buf_text_add(&text, json_as_text(json_get(line, "text"), line == NULL ? raw : ""));
+    return buf_take(&text);
+}
+
+static bool print(struct cli *cli, const char *text)
+{
+    fprintf(cli->out, "%s\n", text);
+    return fflush(cli->out) == 0;
+}
+
+static void keep(struct logs *logs, int64_t time_ms, char *text)
+{
+    if (logs->line_count == logs->line_capacity) {
+        logs->line_capacity = logs->line_capacity == 0 ? 256 : logs->line_capacity * 2;
+        logs->lines = mem_resize(logs->lines, logs->line_capacity * sizeof(*logs->lines));
+    }
+    logs->lines[logs->line_count] =
+        (struct line){ .time_ms = time_ms, .order = logs->line_count, .text = text };
+    logs->line_count++;
+    logs->line_bytes += strlen(text);
+}
+
+static bool on_line(void *ctx, const char *text, size_t size)
+{
+    struct source *source = ctx;
+    struct logs *logs = source->logs;
+    AUTO(json) *line = json_parse(text, size, NULL);
+
+    if (line == NULL)
+        return true; /* a blank line keeps the connection open */
+    AUTO_TEXT char *out = line_text(logs, source, line, text);
+    if (logs->cli->options.follow)
+        return print(logs->cli, out);
+    keep(logs, ask_time_ms(line, "time"), TAKE(out));
+    if (logs->line_bytes <= LIMIT_OUTPUT)
+        return true;
+    logs->failed = true;
+    (void)err_set(&logs->err, ERR_CAPACITY,
+                  "more than %d MiB of logs: --tail or --since takes less",
+                  LIMIT_OUTPUT / (1024 * 1024));
+    return false;
+}
+
+static int compare(const void *a_line, const void *b_line)
+{
+    const struct line *a = a_line;
+    const struct line *b = b_line;
+
+    if (a->time_ms != b->time_ms)
+        return a->time_ms < b->time_ms ? -1 : 1;
+    return a->order < b->order ? -1 : 1;
+}
+
+static void print_sorted(struct logs *logs)
+{
+    if (logs->line_count > 0)
+        qsort(logs->lines, logs->line_count, sizeof(*logs->lines), compare);
+    for (size_t i = 0; i < logs->line_count; i++)
+        fprintf(logs->cli->out, "%s\n", logs->lines[i].text);
+}
+
+/* ---- Tasks ----------------------------------------------------------------------------------- */
+
+static void on_end(void *ctx, const struct err *failure)
+{
+    struct source *source = ctx;
+    struct logs *logs = source->logs;
+
+    /* A task may go between its listing and its log. */
+    if (failure == NULL || failure->code == ERR_NOT_FOUND)
+        return;
+    logs->failed = true;
+    logs->err = *failure;
+    client_hold(logs->client, false);
+}
+
+static bool is_known(const struct logs *logs, const char *id)
+{
+    for (const struct source *at = logs->sources; at != NULL; at = at->next) {
+        if (text_equal(at->id, id))
+            return true;
+    }
+    return false;
+}
+
+static void open_source(struct logs *logs, const struct target *target)
+{
+    struct cli *cli = logs->cli;
+    struct source *source = mem_alloc(sizeof(*source));
+    /* All of it from a task that came while following. */
+    bool has_tail = cli->options.tail > 0 && !logs->has_found;
+
+    *source = (struct source){ .logs = logs, .id = mem_text(target->id), .next = logs->sources };
+    logs->sources = source;
+    client_stream(
+        logs->client,
+        client_query(
+            cli->arena,
+            arena_printf(cli->arena, "/v1/tasks/%s/logs", client_segment(cli->arena, target->id)),
+            "container", target->container, "follow", cli->options.follow ? "true" : NULL, "tail",
+            has_tail ? arena_printf(cli->arena, "%u", cli->options.tail) : NULL, "since",
+            logs->since_ms > 0 ? arena_printf(cli->arena, "%lld", (long long)logs->since_ms) : NULL,
+            NULL),
+        on_line, on_end, source);
+}
+
+/* The widest name of a container, and whether lines must say whose they are. */
+static void measure(struct logs *logs, const struct targets *targets)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < targets->count; i++) {
+        const char *names[LOGS_CONTAINERS_MAX];
+        size_t named = target_containers(targets->items[i].task, names, LOGS_CONTAINERS_MAX);
+
+        count += targets->items[i].container != NULL ? 1 : named;
+        for (size_t k = 0; k < named; k++) {
+            int width = (int)strlen(names[k]);
+            bool counts = targets->items[i].container == NULL ||
+                          text_equal(targets->items[i].container, names[k]);
+            if (counts && width > logs->container_width)
+                logs->container_width = width;
+        }
+    }
+    logs->has_prefix = logs->has_prefix || targets->is_service || count > 1;
+}
+
+static void open_new(struct logs *logs, const struct json *listing)
+{
+    AUTO(arena) arena = { 0 };
+    struct targets targets;
+
+    targets_find(&arena, listing, logs->name, logs->cli->options.container, &targets);
+    measure(logs, &targets);
+    for (size_t i = 0; i < targets.count; i++) {
+        if (!is_known(logs, targets.items[i].id))
+            open_source(logs, &targets.items[i]);
+    }
+    if (targets.count > 0) {
+        logs->has_found = true;
+        logs->is_service = targets.is_service;
+    }
+}
+
+/* ---- Looking again --------------------------------------------------------------------------- */
+
+static void relist(void *ctx);
+
+static bool on_listing(void *ctx, const char *text, size_t size)
+{
+    struct logs *logs = ctx;
+    AUTO(json) *listing = json_parse(text, size, NULL);
+
+    if (listing != NULL)
+        open_new(logs, listing);
+    return true;
+}
+
+static void on_listed(void *ctx, const struct err *failure)
+{
+    struct logs *logs = ctx;
+
+    if (failure != NULL) {
+        logs->failed = true;
+        logs->err = *failure;
+        client_hold(logs->client, false);
+    } else if (!client_was_interrupted(logs->client)) {
+        timer_start(client_loop(logs->client), &logs->relist, LOGS_RELIST_MS, relist, logs);
+    }
+}
+
+static void relist(void *ctx)
+{
+    struct logs *logs = ctx;
+
+    client_stream(logs->client, "/v1/tasks", on_listing, on_listed, logs);
+}
+
+static int read_all(struct logs *logs)
+{
+    bool keeps_looking = logs->cli->options.follow && logs->is_service;
+
+    if (keeps_looking) {
+        client_hold(logs->client, true);
+        timer_start(client_loop(logs->client), &logs->relist, LOGS_RELIST_MS, relist, logs);
+    }
+    int result = client_run(logs->client, &logs->err);
+    timer_stop(&logs->relist);
+    return result < 0 || logs->failed ? -1 : 0;
+}
+
+static int nothing_runs(struct logs *logs)
+{
+    (void)err_set(&logs->err, ERR_NOT_FOUND, "nothing of '%s'%s%s%s runs: `berth why %s` says why",
+                  logs->name, logs->cli->options.container == NULL ? "" : ", container '",
+                  logs->cli->options.container == NULL ? "" : logs->cli->options.container,
+                  logs->cli->options.container == NULL ? "" : "',", logs->name);
+    return -1;
+}
+
+static int run(struct logs *logs)
+{
+    AUTO(json) *listing = NULL;
+
+    if (client_call(logs->client, "GET", "/v1/tasks", NULL, &listing, &logs->err) < 0)
+        return -1;
+    open_new(logs, listing);
+    if (!logs->has_found)
+        return nothing_runs(logs);
+    if (read_all(logs) < 0)
+        return -1;
+    print_sorted(logs);
+    return 0;
+}
+
+static void release(struct logs *logs)
+{
+    for (struct source *at = logs->sources; at != NULL;) {
+        struct source *next = at->next;
+        free(at->id);
+        free(at);
+        at = next;
+    }
+    for (size_t i = 0; i < logs->line_count; i++)
+        free(logs->lines[i].text);
+    free(logs->lines);
+}
+
+int cmd_logs(struct cli *cli)
+{
+    AUTO(client) *client = NULL;
+    struct logs logs = { .cli = cli, .name = cli->operands[0] };
+    int result;
+
+    if (ask_since(cli, &logs.since_ms, &logs.err) < 0)
+        return cli_usage(cli, "%s", logs.err.text);
+    if (client_new(&cli->options, &client, &logs.err) < 0)
+        return cli_failed(cli, &logs.err);
+    logs.client = client;
+    result = run(&logs);
+    release(&logs);
+    return result < 0 ? cli_failed(cli, &logs.err) : CLI_DONE;
+}

@@ -1,0 +1,208 @@
+/*
+ * berth status: the commit in force, engines and services at a glance.
+ */
+#include "reconciler/cli/ask.h"
+#include "reconciler/cli/table.h"
+#include "reconciler/cli/verbs.h"
+#include "spec/base/text.h"
+
+#define LABEL_WIDTH 11
+
+static void print_label(struct cli *cli, const char *label)
+{
+    fprintf(cli->out, "%s%-*s%s ", cli_color(cli, COLOR_DIM), LABEL_WIDTH, label,
+            cli_color(cli, COLOR_PLAIN));
+}
+
+static void print_fact(struct cli *cli, enum cli_color color, const char *label, const char *text)
+{
+    print_label(cli, label);
+    if (color != COLOR_PLAIN)
+        fputs(cli_color(cli, color), cli->out);
+    ask_print(cli, text);
+    if (color != COLOR_PLAIN)
+        fputs(cli_color(cli, COLOR_PLAIN), cli->out);
+    fputc('\n', cli->out);
+}
+
+/* ---- Where from ------------------------------------------------------------------------------ */
+
+static void print_source(struct cli *cli, const struct json *status)
+{
+    const char *repository = json_text(status, "repository");
+    const char *branch = json_text(status, "branch");
+    const char *path = json_text(status, "path");
+
+    print_fact(cli, COLOR_PLAIN, "repository",
+               arena_printf(cli->arena, "%s, branch %s%s%s (owner %s)",
+                            repository == NULL ? "-" : repository, branch == NULL ? "HEAD" : branch,
+                            text_is_empty(path) ? "" : ", path ", text_is_empty(path) ? "" : path,
+                            json_text(status, "owner")));
+}
+
+static void print_commit(struct cli *cli, const struct json *status)
+{
+    const struct json *commit = json_get(status, "commit");
+    const char *age = ask_age(cli, commit, "time");
+
+    if (commit == NULL) {
+        print_fact(cli, COLOR_PLAIN, "commit", "none yet");
+        return;
+    }
+    print_fact(cli, COLOR_PLAIN, "commit",
+               arena_printf(cli->arena, "%s %s", ask_short(cli, commit, "id", ASK_COMMIT_DIGITS),
+                            json_as_text(json_get(commit, "subject"), "")));
+    print_fact(cli, COLOR_PLAIN, "author",
+               arena_printf(cli->arena, "%s, %s ago",
+                            json_as_text(json_get(commit, "author"), "unknown"),
+                            age == NULL ? "-" : age));
+}
+
+static void print_state(struct cli *cli, const struct json *status)
+{
+    bool converged = json_bool(status, "converged", false);
+    int64_t in_flight = json_int(status, "inFlight", 0);
+
+    if (converged)
+        print_fact(cli, COLOR_GREEN, "state", "converged");
+    else if (in_flight > 0)
+        print_fact(cli, COLOR_YELLOW, "state",
+                   arena_printf(cli->arena, "working, %lld call%s under way", (long long)in_flight,
+                                in_flight == 1 ? "" : "s"));
+    else
+        print_fact(cli, COLOR_YELLOW, "state", "not converged");
+}
+
+static void print_rejected(struct cli *cli, const struct json *status)
+{
+    const struct json *rejected = json_get(status, "rejected");
+    const struct json *first = NULL;
+    const struct json *errors = ask_list(rejected, "errors");
+    int64_t count = json_int(rejected, "errorCount", 0);
+
+    if (rejected == NULL)
+        return;
+    for (size_t i = 0; first == NULL && i < json_count(errors); i++) {
+        if (text_equal(json_text(json_at(errors, i), "level"), "error"))
+            first = json_at(errors, i);
+    }
+    print_fact(cli, COLOR_RED, "rejected",
+               arena_printf(cli->arena, "%s has %lld mistake%s and changes nothing",
+                            ask_short(cli, rejected, "commit", ASK_COMMIT_DIGITS), (long long)count,
+                            count == 1 ? "" : "s"));
+    if (first == NULL)
+        return;
+    const char *file = json_text(first, "file");
+    print_fact(cli, COLOR_PLAIN, "",
+               arena_printf(cli->arena, "%s:%lld:%lld: %s", file == NULL ? "?" : file,
+                            (long long)json_int(first, "line", 0),
+                            (long long)json_int(first, "column", 0),
+                            json_as_text(json_get(first, "text"), "")));
+}
+
+static void print_instances(struct cli *cli, const struct json *status)
+{
+    const struct json *instances = ask_list(status, "instances");
+
+    for (size_t i = 0; i < json_count(instances); i++) {
+        const struct json *instance = json_at(instances, i);
+        const char *failure = json_text(instance, "failure");
+        const char *version = json_text(instance, "engineVersion");
+        const char *text =
+            arena_printf(cli->arena, "%s %s", json_as_text(json_get(instance, "name"), "?"),
+                         json_as_text(json_get(instance, "state"), "?"));
+
+        if (failure != NULL)
+            text = arena_printf(cli->arena, "%s: %s", text, failure);
+        else if (!text_is_empty(version))
+            text = arena_printf(cli->arena, "%s, Docker %s, %.4g vCPU, %lld MiB", text, version,
+                                (double)json_int(instance, "cpuUnits", 0) / 1024,
+                                (long long)json_int(instance, "memoryMiB", 0));
+        print_fact(cli, failure != NULL ? COLOR_RED : COLOR_PLAIN, i == 0 ? "engine" : "", text);
+    }
+}
+
+/* ---- Services -------------------------------------------------------------------------------- */
+
+/* What keeps a service from being what it should be, the gravest first. */
+static const char *trouble(struct cli *cli, const struct json *service)
+{
+    const char *name = json_text(service, "service");
+    const char *held = json_text(service, "held");
+    const char *suspended = json_text(service, "suspended");
+    const char *waits = json_text(service, "waitsFor");
+    const char *quarantined = ask_short(cli, service, "quarantined", ASK_REVISION_DIGITS);
+
+    if (held != NULL)
+        return arena_printf(cli->arena, "%s: `berth confirm` lets it go", held);
+    if (suspended != NULL)
+        return arena_printf(cli->arena, "suspended: %s", suspended);
+    if (waits != NULL)
+        return waits;
+    if (quarantined != NULL)
+        return arena_printf(cli->arena,
+                            "revision %s failed: a commit that changes it, or"
+                            " `berth resume %s --retry`",
+                            quarantined, name);
+    return json_bool(service, "declared", true) ? NULL : "being removed";
+}
+
+static enum cli_color rollout_color(const char *state)
+{
+    if (text_equal(state, "FAILED"))
+        return COLOR_RED;
+    return text_equal(state, "COMPLETED") ? COLOR_GREEN : COLOR_YELLOW;
+}
+
+static void add_service(struct cli *cli, struct table *table, const struct json *service)
+{
+    const char *rollout = json_text(service, "deployment.rolloutState");
+    bool is_rollback = json_bool(service, "deployment.rollback", false);
+
+    table_add(table, ask_key(cli, service));
+    table_printf(table, "%lld", (long long)json_int(service, "desiredCount", 0));
+    table_printf(table, "%lld", (long long)json_int(service, "runningCount", 0));
+    table_printf(table, "%lld", (long long)json_int(service, "healthyCount", 0));
+    table_printf(table, "%lld", (long long)json_int(service, "pendingCount", 0));
+    table_add_color(table, rollout_color(rollout),
+                    is_rollback ? arena_printf(cli->arena, "%s (rollback)", rollout) : rollout);
+    table_add(table, ask_short(cli, service, "deployment.revision", ASK_REVISION_DIGITS));
+    table_add(table, trouble(cli, service));
+}
+
+static void print_services(struct cli *cli, const struct json *status)
+{
+    const struct json *services = ask_list(status, "services");
+    struct table table;
+
+    if (json_count(services) == 0) {
+        fputs("There is no service.\n", cli->out);
+        return;
+    }
+    table_init(&table, cli->arena,
+               "SERVICE|DESIRED|RUNNING|HEALTHY|PENDING|ROLLOUT|REVISION|WAITS FOR");
+    for (size_t i = 0; i < json_count(services); i++)
+        add_service(cli, &table, json_at(services, i));
+    table_print(&table, cli);
+}
+
+int cmd_status(struct cli *cli)
+{
+    AUTO(json) *status = NULL;
+    int result = ask(cli, "GET", "/v1/status", NULL, &status);
+
+    if (result != CLI_DONE)
+        return result;
+    if (cli->options.run.output == OUTPUT_JSON)
+        return cli_print_json(cli, status);
+    if (cli->options.run.output == OUTPUT_TEXT) {
+        print_source(cli, status);
+        print_commit(cli, status);
+        print_rejected(cli, status);
+        print_state(cli, status);
+        print_instances(cli, status);
+        fputc('\n', cli->out);
+    }
+    print_services(cli, status);
+    return CLI_DONE;
+}

@@ -1,0 +1,39 @@
+/*
+ * berth suspend SERVICE, berth resume SERVICE: when something is done, never what is wanted.
+ */
+#include "reconciler/cli/ask.h"
+#include "reconciler/cli/verbs.h"
+
+/* The API answers with the service as it stands after. */
+static int steer(struct cli *cli, const char *path, struct json *body, const char *done)
+{
+    AUTO(json) *answer = NULL;
+
+    json_set_text(body, "service", cli->operands[0]);
+    int result = ask(cli, "POST", path, body, &answer);
+    if (result != CLI_DONE)
+        return result;
+    if (cli->options.run.output == OUTPUT_JSON)
+        return cli_print_json(cli, answer);
+    fprintf(cli->out, "%s %s\n", ask_key(cli, answer), done);
+    return CLI_DONE;
+}
+
+int cmd_suspend(struct cli *cli)
+{
+    AUTO(json) *body = json_object();
+
+    json_set_text(body, "reason", cli->options.reason);
+    return steer(cli, "/v1/suspend", body,
+                 "is suspended: nothing of it changes until it is resumed");
+}
+
+int cmd_resume(struct cli *cli)
+{
+    AUTO(json) *body = json_object();
+
+    if (cli->options.retry)
+        json_set_bool(body, "retry", true);
+    return steer(cli, "/v1/resume", body,
+                 cli->options.retry ? "is resumed; what failed is tried again" : "is resumed");
+}
