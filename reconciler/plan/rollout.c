@@ -108,14 +108,28 @@ static void count_tasks(struct planner *planner, struct service_view *view, stru
         count->missing += count->holders[slot] == NULL;
 }
 
-static void start_task(struct planner *planner, const struct service_view *view,
+/* A task that is started now counts as it will when its create is seen to be in flight. */
+static void count_started(struct count *count, uint32_t slot, bool current)
+{
+    count->alive++;
+    if (current) {
+        count->holders[slot] = &count->unseen;
+        count->missing--;
+    } else {
+        count->coming_old[slot] = true;
+        count->old++;
+    }
+}
+
+/* False when there is no place for it. */
+static bool start_task(struct planner *planner, const struct service_view *view,
                        const struct deployment *deployment, uint32_t slot)
 {
     struct task_identity identity = { .slot = slot };
     const struct world_instance *instance = place_task(planner, deployment->goal->target);
 
     if (instance == NULL)
-        return;
+        return false;
     identity.attempt = deployment->attempt_max;
     for (size_t i = 0; i < view->task_count; i++) {
         if (view->tasks[i].task->slot == slot && view->tasks[i].task->attempt > identity.attempt)
@@ -126,6 +140,7 @@ static void start_task(struct planner *planner, const struct service_view *view,
     text_copy(identity.commit, sizeof(identity.commit), deployment->commit);
     task_id_make(deployment->id, slot, identity.attempt, identity.task);
     task_advance(planner, deployment, &identity, instance, NULL);
+    return true;
 }
 
 static bool throttled(struct planner *planner, const struct service_view *view)
@@ -165,8 +180,9 @@ static void restore_old(struct planner *planner, struct service_view *view, stru
             taken |= is_alive(&view->tasks[i]) && !view->tasks[i].current &&
                      view->tasks[i].task->slot == slot;
         if (!taken) {
-            start_task(planner, view, view->completed, slot);
-            count->alive++;
+            if (!start_task(planner, view, view->completed, slot))
+                return;
+            count_started(count, slot, /* current= */ false);
             good_old++;
         }
         slot++;
@@ -204,7 +220,15 @@ static void stop_one(struct planner *planner, struct service_view *view, struct 
     stop_task(planner, view, task, STOP_SERVICE_SCHEDULER_INITIATED, reason);
 }
 
-/* Step 4.  The least useful first: those that are not healthy, then the highest slots. */
+enum use { USE_NONE, USE_LATER, USE_NOW, USE_COUNT };
+
+/* What a task is good for: nothing, it may yet get healthy, it is healthy. */
+static enum use use_of(const struct task_view *task)
+{
+    return task->unhealthy ? USE_NONE : task->healthy ? USE_NOW : USE_LATER;
+}
+
+/* Step 4.  The least useful first, then the highest slots. */
 static void stop_old(struct planner *planner, struct service_view *view, struct count *count)
 {
     const char *reason = arena_printf(
@@ -214,13 +238,12 @@ static void stop_old(struct planner *planner, struct service_view *view, struct 
 
     if (view->primary->state == ROLLOUT_FAILED)
         return;
-    for (int healthy = 0; healthy <= 1; healthy++) {
+    for (enum use use = USE_NONE; use < USE_COUNT; use++) {
         for (size_t i = view->task_count; i-- > 0;) {
             struct task_view *task = &view->tasks[i];
             bool no_room = count->missing > 0 && view->may_start && count->alive >= count->upper;
 
-            if (!is_alive(task) || task->current || task->unknown ||
-                task->healthy != (healthy == 1))
+            if (!is_alive(task) || task->current || task->unknown || use_of(task) != use)
                 continue;
             if ((count->old > keep || no_room) && may_lose(count, task))
                 stop_one(planner, view, count, task, reason);
