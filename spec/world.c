@@ -194,13 +194,28 @@ static bool failure_equal(const struct err *a, const struct err *b)
     return a->code == b->code && strcmp(a->text, b->text) == 0;
 }
 
+static void effort_failed(struct world_effort *effort, int64_t at_ms)
+{
+    effort->failures++;
+    memmove(&effort->failed_ms[1], &effort->failed_ms[0],
+            (WORLD_FAILURES_KEPT - 1) * sizeof(effort->failed_ms[0]));
+    effort->failed_ms[0] = at_ms;
+}
+
+uint32_t world_effort_failures(const struct world_effort *effort, int64_t since_ms)
+{
+    uint32_t count = 0;
+
+    while (count < effort->failures && count < WORLD_FAILURES_KEPT &&
+           effort->failed_ms[count] >= since_ms)
+        count++;
+    return count == WORLD_FAILURES_KEPT ? effort->failures : count;
+}
+
 static bool effort_apply(struct world *world, const struct effort_report *report)
 {
     ASSERT(report->key != NULL && (unsigned)report->state < EFFORT_STATE_COUNT);
     struct world_instance *instance = instance_need(world, report->instance);
-    const struct err none = { 0 };
-    const struct err *failure =
-        report->state == EFFORT_FAILED && report->failure != NULL ? report->failure : &none;
     struct world_effort *effort;
 
     HASH_FIND(by_key, instance->efforts, report->key, strlen(report->key), effort);
@@ -210,15 +225,22 @@ static bool effort_apply(struct world *world, const struct effort_report *report
         effort->key = mem_text(report->key);
         HASH_ADD_KEYPTR(by_key, instance->efforts, effort->key, strlen(effort->key), effort);
     }
+    const struct err none = { 0 };
+    const struct err *failure =
+        report->state == EFFORT_RUNNING ? &effort->failure /* the last one */
+        : report->state == EFFORT_FAILED && report->failure != NULL ? report->failure
+                                                                    : &none;
     bool moved = is_new || effort->state != report->state || effort->at_ms != report->at_ms;
     if (report->state == EFFORT_FAILED && moved)
-        effort->failures++;
+        effort_failed(effort, report->at_ms);
     if (report->state == EFFORT_DONE)
         effort->failures = 0;
-    moved = moved || !failure_equal(&effort->failure, failure);
+    if (!failure_equal(&effort->failure, failure)) {
+        effort->failure = *failure;
+        moved = true;
+    }
     effort->state = report->state;
     effort->at_ms = report->at_ms;
-    effort->failure = *failure;
     effort->failure.pos = (struct pos){ 0 }; /* its file would not live as long */
     moved = text_set(&effort->image_id, report->image_id) || moved;
     moved = text_set(&effort->digest, report->digest) || moved;

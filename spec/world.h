@@ -81,6 +81,9 @@ struct world_image {
     UT_hash_handle by_id;
 };
 
+/* Of failures in a row so many are told apart in time. */
+#define WORLD_FAILURES_KEPT 8
+
 struct world_effort {
     char *key;
     char *image_id;
@@ -88,7 +91,8 @@ struct world_effort {
     char *progress;
     struct err failure;
     enum effort_state state;
-    uint32_t failures; /* in a row */
+    uint32_t failures;                      /* in a row */
+    int64_t failed_ms[WORLD_FAILURES_KEPT]; /* when, newest first */
     int64_t at_ms;
     UT_hash_handle by_key;
 };
@@ -201,6 +205,8 @@ const struct world_container *world_task_container(const struct world_task *task
 /* By id, tag or digest reference ("registry/hello@sha256:..."); NULL when absent. */
 const struct world_image *world_image(const struct world_instance *instance, const char *reference);
 const struct world_effort *world_effort(const struct world_instance *instance, const char *key);
+/* Its failures in a row since that time; with WORLD_FAILURES_KEPT of them, all in a row there are. */
+uint32_t world_effort_failures(const struct world_effort *effort, int64_t since_ms);
 const struct world_named *world_network(const struct world_instance *instance, const char *name);
 const struct world_named *world_volume(const struct world_instance *instance, const char *name);
 

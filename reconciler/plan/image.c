@@ -80,6 +80,13 @@ static void wait_for(const struct need *need, enum action_kind kind, const char 
         plan_wait(need->planner, "%s image %s", doing, reference);
 }
 
+/* A newer deployment supersedes the pauses of an older one (design rule 4). */
+static bool may_try(const struct need *need, enum action_kind kind, const char *reference)
+{
+    return effort_allows_since(need->planner, need->instance, kind, reference,
+                               need->deployment->created_ms);
+}
+
 const char *image_built(const struct world_instance *instance, const struct target_image *image)
 {
     const struct world_image *seen = NULL;
@@ -96,13 +103,13 @@ static bool ready_built(const struct need *need)
     const char *pinned = need->deployment->pins[need->index].image_id;
 
     if (image == NULL) {
-        if (effort_allows(need->planner, need->instance, ACTION_IMAGE_BUILD, tag))
+        if (may_try(need, ACTION_IMAGE_BUILD, tag))
             (void)image_action(need, ACTION_IMAGE_BUILD, tag);
         wait_for(need, ACTION_IMAGE_BUILD, tag, "building");
         return false;
     }
     if (need->image->repository != NULL && digest_in(image, need->image->repository) == NULL) {
-        if (effort_allows(need->planner, need->instance, ACTION_IMAGE_PUSH, tag))
+        if (may_try(need, ACTION_IMAGE_PUSH, tag))
             (void)image_action(need, ACTION_IMAGE_PUSH, tag);
         wait_for(need, ACTION_IMAGE_PUSH, tag, "pushing");
         return false;
@@ -144,7 +151,7 @@ static bool ready_reference(const struct need *need)
         pin(need, image->id, NULL); /* the registry does not answer, the image is here */
         return false;
     }
-    if (effort_allows(need->planner, need->instance, ACTION_IMAGE_PULL, reference))
+    if (may_try(need, ACTION_IMAGE_PULL, reference))
         (void)image_action(need, ACTION_IMAGE_PULL, reference);
     wait_for(need, ACTION_IMAGE_PULL, reference, "pulling");
     return false;
@@ -183,14 +190,17 @@ bool images_ready(struct planner *planner, const struct deployment *deployment,
     return ready;
 }
 
+/* The effort of the deployment that failed most, and how often. */
 static const struct world_effort *failed_effort(struct planner *planner,
                                                 const struct deployment *deployment,
-                                                const struct world_instance *instance)
+                                                const struct world_instance *instance,
+                                                uint32_t *out_failures)
 {
     static const enum action_kind kinds[] = { ACTION_IMAGE_BUILD, ACTION_IMAGE_PULL,
                                               ACTION_IMAGE_PUSH };
     const struct world_effort *worst = NULL;
 
+    *out_failures = 0;
     for (size_t i = 0; i < deployment->goal->target->task->container_definitions_count; i++) {
         const struct need need = need_of(planner, deployment, instance, i);
 
@@ -199,10 +209,13 @@ static const struct world_effort *failed_effort(struct planner *planner,
         for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
             const struct world_effort *effort =
                 effort_of(planner, instance, kinds[k], need.image->reference);
+            uint32_t failures =
+                effort == NULL ? 0 : world_effort_failures(effort, deployment->created_ms);
 
-            if (effort != NULL && effort->failures > 0 && effort->at_ms >= deployment->created_ms &&
-                (worst == NULL || effort->failures > worst->failures))
+            if (failures > *out_failures) {
+                *out_failures = failures;
                 worst = effort;
+            }
         }
     }
     return worst;
@@ -211,15 +224,17 @@ static const struct world_effort *failed_effort(struct planner *planner,
 uint32_t image_failures(struct planner *planner, const struct deployment *deployment,
                         const struct world_instance *instance)
 {
-    const struct world_effort *effort = failed_effort(planner, deployment, instance);
+    uint32_t failures;
 
-    return effort == NULL ? 0 : effort->failures;
+    (void)failed_effort(planner, deployment, instance, &failures);
+    return failures;
 }
 
 const char *image_failure(struct planner *planner, const struct deployment *deployment,
                           const struct world_instance *instance)
 {
-    const struct world_effort *effort = failed_effort(planner, deployment, instance);
+    uint32_t failures;
+    const struct world_effort *effort = failed_effort(planner, deployment, instance, &failures);
 
     return effort == NULL ? NULL : effort->failure.text;
 }

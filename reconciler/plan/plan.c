@@ -118,8 +118,8 @@ const struct world_effort *effort_of(struct planner *planner, const struct world
     return world_effort(instance, buf_text(&key));
 }
 
-bool effort_allows(struct planner *planner, const struct world_instance *instance,
-                   enum action_kind kind, const char *object)
+bool effort_allows_since(struct planner *planner, const struct world_instance *instance,
+                         enum action_kind kind, const char *object, int64_t since_ms)
 {
     const struct world_effort *effort = effort_of(planner, instance, kind, object);
     int64_t retry;
@@ -128,11 +128,17 @@ bool effort_allows(struct planner *planner, const struct world_instance *instanc
         return true;
     if (effort->state == EFFORT_RUNNING)
         return false;
-    retry = retry_at_ms(effort->failures, effort->at_ms);
+    retry = retry_at_ms(world_effort_failures(effort, since_ms), effort->at_ms);
     if (planner->input->now_ms >= retry)
         return true;
     plan_wake(planner, retry);
     return false;
+}
+
+bool effort_allows(struct planner *planner, const struct world_instance *instance,
+                   enum action_kind kind, const char *object)
+{
+    return effort_allows_since(planner, instance, kind, object, /* since_ms= */ 0);
 }
 
 void plan_compute(const struct plan_input *input, const struct plan_unit *units, size_t unit_count,

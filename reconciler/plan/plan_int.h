@@ -44,6 +44,9 @@ int64_t retry_at_ms(uint32_t failures, int64_t ended_ms);
  * woken), and for ever when only other input mends it. */
 bool effort_allows(struct planner *planner, const struct world_instance *instance,
                    enum action_kind kind, const char *object);
+/* Likewise, with failures before that time forgotten: they held back something older. */
+bool effort_allows_since(struct planner *planner, const struct world_instance *instance,
+                         enum action_kind kind, const char *object, int64_t since_ms);
 const struct world_effort *effort_of(struct planner *planner, const struct world_instance *instance,
                                      enum action_kind kind, const char *object);
 
@@ -95,7 +98,7 @@ bool images_ready(struct planner *planner, const struct deployment *deployment,
                   const struct world_instance *instance);
 /* The id of an image that was built there and needs no push; NULL: there is none. */
 const char *image_built(const struct world_instance *instance, const struct target_image *image);
-/* How often an image of the deployment could not be had, in a row. */
+/* How often an image could not be had, in a row and since the deployment began. */
 uint32_t image_failures(struct planner *planner, const struct deployment *deployment,
                         const struct world_instance *instance);
 const char *image_failure(struct planner *planner, const struct deployment *deployment,
