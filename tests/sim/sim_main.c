@@ -21,7 +21,7 @@
 #define LATENT_MS   (3 * MINUTE_MS)
 #define SETTLE_MS   (90 * MINUTE_MS)
 #define QUIET_MS    (20 * MINUTE_MS)
-#define STEPS_MAX   2000000
+#define STEPS_MAX   200000
 #define WHOLE_EVERY 25 /* steps, on average, between two looks at the whole plan */
 
 struct run {
