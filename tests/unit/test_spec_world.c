@@ -565,12 +565,22 @@ static void efforts_count_failures_in_a_row(void **state)
 
     (void)apply_effort(world, "pull x", EFFORT_RUNNING, 6, NULL);
     assert_int_equal(effort->failures, 1);
-    assert_int_equal(effort->failure.code, ERR_OK);
+    assert_string_equal(effort->failure.text, "no space left"); /* of the last try */
     (void)apply_effort(world, "pull x", EFFORT_FAILED, 7, NULL);
     (void)apply_effort(world, "pull x", EFFORT_FAILED, 9, NULL);
     assert_int_equal(effort->failures, 3);
+    assert_int_equal(world_effort_failures(effort, 10), 0);
+    assert_int_equal(world_effort_failures(effort, 9), 1);
+    assert_int_equal(world_effort_failures(effort, 6), 2);
+    assert_int_equal(world_effort_failures(effort, 0), 3);
     (void)apply_effort(world, "pull x", EFFORT_DONE, 11, NULL);
     assert_int_equal(effort->failures, 0);
+    assert_int_equal(effort->failure.code, ERR_OK);
+    assert_int_equal(world_effort_failures(effort, 0), 0);
+    for (int i = 0; i <= WORLD_FAILURES_KEPT; i++)
+        (void)apply_effort(world, "pull x", EFFORT_FAILED, 20 + i, NULL);
+    assert_int_equal(world_effort_failures(effort, 22), WORLD_FAILURES_KEPT - 1);
+    assert_int_equal(world_effort_failures(effort, 21), WORLD_FAILURES_KEPT + 1);
 }
 
 static void old_efforts_are_forgotten(void **state)
