@@ -23,6 +23,7 @@ struct count {
     uint32_t healthy;
     uint32_t healthy_current;
     uint32_t old;               /* alive, of another revision */
+    uint32_t good_old;          /* of these, healthy or may yet get so */
     uint32_t missing;           /* slots without a good current task, and none was started */
     struct task_view **holders; /* by slot: its good current task, or NULL */
     bool *coming_old;           /* by slot: a task of another revision is being created */
@@ -48,6 +49,11 @@ static bool is_good(const struct task_view *task)
     return is_alive(task) && task->current && !task->unhealthy;
 }
 
+static bool is_good_old(const struct task_view *task)
+{
+    return is_alive(task) && !task->current && !task->unhealthy;
+}
+
 /* Of two tasks in one slot the healthy one holds it, else the older attempt. */
 static void hold_slot(struct count *count, struct task_view *task)
 {
@@ -70,15 +76,17 @@ static void count_pending(struct planner *planner, const struct service_view *vi
 
     for (size_t i = 0; i < input->pending_count; i++) {
         const struct plan_pending *pending = &input->pending[i];
+        bool current = text_equal(pending->target->revision, revision);
 
         if (!text_equal(pending->unit, planner->unit) ||
             world_task(input->world, pending->task) != NULL)
             continue;
         count->alive++;
-        count->old += !text_equal(pending->target->revision, revision);
+        count->old += !current;
+        count->good_old += !current;
         if (pending->slot >= count->desired)
             continue;
-        if (!text_equal(pending->target->revision, revision))
+        if (!current)
             count->coming_old[pending->slot] = true;
         else if (count->holders[pending->slot] == NULL)
             count->holders[pending->slot] = &count->unseen;
@@ -102,6 +110,7 @@ static void count_tasks(struct planner *planner, struct service_view *view, stru
         count->healthy += task->healthy;
         count->healthy_current += task->healthy && task->current;
         count->old += !task->current;
+        count->good_old += is_good_old(task);
     }
     count_pending(planner, view, count);
     for (uint32_t slot = 0; slot < count->desired; slot++)
@@ -118,6 +127,7 @@ static void count_started(struct count *count, uint32_t slot, bool current)
     } else {
         count->coming_old[slot] = true;
         count->old++;
+        count->good_old++;
     }
 }
 
@@ -159,20 +169,13 @@ static bool throttled(struct planner *planner, const struct service_view *view)
 /* Step 2. */
 static void restore_old(struct planner *planner, struct service_view *view, struct count *count)
 {
-    uint32_t good_old = 0;
     uint32_t slot = 0;
 
-    if (view->completed == NULL || view->primary->state == ROLLOUT_COMPLETED)
-        return;
-    for (size_t i = 0; i < view->task_count; i++)
-        good_old +=
-            is_alive(&view->tasks[i]) && !view->tasks[i].current && !view->tasks[i].unhealthy;
-    for (uint32_t i = 0; i < count->desired; i++)
-        good_old += count->coming_old[i];
-    if (good_old + count->healthy_current >= count->lower || throttled(planner, view) ||
+    if (view->completed == NULL || view->primary->state == ROLLOUT_COMPLETED ||
+        count->good_old + count->healthy_current >= count->lower || throttled(planner, view) ||
         !images_ready(planner, view->completed, view->instance))
         return;
-    while (good_old + count->healthy_current < count->lower && count->alive < count->upper &&
+    while (count->good_old + count->healthy_current < count->lower && count->alive < count->upper &&
            slot < count->desired) {
         bool taken = count->coming_old[slot];
 
@@ -183,7 +186,6 @@ static void restore_old(struct planner *planner, struct service_view *view, stru
             if (!start_task(planner, view, view->completed, slot))
                 return;
             count_started(count, slot, /* current= */ false);
-            good_old++;
         }
         slot++;
     }
@@ -210,6 +212,14 @@ static bool may_lose(const struct count *count, const struct task_view *task)
     return !task->healthy || count->healthy > count->lower;
 }
 
+/* Would step 3 not start it again at once? */
+static bool may_spare(const struct service_view *view, const struct count *count,
+                      const struct task_view *task)
+{
+    return view->completed == NULL || !is_good_old(task) ||
+           count->good_old + count->healthy_current > count->lower;
+}
+
 static void stop_one(struct planner *planner, struct service_view *view, struct count *count,
                      struct task_view *task, const char *reason)
 {
@@ -217,6 +227,7 @@ static void stop_one(struct planner *planner, struct service_view *view, struct 
     count->healthy -= task->healthy;
     count->healthy_current -= task->healthy && task->current;
     count->old -= !task->current;
+    count->good_old -= is_good_old(task);
     stop_task(planner, view, task, STOP_SERVICE_SCHEDULER_INITIATED, reason);
 }
 
@@ -241,7 +252,8 @@ static void stop_old(struct planner *planner, struct service_view *view, struct 
     for (enum use use = USE_NONE; use < USE_COUNT; use++) {
         for (size_t i = view->task_count; i-- > 0;) {
             struct task_view *task = &view->tasks[i];
-            bool no_room = count->missing > 0 && view->may_start && count->alive >= count->upper;
+            bool no_room = count->missing > 0 && view->may_start && count->alive >= count->upper &&
+                           may_spare(view, count, task);
 
             if (!is_alive(task) || task->current || task->unknown || use_of(task) != use)
                 continue;
