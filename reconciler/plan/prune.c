@@ -188,7 +188,9 @@ void plan_removed(struct planner *planner, const char *key)
         plan_wait(planner, "%zu tasks are being removed", view.task_count);
         return;
     }
-    if (!prune_volumes(planner, &view) && view.memory != NULL)
+    if (prune_volumes(planner, &view))
+        plan_wait(planner, "its volumes are being removed");
+    else if (view.memory != NULL)
         plan_fact(planner, FACT_FORGET, view.cluster, view.service)->durable = true;
 }
 
