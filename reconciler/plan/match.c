@@ -90,6 +90,12 @@ static void judge_exit(struct planner *planner, struct task_view *view,
               container->exit_code);
 }
 
+/* What was tried again is seen done before its call is answered. */
+static bool is_mended(const struct world_container *seen, enum action_kind kind)
+{
+    return seen != NULL && (kind == ACTION_CONTAINER_CREATE || container_is_up(seen));
+}
+
 /* A create or start that no repetition mends ends the task: the next attempt is a new one. */
 static void judge_failure(struct planner *planner, struct task_view *view, const char *container)
 {
@@ -98,13 +104,14 @@ static void judge_failure(struct planner *planner, struct task_view *view, const
         const char *prefix;
     } steps[] = { { ACTION_CONTAINER_CREATE, "CannotCreateContainerError" },
                   { ACTION_CONTAINER_START, "CannotStartContainerError" } };
+    const struct world_container *seen = world_task_container(view->task, container);
     char name[CONTAINER_NAME_SIZE];
 
     container_name(view->task->id, container, name);
     for (size_t i = 0; i < ARRAY_COUNT(steps); i++) {
         const struct world_effort *effort = effort_of(planner, view->instance, steps[i].kind, name);
 
-        if (effort == NULL || effort->state != EFFORT_FAILED)
+        if (effort == NULL || effort->state != EFFORT_FAILED || is_mended(seen, steps[i].kind))
             continue;
         if (err_class(effort->failure.code) == ERR_CLASS_RETRY &&
             effort->failure.code != ERR_FAILED)
