@@ -219,12 +219,12 @@ static void settle(struct run *run)
 {
     sim_set_faults(run->sim, &(struct sim_faults){ 0 });
     run->store.full = false;
+    for (size_t i = 0; i < SERVICES_MAX; i++)
+        suspend_or_resume(run, /* suspend= */ false, i);
     /* What has happened already comes to light: checks fail late, links are still down. */
     pass(run, sim_now(run->sim) + LATENT_MS, /* troubled= */ false, /* until_converged= */ false);
     people_commit_fine(&run->people, failed_services(run));
     process_adopt(&run->process, run->people.tip, /* confirmed= */ true);
-    for (size_t i = 0; i < SERVICES_MAX; i++)
-        suspend_or_resume(run, /* suspend= */ false, i);
     pass(run, sim_now(run->sim) + SETTLE_MS, /* troubled= */ false, /* until_converged= */ true);
     if (run->check.failed)
         return;
