@@ -136,6 +136,7 @@ struct instance_report {
     uint32_t cpu_units; /* 1024 a processor */
     uint32_t memory_mib;
     int64_t clock_skew_ms; /* engine's clock minus ours */
+    int64_t connected_ms;  /* our clock: what happened earlier, nobody watched; 0: not told */
 };
 
 /* What is not reported from LISTING_BEGIN to LISTING_END is gone.  BEGIN comes before the engine is
@@ -150,6 +151,7 @@ struct instance_report {
     X(CONTAINER_GONE, named)                                                                       \
     X(CONTAINER_ENDED, named)                                                                      \
     X(CONTAINER_STOPPING, named)                                                                   \
+    X(CONTAINER_SIGNALLED, named) /* by someone else, through the engine */                        \
     X(IMAGE, image)                                                                                \
     X(IMAGE_GONE, named)                                                                           \
     X(EFFORT, effort)                                                                              \

@@ -142,6 +142,7 @@ static bool instance_apply(struct world *world, const struct instance_report *re
     instance->cpu_units = report->cpu_units;
     instance->memory_mib = report->memory_mib;
     instance->clock_skew_ms = report->clock_skew_ms;
+    instance->connected_ms = report->connected_ms;
     if (changed)
         world_mark_instance(world, instance);
     return changed;
@@ -402,6 +403,7 @@ static bool change_apply(struct world *world, const struct world_change *change)
     case WORLD_CONTAINER_GONE: return world_container_gone(world, named->name);
     case WORLD_CONTAINER_ENDED: return world_container_ended(world, named->name);
     case WORLD_CONTAINER_STOPPING: return world_container_stopping(world, named->name);
+    case WORLD_CONTAINER_SIGNALLED: return world_container_signalled(world, named->name);
     case WORLD_IMAGE:
         instance = instance_need(world, change->image.instance);
         return world_image_apply(world, instance, &change->image);

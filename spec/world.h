@@ -27,6 +27,7 @@ struct world_container {
     bool inspected;
     bool oom_killed;
     bool stopping;  /* a stop was accepted by the engine, its end is not seen yet */
+    bool signalled; /* since its start someone else sent it a signal through the engine */
     uint64_t sweep; /* the listing that saw it last */
     int64_t created_ms;
     int64_t started_ms;
@@ -130,6 +131,7 @@ struct world_instance {
     uint32_t cpu_units;
     uint32_t memory_mib;
     int64_t clock_skew_ms;
+    int64_t connected_ms;
     enum instance_state state;
     bool complete; /* a whole listing was taken since connecting; else nothing may be removed */
     bool listing;  /* between LISTING_BEGIN and LISTING_END */
@@ -189,8 +191,8 @@ DEFINE_AUTO(world, world_free)
  *
  * A container that is only listed keeps what an inspection told as long as its status is the same;
  * with another status it is unknown again.  `stopping` ends when the container is seen ended or
- * started once more, or its instance is lost.  A container whose labels changed (which no engine does)
- * is gone and new.
+ * started once more (which also ends `signalled`), or its instance is lost.  A container whose labels
+ * changed (which no engine does) is gone and new.
  */
 bool world_apply(struct world *world, const struct world_change *change);
 

@@ -370,6 +370,8 @@ static bool container_update(struct world_container *container,
     bool restarted = container->inspected && known.inspected &&
                      container->started_ms != known.started_ms && container->started_ms != 0;
     bool changed = container_set(container, &known);
+    if (restarted)
+        container->signalled = false;
     if (container->stopping && (restarted || status_ended(known.status))) {
         container->stopping = false;
         changed = true;
@@ -443,6 +445,15 @@ bool world_container_ended(struct world *world, const char *id)
     container->stopping = false;
     task_mark(world, container->task, true);
     return true;
+}
+
+bool world_container_signalled(struct world *world, const char *id)
+{
+    struct world_container *container = container_find(world, id);
+    if (container == NULL || container->signalled || status_ended(container->status))
+        return false;
+    container->signalled = true;
+    return true; /* what it does to the container is told apart: nothing is planned for it */
 }
 
 bool world_container_sweep(struct world *world, struct world_instance *host)

@@ -35,6 +35,7 @@ bool world_container_apply(struct world *world, struct world_instance *host,
 bool world_container_gone(struct world *world, const char *id);
 bool world_container_stopping(struct world *world, const char *id);
 bool world_container_ended(struct world *world, const char *id);
+bool world_container_signalled(struct world *world, const char *id);
 /* Whether the engine goes on with a stop whose connection broke is not known: it is asked again. */
 void world_containers_lost(struct world_instance *host);
 /* Forgets the containers (images) that the listing did not see. */

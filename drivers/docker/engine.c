@@ -117,6 +117,8 @@ static void on_event(void *ctx, const struct json *value)
     case EVENT_CONTAINER_KILLED:
         if (engine_has_call(engine, ACTION_CONTAINER_STOP, event.id))
             engine_report_named(engine, WORLD_CONTAINER_STOPPING, event.id);
+        else
+            engine_report_named(engine, WORLD_CONTAINER_SIGNALLED, event.id);
         break;
     case EVENT_CONTAINER_GONE: engine_container_gone(engine, event.id); break;
     case EVENT_NETWORK_LEFT:
@@ -190,6 +192,7 @@ static void on_info(void *ctx, const struct docker_answer *answer, const struct 
         return;
     }
     read_facilities(info, &engine->reader);
+    change.instance.connected_ms = now_ms;
     now_ms += change.instance.clock_skew_ms;
     (void)snprintf(since, sizeof(since), "%lld.%03lld000000", (long long)(now_ms / MS_PER_S),
                    (long long)(now_ms % MS_PER_S));

@@ -7,6 +7,9 @@
 #include "reconciler/plan/plan_int.h"
 #include "spec/base/text.h"
 
+/* How often a step that the engine could not do (not: would not) is tried before its task is over. */
+#define TRIES 3
+
 const struct container_definition *definition_find(const struct target *target, const char *name)
 {
     if (target == NULL)
@@ -74,7 +77,7 @@ static void judge_exit(struct planner *planner, struct task_view *view,
     const struct container_definition *definition =
         definition_find(view->target, container->container);
 
-    if (!container_is_over(container) || !is_essential(view->target, container) ||
+    if (view->ended || !container_is_over(container) || !is_essential(view->target, container) ||
         container_restarts(definition, container))
         return;
     if (container->oom_killed)
@@ -83,11 +86,21 @@ static void judge_exit(struct planner *planner, struct task_view *view,
                            "OutOfMemoryError: container %s was killed at its memory limit",
                            container->container),
               container->exit_code);
+    else if (container->signalled)
+        ended(view, STOP_USER_INITIATED,
+              arena_printf(planner->arena,
+                           "Task stopped by user: container %s was sent a signal, exit code %d",
+                           container->container, container->exit_code),
+              container->exit_code);
     else
         ended(view, STOP_ESSENTIAL_CONTAINER_EXITED,
               arena_printf(planner->arena, "Essential container in task exited: %s, exit code %d",
                            container->container, container->exit_code),
               container->exit_code);
+    /* An engine that stops or dies takes its containers along: no evidence against the revision. */
+    view->excused =
+        (container->signalled && !container->oom_killed) ||
+        container->finished_ms - view->instance->clock_skew_ms < view->instance->connected_ms;
 }
 
 /* What was tried again is seen done before its call is answered. */
@@ -114,7 +127,7 @@ static void judge_failure(struct planner *planner, struct task_view *view, const
         if (effort == NULL || effort->state != EFFORT_FAILED || is_mended(seen, steps[i].kind))
             continue;
         if (err_class(effort->failure.code) == ERR_CLASS_RETRY &&
-            effort->failure.code != ERR_FAILED)
+            (effort->failure.code != ERR_FAILED || effort->failures < TRIES))
             continue;
         ended(view, STOP_TASK_FAILED_TO_START,
               arena_printf(planner->arena, "%s: %s", steps[i].prefix, effort->failure.text), -1);
@@ -134,15 +147,24 @@ static void judge_dependencies(struct planner *planner, struct task_view *view,
         if (seen == NULL || on == NULL || !container_ran(seen))
             continue;
         if (need->condition == CONTAINER_CONDITION_SUCCESS && container_is_over(seen) &&
-            seen->inspected && seen->exit_code != 0)
+            seen->inspected && seen->exit_code != 0 && !container_restarts(on, seen))
             ended(view, STOP_TASK_FAILED_TO_START,
                   arena_printf(planner->arena,
                                "container %s waits for the success of %s, "
                                "which ended with exit code %d",
                                definition->name, on->name, seen->exit_code),
                   seen->exit_code);
+        if (need->condition == CONTAINER_CONDITION_HEALTHY && container_is_over(seen) &&
+            seen->inspected && !container_restarts(on, seen))
+            ended(view, STOP_TASK_FAILED_TO_START,
+                  arena_printf(planner->arena,
+                               "container %s waits for the health of %s, "
+                               "which ended with exit code %d",
+                               definition->name, on->name, seen->exit_code),
+                  seen->exit_code);
         if (on->start_timeout == 0 || need->condition == CONTAINER_CONDITION_START ||
-            !container_is_up(seen) || seen->started_ms == 0 || seen->health == HEALTH_HEALTHY)
+            !container_is_up(seen) || seen->started_ms == 0 ||
+            (need->condition == CONTAINER_CONDITION_HEALTHY && seen->health == HEALTH_HEALTHY))
             continue;
         limit_ms =
             seen->started_ms - view->instance->clock_skew_ms + (int64_t)on->start_timeout * 1000;

@@ -64,7 +64,8 @@ struct task_view {
     bool unknown;   /* not inspected, or its instance is lost: no conclusion is drawn */
     bool healthy;   /* ecs.md 1.5 */
     bool unhealthy; /* a check failed, someone paused or altered it */
-    bool ended;     /* it cannot go on: it is wound down and recorded as failed */
+    bool ended;     /* it cannot go on: it is wound down and recorded as failed, */
+    bool excused;   /* unless its end says nothing about its revision */
     enum stop_code stop_code;
     const char *reason;
     int exit_code;

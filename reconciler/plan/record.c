@@ -187,7 +187,7 @@ static struct task_record *record_of_end(struct planner *planner, const struct s
         record->stop_code = task->stop_code;
         record->reason = task->reason;
         record->exit_code = task->exit_code;
-        record->failed = true;
+        record->failed = !task->excused;
     }
     return record;
 }

@@ -120,6 +120,13 @@ berth_apply()
         --state "$BERTH_STATE" --verbose "$@"
 }
 
+berth_apply_start() # [OPTION...]: in the background
+{
+    DOCKER_HOST=unix://$ENGINE_SOCK "$BERTH" apply "$SITE" --path manifests --owner it \
+        --state "$BERTH_STATE" --verbose "$@" &
+    berth_pid=$!
+}
+
 berth_stop()
 {
     kill -TERM "$berth_pid" && wait "$berth_pid"
