@@ -9,6 +9,8 @@
 
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
+#include "spec/kinds/kinds.h"
+#include "spec/tree.h"
 
 struct goal *goal_parse(const char *text, size_t size, struct err *err)
 {
@@ -48,22 +50,45 @@ char *unit_key(struct arena *arena, const char *cluster, const char *service)
     return arena_printf(arena, "%s/%s", cluster, service);
 }
 
-static void desired_add(struct desired *desired, const struct desired *before, const char *key,
-                        const struct buf *text, struct pos pos)
+/* Takes the goal over. */
+static void desired_add(struct desired *desired, const char *key, struct goal *goal, struct pos pos)
 {
-    const struct desired_service *known = desired_service(before, key);
     struct desired_service *entry = mem_alloc(sizeof(*entry));
 
+    ASSERT(goal != NULL); /* what target_print() writes, target_parse() reads */
     entry->key = mem_text(key);
     entry->pos = pos;
-    if (known != NULL && known->goal->text_size == text->size &&
-        memcmp(known->goal->text, buf_text(text), text->size) == 0)
-        entry->goal = goal_ref(known->goal);
-    else
-        entry->goal = goal_parse(buf_text(text), text->size, NULL);
-    ASSERT(entry->goal != NULL); /* what target_print() writes, target_parse() reads */
+    entry->goal = goal;
     HASH_ADD_KEYPTR(by_key, desired->services, entry->key, strlen(entry->key), entry);
     desired->service_count++;
+}
+
+static struct goal *goal_of(const struct desired_service *known, const struct buf *text)
+{
+    if (known != NULL && known->goal->text_size == text->size &&
+        memcmp(known->goal->text, buf_text(text), text->size) == 0)
+        return goal_ref(known->goal);
+    return goal_parse(buf_text(text), text->size, NULL);
+}
+
+static void note_concerned(void *context, enum generation_change change, enum kind kind,
+                           const char *name)
+{
+    struct tree *concerned = context;
+
+    (void)change;
+    if (kind == KIND_SERVICE)
+        tree_put(concerned, name, concerned, /* owner= */ NULL);
+}
+
+/* The value of a secret may have changed without any commit. */
+static bool has_secrets(const struct target *target)
+{
+    for (size_t i = 0; i < target->task->container_definitions_count; i++) {
+        if (target->task->container_definitions[i].secrets_count > 0)
+            return true;
+    }
+    return false;
 }
 
 struct desired *desired_make(struct generation *generation, const struct desired *before,
@@ -72,21 +97,30 @@ struct desired *desired_make(struct generation *generation, const struct desired
     struct desired *desired = mem_alloc(sizeof(*desired));
     AUTO(arena) scratch = { 0 };
     AUTO(buf) text = { 0 };
+    struct tree concerned = { 0 };
 
     buf_init(&text, LIMIT_OUTPUT);
     desired->generation = generation_ref(generation);
+    if (before != NULL)
+        generation_diff(before->generation, generation, note_concerned, &concerned);
     for (size_t i = 0; i < generation_count(generation, KIND_SERVICE); i++) {
         const struct resource *service = generation_at(generation, KIND_SERVICE, i);
-        const struct target *target =
-            target_make(generation, service, secrets, secrets_context, &scratch);
+        const char *key = unit_key(&scratch, resource_service(service)->cluster, service->name);
+        const struct desired_service *known = desired_service(before, key);
 
-        buf_reset(&text);
-        target_print(target, &text);
-        ASSERT(!text.truncated);
-        desired_add(desired, before, unit_key(&scratch, target->cluster, target->service), &text,
-                    service->pos);
+        if (known != NULL && tree_get(&concerned, service->name) == NULL &&
+            !has_secrets(known->goal->target)) {
+            desired_add(desired, key, goal_ref(known->goal), service->pos);
+        } else {
+            buf_reset(&text);
+            target_print(target_make(generation, service, secrets, secrets_context, &scratch),
+                         &text);
+            ASSERT(!text.truncated);
+            desired_add(desired, key, goal_of(known, &text), service->pos);
+        }
         arena_reset(&scratch);
     }
+    tree_release(&concerned);
     return desired;
 }
 
