@@ -114,16 +114,6 @@ int sql_run(struct sql *sql, const char *script, struct err *err)
     return code == SQLITE_OK ? 0 : report(sql, code, errno, err);
 }
 
-int sql_begin(struct sql *sql, struct err *err)
-{
-    return sql_run(sql, "BEGIN IMMEDIATE", err);
-}
-
-int sql_commit(struct sql *sql, struct err *err)
-{
-    return sql_run(sql, "COMMIT", err);
-}
-
 void sql_rollback(struct sql *sql)
 {
     if (sqlite3_get_autocommit(sql->connection) == 0)
@@ -222,6 +212,21 @@ int query_run(struct query *query, struct err *err)
     while (query_row(query))
         continue;
     return query_end(query, err);
+}
+
+/* Every transaction needs them: prepared once. */
+int sql_begin(struct sql *sql, struct err *err)
+{
+    struct query query = query_start(sql, "BEGIN IMMEDIATE");
+
+    return query_run(&query, err);
+}
+
+int sql_commit(struct sql *sql, struct err *err)
+{
+    struct query query = query_start(sql, "COMMIT");
+
+    return query_run(&query, err);
 }
 
 const char *query_get_text(struct query *query, int column)

@@ -308,6 +308,8 @@ static void complete(struct planner *planner, struct service_view *view, const s
     done->reason =
         arena_printf(planner->arena, "ECS deployment ecs-svc/%.12s completed.", done->id);
     deployment_fact(planner, view, done);
+    /* Lost, it would be found out again; and what depends on it is durable, and takes it along. */
+    planner->plan->facts[planner->plan->fact_count - 1].durable = false;
     service_event(planner, view, "(service %s) (deployment %.12s) deployment completed.",
                   view->service, done->id);
     service_event(planner, view, "(service %s) has reached a steady state.", view->service);
