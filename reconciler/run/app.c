@@ -67,6 +67,8 @@ static void on_change(void *context, const struct world_change *change)
                     change->instance.cpu_units, change->instance.memory_mib);
     }
     (void)world_apply(app->world, change);
+    if (change->kind == WORLD_LISTING_BEGIN || change->kind == WORLD_LISTING_END)
+        cycle_listing(app->cycle, change->kind == WORLD_LISTING_BEGIN);
 }
 
 static void on_output(void *context, const char *object, const char *line)
@@ -399,6 +401,9 @@ int app_run(const struct run_options *options, enum app_outcome *out, struct err
         watches[i] = loop_watch_signal(app.loop, signals[i], on_signal, &app, err);
         status = watches[i] == NULL ? -1 : 0;
     }
+    /* One that is known from before is dialled while the repository is read; app_adopt() reports. */
+    if (status == 0 && app.progress.root[0] != '\0')
+        (void)app_connect(&app, app.progress.root, err);
     if (status == 0)
         loop_run(app.loop);
     for (size_t i = 0; i < ARRAY_COUNT(signals); i++)

@@ -38,6 +38,7 @@ struct cycle {
     bool scheduled;
     bool observing;
     bool observed; /* freshly, and nothing happened since */
+    bool calm;     /* nothing was done since the last listing began */
     bool converged;
 };
 
@@ -125,6 +126,21 @@ void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key)
 void cycle_disturb(struct cycle *cycle)
 {
     cycle->observed = false;
+}
+
+void cycle_acted(struct cycle *cycle)
+{
+    cycle->calm = false;
+}
+
+void cycle_listing(struct cycle *cycle, bool begins)
+{
+    if (begins) {
+        cycle->calm = executor_in_flight(cycle->app->executor) == 0;
+    } else if (cycle->calm) {
+        cycle_mark_all(cycle);
+        cycle->observed = true;
+    }
 }
 
 void cycle_renew(struct cycle *cycle)

@@ -14,6 +14,11 @@ void cycle_free(struct cycle *cycle);
 void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key);
 /* The world moved: what was observed before no longer proves that everything is as declared. */
 void cycle_disturb(struct cycle *cycle);
+/* An action begins: a listing that has begun before does not show what it does. */
+void cycle_acted(struct cycle *cycle);
+/* A whole listing begins, ends (its reports are in the world).  One during which nothing was done is
+ * the fresh observation that converging needs, whoever asked for it. */
+void cycle_listing(struct cycle *cycle, bool begins);
 /* Something new is wanted: converging is to be found out, and told, again. */
 void cycle_renew(struct cycle *cycle);
 void cycle_mark_all(struct cycle *cycle);

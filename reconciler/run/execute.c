@@ -245,6 +245,7 @@ static void begin(struct executor *executor, const struct action *action, const 
         running_free(running);
         return;
     }
+    cycle_acted(app->cycle);
     HASH_ADD_KEYPTR(by_key, executor->calls, running->key, strlen(running->key), running);
     executor->lane_count[running->lane]++;
 }
