@@ -401,7 +401,7 @@ int app_run(const struct run_options *options, enum app_outcome *out, struct err
         watches[i] = loop_watch_signal(app.loop, signals[i], on_signal, &app, err);
         status = watches[i] == NULL ? -1 : 0;
     }
-    /* One that is known from before is dialled while the repository is read; app_adopt() reports. */
+    /* One known from before is dialled while the repository is read; app_adopt() reports. */
     if (status == 0 && app.progress.root[0] != '\0')
         (void)app_connect(&app, app.progress.root, err);
     if (status == 0)

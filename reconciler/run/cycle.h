@@ -16,8 +16,8 @@ void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key);
 void cycle_disturb(struct cycle *cycle);
 /* An action begins: a listing that has begun before does not show what it does. */
 void cycle_acted(struct cycle *cycle);
-/* A whole listing begins, ends (its reports are in the world).  One during which nothing was done is
- * the fresh observation that converging needs, whoever asked for it. */
+/* A whole listing begins, ends (its reports are in the world).  One during which nothing was done
+ * is the fresh observation that converging needs, whoever asked for it. */
 void cycle_listing(struct cycle *cycle, bool begins);
 /* Something new is wanted: converging is to be found out, and told, again. */
 void cycle_renew(struct cycle *cycle);

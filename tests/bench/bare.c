@@ -2,9 +2,8 @@
  * The bare side of the benchmark: the Engine calls that any program would have to make, through our
  * own client and with nothing around them.
  *
- *     bare HOST up NAME COUNT < BODY          creates and starts NAME-0 ... at the Engine's concurrency
- *     bare HOST replace OLD NEW COUNT < BODY  likewise NEW-*; OLD-i is stopped and removed when NEW-i
- *                                             is healthy
+ *     bare HOST up NAME COUNT < BODY          creates and starts NAME-0 ..., 4 at a time
+ *     bare HOST replace OLD NEW COUNT < BODY  likewise NEW-*; OLD-i goes when NEW-i is healthy
  *     bare HOST revive OLD NEW < BODY         waits for the end of OLD, then makes NEW
  *     bare HOST clean                         removes every container
  *

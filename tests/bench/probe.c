@@ -4,7 +4,7 @@
  *     probe cpu PID            CPU time of a running process, all its threads, in nanoseconds
  *     probe ref FILE COMMIT    moves a ref as git does, and prints when
  *     probe run COMMAND...     runs it; prints "WALL CPU STATUS", in nanoseconds, as its last line
- *     probe tap LISTEN SOCKET  carries connections to LISTEN on to SOCKET, and prints "TIME LINE" for
+ *     probe tap LISTEN SOCKET  carries connections to LISTEN on to SOCKET; prints "TIME LINE" for
  *                              each request that a client begins to send
  */
 #include <fcntl.h>

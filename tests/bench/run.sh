@@ -175,9 +175,14 @@ bare()
 }
 
 # Nothing is left of either side but the image.
+no_container()
+{
+    bare clean </dev/null >/dev/null && [ "$(engine_api GET '/containers/json?all=1')" = '[]' ]
+}
+
 clean()
 {
-    bare clean </dev/null >/dev/null
+    eventually 60 no_container >/dev/null || die 'containers cannot be removed'
     engine_api POST /networks/prune >/dev/null
     engine_api POST /volumes/prune >/dev/null
     rm -rf "$BERTH_STATE"
