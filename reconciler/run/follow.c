@@ -363,6 +363,12 @@ static void look_work(void *context)
         follower->work.status =
             source_log(follower->source, follower->work.base, follower->work.tip.commit, LOG_MAX,
                        &follower->work.log, err);
+    /* A branch that was moved back has nothing new, but its tip is what is wanted now. */
+    if (follower->work.status == 0 && follower->work.log->count == 0) {
+        source_log_free(TAKE(follower->work.log));
+        follower->work.status = source_log(follower->source, NULL, follower->work.tip.commit, 1,
+                                           &follower->work.log, err);
+    }
     if (follower->work.status == 0 && follower->work.root[0] == '\0')
         follower->work.status = source_root_commit(follower->source, follower->work.tip.commit,
                                                    follower->work.root, err);
