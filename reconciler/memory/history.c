@@ -210,7 +210,7 @@ int history_events(struct store *store, const struct history_filter *filter, str
 {
     struct rows rows = { .arena = arena };
     struct query row =
-        filter->since > 0
+        filter->after || filter->since > 0
             ? query_start(store->sql, EVENT_COLUMNS " WHERE" OF_SERVICE " AND id > ?3"
                                                     " ORDER BY id LIMIT ?4")
             : query_start(store->sql, "SELECT * FROM (" EVENT_COLUMNS " WHERE" OF_SERVICE

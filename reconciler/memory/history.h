@@ -48,9 +48,9 @@ struct history_commit {
     const char *summary; /* "3 services changed"; of a rejected one its errors */
 };
 
-/* One transaction with where that leaves the installation.  On disk with the next durable fact: what
- * is lost is found again in the repository.  The same commit may be seen again with another outcome:
- * both rows stay. */
+/* One transaction with where that leaves the installation.  On disk with the next durable fact:
+ * what is lost is found again in the repository.  The same commit may be seen again with another
+ * outcome: both rows stay. */
 int history_add_commit(struct store *store, const struct history_commit *commit,
                        const struct store_progress *progress, struct err *err);
 
@@ -84,7 +84,8 @@ struct history_event {
 struct history_filter {
     const char *cluster; /* NULL: all */
     const char *service; /* NULL: all */
-    int64_t since;       /* event id: only those after it; 0: the newest */
+    int64_t since;       /* event id: only those after it; 0: the newest, unless `after` */
+    bool after;          /* the first that follow `since`, even when that is 0 */
     int64_t before;      /* number: only those before it (for the next page); 0: the newest */
     size_t limit;        /* 0: HISTORY_EVENTS; at most HISTORY_COMMITS */
 };

@@ -112,6 +112,10 @@ static void events_are_followed_by_id(void **unused)
     assert_string_equal(items[0].text, "event 1");
     filter.since = 1000;
     assert_int_equal(events(&filter, &items), 0);
+    filter.since = 0;
+    filter.after = true;
+    assert_int_equal(events(&filter, &items), 3);
+    assert_string_equal(items[0].text, "event 0");
 }
 
 static void an_event_of_no_service_is_kept(void **unused)
