@@ -107,7 +107,8 @@ static enum MHD_Result check_query(void *context, enum MHD_ValueKind kind, const
                                    size_t key_size, const char *value, size_t value_size)
 {
     struct request *request = context;
-    const char *const *names = request->route->query;
+    const struct route_query *known = request->route->query;
+    const char *names[ROUTE_QUERY_MAX];
     struct err err = { 0 };
     size_t count = 0;
 
@@ -117,9 +118,11 @@ static enum MHD_Result check_query(void *context, enum MHD_ValueKind kind, const
         request_fail(request, &err);
         return MHD_NO;
     }
-    for (; names != NULL && names[count] != NULL; count++) {
-        if (text_equal(names[count], key))
+    for (; known != NULL && known[count].name != NULL; count++) {
+        ASSERT(count < ROUTE_QUERY_MAX);
+        if (text_equal(known[count].name, key))
             return MHD_YES;
+        names[count] = known[count].name;
     }
     const char *nearest = count > 0 ? text_nearest(key, names, count) : NULL;
     if (nearest != NULL)

@@ -194,6 +194,12 @@ void request_fail(struct request *request, const struct err *err)
     request_fail_with(request, status_of(err->code), err, NULL, NULL);
 }
 
+void request_fail_list(struct request *request, const struct err *err, const char *name,
+                       struct json *list)
+{
+    request_fail_with(request, status_of(err->code), err, name, list);
+}
+
 size_t request_write_json(struct request *request, struct json *object)
 {
     AUTO(buf) line = { 0 };

@@ -48,6 +48,9 @@ void request_answer(struct request *request, struct json *object);
 void request_accept(struct request *request, struct json *object);
 /* {"apiVersion", "error": {"code", "message"}} with the status that belongs to the code. */
 void request_fail(struct request *request, const struct err *err);
+/* With one more member of `error`; takes `list` over. */
+void request_fail_list(struct request *request, const struct err *err, const char *name,
+                       struct json *list);
 /* Other text, such as a plan in markdown.  Copied. */
 void request_answer_text(struct request *request, const char *content_type, const char *text,
                          size_t size);

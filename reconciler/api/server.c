@@ -258,6 +258,7 @@ struct server *server_new(struct loop *loop, const struct server_options *option
 
     server->loop = loop;
     server->options = *options;
+    server->socket_path = mem_text(options->socket_path);
     server->local = (struct listener){ .server = server, .fd = -1 };
     server->tcp = (struct listener){ .server = server, .fd = -1 };
     if (daemon_start(server, err) < 0 ||
@@ -274,7 +275,7 @@ void server_free(struct server *server)
         return;
     server->stopping = true;
     if (server->local.fd >= 0)
-        (void)unlink(server->options.socket_path);
+        (void)unlink(server->socket_path);
     listener_stop(&server->local);
     listener_stop(&server->tcp);
     for (struct request *request = server->requests; request != NULL; request = request->next)
@@ -286,6 +287,7 @@ void server_free(struct server *server)
     if (server->daemon != NULL)
         MHD_stop_daemon(server->daemon);
     ASSERT(server->requests == NULL);
+    free(server->socket_path);
     free(server);
 }
 

@@ -18,12 +18,21 @@
 /* A handler answers, or keeps the request. */
 typedef void handler_fn(struct request *request);
 
+/* A query parameter; anything else is refused. */
+struct route_query {
+    const char *name;
+    const char *help;
+};
+
+#define ROUTE_QUERY_MAX 8
+
 struct route {
     const char *method; /* "GET" also serves HEAD */
     const char *path;   /* "/v1/services/{cluster}/{service}": a name in braces fits one part */
     handler_fn *handler;
-    const char *const *query; /* names of the parameters, NULL at the end; NULL: none */
-    bool writes;              /* changes something, or shows what only the owner may see */
+    const struct route_query *query; /* ends with a name of NULL; NULL: none */
+    bool writes;                     /* changes something, or reaches into containers */
+    const char *summary;             /* for the reference */
 };
 
 struct server;
@@ -36,8 +45,8 @@ struct server_options {
     void *context; /* for request_context() */
 };
 
-/* Options are borrowed.  NULL on failure: ERR_INVALID (socket path too long, no loopback address),
- * ERR_DENIED, ERR_CONFLICT (address in use), ERR_CAPACITY. */
+/* The routes are borrowed.  NULL on failure: ERR_INVALID (socket path too long, no loopback
+ * address), ERR_DENIED, ERR_CONFLICT (address in use), ERR_CAPACITY. */
 struct server *server_new(struct loop *loop, const struct server_options *options, struct err *err);
 /* Ends all requests, streams and upgrades, and removes the socket. */
 void server_free(struct server *server);

@@ -18,7 +18,8 @@ struct listener {
 
 struct server {
     struct loop *loop;
-    struct server_options options;
+    struct server_options options; /* its texts are used by server_new() only */
+    char *socket_path;
     struct MHD_Daemon *daemon;
     struct loop_watch *watch; /* of the daemon's epoll set */
     struct timer timer;

@@ -198,19 +198,19 @@ static void post_upgrade(struct request *request)
     (void)request_upgrade(request, "echo/1", &ops);
 }
 
-static const char *const hello_query[] = { "loud", NULL };
-static const char *const later_query[] = { "ms", NULL };
+static const struct route_query hello_query[] = { { "loud", NULL }, { NULL, NULL } };
+static const struct route_query later_query[] = { { "ms", NULL }, { NULL, NULL } };
 
 static const struct route routes[] = {
-    { "GET", "/v1/hello/{cluster}/{name}", get_hello, hello_query, false },
-    { "POST", "/v1/echo", post_echo, NULL, true },
-    { "GET", "/v1/state", get_state, NULL, false },
-    { "GET", "/v1/later", get_later, later_query, false },
-    { "GET", "/v1/big", get_big, NULL, false },
-    { "GET", "/v1/ticks", get_ticks, NULL, false },
-    { "GET", "/v1/silence", get_silence, NULL, false },
-    { "GET", "/v1/flood", get_flood, NULL, false },
-    { "POST", "/v1/upgrade", post_upgrade, NULL, true },
+    { "GET", "/v1/hello/{cluster}/{name}", get_hello, hello_query, false, NULL },
+    { "POST", "/v1/echo", post_echo, NULL, true, NULL },
+    { "GET", "/v1/state", get_state, NULL, false, NULL },
+    { "GET", "/v1/later", get_later, later_query, false, NULL },
+    { "GET", "/v1/big", get_big, NULL, false, NULL },
+    { "GET", "/v1/ticks", get_ticks, NULL, false, NULL },
+    { "GET", "/v1/silence", get_silence, NULL, false, NULL },
+    { "GET", "/v1/flood", get_flood, NULL, false, NULL },
+    { "POST", "/v1/upgrade", post_upgrade, NULL, true, NULL },
 };
 
 static void stop(void *context, int number)

@@ -1,0 +1,74 @@
+/*
+ * Inside of the API: the handlers of routes.def and what they share.
+ */
+#ifndef RECONCILER_API_API_INT_H
+#define RECONCILER_API_API_INT_H
+
+#include "reconciler/api/api.h"
+#include "reconciler/api/server.h"
+
+/* Someone who follows the events. */
+struct follower_stream {
+    struct api *api;
+    struct request *request;
+    struct history_filter filter; /* texts live with the request */
+    struct follower_stream *next;
+};
+
+struct plan_job;
+
+struct api {
+    struct app *app;
+    const char *version;
+    struct server *server;
+    struct app_listener listener;
+    struct follower_stream *followers;
+    struct plan_job *jobs; /* plans that a worker makes */
+    bool is_telling;       /* followers are told from the next iteration */
+};
+
+struct api *api_of(const struct request *request);
+struct app *app_of(const struct request *request);
+
+#define ROUTE(handler, ...) handler_fn handler;
+#include "reconciler/api/routes.def"
+#undef ROUTE
+
+/* ---- Finding what people name (find.c) ------------------------------------------------------- */
+
+/* "CLUSTER/SERVICE", or SERVICE where only one cluster has it.  The key lives in the arena. */
+int find_service(const struct app *app, const char *name, struct arena *arena, const char **out,
+                 struct err *err);
+/* By its id or the first digits of it, at least 4. */
+int find_task(const struct app *app, const char *name, const struct world_task **out,
+              struct err *err);
+/* By the engine's name or id, or its first digits, at least 8; NULL: none. */
+const struct world_container *find_container(const struct app *app, const char *name);
+/* Of a task; name NULL: its only one, sandbox apart. */
+int find_task_container(const struct world_task *task, const char *name,
+                        const struct world_container **out, struct err *err);
+
+/* A member of a body that nobody reads would be silently ignored: ERR_INVALID. */
+int check_members(const struct json *body, const char *const *names, size_t count, struct err *err);
+
+/* ---- As JSON (show.c) ------------------------------------------------------------------------ */
+
+/* Left out when 0. */
+void show_time(struct json *object, const char *key, int64_t ms);
+struct json *show_service(const struct app *app, const struct plan_input *input, const char *key,
+                          struct arena *arena);
+struct json *show_task(const struct plan_input *input, const struct world_task *task,
+                       struct arena *arena);
+struct json *show_stopped_task(const struct task_record *task);
+struct json *show_deployment(const struct deployment *deployment);
+struct json *show_event(const struct history_event *event);
+struct json *show_mistakes(const struct diag_list *diags);
+
+/* cluster, service and limit from the query; false: the request has failed. */
+bool filter_of(struct request *request, struct history_filter *out);
+
+/* events.c, plan.c: ends what they hold. */
+void followers_tell(struct api *api);
+void plan_jobs_orphan(struct api *api);
+
+#endif

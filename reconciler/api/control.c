@@ -1,0 +1,94 @@
+/*
+ * What people may ask of the running Berth.  Git decides what runs: none of this changes what is
+ * wanted, only when it is done.
+ */
+#include "reconciler/api/api_int.h"
+#include "reconciler/run/cycle.h"
+#include "reconciler/run/follow.h"
+#include "spec/base/text.h"
+
+void post_confirm(struct request *request)
+{
+    struct app *app = app_of(request);
+    struct json *answer;
+    struct err err = { 0 };
+
+    if (app_confirm(app, &err) < 0) {
+        request_fail(request, &err);
+        return;
+    }
+    answer = json_object();
+    json_set_text(answer, "commit", app->progress.confirmed);
+    request_accept(request, answer);
+}
+
+/* The body, and the key of the service it names. */
+static int service_of(struct request *request, const char *const *members, size_t count,
+                      const struct json **out_body, const char **out_key, struct err *err)
+{
+    const struct json *body;
+    const char *name;
+
+    if (request_json(request, &body, err) < 0 || check_members(body, members, count, err) < 0)
+        return -1;
+    name = json_text(body, "service");
+    if (name == NULL)
+        return err_set(err, ERR_INVALID, "'service' is missing");
+    if (find_service(app_of(request), name, request_arena(request), out_key, err) < 0)
+        return -1;
+    *out_body = body;
+    return 0;
+}
+
+static void answer_service(struct request *request, const char *key)
+{
+    const struct app *app = app_of(request);
+    struct plan_input input = app_plan_input(app);
+
+    request_answer(request, show_service(app, &input, key, request_arena(request)));
+}
+
+void post_suspend(struct request *request)
+{
+    static const char *const members[] = { "service", "reason" };
+    const struct json *body;
+    const char *reason;
+    const char *key;
+    struct err err = { 0 };
+
+    if (service_of(request, members, ARRAY_COUNT(members), &body, &key, &err) == 0) {
+        reason = json_text(body, "reason");
+        if (text_is_empty(reason))
+            reason = "on request";
+        if (app_suspend(app_of(request), key, reason, &err) == 0) {
+            answer_service(request, key);
+            return;
+        }
+    }
+    request_fail(request, &err);
+}
+
+void post_resume(struct request *request)
+{
+    static const char *const members[] = { "service", "retry" };
+    const struct json *body;
+    const char *key;
+    struct err err = { 0 };
+
+    if (service_of(request, members, ARRAY_COUNT(members), &body, &key, &err) == 0 &&
+        app_suspend(app_of(request), key, "", &err) == 0 &&
+        (!json_bool(body, "retry", false) || app_retry(app_of(request), key, &err) == 0)) {
+        answer_service(request, key);
+        return;
+    }
+    request_fail(request, &err);
+}
+
+void post_reconcile(struct request *request)
+{
+    struct app *app = app_of(request);
+
+    follower_check(app->follower);
+    cycle_mark_all(app->cycle);
+    request_accept(request, json_object());
+}

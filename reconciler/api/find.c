@@ -1,0 +1,105 @@
+/*
+ * What people name: services without their cluster, tasks by their first digits.
+ */
+#include <string.h>
+
+#include "reconciler/api/api_int.h"
+#include "spec/base/text.h"
+
+int find_service(const struct app *app, const char *name, struct arena *arena, const char **out,
+                 struct err *err)
+{
+    struct plan_input input = app_plan_input(app);
+    bool has_cluster = strchr(name, '/') != NULL;
+    struct plan_unit *units;
+    const char *found = NULL;
+    size_t count = plan_units(&input, arena, &units);
+
+    for (size_t i = 0; i < count; i++) {
+        const char *key = units[i].key;
+        const char *slash = strchr(key, '/');
+
+        if (units[i].kind != DIRTY_SERVICE || slash == NULL ||
+            !text_equal(has_cluster ? key : slash + 1, name))
+            continue;
+        if (found != NULL)
+            return err_set(err, ERR_INVALID, "'%s' is in several clusters: say '%s' or '%s'", name,
+                           found, key);
+        found = arena_text(arena, key);
+    }
+    if (found == NULL)
+        return err_set(err, ERR_NOT_FOUND, "there is no service '%s'", name);
+    *out = found;
+    return 0;
+}
+
+int find_task(const struct app *app, const char *name, const struct world_task **out,
+              struct err *err)
+{
+    const struct world_task *found = NULL;
+    size_t size = strlen(name);
+
+    if (size < 4 || size >= TASK_ID_SIZE)
+        return err_set(err, ERR_NOT_FOUND, "there is no task '%s'", name);
+    for (const struct world_task *at = app->world->tasks; at != NULL; at = at->by_id.next) {
+        if (!text_starts(at->id, name))
+            continue;
+        if (found != NULL)
+            return err_set(err, ERR_INVALID, "'%s' is the beginning of several tasks", name);
+        found = at;
+    }
+    if (found == NULL)
+        return err_set(err, ERR_NOT_FOUND, "there is no task '%s'", name);
+    *out = found;
+    return 0;
+}
+
+const struct world_container *find_container(const struct app *app, const char *name)
+{
+    const struct world_container *at;
+
+    for (at = app->world->containers; at != NULL; at = at->by_id.next) {
+        if (text_equal(at->name, name) || (strlen(name) >= 8 && text_starts(at->id, name)))
+            return at;
+    }
+    return NULL;
+}
+
+int find_task_container(const struct world_task *task, const char *name,
+                        const struct world_container **out, struct err *err)
+{
+    const struct world_container *found = NULL;
+
+    for (size_t i = 0; i < task->container_count; i++) {
+        const struct world_container *at = task->containers[i];
+
+        if (text_equal(at->container, SANDBOX_NAME) ||
+            (name != NULL && !text_equal(at->container, name)))
+            continue;
+        if (found != NULL)
+            return err_set(err, ERR_INVALID, "task %.12s has several containers: say which",
+                           task->id);
+        found = at;
+    }
+    if (found == NULL)
+        return err_set(err, ERR_NOT_FOUND, "task %.12s has no container '%s'", task->id,
+                       name == NULL ? "" : name);
+    *out = found;
+    return 0;
+}
+
+int check_members(const struct json *body, const char *const *names, size_t count, struct err *err)
+{
+    const struct json *value;
+    const char *key;
+
+    for (void *at = NULL; (at = json_next(body, at, &key, &value)) != NULL;) {
+        bool known = false;
+
+        for (size_t i = 0; i < count; i++)
+            known = known || text_equal(names[i], key);
+        if (!known)
+            return err_set(err, ERR_INVALID, "unknown member '%s'", key);
+    }
+    return 0;
+}

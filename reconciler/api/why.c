@@ -1,0 +1,277 @@
+/*
+ * Why: from what runs back to the commit that wants it, or why something does not run.  The answer
+ * is a list of short statements, each with a label, in the order one would ask.
+ */
+#include <string.h>
+
+#include "reconciler/api/api_int.h"
+#include "reconciler/run/cycle.h"
+#include "spec/base/text.h"
+
+#define RECENT 5
+
+struct story {
+    struct app *app;
+    struct plan_input input;
+    struct arena *arena;
+    struct json *lines;
+};
+
+static void say(struct story *story, const char *label, const char *format, ...) PRINTF_LIKE(3, 4);
+
+static void say(struct story *story, const char *label, const char *format, ...)
+{
+    struct json *line = json_object();
+    AUTO(buf) text = { 0 };
+    va_list arguments;
+
+    buf_init(&text, 64 * 1024);
+    va_start(arguments, format);
+    buf_vprintf(&text, format, arguments);
+    va_end(arguments);
+    json_set_text(line, "label", label);
+    json_set_text(line, "text", buf_text(&text));
+    json_append(story->lines, line);
+}
+
+static const char *time_text(struct story *story, int64_t ms)
+{
+    char *text = arena_alloc(story->arena, TEXT_TIME_SIZE);
+
+    text_print_time(ms, text);
+    return text;
+}
+
+static void tell_commit(struct story *story, const char *commit)
+{
+    struct history_commit found;
+
+    if (commit[0] == '\0')
+        return;
+    if (history_commit(story->app->store, commit, story->arena, &found, NULL) < 0)
+        say(story, "commit", "%.12s", commit);
+    else
+        say(story, "commit", "%.12s by %s, %s: %s", commit,
+            found.author == NULL ? "unknown" : found.author, time_text(story, found.committed_ms),
+            found.subject == NULL ? "" : found.subject);
+}
+
+static void tell_manifest(struct story *story, const char *key)
+{
+    const struct desired_service *desired = desired_service(story->app->desired, key);
+
+    if (desired == NULL)
+        say(story, "manifest", "no manifest declares it any more");
+    else
+        say(story, "manifest", "%s:%u: task definition '%s'",
+            desired->pos.file == NULL ? "?" : desired->pos.file, desired->pos.line,
+            desired->goal->target->task_name);
+}
+
+static void tell_deployment(struct story *story, const struct deployment *deployment)
+{
+    say(story, "deployment", "%.12s %s since %s%s%s%s", deployment->id,
+        rollout_state_text(deployment->state), time_text(story, deployment->updated_ms),
+        deployment->rollback ? ", a rollback" : "", text_is_empty(deployment->reason) ? "" : ": ",
+        text_is_empty(deployment->reason) ? "" : deployment->reason);
+}
+
+static void tell_recent(struct story *story, const char *cluster, const char *service)
+{
+    struct history_filter filter = { .cluster = cluster, .service = service, .limit = RECENT };
+    struct task_record *stopped;
+    struct history_event *events;
+    size_t count;
+
+    if (history_tasks(story->app->store, &filter, story->arena, &stopped, &count, NULL) == 0) {
+        for (size_t i = 0; i < count; i++)
+            say(story, "stopped task", "%.12s at %s: %s", stopped[i].id,
+                time_text(story, stopped[i].stopped_ms),
+                text_is_empty(stopped[i].reason) ? stop_code_text(stopped[i].stop_code)
+                                                 : stopped[i].reason);
+    }
+    if (history_events(story->app->store, &filter, story->arena, &events, &count, NULL) == 0) {
+        for (size_t i = 0; i < count; i++)
+            say(story, "event", "%s: %s", time_text(story, events[i].at_ms), events[i].text);
+    }
+}
+
+static void tell_service(struct story *story, const char *key)
+{
+    const struct memory_service *memory = memory_service(story->app->memory, key);
+    const char *wait = cycle_wait(story->app->cycle, key);
+    const char *slash = strchr(key, '/');
+    struct service_status status;
+
+    plan_service_status(&story->input, key, story->arena, &status);
+    if (wait == NULL)
+        wait = status.wait;
+    say(story, "status", "%u of %u tasks run, %u pending, %u healthy, %u stopping%s",
+        status.running, status.desired, status.pending, status.healthy, status.stopping,
+        status.steady ? ": steady" : "");
+    if (wait != NULL)
+        say(story, "waits for", "%s", wait);
+    if (memory != NULL && memory->suspended != NULL)
+        say(story, "suspended", "%s", memory->suspended);
+    if (memory != NULL && memory->hold != NULL)
+        say(story, "held", "%s: `berth confirm` lets it go", memory->hold);
+    if (memory != NULL && memory->quarantined[0] != '\0')
+        say(story, "quarantined", "revision %.12s failed: `berth resume --retry` tries it again",
+            memory->quarantined);
+    if (status.primary != NULL) {
+        tell_deployment(story, status.primary);
+        tell_commit(story, status.primary->commit);
+    } else {
+        say(story, "deployment", "none yet");
+    }
+    tell_manifest(story, key);
+    if (!status.steady)
+        tell_recent(story, arena_text_n(story->arena, key, (size_t)(slash - key)), slash + 1);
+}
+
+static void tell_origin(struct story *story, const char *key, const char *deployment_id,
+                        const char *commit)
+{
+    const struct memory_service *memory = memory_service(story->app->memory, key);
+    const struct deployment *deployment = memory_deployment(memory, deployment_id);
+    const struct deployment *primary = memory_primary(memory);
+
+    if (deployment != NULL)
+        tell_deployment(story, deployment);
+    else
+        say(story, "deployment", "%.12s, not remembered", deployment_id);
+    if (primary != NULL && !text_equal(primary->id, deployment_id))
+        say(story, "replaced by", "deployment %.12s of commit %.12s", primary->id, primary->commit);
+    tell_commit(story, commit);
+    tell_manifest(story, key);
+}
+
+static void tell_task(struct story *story, const struct world_task *task)
+{
+    struct task_state state;
+
+    plan_task_state(&story->input, task, story->arena, &state);
+    say(story, "status", "%s, health %s%s%s", task_status_text(state.status),
+        health_status_text(state.health), text_is_empty(state.reason) ? "" : ": ",
+        text_is_empty(state.reason) ? "" : state.reason);
+    say(story, "task", "%s, slot %u, attempt %u, on %s", task->id, task->slot, task->attempt,
+        task->instance);
+    say(story, "revision", "%.12s", task->revision);
+    if (task->service != NULL) {
+        say(story, "service", "%s", task->service->key);
+        tell_origin(story, task->service->key, task->deployment, task->commit);
+    }
+}
+
+static void tell_container(struct story *story, const struct world_container *container)
+{
+    say(story, "container", "'%s', %.12s, is %s", container->name, container->id,
+        container_status_text(container->status));
+    if (container->inspected && container->finished_ms != 0)
+        say(story, "ended", "%s with exit code %d%s", time_text(story, container->finished_ms),
+            container->exit_code, container->oom_killed ? ", out of memory" : "");
+    if (!text_is_empty(container->error))
+        say(story, "engine", "%s", container->error);
+    if (container->task != NULL)
+        tell_task(story, container->task);
+}
+
+static void tell_stopped(struct story *story, const struct task_record *task)
+{
+    say(story, "status", "%s at %s: %s", task_status_text(TASK_STOPPED),
+        time_text(story, task->stopped_ms),
+        text_is_empty(task->reason) ? stop_code_text(task->stop_code) : task->reason);
+    if (task->exit_code >= 0)
+        say(story, "exit code", "%d", task->exit_code);
+    say(story, "task", "%s, slot %u, attempt %u", task->id, task->slot, task->attempt);
+    say(story, "revision", "%.12s", task->revision);
+    if (task->service != NULL) {
+        const char *key = unit_key(story->arena, task->cluster, task->service);
+
+        say(story, "service", "%s", key);
+        tell_origin(story, key, task->deployment, task->commit);
+    }
+}
+
+static const struct task_record *find_stopped(struct story *story, const char *name)
+{
+    struct history_filter filter = { .limit = HISTORY_TASKS };
+    struct task_record *stopped;
+    size_t count;
+
+    if (strlen(name) < 4 ||
+        history_tasks(story->app->store, &filter, story->arena, &stopped, &count, NULL) < 0)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (text_starts(stopped[i].id, name))
+            return &stopped[i];
+    }
+    return NULL;
+}
+
+/* A service first, then a task, a container, a task that stopped.  NULL and *err: none of them. */
+static const char *tell(struct story *story, const char *name, struct err *err)
+{
+    const struct world_container *container;
+    const struct world_task *task;
+    const struct task_record *stopped;
+    const char *key;
+
+    if (find_service(story->app, name, story->arena, &key, err) == 0) {
+        tell_service(story, key);
+        return "service";
+    }
+    if (err->code != ERR_NOT_FOUND)
+        return NULL;
+    if (find_task(story->app, name, &task, err) == 0) {
+        tell_task(story, task);
+        return "task";
+    }
+    if (err->code != ERR_NOT_FOUND)
+        return NULL;
+    container = find_container(story->app, name);
+    if (container != NULL) {
+        tell_container(story, container);
+        return "container";
+    }
+    stopped = find_stopped(story, name);
+    if (stopped != NULL) {
+        tell_stopped(story, stopped);
+        return "task";
+    }
+    (void)err_set(err, ERR_NOT_FOUND, "there is no service, task or container '%s'", name);
+    return NULL;
+}
+
+static void answer_why(struct request *request, const char *name)
+{
+    struct app *app = app_of(request);
+    struct story story = { .app = app,
+                           .input = app_plan_input(app),
+                           .arena = request_arena(request) };
+    AUTO(json) *answer = json_object();
+    struct err err = { 0 };
+    const char *kind;
+
+    story.lines = json_array();
+    json_set(answer, "lines", story.lines);
+    kind = tell(&story, name, &err);
+    if (kind == NULL) {
+        request_fail(request, &err);
+        return;
+    }
+    json_set_text(answer, "kind", kind);
+    json_set_text(answer, "name", name);
+    request_answer(request, TAKE(answer));
+}
+
+void get_why(struct request *request)
+{
+    answer_why(request, request_param(request, "name"));
+}
+
+void get_why_service(struct request *request)
+{
+    answer_why(request, unit_key(request_arena(request), request_param(request, "cluster"),
+                                 request_param(request, "service")));
+}
