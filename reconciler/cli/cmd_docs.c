@@ -1,6 +1,7 @@
 /*
  * berth __docs [PAGE]: the pages of docs/reference that are made from tables.
  */
+#include "reconciler/api/api.h"
 #include "reconciler/cli/help.h"
 #include "spec/base/buf.h"
 #include "spec/base/limits.h"
@@ -26,6 +27,10 @@ static int print_page(struct cli *cli, const char *name)
         manual_print_markdown(cli->out, cli->arena);
         return CLI_DONE;
     }
+    if (text_equal(name, "api.md")) {
+        api_print_manual(cli->out);
+        return CLI_DONE;
+    }
     if (text_equal(name, "berth.1")) {
         manual_print_roff(cli->out, cli->arena);
         return CLI_DONE;
@@ -49,7 +54,7 @@ int cmd_docs(struct cli *cli)
 {
     if (cli->operand_count > 0)
         return print_page(cli, cli->operands[0]);
-    fputs("cli.md\nberth.1\nberth.schema.json\n", cli->out);
+    fputs("api.md\ncli.md\nberth.1\nberth.schema.json\n", cli->out);
     for (size_t kind = 0; kind < KIND_COUNT; kind++)
         fprintf(cli->out, "%s\n", kind_page(cli->arena, (enum kind)kind));
     return CLI_DONE;

@@ -1,8 +1,20 @@
 /*
  * berth run, berth apply
  */
+#include "reconciler/api/api.h"
 #include "reconciler/cli/verbs.h"
+#include "reconciler/cli/version.h"
 #include "reconciler/run/app.h"
+
+static void *serve(struct app *app, struct err *err)
+{
+    return api_new(app, berth_version(), err);
+}
+
+static void serve_no_more(void *api)
+{
+    api_free(api);
+}
 
 static int run(struct cli *cli, bool once)
 {
@@ -11,12 +23,13 @@ static int run(struct cli *cli, bool once)
                                  [APP_INVALID] = CLI_USAGE,
                                  [APP_ROLLED_BACK] = CLI_ROLLED_BACK,
                                  [APP_TIMED_OUT] = CLI_TIMED_OUT };
+    static const struct app_part api = { .start = serve, .stop = serve_no_more };
     enum app_outcome outcome;
     struct err err;
 
     cli->options.run.repo = cli->operands[0];
     cli->options.run.once = once;
-    if (app_run(&cli->options.run, &outcome, &err) < 0)
+    if (app_run(&cli->options.run, &api, &outcome, &err) < 0)
         return cli_failed(cli, &err);
     return codes[outcome];
 }

@@ -285,12 +285,19 @@ static void wind_up(void *context)
         loop_stop(app->loop);
 }
 
+static void part_stop(struct app *app)
+{
+    if (app->part_state != NULL)
+        app->part->stop(TAKE(app->part_state));
+}
+
 void app_stop(struct app *app, enum app_outcome outcome)
 {
     if (app->stopping)
         return;
     app->stopping = true;
     app->outcome = outcome;
+    part_stop(app); /* it uses the driver's connections */
     driver_free(TAKE(app->driver));
     wind_up(app);
 }
@@ -364,6 +371,11 @@ static int begin(struct app *app, struct err *err)
     app->builds = builds_new(&app->source_options);
     if (follower_new(app, &app->follower, err) < 0)
         return -1;
+    if (app->part != NULL) {
+        app->part_state = app->part->start(app, err);
+        if (app->part_state == NULL)
+            return -1;
+    }
     follower_check(app->follower);
     if (app->options->once && app->options->timeout_ms > 0)
         timer_start(app->loop, &app->deadline, app->options->timeout_ms, on_deadline, app);
@@ -374,6 +386,7 @@ static void end(struct app *app)
 {
     ASSERT(app->driver == NULL);
     timer_stop(&app->deadline);
+    part_stop(app);
     follower_free(app->follower);
     cycle_free(app->cycle);
     executor_free(app->executor);
@@ -387,11 +400,12 @@ static void end(struct app *app)
     loop_free(app->loop);
 }
 
-int app_run(const struct run_options *options, enum app_outcome *out, struct err *err)
+int app_run(const struct run_options *options, const struct app_part *part, enum app_outcome *out,
+            struct err *err)
 {
     static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
     struct loop_signal *watches[ARRAY_COUNT(signals)] = { NULL };
-    struct app app = { .options = options, .started_ms = loop_wall_ms() };
+    struct app app = { .options = options, .part = part, .started_ms = loop_wall_ms() };
     int status;
 
     if (source_global_init(err) < 0)

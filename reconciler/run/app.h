@@ -14,6 +14,7 @@
 #include "reconciler/source/source.h"
 #include "spec/base/err.h"
 
+struct app;
 struct builds;
 struct cycle;
 struct executor;
@@ -36,8 +37,16 @@ struct app_listener {
     struct app_listener *next;
 };
 
+/* What knows the program and is not known by it: the API. */
+struct app_part {
+    void *(*start)(struct app *app, struct err *err); /* NULL: failed */
+    void (*stop)(void *part);
+};
+
 struct app {
     const struct run_options *options;
+    const struct app_part *part; /* NULL: none */
+    void *part_state;            /* NULL: not started */
     struct loop *loop;
     struct store *store;
     struct store_progress progress; /* its texts live in progress_arena */
@@ -64,7 +73,8 @@ struct app {
 
 /* Runs until a signal, or, with options->once, until converged, failed or out of time.  0 and the
  * outcome, or -1 when it could not even begin. */
-int app_run(const struct run_options *options, enum app_outcome *out, struct err *err);
+int app_run(const struct run_options *options, const struct app_part *part, enum app_outcome *out,
+            struct err *err);
 
 /* Lets app_run() return. */
 void app_stop(struct app *app, enum app_outcome outcome);
