@@ -1,5 +1,5 @@
 /*
- * What a driver reports of an engine: containers, images, networks, volumes and long work.  Pointers
+ * What a driver reports of an engine: containers, images, networks, volumes and long work. Pointers
  * are the driver's own and live only during the call; the world copies what it keeps.
  */
 #ifndef SPEC_REPORT_H

@@ -191,8 +191,8 @@ DEFINE_AUTO(world, world_free)
  *
  * A container that is only listed keeps what an inspection told as long as its status is the same;
  * with another status it is unknown again.  `stopping` ends when the container is seen ended or
- * started once more (which also ends `signalled`), or its instance is lost.  A container whose labels
- * changed (which no engine does) is gone and new.
+ * started once more (which also ends `signalled`), or its instance is lost. A container whose
+ * labels changed (which no engine does) is gone and new.
  */
 bool world_apply(struct world *world, const struct world_change *change);
 
@@ -207,7 +207,8 @@ const struct world_container *world_task_container(const struct world_task *task
 /* By id, tag or digest reference ("registry/hello@sha256:..."); NULL when absent. */
 const struct world_image *world_image(const struct world_instance *instance, const char *reference);
 const struct world_effort *world_effort(const struct world_instance *instance, const char *key);
-/* Its failures in a row since that time; with WORLD_FAILURES_KEPT of them, all in a row there are. */
+/* Its failures in a row since that time; with WORLD_FAILURES_KEPT of them, all in a row there are.
+ * */
 uint32_t world_effort_failures(const struct world_effort *effort, int64_t since_ms);
 const struct world_named *world_network(const struct world_instance *instance, const char *name);
 const struct world_named *world_volume(const struct world_instance *instance, const char *name);

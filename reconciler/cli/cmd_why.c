@@ -1,6 +1,6 @@
 /*
- * berth why SERVICE|TASK|CONTAINER: from what runs back to the commit that wants it, or what keeps it
- * from running.
+ * berth why SERVICE|TASK|CONTAINER: from what runs back to the commit that wants it, or what keeps
+ * it from running.
  */
 #include <string.h>
 

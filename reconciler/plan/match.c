@@ -7,7 +7,8 @@
 #include "reconciler/plan/plan_int.h"
 #include "spec/base/text.h"
 
-/* How often a step that the engine could not do (not: would not) is tried before its task is over. */
+/* How often a step that the engine could not do (not: would not) is tried before its task is over.
+ * */
 #define TRIES 3
 
 const struct container_definition *definition_find(const struct target *target, const char *name)
@@ -222,9 +223,9 @@ static bool anything_up(const struct world_task *task)
     return false;
 }
 
-/* The end of a task that was healthy and has nothing else running is believed before it is inspected:
- * whatever the inspection tells, another task is wanted.  One that never got going, or may be
- * restarted, is judged by what the inspection tells. */
+/* The end of a task that was healthy and has nothing else running is believed before it is
+ * inspected: whatever the inspection tells, another task is wanted. One that never got going, or
+ * may be restarted, is judged by what the inspection tells. */
 static bool has_fallen(const struct task_view *view)
 {
     const struct world_task *task = view->task;

@@ -10,7 +10,8 @@
 
 #define STOP_TIMEOUT_S 30 /* ecs.md 1.3, where the definition is not remembered */
 
-/* A step that failed and waits for its next try is something the unit waits for: it is not at rest. */
+/* A step that failed and waits for its next try is something the unit waits for: it is not at rest.
+ * */
 static bool step_allowed(struct planner *planner, const struct world_instance *instance,
                          enum action_kind kind, const char *name)
 {

@@ -143,7 +143,7 @@ static void tally_end(struct planner *planner, struct ends *ends, const struct d
     entry->failed += record->failed;
 }
 
-/* A deployment counts failures, and remembers the highest attempt, so that ids never come back.  The
+/* A deployment counts failures, and remembers the highest attempt, so that ids never come back. The
  * count returns to 0 when a task gets healthy (ecs.md 1.5, resetOnHealthyTask). */
 static void tally_state(struct planner *planner, const struct service_view *view, struct ends *ends,
                         bool healthier)

@@ -214,7 +214,8 @@ static void step_tasks(struct planner *planner, const struct service_view *view)
             made->goal->target->task->container_definitions_count > 1)
             task_advance(planner, made, &identity, task->instance, task->task);
     }
-    /* Whoever waits for nothing is at rest, and it is not: their end may come without a call of ours. */
+    /* Whoever waits for nothing is at rest, and it is not: their end may come without a call of
+     * ours. */
     if (leaving > 0)
         plan_wait(planner, "%zu tasks are being stopped", leaving);
 }

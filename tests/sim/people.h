@@ -76,8 +76,8 @@ void people_release(struct people *people);
 
 /* A next commit.  True when it is the new tip; false when it was rejected, as it should be. */
 bool people_commit(struct people *people);
-/* The last one: every program is fine, every service can be rolled, and those of `renewed` (a bit each)
- * are of another revision than before. */
+/* The last one: every program is fine, every service can be rolled, and those of `renewed` (a bit
+ * each) are of another revision than before. */
 void people_commit_fine(struct people *people, uint32_t renewed);
 
 /* "service-2" */
