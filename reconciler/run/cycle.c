@@ -161,13 +161,14 @@ void cycle_mark_all(struct cycle *cycle)
     schedule(cycle);
 }
 
-/* What a fact of one service may let others do: dependents go on, images are not needed any more.
- * */
+/* What a fact of one service may let others do: dependents go on, images are not needed any more, be it
+ * that a deployment ended or that it is not the newest any more. */
 static void mark_affected(struct cycle *cycle, const struct fact *fact)
 {
     bool turning =
         fact->kind == FACT_FORGET || fact->kind == FACT_HOLD || fact->kind == FACT_QUARANTINE ||
-        (fact->kind == FACT_DEPLOYMENT && fact->deployment->state != ROLLOUT_IN_PROGRESS);
+        (fact->kind == FACT_DEPLOYMENT && (fact->deployment->state != ROLLOUT_IN_PROGRESS ||
+                                           fact->deployment->created_ms == fact->at_ms));
 
     if (fact->kind != FACT_EVENT) {
         const char *key = unit_key(&cycle->arena, fact->cluster, fact->service);
