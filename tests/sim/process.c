@@ -196,7 +196,7 @@ void process_adopt(struct process *process, struct generation *generation, bool 
     app_say(app, "commit", "%.8s", generation_commit(generation));
     app->prune_allowed = confirmed;
     app->desired = desired_make(generation, before, /* secrets= */ NULL, NULL);
-    if (before == NULL) {
+    if (before == NULL || confirmed) { /* what was held may go */
         cycle_mark_all(app->cycle);
     } else {
         desired_compare(before, app->desired, on_desired_changed, app);

@@ -215,14 +215,27 @@ static uint32_t failed_services(const struct run *run)
     return failed;
 }
 
+static bool has_long_call(const struct run *run)
+{
+    for (const struct process_call *at = run->process.calls; at != NULL; at = at->next) {
+        if (at->inner.action != NULL && action_kind_is_long(at->inner.action->kind))
+            return true;
+    }
+    return false;
+}
+
 static void settle(struct run *run)
 {
     sim_set_faults(run->sim, &(struct sim_faults){ 0 });
     run->store.full = false;
     for (size_t i = 0; i < SERVICES_MAX; i++)
         suspend_or_resume(run, /* suspend= */ false, i);
-    /* What has happened already comes to light: checks fail late, links are still down. */
-    pass(run, sim_now(run->sim) + LATENT_MS, /* troubled= */ false, /* until_converged= */ false);
+    /* What has happened already comes to light: checks fail late, links are still down, and work
+     * whose answer was lost fails after an hour. */
+    do
+        pass(run, sim_now(run->sim) + LATENT_MS, /* troubled= */ false,
+             /* until_converged= */ false);
+    while (has_long_call(run) && !run->check.failed);
     people_commit_fine(&run->people, failed_services(run));
     process_adopt(&run->process, run->people.tip, /* confirmed= */ true);
     pass(run, sim_now(run->sim) + SETTLE_MS, /* troubled= */ false, /* until_converged= */ true);
