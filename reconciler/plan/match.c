@@ -277,6 +277,9 @@ static void judge_containers(struct planner *planner, struct task_view *view)
     }
     if (view->target != NULL && view->target->task->container_definitions_count > 1)
         judge_failure(planner, view, SANDBOX_NAME);
+    /* It is made first, and whoever joined its namespaces is not in those of another one. */
+    if (task->expected > 1 && world_task_container(task, SANDBOX_NAME) == NULL)
+        ended(view, STOP_ESSENTIAL_CONTAINER_EXITED, "the sandbox of the task was removed", -1);
     if (view->record != NULL && view->record->started_ms != 0 &&
         task->container_count < task->expected)
         ended(view, STOP_ESSENTIAL_CONTAINER_EXITED, "a container of the task was removed", -1);
