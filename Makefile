@@ -189,9 +189,9 @@ test test-long check: export MAKE := $(MAKE)
 
 PUBLIC += test test-long check tidy lint format sim bench
 test: deps-test ## everything in its short form; ends in `N passed, N failed`
-	+@tests/run.sh unit it tidy
+	+@tests/run.sh unit sim it tidy
 test-long: deps-test ## everything in full, with clang and clang-tidy too
-	+@LONG=1 tests/run.sh unit clang it tidy lint
+	+@LONG=1 tests/run.sh unit sim clang it tidy lint
 check: deps-test ## what a change should pass before it is committed: unit tests and tidy
 	+@MODES=$(MODE) tests/run.sh unit tidy
 tidy: deps-test ## layers, header homes, sizes, format: tests/tidy
@@ -199,7 +199,7 @@ tidy: deps-test ## layers, header homes, sizes, format: tests/tidy
 lint: deps-test ## clang-tidy (slow)
 	@tests/tidy/lint.sh
 sim: $(SIM) ## SEEDS simulated lives, from SEED on
-	@$(SIM) $(SEED) $(SEEDS)
+	@$(SIM) $(SEED) $(SEEDS) tests/sim/regressions
 bench: deps-test $(BERTH) $(BENCHES) ## measure against bare Engine calls, RUNS times (as root)
 	@RUNS=$(RUNS) tests/bench/run.sh
 format: deps-test ## let clang-format have its way

@@ -1,10 +1,11 @@
 #!/bin/bash
 # Runs tests and sums them up: the last line is `N passed, N failed`.
 #
-#     tests/run.sh unit|clang|it|tidy|lint...      through `make test`, which passes its job server on
+#     tests/run.sh unit|sim|clang|it|tidy|lint...  through `make test`, which passes its job server on
 #
-# A test is one function of a unit program, one `check` of an integration script, or one rule of
-# tidy.  One that could not be built, crashed, hung or counted nothing has failed; none is skipped.
+# A test is one function of a unit program, one simulated life, one `check` of an integration script,
+# or one rule of tidy.  One that could not be built, crashed, hung or counted nothing has failed; none
+# is skipped.
 #
 #     JOBS=2         programs at a time
 #     MODES=...      the builds that unit programs run in
@@ -148,6 +149,15 @@ suite_unit()
                 env CMOCKA_MESSAGE_OUTPUT=TAP "build/$mode/tests/$name"
         done
     done
+    collect
+}
+
+# Simulated lives, those first that found something before.
+suite_sim()
+{
+    build sim MODE=release build/release/tests/sim
+    start sim count_line $SCRIPT_SECONDS build/release/tests/sim 1 $((${LONG:-0} ? 5000 : 300)) \
+        tests/sim/regressions
     collect
 }
 

@@ -3,8 +3,9 @@
  * delays and the crashes. Rules are checked at every step; when faults have ended and the last
  * commit is a good one, everything must come to rest as it says.
  *
- *     sim FIRST COUNT    runs those seeds; the last line is `N passed, N failed`
- *     sim SEED           runs one, and tells what happens
+ *     sim FIRST COUNT [FILE]    runs the seeds of the file, then those; the last line is
+ *                               `N passed, N failed`
+ *     sim SEED                  runs one, and tells what happens
  */
 #include <signal.h>
 #include <stdio.h>
@@ -279,21 +280,51 @@ static bool sim_run(uint64_t seed, FILE *log)
     return !run.check.failed;
 }
 
+struct score {
+    size_t run;
+    size_t failed;
+};
+
+/* Seeds of a file: a line begins with one, or with '#'. */
+static int run_file(const char *path, struct score *score)
+{
+    FILE *file = fopen(path, "re");
+    char line[256];
+
+    if (file == NULL) {
+        perror(path);
+        return -1;
+    }
+    while (fgets(line, sizeof(line), file) != NULL) {
+        uint32_t seed;
+        line[strcspn(line, " \n")] = '\0';
+        if (!text_parse_u32(line, &seed))
+            continue;
+        score->run++;
+        score->failed += !sim_run(seed, /* log= */ NULL);
+    }
+    (void)fclose(file);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     uint32_t first = 1;
     uint32_t count = 1;
-    size_t failed = 0;
+    struct score score = { 0 };
 
-    if (argc < 2 || argc > 3 || !text_parse_u32(argv[1], &first) ||
-        (argc == 3 && !text_parse_u32(argv[2], &count))) {
-        (void)fprintf(stderr, "usage: %s SEED | FIRST COUNT\n", argv[0]);
+    if (argc < 2 || argc > 4 || !text_parse_u32(argv[1], &first) ||
+        (argc > 2 && !text_parse_u32(argv[2], &count))) {
+        (void)fprintf(stderr, "usage: %s SEED | FIRST COUNT [FILE]\n", argv[0]);
         return 2;
     }
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     (void)signal(SIGABRT, on_abort);
+    if (argc == 4 && run_file(argv[3], &score) < 0)
+        return 2;
     for (uint32_t i = 0; i < count; i++)
-        failed += !sim_run(first + i, argc == 2 ? stdout : NULL);
-    (void)printf("%zu passed, %zu failed\n", count - failed, failed);
-    return failed == 0 ? 0 : 1;
+        score.failed += !sim_run(first + i, argc == 2 ? stdout : NULL);
+    score.run += count;
+    (void)printf("%zu passed, %zu failed\n", score.run - score.failed, score.failed);
+    return score.failed == 0 ? 0 : 1;
 }
