@@ -295,7 +295,7 @@ static void complete(struct planner *planner, struct service_view *view, const s
     struct deployment *done;
 
     if (view->primary->state != ROLLOUT_IN_PROGRESS || count->healthy_current < count->desired ||
-        count->missing > 0)
+        count->missing > 0 || count->old > 0)
         return;
     for (size_t i = 0; i < view->task_count; i++) {
         if (view->tasks[i].unknown ||
