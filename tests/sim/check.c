@@ -123,6 +123,20 @@ void check_facts(void *context, const struct fact *facts, size_t count)
 
 /* ---- Calls ---- */
 
+/* Something of it ended and nothing of it runs: it is over, whether that was recorded yet or not. */
+static bool is_over(const struct world_task *task)
+{
+    bool ended = false;
+
+    for (size_t i = 0; i < task->container_count; i++) {
+        enum container_status status = task->containers[i]->status;
+        if (status != CONTAINER_EXITED && status != CONTAINER_DEAD && status != CONTAINER_CREATED)
+            return false;
+        ended |= status != CONTAINER_CREATED;
+    }
+    return ended;
+}
+
 /* Tasks that are alive, and those whose first container is on its way. */
 static uint32_t count_alive(const struct check *check, const struct world_service *service,
                             const struct action *but)
@@ -131,7 +145,8 @@ static uint32_t count_alive(const struct check *check, const struct world_servic
     uint32_t alive = 0;
 
     for (size_t i = 0; service != NULL && i < service->task_count; i++)
-        alive += !is_leaving(memory_task(memory, service->tasks[i]->id));
+        alive +=
+            !is_leaving(memory_task(memory, service->tasks[i]->id)) && !is_over(service->tasks[i]);
     for (const struct process_call *at = check->process->calls; at != NULL; at = at->next) {
         const struct action *action = at->inner.action;
         if (action != NULL && action->kind == ACTION_CONTAINER_CREATE &&
