@@ -388,22 +388,33 @@ void write_network(const struct writer *writer, const struct action *action, str
     json_print(body, JSON_STYLE_COMPACT, out);
 }
 
-void write_volume(const struct writer *writer, const struct action *action, struct buf *out)
+struct json *write_volume_labels(const struct writer *writer, const struct volume *volume,
+                                 const char *cluster, const char *service)
 {
     const struct docker_volume_configuration *configuration =
-        action->volume != NULL ? action->volume->docker_volume_configuration : NULL;
-    AUTO(json) *body = json_object();
+        volume == NULL ? NULL : volume->docker_volume_configuration;
     struct json *labels = json_object();
 
     for (size_t i = 0; configuration != NULL && i < configuration->labels_count; i++)
         json_set_text(labels, configuration->labels[i].key, configuration->labels[i].value);
     json_set_text(labels, LABEL_VOLUME_OWNER, writer->owner);
-    if (action->kind == ACTION_CLAIM) {
-        json_set_text(labels, LABEL_VOLUME_ROOT, writer->root_commit);
-    } else {
-        json_set_text(labels, LABEL_VOLUME_CLUSTER, action->cluster);
-        json_set_text(labels, LABEL_VOLUME_SERVICE, action->service);
+    if (service != NULL) {
+        json_set_text(labels, LABEL_VOLUME_CLUSTER, cluster);
+        json_set_text(labels, LABEL_VOLUME_SERVICE, service);
     }
+    return labels;
+}
+
+void write_volume(const struct writer *writer, const struct action *action, struct buf *out)
+{
+    const struct docker_volume_configuration *configuration =
+        action->volume != NULL ? action->volume->docker_volume_configuration : NULL;
+    AUTO(json) *body = json_object();
+    struct json *labels =
+        write_volume_labels(writer, action->volume, action->cluster, action->service);
+
+    if (action->kind == ACTION_CLAIM)
+        json_set_text(labels, LABEL_VOLUME_ROOT, writer->root_commit);
     json_set_text(body, "Name", action->name);
     json_set(body, "Labels", labels);
     if (configuration != NULL) {

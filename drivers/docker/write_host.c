@@ -173,6 +173,25 @@ static const struct volume *find_volume(const struct task_spec *task, const char
     return NULL;
 }
 
+/* A volume that is gone by now is made anew by the engine: as ours, or it would be nobody's for ever. */
+static struct json *volume_options(const struct write_scope *scope, const struct volume *volume)
+{
+    const struct docker_volume_configuration *configuration = volume->docker_volume_configuration;
+    struct json *options = json_object();
+
+    json_set(
+        options, "Labels",
+        write_volume_labels(scope->writer, volume, scope->target->cluster, scope->target->service));
+    if (configuration != NULL) {
+        struct json *driver = json_object();
+        json_set_text(driver, "Name", configuration->driver);
+        write_pairs(driver, "Options", configuration->driver_opts,
+                    configuration->driver_opts_count);
+        json_set(options, "DriverConfig", driver);
+    }
+    return options;
+}
+
 static int append_mount(struct write_scope *scope, const struct mount_point *mount, bool read_only,
                         struct json *mounts, struct err *err)
 {
@@ -192,6 +211,7 @@ static int append_mount(struct write_scope *scope, const struct mount_point *mou
                       service_volume_name(&scope->arena, scope->writer->owner,
                                           scope->target->cluster, scope->target->service,
                                           volume->name));
+        json_set(item, "VolumeOptions", volume_options(scope, volume));
     }
     json_set_text(item, "Target", mount->container_path);
     json_set_bool(item, "ReadOnly", read_only || mount->read_only);

@@ -30,6 +30,9 @@ void write_limits(const struct write_scope *scope, struct json *host, struct buf
 void write_ulimits(const struct container_definition *definition, struct json *host);
 void write_linux_parameters(const struct linux_parameters *parameters, struct json *host);
 MUST_USE int write_mounts(struct write_scope *scope, struct json *host, struct err *err);
+/* What a volume of a service is made with: its own labels, and ours. */
+struct json *write_volume_labels(const struct writer *writer, const struct volume *volume,
+                                 const char *cluster, const char *service);
 struct json *write_log(const struct log_configuration *log);
 
 #endif

@@ -336,9 +336,12 @@ static int do_create(struct sim *sim, struct sim_request *request, struct err *e
     }
     body->seen.program = *image->program;
     for (size_t i = 0; i < body->seen.volume_count; i++) {
-        /* The engine makes what is missing, without labels. */
+        /* The engine makes what is missing, with the labels that the mount names. */
         const struct named_report volume = { .instance = request->instance->name,
-                                             .name = body->seen.volumes[i] };
+                                             .name = body->seen.volumes[i],
+                                             .owner = request->owner,
+                                             .cluster = wanted->cluster,
+                                             .service = wanted->service };
         if (sim_named_find(request->instance->volumes, volume.name) == NULL)
             (void)named_add(sim, &request->instance->volumes, &volume);
     }
