@@ -87,8 +87,9 @@ void post_resume(struct request *request)
 void post_reconcile(struct request *request)
 {
     struct app *app = app_of(request);
+    struct json *answer = json_object();
 
-    follower_check(app->follower);
+    json_set_int(answer, "looks", (int64_t)follower_check(app->follower));
     cycle_mark_all(app->cycle);
-    request_accept(request, json_object());
+    request_accept(request, answer);
 }

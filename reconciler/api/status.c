@@ -1,6 +1,7 @@
 /*
  * How things stand now: version, status, services, tasks, images, names for shells.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "reconciler/api/api_int.h"
@@ -87,6 +88,27 @@ static struct json *list_services(struct request *request, const char *cluster)
     return list;
 }
 
+/* A folder by its real path, a URL without its credentials. */
+static void show_repository(const struct app *app, struct json *answer)
+{
+    AUTO_TEXT char *folder = realpath(app->options->repo, NULL);
+    AUTO_TEXT char *redacted = url_redact(app->options->repo);
+
+    json_set_text(answer, "repository", folder != NULL ? folder : redacted);
+}
+
+static void show_verdict(const struct app *app, struct json *answer)
+{
+    struct json *object = json_object();
+    struct app_verdict verdict = app_judge(app);
+
+    json_set_int(object, "services", (int64_t)verdict.services);
+    json_set_int(object, "pending", (int64_t)verdict.pending);
+    json_set_int(object, "failed", (int64_t)verdict.failed);
+    json_set_int(object, "rolledBack", (int64_t)verdict.rolled_back);
+    json_set(answer, "verdict", object);
+}
+
 void get_status(struct request *request)
 {
     const struct app *app = app_of(request);
@@ -100,11 +122,15 @@ void get_status(struct request *request)
     json_set_text(answer, "version", api_of(request)->version);
     json_set_text(answer, "repository", repository);
     json_set_text(answer, "owner", app->options->owner);
+    show_repository(app, answer);
     json_set_text(answer, "branch", app->options->branch);
     json_set_text(answer, "path", app->options->path);
     show_time(answer, "startedAt", app->started_ms);
     json_set_bool(answer, "converged", cycle_is_converged(app->cycle));
     json_set_int(answer, "inFlight", (int64_t)executor_in_flight(app->executor));
+    json_set_int(answer, "looks", (int64_t)follower_looks(app->follower));
+    if (app->desired != NULL)
+        show_verdict(app, answer);
     if (commit != NULL)
         json_set(answer, "commit", show_commit(commit));
     if (mistakes != NULL)

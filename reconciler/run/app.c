@@ -201,16 +201,9 @@ int app_retry(struct app *app, const char *key, struct err *err)
 
 /* ---- An end for `apply` ---------------------------------------------------------------------- */
 
-struct verdict {
-    size_t services;
-    size_t pending;
-    size_t failed;
-    size_t rolled_back;
-};
-
-static struct verdict judge(const struct app *app)
+struct app_verdict app_judge(const struct app *app)
 {
-    struct verdict verdict = { .services = app->desired->service_count };
+    struct app_verdict verdict = { .services = app->desired->service_count };
 
     for (const struct desired_service *at = app->desired->services; at != NULL;
          at = at->by_key.next) {
@@ -234,11 +227,11 @@ static struct verdict judge(const struct app *app)
 
 void app_settled(struct app *app, bool converged)
 {
-    struct verdict verdict;
+    struct app_verdict verdict;
 
     if (app->desired == NULL)
         return;
-    verdict = judge(app);
+    verdict = app_judge(app);
     if (converged)
         app_say(app, "commit", "%.8s converged: %zu services are steady%s",
                 generation_commit(app->desired->generation), verdict.services,
@@ -307,7 +300,7 @@ static void on_signal(void *context, int number)
     struct app *app = context;
 
     if (number == SIGHUP) {
-        follower_check(app->follower);
+        (void)follower_check(app->follower);
         return;
     }
     app_say(app, "commit", "stopping; what runs keeps running");
@@ -376,7 +369,7 @@ static int begin(struct app *app, struct err *err)
         if (app->part_state == NULL)
             return -1;
     }
-    follower_check(app->follower);
+    (void)follower_check(app->follower);
     if (app->options->once && app->options->timeout_ms > 0)
         timer_start(app->loop, &app->deadline, app->options->timeout_ms, on_deadline, app);
     return 0;

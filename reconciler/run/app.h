@@ -82,6 +82,15 @@ void app_stop(struct app *app, enum app_outcome outcome);
 /* What the planner may look at, now. */
 struct plan_input app_plan_input(const struct app *app);
 
+/* How far the services of the current commit are; app->desired must be there. */
+struct app_verdict {
+    size_t services;
+    size_t pending; /* their deployment has not ended */
+    size_t failed;
+    size_t rolled_back; /* what the commit wants failed, and the former revision runs again */
+};
+struct app_verdict app_judge(const struct app *app);
+
 /* A new generation takes over: `changed` services are planned.  Called by the follower. */
 void app_adopt(struct app *app, struct generation *generation, bool prune_allowed);
 /* Called by the cycle after each plan: nothing is left to do and a fresh observation agrees, or

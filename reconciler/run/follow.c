@@ -46,6 +46,7 @@ struct follower {
     struct rng rng;
     uint32_t failures;
     bool again;                    /* asked to look while a job ran */
+    uint64_t looks;                /* that are over, failed ones too */
     struct generation *generation; /* the last good one */
     char seen[SOURCE_ID_SIZE];     /* the last tip that was judged */
     char *said;                    /* the last trouble that was told, to tell it once */
@@ -90,7 +91,7 @@ static void say_once(struct follower *follower, const char *text)
 
 static void on_timer(void *context)
 {
-    follower_check(context);
+    (void)follower_check(context);
 }
 
 /* The next look: after a failure sooner, then later and later; a URL every interval, a little off
@@ -116,6 +117,7 @@ static void plan_next_look(struct follower *follower, bool failed)
 static void finish(struct follower *follower, bool failed)
 {
     follower->job = NULL;
+    follower->looks++;
     if (follower->app->stopping)
         return;
     if (follower->again) {
@@ -404,13 +406,19 @@ static void look(struct follower *follower)
     follower->job = worker_queue_submit(follower->queue, look_work, look_done, follower);
 }
 
-void follower_check(struct follower *follower)
+uint64_t follower_check(struct follower *follower)
 {
     if (follower->job != NULL) {
         follower->again = true;
-        return;
+        return follower->looks + 2; /* the one under way may have begun too soon */
     }
     look(follower);
+    return follower->looks + 1;
+}
+
+uint64_t follower_looks(const struct follower *follower)
+{
+    return follower->looks;
 }
 
 bool follower_is_busy(const struct follower *follower)
@@ -428,11 +436,11 @@ static void on_watch(void *context, int fd, unsigned events)
     (void)events;
     if (watch_drain(follower->watch, &changed, &err) < 0) {
         say_once(follower, err.text);
-        follower_check(follower);
+        (void)follower_check(follower);
         return;
     }
     if (changed)
-        follower_check(follower);
+        (void)follower_check(follower);
 }
 
 /* A local repository is watched; where that cannot be, it is polled like a URL. */

@@ -16,8 +16,11 @@ int follower_new(struct app *app, struct follower **out, struct err *err);
 /* Waits for the job that runs. */
 void follower_free(struct follower *follower);
 
-/* Looks at the repository soon (webhook, `berth apply`, a signal). */
-void follower_check(struct follower *follower);
+/* Looks at the repository soon (webhook, `berth apply`, a signal).  Once follower_looks() has
+ * reached the number it returns, what was committed before this call was seen. */
+uint64_t follower_check(struct follower *follower);
+/* How many looks are over, failed ones too. */
+uint64_t follower_looks(const struct follower *follower);
 
 /* A job runs on a worker. */
 bool follower_is_busy(const struct follower *follower);
