@@ -21,7 +21,8 @@
     X(USAGE, 2, NULL, "wrong usage, or a mistake in the manifests")                                \
     X(CHANGES, 2, "plan", "with --detailed-exitcode: there are changes")                           \
     X(ROLLED_BACK, 3, "apply", "a deployment failed and was rolled back")                          \
-    X(TIMED_OUT, 4, "apply", "not converged within --timeout")
+    X(TIMED_OUT, 4, "apply", "not converged within --timeout")                                     \
+    X(NOT_RUN, 125, "exec", "the command could not be run; any other code is its own")
 
 #define EXIT_ENUM(name, number, verb, meaning) CLI_##name = (number),
 enum cli_exit { EXIT_CODES(EXIT_ENUM) };
