@@ -25,6 +25,7 @@ struct client {
     bool is_held;           /* goes on without a stream */
     bool is_closing;        /* nobody is told any more */
     bool was_interrupted;
+    struct json *refusal; /* the body of the last one; NULL: none */
 };
 
 /* One request; lives on the stack of whoever waits for it. */
@@ -88,15 +89,16 @@ void client_free(struct client *client)
     http_endpoint_free(client->endpoint);
     http_free(client->http);
     loop_free(client->loop);
+    json_free(client->refusal);
     free(client);
 }
 
 /* ---- Answers -------------------------------------------------------------------------------- */
 
 /* The API says what is wrong as {"error": {"code": ..., "message": ...}}. */
-static void refused(const struct http_response *response, struct err *err)
+static void refused(struct client *client, const struct http_response *response, struct err *err)
 {
-    AUTO(json) *body = json_parse(response->body, response->size, NULL);
+    struct json *body = json_parse(response->body, response->size, NULL);
     const char *text = json_text(body, "error.message");
     enum err_code code = ERR_FAILED;
 
@@ -110,6 +112,8 @@ static void refused(const struct http_response *response, struct err *err)
         (void)err_set(err, code, "%s", text);
     else
         (void)err_set(err, code, "the server answered %d", response->status);
+    json_free(client->refusal);
+    client->refusal = body;
 }
 
 static bool is_good(const struct http_response *response)
@@ -127,7 +131,7 @@ static void on_answer(void *ctx, const struct http_response *response, const str
         *exchange->err = *failure;
     } else if (!is_good(response)) {
         exchange->failed = true;
-        refused(response, exchange->err);
+        refused(exchange->client, response, exchange->err);
     } else if (response->size > 0) {
         exchange->answer = json_parse(response->body, response->size, exchange->err);
         exchange->failed = exchange->answer == NULL;
@@ -151,12 +155,18 @@ int client_call(struct client *client, const char *method, const char *path,
                                     .ctx = &exchange };
 
     ASSERT(client->streams == NULL);
+    json_free(TAKE(client->refusal));
     (void)http_start(client->endpoint, &options);
     loop_run(client->loop);
     if (exchange.failed)
         return -1;
     *out = exchange.answer;
     return 0;
+}
+
+const struct json *client_refusal(const struct client *client)
+{
+    return client->refusal;
 }
 
 /* ---- Streams -------------------------------------------------------------------------------- */
@@ -205,7 +215,7 @@ static void on_end(void *ctx, const struct http_response *response, const struct
     if (stream->has_stopped) {
         failure = NULL;
     } else if (failure == NULL && !is_good(response)) {
-        refused(response, &refusal);
+        refused(client, response, &refusal);
         failure = &refusal;
     }
     if (!client->is_closing) {

@@ -20,6 +20,10 @@ DEFINE_AUTO(client, client_free)
 int client_call(struct client *client, const char *method, const char *path,
                 const struct json *body, struct json **out, struct err *err);
 
+/* What the last call that was refused answered, with what the error has no room for; NULL: nothing.
+ * Lives until the next call. */
+const struct json *client_refusal(const struct client *client);
+
 /* The answer line by line, until it ends or `line` returns false.  A line is NUL-terminated. */
 typedef bool client_line_fn(void *ctx, const char *line, size_t size);
 int client_lines(struct client *client, const char *path, client_line_fn *line, void *ctx,

@@ -1,6 +1,8 @@
 /*
  * berth plan
  */
+#include "reconciler/cli/plan_print.h"
+#include "reconciler/cli/through.h"
 #include "reconciler/cli/verbs.h"
 #include "reconciler/run/inspect.h"
 #include "spec/base/limits.h"
@@ -13,29 +15,6 @@ static void print_diags(struct cli *cli, const struct diag_list *diags)
 
         fprintf(cli->errors, "%s:%u:%u: %s%s\n", diag->file == NULL ? "?" : diag->file, diag->line,
                 diag->column, diag->level == DIAG_WARNING ? "warning: " : "", diag->text);
-    }
-}
-
-/* Lines of the text form in the colours of a diff. */
-static void print_colored(struct cli *cli, const char *text)
-{
-    while (*text != '\0') {
-        size_t size = 0;
-        enum cli_color color = COLOR_PLAIN;
-
-        while (text[size] != '\0' && text[size] != '\n')
-            size++;
-        if (*text == '+')
-            color = COLOR_GREEN;
-        else if (*text == '-')
-            color = text_starts(text, "-/+") ? COLOR_YELLOW : COLOR_RED;
-        else if (*text == '~' || *text == '!')
-            color = COLOR_YELLOW;
-        fprintf(cli->out, "%s%.*s%s\n", cli_color(cli, color), (int)size, text,
-                color == COLOR_PLAIN ? "" : cli_color(cli, COLOR_PLAIN));
-        text += size;
-        if (*text == '\n')
-            text++;
     }
 }
 
@@ -61,18 +40,29 @@ static void print(struct cli *cli, const struct inspection *inspection)
     case OUTPUT_TEXT:
     case OUTPUT_FORMAT_COUNT: break;
     }
-    fprintf(cli->errors, "commit %.8s %s\n\n", commit->id, commit->subject);
+    plan_print_commit(cli, commit->id, commit->subject);
     preview_print_text(&inspection->preview, &text);
-    print_colored(cli, buf_text(&text));
+    plan_print_text(cli, buf_text(&text));
+}
+
+/* Two commits are compared without asking anyone. */
+static bool asks_the_run(const struct run_options *options)
+{
+    return !options->offline && options->base == NULL;
 }
 
 int cmd_plan(struct cli *cli)
 {
     AUTO(inspection) inspection = { 0 };
+    AUTO(client) *client = NULL;
     struct err err;
     int status;
 
     cli->options.run.repo = cli->operands[0];
+    if (asks_the_run(&cli->options.run) && through_find(&cli->options, &client, &err) < 0)
+        return cli_failed(cli, &err);
+    if (client != NULL)
+        return through_plan(cli, client);
     status = inspect(&cli->options.run, &inspection, &err);
     print_diags(cli, &inspection.diags);
     if (status < 0)

@@ -1,0 +1,249 @@
+/*
+ * Asks the run that holds the state.
+ */
+#include "reconciler/cli/through.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "drivers/io/loop.h"
+#include "reconciler/cli/ask.h"
+#include "reconciler/cli/plan_print.h"
+#include "reconciler/source/url.h"
+#include "spec/base/text.h"
+
+#define LOOK_AGAIN_MS 100
+
+/* ---- Is there one ---------------------------------------------------------------------------- */
+
+/* A folder by its real path, a URL without its credentials, as GET /v1/status says it. */
+static bool is_same_repository(const char *given, const char *theirs)
+{
+    AUTO_TEXT char *folder = realpath(given, NULL);
+    AUTO_TEXT char *redacted = url_redact(given);
+
+    return theirs == NULL || text_equal(folder != NULL ? folder : redacted, theirs);
+}
+
+static bool has_socket(const struct cli_options *options)
+{
+    AUTO(arena) arena = { 0 };
+    struct stat status;
+
+    return stat(arena_printf(&arena, "%s/berth.sock", options->run.state_dir), &status) == 0;
+}
+
+int through_find(const struct cli_options *options, struct client **out, struct err *err)
+{
+    AUTO(client) *client = NULL;
+    AUTO(json) *status = NULL;
+
+    *out = NULL;
+    if (!has_socket(options))
+        return 0;
+    if (client_new(options, &client, err) < 0)
+        return -1;
+    if (client_call(client, "GET", "/v1/status", NULL, &status, err) < 0)
+        return err->code == ERR_UNREACHABLE ? 0
+                                            : -1; /* a socket that nobody listens on is left over */
+    const char *repository = json_text(status, "repository");
+    const char *path = json_text(status, "path");
+    if (!is_same_repository(options->run.repo, repository))
+        return err_set(err, ERR_CONFLICT, "a Berth runs on %s with another repository, %s",
+                       options->run.state_dir, repository);
+    if (!text_is_empty(options->run.path) && !text_equal(options->run.path, path))
+        return err_set(err, ERR_CONFLICT, "a Berth runs on %s with --path '%s'",
+                       options->run.state_dir, path == NULL ? "" : path);
+    *out = TAKE(client);
+    return 0;
+}
+
+/* ---- Plan ------------------------------------------------------------------------------------ */
+
+static void print_mistakes(struct cli *cli, const struct json *mistakes)
+{
+    for (size_t i = 0; i < json_count(mistakes); i++) {
+        const struct json *at = json_at(mistakes, i);
+        bool is_warning = text_equal(json_text(at, "level"), "warning");
+        const char *file = json_text(at, "file");
+
+        fprintf(cli->errors, "%s:%lld:%lld: %s%s\n", file == NULL ? "?" : file,
+                (long long)json_int(at, "line", 0), (long long)json_int(at, "column", 0),
+                is_warning ? "warning: " : "", json_as_text(json_get(at, "text"), ""));
+    }
+}
+
+static bool on_plan_line(void *ctx, const char *line, size_t size)
+{
+    struct cli *cli = ctx;
+
+    (void)size;
+    if (cli->options.run.output == OUTPUT_MARKDOWN)
+        fprintf(cli->out, "%s\n", line);
+    else
+        plan_print_line(cli, line);
+    return true;
+}
+
+int through_plan(struct cli *cli, struct client *client)
+{
+    const struct run_options *run = &cli->options.run;
+    const char *ref = run->ref != NULL ? run->ref : run->branch;
+    AUTO(json) *plan = NULL;
+    struct err err = { 0 };
+
+    if (client_call(client, "GET", client_query(cli->arena, "/v1/plan", "ref", ref, NULL), NULL,
+                    &plan, &err) < 0) {
+        print_mistakes(cli, ask_list(client_refusal(client), "error.errors"));
+        return cli_failed(cli, &err);
+    }
+    const char *commit = json_text(plan, "commit");
+    bool has_changes = json_bool(plan, "changes", false);
+    print_mistakes(cli, ask_list(plan, "warnings"));
+    if (run->output == OUTPUT_JSON) {
+        (void)cli_print_json(cli, plan);
+    } else {
+        const char *format = run->output == OUTPUT_MARKDOWN ? "markdown" : "text";
+
+        if (run->output == OUTPUT_TEXT)
+            plan_print_commit(cli, commit, json_text(plan, "subject"));
+        if (client_lines(
+                client, client_query(cli->arena, "/v1/plan", "ref", commit, "format", format, NULL),
+                on_plan_line, cli, &err) < 0)
+            return cli_failed(cli, &err);
+    }
+    return run->detailed_exitcode && has_changes ? CLI_CHANGES : CLI_DONE;
+}
+
+/* ---- Apply ----------------------------------------------------------------------------------- */
+
+struct wait {
+    struct cli *cli;
+    struct client *client;
+    int64_t looks; /* so many looks of the run prove that it has seen the tip */
+    int64_t event; /* told up to this one */
+    bool confirms;
+};
+
+/* Events that came since; with `silent` they are only counted. */
+static int tell_events(struct wait *wait, bool silent, struct err *err)
+{
+    struct cli *cli = wait->cli;
+    const char *since = arena_printf(cli->arena, "%lld", (long long)wait->event);
+    AUTO(json) *answer = NULL;
+
+    if (client_call(wait->client, "GET",
+                    client_query(cli->arena, "/v1/events", "limit", silent ? "1" : NULL, "since",
+                                 silent ? NULL : since, NULL),
+                    NULL, &answer, err) < 0)
+        return -1;
+    const struct json *events = ask_list(answer, "events");
+    for (size_t i = 0; i < json_count(events); i++) {
+        const struct json *event = json_at(events, i);
+
+        wait->event = json_int(event, "id", wait->event);
+        if (!silent && !cli->options.run.is_quiet)
+            fprintf(cli->errors, "%s: %s\n", ask_key(cli, event),
+                    json_as_text(json_get(event, "text"), ""));
+    }
+    return 0;
+}
+
+/* True: it is over, with *out.  What has not been looked at yet says nothing. */
+static bool is_over(struct wait *wait, const struct json *status, enum app_outcome *out)
+{
+    const struct json *verdict = json_get(status, "verdict");
+    const struct json *rejected = json_get(status, "rejected");
+    bool is_idle = json_int(verdict, "pending", 1) == 0 && json_int(status, "inFlight", 0) == 0;
+
+    if (json_int(status, "looks", 0) < wait->looks)
+        return false;
+    if (rejected != NULL) {
+        print_mistakes(wait->cli, ask_list(rejected, "errors"));
+        *out = APP_INVALID;
+        return true;
+    }
+    if (wait->confirms || !is_idle)
+        return false;
+    if (json_int(verdict, "failed", 0) > 0) {
+        *out = APP_FAILED;
+        return true;
+    }
+    *out = json_int(verdict, "rolledBack", 0) > 0 ? APP_ROLLED_BACK : APP_CONVERGED;
+    return json_bool(status, "converged", false);
+}
+
+/* --confirm is of the commit that was looked at, so it comes after the look. */
+static int confirm_once(struct wait *wait, const struct json *status, struct err *err)
+{
+    AUTO(json) *answer = NULL;
+
+    if (!wait->confirms || json_int(status, "looks", 0) < wait->looks)
+        return 0;
+    wait->confirms = false;
+    return client_call(wait->client, "POST", "/v1/confirm", NULL, &answer, err);
+}
+
+static void print_waits(struct cli *cli, const struct json *status)
+{
+    const struct json *services = ask_list(status, "services");
+
+    for (size_t i = 0; i < json_count(services); i++) {
+        const struct json *service = json_at(services, i);
+        const char *waits = json_text(service, "waitsFor");
+
+        if (waits != NULL)
+            fprintf(cli->errors, "%s: %s\n", ask_key(cli, service), waits);
+    }
+    fprintf(cli->errors, "not converged within %lld s\n",
+            (long long)(cli->options.run.timeout_ms / 1000));
+}
+
+static void print_end(struct cli *cli, const struct json *status, enum app_outcome outcome)
+{
+    if (cli->options.run.is_quiet || outcome == APP_INVALID)
+        return;
+    fprintf(cli->errors, "%s %s\n", ask_short(cli, status, "commit.id", ASK_COMMIT_DIGITS),
+            outcome == APP_CONVERGED     ? "converged"
+            : outcome == APP_ROLLED_BACK ? "converged, with services rolled back"
+                                         : "failed");
+}
+
+static int wait_for_end(struct wait *wait, enum app_outcome *out, struct err *err)
+{
+    const struct run_options *run = &wait->cli->options.run;
+    int64_t deadline_ms = run->timeout_ms > 0 ? loop_wall_ms() + run->timeout_ms : INT64_MAX;
+
+    for (;;) {
+        AUTO(json) *status = NULL;
+
+        if (client_call(wait->client, "GET", "/v1/status", NULL, &status, err) < 0 ||
+            tell_events(wait, /* silent= */ false, err) < 0 || confirm_once(wait, status, err) < 0)
+            return -1;
+        if (is_over(wait, status, out)) {
+            print_end(wait->cli, status, *out);
+            return 0;
+        }
+        if (loop_wall_ms() >= deadline_ms) {
+            print_waits(wait->cli, status);
+            *out = APP_TIMED_OUT;
+            return 0;
+        }
+        (void)poll(NULL, 0, LOOK_AGAIN_MS);
+    }
+}
+
+int through_apply(struct cli *cli, struct client *client, enum app_outcome *out, struct err *err)
+{
+    struct wait wait = { .cli = cli,
+                         .client = client,
+                         .confirms = cli->options.run.confirm_removals };
+    AUTO(json) *asked = NULL;
+
+    if (tell_events(&wait, /* silent= */ true, err) < 0 ||
+        client_call(client, "POST", "/v1/reconcile", NULL, &asked, err) < 0)
+        return -1;
+    wait.looks = json_int(asked, "looks", 0);
+    return wait_for_end(&wait, out, err);
+}
