@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "reconciler/cli/client.h"
 #include "reconciler/cli/verbs.h"
 #include "spec/base/text.h"
 #include "spec/field.h"
@@ -13,7 +14,8 @@
 
 struct request {
     struct cli *cli;
-    const char *prefix; /* of the value */
+    struct cli_options options; /* those that stand in front, for --state and --server */
+    const char *prefix;         /* of the value */
     const char *before; /* what stands in front of the value in the same word: "--output=" or "" */
 };
 
@@ -82,6 +84,38 @@ static void offer_kinds(const struct request *request)
     }
 }
 
+/* Names that the running Berth knows.  Where none runs there is nothing to offer, and nothing to
+ * say: a shell waits. */
+static void offer_live(const struct request *request, enum completion complete)
+{
+    static const char *const LISTS[] = {
+#define COMPLETION_LIST(name, list) [COMPLETE_##name] = (list),
+        COMPLETIONS(COMPLETION_LIST)
+#undef COMPLETION_LIST
+    };
+    AUTO(client) *client = NULL;
+    AUTO(json) *answer = NULL;
+    struct err err = { 0 };
+
+    if (request->options.server == NULL && request->options.run.state_dir == NULL)
+        return;
+    if (client_new(&request->options, &client, &err) < 0 ||
+        client_call(
+            client, "GET",
+            client_query(request->cli->arena, "/v1/complete", "what", LISTS[complete], NULL), NULL,
+            &answer, &err) < 0)
+        return;
+    const struct json *names = json_get(answer, "names");
+    for (size_t i = 0; i < json_count(names); i++) {
+        const char *name = json_as_text(json_at(names, i), "");
+        const char *slash = strchr(name, '/');
+
+        offer(request, name, "");
+        if (slash != NULL) /* a service may be named without its cluster */
+            offer(request, slash + 1, name);
+    }
+}
+
 static void offer_values(const struct request *request, enum completion complete)
 {
     switch (complete) {
@@ -104,7 +138,7 @@ static void offer_values(const struct request *request, enum completion complete
     case COMPLETE_CLUSTER:
     case COMPLETE_SERVICE:
     case COMPLETE_TASK:
-    case COMPLETE_TARGET: break;
+    case COMPLETE_TARGET: offer_live(request, complete); break;
     }
 }
 
@@ -126,12 +160,34 @@ static const struct cli_option *open_option(uint64_t options, const char *word)
     return NULL;
 }
 
+/* Words that are not whole yet are no reason to offer nothing. */
+static void read_options(struct request *request, const struct cli_verb *verb)
+{
+    struct cli *cli = request->cli;
+    struct option_words words = { .items = cli->operands + 1,
+                                  .count = cli->operand_count - 2,
+                                  .operands_end = verb->operands_end };
+    const char *const *operands;
+    struct cli_options options = { 0 };
+    struct err err;
+
+    /* The last of them may be an option that waits for the word that is completed. */
+    while (options_parse(cli->arena, &words, OPTS_EVERY | verb->options, cli->sources, &options,
+                         &operands, &err) < 0) {
+        if (words.count == 0)
+            return;
+        words.count--;
+    }
+    request->options = options;
+}
+
 static void complete_verb(struct request *request, const struct cli_verb *verb, const char *before)
 {
     uint64_t options = verb->options | OPTS_EVERY;
     const struct cli_option *option = before != NULL ? open_option(options, before) : NULL;
     const char *equals = strchr(request->prefix, '=');
 
+    read_options(request, verb);
     if (option != NULL) {
         offer_values(request, option->complete);
     } else if (text_starts(request->prefix, "--") && equals != NULL) {

@@ -52,8 +52,7 @@ struct logs {
 
 /* ---- Lines ----------------------------------------------------------------------------------- */
 
-static char *line_text(struct logs *logs, const struct source *source, const struct json *line,
-                       const char *raw)
+static char *line_text(struct logs *logs, const struct source *source, const struct json *line)
 {
     struct cli *cli = logs->cli;
     int64_t ms = ask_time_ms(line, "time");
@@ -72,7 +71,7 @@ static char *line_text(struct logs *logs, const struct source *source, const str
                    json_as_text(json_get(line, "container"), "?"), cli_color(cli, COLOR_PLAIN));
     if (cli->options.timestamps)
         buf_printf(&text, "%s ", ask_time_text(cli, ms));
-    buf_text_add(&text, json_as_text(json_get(line, "text"), line == NULL ? raw : ""));
+    buf_text_add(&text, json_as_text(json_get(line, "text"), ""));
     return buf_take(&text);
 }
 
@@ -102,7 +101,12 @@ static bool on_line(void *ctx, const char *text, size_t size)
 
     if (line == NULL)
         return true; /* a blank line keeps the connection open */
-    AUTO_TEXT char *out = line_text(logs, source, line, text);
+    if (json_text(line, "error") != NULL) {
+        fprintf(logs->cli->errors, "berth: %.*s %s: %s\n", ASK_TASK_DIGITS, source->id,
+                json_as_text(json_get(line, "container"), "?"), json_text(line, "error"));
+        return true;
+    }
+    AUTO_TEXT char *out = line_text(logs, source, line);
     if (logs->cli->options.follow)
         return print(logs->cli, out);
     keep(logs, ask_time_ms(line, "time"), TAKE(out));
@@ -171,7 +175,8 @@ static void open_source(struct logs *logs, const struct target *target)
         client_query(
             cli->arena,
             arena_printf(cli->arena, "/v1/tasks/%s/logs", client_segment(cli->arena, target->id)),
-            "container", target->container, "follow", cli->options.follow ? "true" : NULL, "tail",
+            "timestamps", "true", "container", target->container, "follow",
+            cli->options.follow ? "true" : NULL, "tail",
             has_tail ? arena_printf(cli->arena, "%u", cli->options.tail) : NULL, "since",
             logs->since_ms > 0 ? arena_printf(cli->arena, "%lld", (long long)logs->since_ms) : NULL,
             NULL),

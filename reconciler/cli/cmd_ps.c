@@ -105,9 +105,9 @@ static const char *reason(struct cli *cli, const struct row *row)
 
 static enum cli_color health_color(const char *health)
 {
-    if (text_equal(health, "UNHEALTHY"))
+    if (text_equal(health, "unhealthy"))
         return COLOR_RED;
-    return text_equal(health, "HEALTHY") ? COLOR_GREEN : COLOR_PLAIN;
+    return text_equal(health, "healthy") ? COLOR_GREEN : COLOR_PLAIN;
 }
 
 static void add_task(struct cli *cli, struct table *table, const struct row *row)
@@ -119,12 +119,32 @@ static void add_task(struct cli *cli, struct table *table, const struct row *row
     table_add(table, text_is_empty(row->service) ? json_text(task, "group") : row->service);
     table_add(table, container_names(cli, task));
     table_add(table, json_text(task, "status"));
-    table_add_color(table, health_color(health), health);
+    table_add_color(table, health_color(health), text_equal(health, "none") ? NULL : health);
     table_add(table, json_text(task, "address"));
     table_add(table, ask_short(cli, task, "revision", ASK_REVISION_DIGITS));
     table_add(table, ask_short(cli, task, "commit", ASK_COMMIT_DIGITS));
     table_add(table, age(cli, row));
     table_add(table, reason(cli, row));
+}
+
+/* An empty table would hide a misspelt name. */
+static int check_name(struct cli *cli, const struct ask_service *wanted)
+{
+    AUTO(json) *answer = NULL;
+    struct err err = { 0 };
+    int result =
+        ask(cli, "GET", client_query(cli->arena, "/v1/services", "cluster", wanted->cluster, NULL),
+            NULL, &answer);
+    const struct json *services = ask_list(answer, "services");
+
+    if (result != CLI_DONE)
+        return result;
+    for (size_t i = 0; i < json_count(services); i++) {
+        if (text_equal(json_text(json_at(services, i), "service"), wanted->service))
+            return CLI_DONE;
+    }
+    (void)err_set(&err, ERR_NOT_FOUND, "there is no service '%s'", cli->operands[0]);
+    return cli_failed(cli, &err);
 }
 
 int cmd_ps(struct cli *cli)
@@ -141,9 +161,14 @@ int cmd_ps(struct cli *cli)
                      NULL, &answer);
     if (result != CLI_DONE)
         return result;
+    const struct json *tasks = ask_list(answer, "tasks");
+    if (json_count(tasks) == 0 && wanted.service != NULL) {
+        result = check_name(cli, &wanted);
+        if (result != CLI_DONE)
+            return result;
+    }
     if (cli->options.run.output == OUTPUT_JSON)
         return cli_print_json(cli, answer);
-    const struct json *tasks = ask_list(answer, "tasks");
     const struct row *rows = sorted(cli, tasks);
     table_init(&table, cli->arena,
                "TASK|SERVICE|CONTAINERS|STATUS|HEALTH|ADDRESS|REVISION|COMMIT|AGE|REASON");
