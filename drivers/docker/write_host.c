@@ -173,7 +173,8 @@ static const struct volume *find_volume(const struct task_spec *task, const char
     return NULL;
 }
 
-/* A volume that is gone by now is made anew by the engine: as ours, or it would be nobody's for ever. */
+/* A volume that is gone by now is made anew by the engine: as ours, or it would be nobody's for
+ * ever. */
 static struct json *volume_options(const struct write_scope *scope, const struct volume *volume)
 {
     const struct docker_volume_configuration *configuration = volume->docker_volume_configuration;

@@ -161,8 +161,8 @@ void cycle_mark_all(struct cycle *cycle)
     schedule(cycle);
 }
 
-/* What a fact of one service may let others do: dependents go on, images are not needed any more, be it
- * that a deployment ended or that it is not the newest any more. */
+/* What a fact of one service may let others do: dependents go on, images are not needed any more,
+ * be it that a deployment ended or that it is not the newest any more. */
 static void mark_affected(struct cycle *cycle, const struct fact *fact)
 {
     bool turning =

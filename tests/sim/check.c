@@ -123,7 +123,8 @@ void check_facts(void *context, const struct fact *facts, size_t count)
 
 /* ---- Calls ---- */
 
-/* Something of it ended and nothing of it runs: it is over, whether that was recorded yet or not. */
+/* Something of it ended and nothing of it runs: it is over, whether that was recorded yet or not.
+ * */
 static bool is_over(const struct world_task *task)
 {
     bool ended = false;

@@ -180,7 +180,8 @@ static void pass(struct run *run, int64_t to_ms, bool troubled, bool until_conve
 
 /* ---- The end ---- */
 
-/* Without the removal of images: one in use by others is tried again, and nothing waits for that. */
+/* Without the removal of images: one in use by others is tried again, and nothing waits for that.
+ * */
 static uint64_t calls_made(const struct run *run)
 {
     uint64_t sum = 0;
