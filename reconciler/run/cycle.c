@@ -146,6 +146,10 @@ void cycle_listing(struct cycle *cycle, bool begins)
 void cycle_renew(struct cycle *cycle)
 {
     cycle->converged = false;
+    /* Whether a removal has to be confirmed depends on how many there are. */
+    for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
+        at->dirty |=
+            at->kind == DIRTY_SERVICE && desired_service(cycle->app->desired, at->key) == NULL;
     schedule(cycle);
 }
 
