@@ -19,7 +19,6 @@ static void add_deployment(struct cli *cli, struct table *table, const struct js
     const char *reason = json_text(deployment, "rolloutStateReason");
     bool is_rollback = json_bool(deployment, "rollback", false);
 
-    table_printf(table, "%lld", (long long)json_int(deployment, "number", 0));
     table_add(table, ask_age(cli, deployment, "createdAt"));
     table_add(table, ask_key(cli, deployment));
     table_add_color(table, color_of(state),
@@ -35,7 +34,6 @@ static void add_commit(struct cli *cli, struct table *table, const struct json *
 {
     const char *outcome = json_text(commit, "outcome");
 
-    table_printf(table, "%lld", (long long)json_int(commit, "number", 0));
     table_add(table, ask_age(cli, commit, "seenAt"));
     table_add(table, ask_short(cli, commit, "id", ASK_COMMIT_DIGITS));
     table_add_color(table, color_of(outcome), outcome);
@@ -67,8 +65,8 @@ int cmd_history(struct cli *cli)
         return cli_print_json(cli, answer);
     const struct json *items = ask_list(answer, wants_commits ? "commits" : "deployments");
     table_init(&table, cli->arena,
-               wants_commits ? "NUMBER|AGE|COMMIT|OUTCOME|AUTHOR|SUBJECT|SUMMARY"
-                             : "NUMBER|AGE|SERVICE|ROLLOUT|REVISION|COMMIT|AUTHOR|SUBJECT|REASON");
+               wants_commits ? "AGE|COMMIT|OUTCOME|AUTHOR|SUBJECT|SUMMARY"
+                             : "AGE|SERVICE|ROLLOUT|REVISION|COMMIT|AUTHOR|SUBJECT|REASON");
     for (size_t i = 0; i < json_count(items); i++) {
         if (wants_commits)
             add_commit(cli, &table, json_at(items, i));
