@@ -88,6 +88,7 @@ static void answer(const struct plan_job *job)
     if (job->format == OUTPUT_JSON) {
         object = preview_json(&preview);
         json_set_text(object, "commit", commit->id);
+        json_set_text(object, "subject", commit->subject);
         json_set(object, "warnings", show_mistakes(&job->diags));
         request_answer(job->request, object);
         return;
