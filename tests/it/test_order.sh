@@ -80,7 +80,7 @@ chain complete '{"name": "main", "essential": true, "dependsOn": [{"containerNam
 chain success '{"name": "main", "essential": true, "dependsOn": [{"containerName": "init", "condition": "SUCCESS"}]}' \
     '{"name": "init", "command": ["/bin/busybox", "sleep", "1"]}'
 chain healthy '{"name": "main", "essential": true, "dependsOn": [{"containerName": "side", "condition": "HEALTHY"}]}' \
-    '{"name": "side", "healthCheck": {"command": ["CMD", "/bin/busybox", "true"], "interval": 1}}'
+    '{"name": "side", "healthCheck": {"command": ["CMD", "/bin/busybox", "true"], "interval": 5}}'
 : >"$IT_DIR/berth.log"
 site_commit 'chains of containers'
 check 'START, COMPLETE, SUCCESS, HEALTHY: all run' eventually 60 converged || berth_log
