@@ -120,6 +120,13 @@ void sql_rollback(struct sql *sql)
         (void)sqlite3_exec(sql->connection, "ROLLBACK", NULL, NULL, NULL);
 }
 
+bool sql_savepoint_drop(struct sql *sql)
+{
+    if (sqlite3_get_autocommit(sql->connection) == 0)
+        (void)sqlite3_exec(sql->connection, "ROLLBACK TO part; RELEASE part", NULL, NULL, NULL);
+    return sqlite3_get_autocommit(sql->connection) == 0;
+}
+
 static struct sql_statement *statement_get(struct sql *sql, const char *text, int *out_code)
 {
     struct sql_statement *statement = NULL;
@@ -225,6 +232,20 @@ int sql_begin(struct sql *sql, struct err *err)
 int sql_commit(struct sql *sql, struct err *err)
 {
     struct query query = query_start(sql, "COMMIT");
+
+    return query_run(&query, err);
+}
+
+int sql_savepoint(struct sql *sql, struct err *err)
+{
+    struct query query = query_start(sql, "SAVEPOINT part");
+
+    return query_run(&query, err);
+}
+
+int sql_savepoint_keep(struct sql *sql, struct err *err)
+{
+    struct query query = query_start(sql, "RELEASE part");
 
     return query_run(&query, err);
 }

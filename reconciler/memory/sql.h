@@ -38,6 +38,12 @@ int sql_begin(struct sql *sql, struct err *err);
 int sql_commit(struct sql *sql, struct err *err);
 void sql_rollback(struct sql *sql); /* no effect outside of a transaction */
 
+/* Part of a transaction that may fail alone. */
+int sql_savepoint(struct sql *sql, struct err *err);
+int sql_savepoint_keep(struct sql *sql, struct err *err);
+/* Undoes the part; false: the failure has undone the whole transaction. */
+bool sql_savepoint_drop(struct sql *sql);
+
 struct query {
     struct sql *sql;
     struct sql_statement *statement;

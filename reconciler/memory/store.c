@@ -195,6 +195,7 @@ void store_close(struct store *store)
 {
     if (store == NULL)
         return;
+    (void)store_flush(store, NULL);
     sql_close(store->sql);
     fd_auto(&store->lock); /* last: whoever waits for the lock may then open the database */
     diag_release(&store->warnings);
@@ -209,7 +210,7 @@ const struct diag_list *store_warnings(const struct store *store)
 
 /* ---- Transactions -------------------------------------------------------------------------- */
 
-int store_begin(struct store *store, bool durable, struct err *err)
+static int begin(struct store *store, bool durable, struct err *err)
 {
     if (store->synchronous != durable) {
         if (sql_run(store->sql,
@@ -220,6 +221,11 @@ int store_begin(struct store *store, bool durable, struct err *err)
     return sql_begin(store->sql, err);
 }
 
+int store_begin(struct store *store, bool durable, struct err *err)
+{
+    return store_flush(store, err) < 0 ? -1 : begin(store, durable, err);
+}
+
 int store_end(struct store *store, int status, struct err *err)
 {
     if (status == 0 && sql_commit(store->sql, err) == 0)
@@ -228,20 +234,61 @@ int store_end(struct store *store, int status, struct err *err)
     return -1;
 }
 
+bool store_gathers(const struct store *store)
+{
+    return store->gathering;
+}
+
+int store_flush(struct store *store, struct err *err)
+{
+    if (!store->gathering)
+        return 0;
+    store->gathering = false;
+    return store_end(store, /* status= */ 0, err);
+}
+
+static int facts_write(struct store *store, const struct fact *facts, size_t count, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (fact_write(store->sql, &facts[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* A savepoint each, so that a write that fails takes nothing along. A disk that is full may end the
+ * transaction as a whole: what it held was only learnt, and is learnt again. */
+static int facts_gather(struct store *store, const struct fact *facts, size_t count,
+                        struct err *err)
+{
+    if (!store->gathering && begin(store, /* durable= */ false, err) < 0)
+        return -1;
+    store->gathering = true;
+    if (sql_savepoint(store->sql, err) < 0)
+        return -1;
+    if (facts_write(store, facts, count, err) == 0 && sql_savepoint_keep(store->sql, err) == 0)
+        return 0;
+    store->gathering = sql_savepoint_drop(store->sql);
+    return -1;
+}
+
 int store_write(struct store *store, const struct fact *facts, size_t count, struct err *err)
 {
     bool durable = false;
-    int status = 0;
+    int status;
 
     if (count == 0)
         return 0;
     for (size_t i = 0; i < count; i++)
         durable = durable || facts[i].durable;
-    if (store_begin(store, durable, err) < 0)
-        return err_wrap(err, "remember");
-    for (size_t i = 0; status == 0 && i < count; i++)
-        status = fact_write(store->sql, &facts[i], err);
-    return store_end(store, status, err) < 0 ? err_wrap(err, "remember") : 0;
+    if (durable) {
+        status = store_begin(store, /* durable= */ true, err);
+        if (status == 0)
+            status = store_end(store, facts_write(store, facts, count, err), err);
+    } else {
+        status = facts_gather(store, facts, count, err);
+    }
+    return status < 0 ? err_wrap(err, "remember") : 0;
 }
 
 int store_load(struct store *store, struct memory *memory, struct err *err)

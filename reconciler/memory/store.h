@@ -36,9 +36,15 @@ DEFINE_AUTO(store, store_close)
 /* What people should know about opening and loading.  Lives as long as the store. */
 const struct diag_list *store_warnings(const struct store *store);
 
-/* All facts or none, in one transaction; on disk before it returns when any of them is durable.
+/* All facts or none; on disk before it returns when any of them is durable. Others gather in one
+ * transaction until store_flush(), the next durable write or store_close(): a process that is killed
+ * before may have lost them.
  * ERR_CAPACITY when the disk is full: the store goes on working once there is room. */
 int store_write(struct store *store, const struct fact *facts, size_t count, struct err *err);
+
+/* Did anything gather? Then store_flush() should come soon: many small writes are one commit. */
+bool store_gathers(const struct store *store);
+int store_flush(struct store *store, struct err *err);
 
 /* Into an empty memory: afterwards it is as if all facts ever written had been applied to it.  A
  * record that cannot be understood is left out, with a warning. */

@@ -12,10 +12,12 @@ struct store {
     char *directory;
     int lock;         /* descriptor of the lock file; -1: not held */
     bool synchronous; /* commits wait for the disk */
+    bool gathering;   /* a transaction is open for facts that may be lost */
     struct diag_list warnings;
 };
 
-/* A transaction; `durable`: its commit waits for the disk. */
+/* A transaction of its own; `durable`: its commit waits for the disk. What has gathered is committed
+ * first. */
 int store_begin(struct store *store, bool durable, struct err *err);
 /* Commits when status is 0, else rolls back; returns -1 when either failed. */
 int store_end(struct store *store, int status, struct err *err);

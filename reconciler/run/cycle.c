@@ -14,6 +14,7 @@
  * */
 #define ROUNDS_MAX      256
 #define STORE_RETRY_MS  1000
+#define GATHER_MS       100 /* so long facts that may be lost are kept for one commit */
 #define MAINTAIN_MS     (60 * 1000)
 #define RECORDS_KEPT_MS (60 * 60 * 1000) /* ecs.md 1.4: stopped tasks stay visible for an hour */
 
@@ -34,6 +35,7 @@ struct cycle {
     struct arena arena;
     struct timer timer;
     struct timer maintenance;
+    struct timer gathering;
     struct driver_call observation;
     bool scheduled;
     bool observing;
@@ -82,6 +84,7 @@ void cycle_free(struct cycle *cycle)
     ASSERT(!cycle->observing);
     timer_stop(&cycle->timer);
     timer_stop(&cycle->maintenance);
+    timer_stop(&cycle->gathering);
     loop_defer_cancel(cycle->app->loop, cycle_run, cycle);
     while (cycle->units != NULL)
         unit_free(cycle, cycle->units);
@@ -210,12 +213,24 @@ static void say_fact(struct app *app, const struct fact *fact)
     }
 }
 
+static void flush(void *context)
+{
+    struct cycle *cycle = context;
+    struct err err;
+
+    if (store_flush(cycle->app->store, &err) < 0)
+        app_say(cycle->app, "warning", "state: %s", err.text);
+}
+
 int cycle_state(struct cycle *cycle, const struct fact *facts, size_t count, struct err *err)
 {
     struct app *app = cycle->app;
+    bool gathered = store_gathers(app->store);
 
     if (store_write(app->store, facts, count, err) < 0)
         return -1;
+    if (!gathered && store_gathers(app->store))
+        timer_start(app->loop, &cycle->gathering, GATHER_MS, flush, cycle);
     for (size_t i = 0; i < count; i++) {
         say_fact(app, &facts[i]);
         mark_affected(cycle, &facts[i]);

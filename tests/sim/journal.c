@@ -75,6 +75,20 @@ int store_write(struct store *store, const struct fact *facts, size_t count, str
     return 0;
 }
 
+/* Whatever is not durable may be lost here at any time: gathering adds nothing to that. */
+bool store_gathers(const struct store *store)
+{
+    (void)store;
+    return false;
+}
+
+int store_flush(struct store *store, struct err *err)
+{
+    (void)store;
+    (void)err;
+    return 0;
+}
+
 /* What the real store forgets is what memory has forgotten; loading all of it again is no
  * different, since it expires again. */
 int store_prune(struct store *store, const struct memory *memory, int64_t now_ms, struct err *err)
