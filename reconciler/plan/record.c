@@ -162,7 +162,9 @@ static void tally_state(struct planner *planner, const struct service_view *view
             changed->attempt_max = at->attempt_max;
         changed->failed_tasks =
             reset && at->of == view->primary ? 0 : changed->failed_tasks + at->failed;
-        deployment_fact(planner, view, changed);
+        if (changed->attempt_max != at->of->attempt_max ||
+            changed->failed_tasks != at->of->failed_tasks)
+            deployment_fact(planner, view, changed);
     }
 }
 
@@ -172,7 +174,7 @@ static void state_stopped(struct planner *planner, const struct service_view *vi
     record->stopped_ms = planner->input->now_ms;
     if (record->stopping_ms == 0)
         record->stopping_ms = record->stopped_ms;
-    task_fact(planner, view, record, true);
+    task_fact(planner, view, record, /* durable= */ record->failed); /* what the breaker counts */
     service_event(planner, view, "(service %s) has stopped 1 running tasks: (task %s). %s",
                   view->service, record->id, record->reason);
 }
