@@ -295,6 +295,12 @@ void app_stop(struct app *app, enum app_outcome outcome)
     wind_up(app);
 }
 
+void app_fail(struct app *app, const struct err *failure)
+{
+    app->failure = *failure;
+    app_stop(app, APP_FAILED);
+}
+
 static void on_signal(void *context, int number)
 {
     struct app *app = context;
@@ -354,22 +360,20 @@ static int begin(struct app *app, struct err *err)
     app->loop = loop_new(err);
     if (app->loop == NULL)
         return -1;
-    if (open_state(app, err) < 0)
-        return -1;
     sandbox_image_tag(app->sandbox);
     app->cycle = cycle_new(app);
     app->world = world_new(on_dirty, app);
     app->executor = executor_new(app);
     app->source_options = follow_options(app->options);
     app->builds = builds_new(&app->source_options);
-    if (follower_new(app, &app->follower, err) < 0)
+    app->follower = follower_new(app); /* its worker is busy while the state is read */
+    if (open_state(app, err) < 0)
         return -1;
     if (app->part != NULL) {
         app->part_state = app->part->start(app, err);
         if (app->part_state == NULL)
             return -1;
     }
-    (void)follower_check(app->follower);
     if (app->options->once && app->options->timeout_ms > 0)
         timer_start(app->loop, &app->deadline, app->options->timeout_ms, on_deadline, app);
     return 0;
@@ -401,8 +405,6 @@ int app_run(const struct run_options *options, const struct app_part *part, enum
     struct app app = { .options = options, .part = part, .started_ms = loop_wall_ms() };
     int status;
 
-    if (source_global_init(err) < 0)
-        return -1;
     status = begin(&app, err);
     for (size_t i = 0; status == 0 && i < ARRAY_COUNT(signals); i++) {
         watches[i] = loop_watch_signal(app.loop, signals[i], on_signal, &app, err);
@@ -411,12 +413,17 @@ int app_run(const struct run_options *options, const struct app_part *part, enum
     /* One known from before is dialled while the repository is read; app_adopt() reports. */
     if (status == 0 && app.progress.root[0] != '\0')
         (void)app_connect(&app, app.progress.root, err);
-    if (status == 0)
+    if (status < 0 && app.loop != NULL)
+        app_stop(&app, APP_FAILED);
+    if (app.loop != NULL)
         loop_run(app.loop);
     for (size_t i = 0; i < ARRAY_COUNT(signals); i++)
         loop_unwatch_signal(watches[i]);
     end(&app);
-    source_global_exit();
+    if (status == 0 && app.failure.code != ERR_OK) {
+        *err = app.failure;
+        return -1;
+    }
     if (status == 0)
         *out = app.outcome;
     return status;

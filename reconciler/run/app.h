@@ -69,6 +69,7 @@ struct app {
     bool prune_allowed;    /* the current generation's removals were confirmed */
     bool stopping;
     enum app_outcome outcome;
+    struct err failure; /* what made going on senseless; ERR_OK: nothing did */
 };
 
 /* Runs until a signal, or, with options->once, until converged, failed or out of time.  0 and the
@@ -78,6 +79,8 @@ int app_run(const struct run_options *options, const struct app_part *part, enum
 
 /* Lets app_run() return. */
 void app_stop(struct app *app, enum app_outcome outcome);
+/* Ends it as if it could not have begun. */
+void app_fail(struct app *app, const struct err *failure);
 
 /* What the planner may look at, now. */
 struct plan_input app_plan_input(const struct app *app);

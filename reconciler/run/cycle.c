@@ -14,7 +14,7 @@
  * */
 #define ROUNDS_MAX      256
 #define STORE_RETRY_MS  1000
-#define GATHER_MS       100 /* so long facts that may be lost are kept for one commit */
+#define GATHER_MS       500 /* so long facts that may be lost are kept for one commit */
 #define MAINTAIN_MS     (60 * 1000)
 #define RECORDS_KEPT_MS (60 * 60 * 1000) /* ecs.md 1.4: stopped tasks stay visible for an hour */
 

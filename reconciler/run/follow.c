@@ -1,5 +1,7 @@
 /*
- * Three steps per commit, the outer two in a worker: look (what is the tip, what differs), derive
+ * Opened in a worker, while the engine is dialled: starting libgit2 takes as long as that.
+ *
+ * Then three steps per commit, the outer two in a worker: look (what is the tip, what differs), derive
  * (the generation, on the loop), key (the content keys of images that are built). Only one runs at
  * a time; a tip that moves meanwhile is looked at afterwards, so a newer commit is never kept
  * waiting long.
@@ -45,6 +47,7 @@ struct follower {
     struct timer timer;
     struct rng rng;
     uint32_t failures;
+    bool started;                  /* libgit2 was, for this one */
     bool again;                    /* asked to look while a job ran */
     uint64_t looks;                /* that are over, failed ones too */
     struct generation *generation; /* the last good one */
@@ -408,6 +411,8 @@ static void look(struct follower *follower)
 
 uint64_t follower_check(struct follower *follower)
 {
+    if (follower->source == NULL)
+        return follower->looks + 1; /* it is being opened, and then looked at */
     if (follower->job != NULL) {
         follower->again = true;
         return follower->looks + 2; /* the one under way may have begun too soon */
@@ -458,22 +463,44 @@ static void watch_source(struct follower *follower)
         app_say(follower->app, "warning", "%s: the repository is polled", err.text);
 }
 
-int follower_new(struct app *app, struct follower **out, struct err *err)
+/* ---- Open ------------------------------------------------------------------------------------ */
+
+static void open_work(void *context)
 {
-    const struct source_options options = follow_options(app->options);
+    struct follower *follower = context;
+    struct err *err = &follower->work.err;
+
+    follower->started = source_global_init(err) == 0;
+    follower->work.status =
+        follower->started ? source_open(&follower->app->source_options, &follower->source, err)
+                          : -1;
+}
+
+static void open_done(void *context, bool cancelled)
+{
+    struct follower *follower = context;
+
+    follower->job = NULL;
+    if (cancelled || follower->app->stopping)
+        return;
+    if (follower->work.status < 0) {
+        app_fail(follower->app, &follower->work.err);
+        return;
+    }
+    text_copy(follower->work.root, sizeof(follower->work.root), follower->app->progress.root);
+    watch_source(follower);
+    look(follower);
+}
+
+struct follower *follower_new(struct app *app)
+{
     struct follower *follower = mem_alloc(sizeof(*follower));
 
-    if (source_open(&options, &follower->source, err) < 0) {
-        free(follower);
-        return -1;
-    }
     follower->app = app;
     random_bytes(&follower->rng.state, sizeof(follower->rng.state));
-    text_copy(follower->work.root, sizeof(follower->work.root), app->progress.root);
     follower->queue = worker_queue_new(app->loop);
-    watch_source(follower);
-    *out = follower;
-    return 0;
+    follower->job = worker_queue_submit(follower->queue, open_work, open_done, follower);
+    return follower;
 }
 
 void follower_free(struct follower *follower)
@@ -486,6 +513,8 @@ void follower_free(struct follower *follower)
     watch_free(follower->watch);
     worker_queue_free(follower->queue);
     source_close(follower->source);
+    if (follower->started)
+        source_global_exit();
     generation_unref(follower->generation);
     source_log_free(follower->commit);
     diag_release(&follower->rejected);

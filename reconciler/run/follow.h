@@ -12,7 +12,9 @@
 /* The options of a run as the source takes them. */
 struct source_options follow_options(const struct run_options *options);
 
-int follower_new(struct app *app, struct follower **out, struct err *err);
+/* Opens the repository of app->source_options and looks at it; one that cannot be opened ends the
+ * program: app_fail(). */
+struct follower *follower_new(struct app *app);
 /* Waits for the job that runs. */
 void follower_free(struct follower *follower);
 
