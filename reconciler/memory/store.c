@@ -15,7 +15,6 @@
 
 #include "reconciler/memory/migrations.h"
 #include "reconciler/memory/store_int.h"
-#include "spec/base/digest.h"
 #include "spec/base/text.h"
 
 /* Small: a cycle reads and writes a few pages, and an idle Berth should weigh little. */
@@ -386,30 +385,6 @@ int store_prune(struct store *store, const struct memory *memory, int64_t now_ms
 }
 
 /* ---- Settings ------------------------------------------------------------------------------ */
-
-int store_secret_key(struct store *store, unsigned char out[STORE_KEY_BYTES], struct err *err)
-{
-    AUTO(arena) arena = { 0 };
-    unsigned char fresh[STORE_KEY_BYTES];
-    const char *found;
-    size_t size;
-    int status;
-
-    if (setting_read(store, "secret-key", &arena, &found, &size, err) < 0)
-        return -1;
-    if (found != NULL && size == STORE_KEY_BYTES) {
-        memcpy(out, found, STORE_KEY_BYTES);
-        return 0;
-    }
-    random_bytes(fresh, sizeof(fresh));
-    if (store_begin(store, /* durable */ true, err) < 0)
-        return -1;
-    status = setting_write(store, "secret-key", fresh, sizeof(fresh), err);
-    if (store_end(store, status, err) < 0)
-        return -1;
-    memcpy(out, fresh, STORE_KEY_BYTES);
-    return 0;
-}
 
 /* How each member of struct store_progress is called in the table. */
 static const struct {

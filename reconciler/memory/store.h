@@ -3,7 +3,7 @@
  * directory.  One process at a time holds a state directory.
  *
  * Layout of the state directory: `lock` (who holds it), `berth.db` (with SQLite's own `-wal` and
- * `-shm`), and `berth.db.corrupt-TIME` for a database that could not be read.
+ * `-shm`), `secret.key`, and `berth.db.corrupt-TIME` for a database that could not be read.
  */
 #ifndef RECONCILER_MEMORY_STORE_H
 #define RECONCILER_MEMORY_STORE_H
@@ -58,7 +58,9 @@ int store_prune(struct store *store, const struct memory *memory, int64_t now_ms
 
 #define STORE_KEY_BYTES 32
 
-/* The key for digests of secrets: random, made when first asked for, then always the same. */
+/* The key for digests of secrets: random, made when first asked for, then always the same. It is a
+ * file of its own, `secret.key`: revisions must stay what they are when the database is lost, or
+ * every task with a secret would be replaced. */
 int store_secret_key(struct store *store, unsigned char out[STORE_KEY_BYTES], struct err *err);
 
 /* Where this installation stands in the repository.  "" and NULL: none. */

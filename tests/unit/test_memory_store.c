@@ -2,6 +2,7 @@
  * What is written is what is loaded: the store follows memory_apply() for every kind of fact, in
  * any order, and forgets what memory has expired.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -322,6 +323,14 @@ static void pruning_follows_memory_and_keeps_history(void **unused)
 
 /* ---- Settings ------------------------------------------------------------------------------ */
 
+static const char *file_of(const char *directory, const char *name)
+{
+    static char path[512];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+    return path;
+}
+
 static void the_secret_key_is_made_once(void **unused)
 {
     (void)unused;
@@ -335,6 +344,7 @@ static void the_secret_key_is_made_once(void **unused)
         AUTO(store) *store = open_store(directory);
 
         assert_int_equal(store_secret_key(store, i == 0 ? first : second, &err), 0);
+        assert_int_equal(unlink(file_of(directory, "berth.db")), 0); /* it outlives that */
     }
     assert_memory_equal(first, second, STORE_KEY_BYTES);
     {
@@ -345,6 +355,28 @@ static void the_secret_key_is_made_once(void **unused)
     assert_memory_not_equal(first, second, STORE_KEY_BYTES);
     scratch_remove(TAKE(directory));
     scratch_remove(TAKE(other));
+}
+
+static void a_cut_key_is_an_error(void **unused)
+{
+    (void)unused;
+    AUTO_TEXT char *directory = scratch_make();
+    unsigned char key[STORE_KEY_BYTES];
+    struct err err = { 0 };
+
+    {
+        AUTO(store) *store = open_store(directory);
+
+        {
+            AUTO_FD int fd = open(file_of(directory, "secret.key"), O_WRONLY | O_CREAT, 0600);
+
+            assert_int_equal(write(fd, "short", 5), 5);
+        }
+        assert_int_equal(store_secret_key(store, key, &err), -1);
+        assert_int_equal(err.code, ERR_INVALID);
+        assert_non_null(strstr(err.text, "secret.key"));
+    }
+    scratch_remove(TAKE(directory));
 }
 
 static void progress_comes_back(void **unused)
@@ -391,6 +423,7 @@ int main(void)
         cmocka_unit_test(any_sequence_of_facts_comes_back),
         cmocka_unit_test(pruning_follows_memory_and_keeps_history),
         cmocka_unit_test(the_secret_key_is_made_once),
+        cmocka_unit_test(a_cut_key_is_an_error),
         cmocka_unit_test(progress_comes_back),
     };
 
