@@ -11,6 +11,7 @@ void post_confirm(struct request *request)
 {
     struct app *app = app_of(request);
     struct json *answer;
+    struct json *held;
     struct err err = { 0 };
 
     if (app_confirm(app, &err) < 0) {
@@ -18,7 +19,14 @@ void post_confirm(struct request *request)
         return;
     }
     answer = json_object();
+    held = json_array();
     json_set_text(answer, "commit", app->progress.confirmed);
+    for (const struct memory_service *at = app->memory->services; at != NULL;
+         at = at->by_key.next) {
+        if (at->hold != NULL)
+            json_append_text(held, at->key);
+    }
+    json_set(answer, "held", held);
     request_accept(request, answer);
 }
 

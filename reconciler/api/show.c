@@ -70,7 +70,8 @@ struct json *show_service(const struct app *app, const struct plan_input *input,
 
     plan_service_status(input, key, arena, &status);
     set_key(object, key, arena);
-    json_set_bool(object, "declared", desired != NULL);
+    if (app->desired != NULL) /* else nobody knows */
+        json_set_bool(object, "declared", desired != NULL);
     json_set_int(object, "desiredCount", status.desired);
     json_set_int(object, "runningCount", status.running);
     json_set_int(object, "pendingCount", status.pending);

@@ -115,12 +115,10 @@ void get_status(struct request *request)
     const struct source_commit *commit = follower_commit(app->follower);
     const char *rejected = NULL;
     const struct diag_list *mistakes = follower_rejected(app->follower, &rejected);
-    AUTO_TEXT char *repository = url_redact(app->options->repo);
     struct json *answer = json_object();
     struct json *instances = json_array();
 
     json_set_text(answer, "version", api_of(request)->version);
-    json_set_text(answer, "repository", repository);
     json_set_text(answer, "owner", app->options->owner);
     show_repository(app, answer);
     json_set_text(answer, "branch", app->options->branch);
@@ -131,6 +129,7 @@ void get_status(struct request *request)
     json_set_int(answer, "looks", (int64_t)follower_looks(app->follower));
     if (app->desired != NULL)
         show_verdict(app, answer);
+    json_set_text(answer, "sourceFailure", follower_trouble(app->follower));
     if (commit != NULL)
         json_set(answer, "commit", show_commit(commit));
     if (mistakes != NULL)

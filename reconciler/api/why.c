@@ -60,7 +60,9 @@ static void tell_manifest(struct story *story, const char *key)
 {
     const struct desired_service *desired = desired_service(story->app->desired, key);
 
-    if (desired == NULL)
+    if (story->app->desired == NULL)
+        say(story, "manifest", "not known: no commit is in force yet");
+    else if (desired == NULL)
         say(story, "manifest", "no manifest declares it any more");
     else
         say(story, "manifest", "%s:%u: task definition '%s'",

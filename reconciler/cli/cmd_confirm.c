@@ -13,7 +13,10 @@ int cmd_confirm(struct cli *cli)
         return result;
     if (cli->options.run.output == OUTPUT_JSON)
         return cli_print_json(cli, answer);
-    fprintf(cli->out, "confirmed: what commit %s no longer declares is removed\n",
+    fprintf(cli->out,
+            json_count(ask_list(answer, "held")) == 0
+                ? "nothing of commit %s is held\n"
+                : "confirmed: what commit %s no longer declares is removed\n",
             ask_short(cli, answer, "commit", ASK_COMMIT_DIGITS));
     return CLI_DONE;
 }

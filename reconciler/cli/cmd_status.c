@@ -43,8 +43,11 @@ static void print_source(struct cli *cli, const struct json *status)
 static void print_commit(struct cli *cli, const struct json *status)
 {
     const struct json *commit = json_get(status, "commit");
+    const char *failure = json_text(status, "sourceFailure");
     const char *age = ask_age(cli, commit, "time");
 
+    if (failure != NULL)
+        print_fact(cli, COLOR_RED, "source", failure);
     if (commit == NULL) {
         print_fact(cli, COLOR_PLAIN, "commit", "none yet");
         return;

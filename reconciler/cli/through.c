@@ -155,10 +155,16 @@ static bool is_over(struct wait *wait, const struct json *status, enum app_outco
 {
     const struct json *verdict = json_get(status, "verdict");
     const struct json *rejected = json_get(status, "rejected");
+    const char *unread = json_text(status, "sourceFailure");
     bool is_idle = json_int(verdict, "pending", 1) == 0 && json_int(status, "inFlight", 0) == 0;
 
     if (json_int(status, "looks", 0) < wait->looks)
         return false;
+    if (unread != NULL) { /* what runs may be what was wanted before */
+        fprintf(wait->cli->errors, "%s\n", unread);
+        *out = APP_FAILED;
+        return true;
+    }
     if (rejected != NULL) {
         print_mistakes(wait->cli, ask_list(rejected, "errors"));
         *out = APP_INVALID;

@@ -1,5 +1,7 @@
 /*
- * Opened in a worker, while the engine is dialled: starting libgit2 takes as long as that.
+ * Opened in a worker, while the engine is dialled: starting libgit2 takes as long as that.  Then the
+ * commit that was in force when the program ended is read again: it stays in force when the newest
+ * one turns out to be wrong or out of reach, and what is newer is told from what is not.
  *
  * Then three steps per commit, the outer two in a worker: look (what is the tip, what differs), derive
  * (the generation, on the loop), key (the content keys of images that are built). Only one runs at
@@ -12,7 +14,7 @@
 #include <string.h>
 
 #include "drivers/io/worker.h"
-#include "reconciler/run/builds.h"
+#include "reconciler/run/context_keys.h"
 #include "reconciler/run/secrets.h"
 #include "reconciler/source/watch.h"
 #include "spec/base/rng.h"
@@ -23,19 +25,6 @@
 #define LOG_MAX       200 /* commits looked at for a trailer */
 #define CONFIRM_KEY   "Berth-Confirm"
 #define CONFIRM_VALUE "prune"
-
-/* The key of one build context, kept while the folder and what is written about it stay the same.
- * */
-struct context_key {
-    char *image;
-    char digest[SHA256_HEX_SIZE]; /* of the resource */
-    char tree[SOURCE_ID_SIZE];
-    char key[SHA256_HEX_SIZE];
-    const struct image_build *build; /* during the job */
-    struct pos pos;                  /* likewise: of the resource */
-    bool failed;                     /* likewise, and then: */
-    struct err err;
-};
 
 struct follower {
     struct app *app;
@@ -48,16 +37,16 @@ struct follower {
     struct rng rng;
     uint32_t failures;
     bool started;                  /* libgit2 was, for this one */
+    bool looking;                  /* the first look has begun */
     bool again;                    /* asked to look while a job ran */
     uint64_t looks;                /* that are over, failed ones too */
     struct generation *generation; /* the last good one */
     char seen[SOURCE_ID_SIZE];     /* the last tip that was judged */
-    char *said;                    /* the last trouble that was told, to tell it once */
+    char *said;                    /* the trouble that was told and lasts */
     struct source_log *commit;     /* of the generation */
     struct diag_list rejected;
     char rejected_commit[SOURCE_ID_SIZE];
-    struct context_key *keys;
-    size_t key_count;
+    struct context_keys keys;
     /* What the running job fills. */
     struct {
         char base[SOURCE_ID_SIZE];
@@ -82,14 +71,15 @@ struct source_options follow_options(const struct run_options *options)
                                     .timeout_ms = options->git_timeout_ms };
 }
 
-/* Trouble that lasts is told once. */
+/* Trouble that lasts is told once; NULL: it is over. */
 static void say_once(struct follower *follower, const char *text)
 {
     if (text_equal(follower->said, text))
         return;
     free(follower->said);
-    follower->said = mem_text(text);
-    app_say(follower->app, "warning", "%s", text);
+    follower->said = text == NULL ? NULL : mem_text(text);
+    if (text != NULL)
+        app_say(follower->app, "warning", "%s", text);
 }
 
 static void on_timer(void *context)
@@ -117,77 +107,38 @@ static void plan_next_look(struct follower *follower, bool failed)
     timer_start(follower->app->loop, &follower->timer, delay_ms, on_timer, follower);
 }
 
+/* Nothing newer can take over: what was in force is again.  An `apply` is about the newest commit
+ * and does not make do with an older one. */
+static void fall_back(struct follower *follower)
+{
+    struct app *app = follower->app;
+    const struct source_commit *commit = follower_commit(follower);
+    bool newest = follower->work.status == 0 && follower->work.tip.state == SOURCE_FOUND &&
+                  text_equal(follower->work.tip.commit, commit->id);
+
+    if (app->options->once && !newest)
+        return;
+    app_say(app, "commit", "%.8s %s (%s)%s", commit->id, commit->subject, commit->author,
+            newest ? "" : " stays in force");
+    app_adopt(app, follower->generation, text_equal(app->progress.confirmed, commit->id));
+}
+
 static void finish(struct follower *follower, bool failed)
 {
     follower->job = NULL;
     follower->looks++;
     if (follower->app->stopping)
         return;
+    if (!failed && follower->work.tip.state == SOURCE_FOUND)
+        say_once(follower, NULL);
+    if (follower->app->desired == NULL && follower->generation != NULL)
+        fall_back(follower);
     if (follower->again) {
         follower->again = false;
         look(follower);
         return;
     }
     plan_next_look(follower, failed);
-}
-
-/* ---- Key: on the worker ---------------------------------------------------------------------- */
-
-/* All are looked at, so that all mistakes of a commit are told at once. */
-static void key_work(void *context)
-{
-    struct follower *follower = context;
-    const char *commit = follower->work.tip.commit;
-
-    for (size_t i = 0; i < follower->key_count; i++) {
-        struct context_key *key = &follower->keys[i];
-        AUTO(arena) scratch = { 0 };
-        const struct source_context_request request = builds_request(key->build, &scratch);
-        char tree[SOURCE_ID_SIZE];
-
-        key->failed =
-            source_tree_id(follower->source, commit, request.context, tree, &key->err) < 0 ||
-            (!text_equal(tree, key->tree) &&
-             source_context_key(follower->source, commit, &request, key->key, &key->err) < 0);
-        if (!key->failed)
-            text_copy(key->tree, sizeof(key->tree), tree);
-    }
-}
-
-static void keys_free(struct context_key *keys, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free(keys[i].image);
-    free(keys);
-}
-
-/* One entry per built image of the generation, with what is known of it already. */
-static void prepare_keys(struct follower *follower, const struct generation *generation)
-{
-    size_t count = generation_count(generation, KIND_IMAGE);
-    struct context_key *keys = mem_alloc((count + 1) * sizeof(*keys));
-    size_t used = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        const struct resource *image = generation_at(generation, KIND_IMAGE, i);
-        struct context_key *key = &keys[used];
-
-        if (resource_image(image)->build == NULL)
-            continue;
-        for (size_t k = 0; k < follower->key_count; k++) {
-            if (text_equal(follower->keys[k].image, image->name) &&
-                text_equal(follower->keys[k].digest, image->digest))
-                *key = follower->keys[k];
-        }
-        key->image = mem_text(image->name);
-        key->build = resource_image(image)->build;
-        key->pos = image->pos;
-        text_copy(key->digest, sizeof(key->digest), image->digest);
-        used++;
-    }
-    keys_free(follower->keys, follower->key_count);
-    follower->keys = keys;
-    follower->key_count = used;
 }
 
 /* ---- Judge: on the loop ---------------------------------------------------------------------- */
@@ -266,8 +217,9 @@ static void accept(struct follower *follower, struct generation *generation)
     const struct source_commit *commit = &follower->work.log->items[0];
     bool confirmed = is_confirmed(follower);
 
-    for (size_t i = 0; i < follower->key_count; i++)
-        generation_set_build_key(generation, follower->keys[i].image, follower->keys[i].key);
+    if (confirmed)
+        text_copy(app->progress.confirmed, sizeof(app->progress.confirmed), commit->id);
+    context_keys_give(&follower->keys, generation);
     app_say(app, "commit", "%.8s %s (%s)", commit->id, commit->subject, commit->author);
     remember(follower, COMMIT_APPLIED, NULL);
     generation_unref(follower->generation);
@@ -279,23 +231,11 @@ static void accept(struct follower *follower, struct generation *generation)
     app_adopt(app, generation, confirmed);
 }
 
-/* A context that is not as it must be is a mistake of the commit; a repository that cannot be read
- * now is not, and is looked at again. */
-static bool judge_keys(struct follower *follower, struct diag_list *diags, struct err *out_err)
+static void key_work(void *context)
 {
-    bool readable = true;
+    struct follower *follower = context;
 
-    for (size_t i = 0; i < follower->key_count; i++) {
-        struct context_key *key = &follower->keys[i];
-
-        if (!key->failed)
-            continue;
-        diag_add(diags, DIAG_ERROR, key->pos, "image '%s': %s", key->image, key->err.text);
-        *out_err = key->err;
-        if (key->err.code != ERR_NOT_FOUND && key->err.code != ERR_INVALID)
-            readable = false;
-    }
-    return readable;
+    context_keys_compute(&follower->keys, follower->source, follower->work.tip.commit);
 }
 
 static void key_done(void *context, bool cancelled)
@@ -307,7 +247,7 @@ static void key_done(void *context, bool cancelled)
     bool readable = true;
 
     if (!cancelled && !follower->app->stopping) {
-        readable = judge_keys(follower, &diags, &err);
+        readable = context_keys_judge(&follower->keys, &diags, &err);
         if (!readable) {
             say_once(follower, err.text);
             follower->seen[0] = '\0';
@@ -346,7 +286,7 @@ static bool derive(struct follower *follower)
         return false;
     }
     say_warnings(follower, &diags);
-    prepare_keys(follower, follower->work.generation);
+    context_keys_prepare(&follower->keys, follower->work.generation);
     follower->job = worker_queue_submit(follower->queue, key_work, key_done, follower);
     return true;
 }
@@ -364,10 +304,11 @@ static void look_work(void *context)
         return;
     follower->work.status = source_changes(follower->source, follower->work.base,
                                            follower->work.tip.commit, &follower->work.changes, err);
+    /* Trailers count in commits since the one in force; without one, in the newest alone. */
     if (follower->work.status == 0)
         follower->work.status =
-            source_log(follower->source, follower->work.base, follower->work.tip.commit, LOG_MAX,
-                       &follower->work.log, err);
+            source_log(follower->source, follower->work.base, follower->work.tip.commit,
+                       follower->work.base[0] == '\0' ? 1 : LOG_MAX, &follower->work.log, err);
     /* A branch that was moved back has nothing new, but its tip is what is wanted now. */
     if (follower->work.status == 0 && follower->work.log->count == 0) {
         source_log_free(TAKE(follower->work.log));
@@ -402,6 +343,7 @@ static void look_done(void *context, bool cancelled)
 
 static void look(struct follower *follower)
 {
+    follower->looking = true;
     follower->work.base[0] = '\0';
     if (follower->generation != NULL)
         text_copy(follower->work.base, sizeof(follower->work.base),
@@ -411,7 +353,7 @@ static void look(struct follower *follower)
 
 uint64_t follower_check(struct follower *follower)
 {
-    if (follower->source == NULL)
+    if (!follower->looking)
         return follower->looks + 1; /* it is being opened, and then looked at */
     if (follower->job != NULL) {
         follower->again = true;
@@ -463,6 +405,65 @@ static void watch_source(struct follower *follower)
         app_say(follower->app, "warning", "%s: the repository is polled", err.text);
 }
 
+/* ---- Restore: what was in force before ------------------------------------------------------- */
+
+static void restore_work(void *context)
+{
+    struct follower *follower = context;
+    const char *commit = follower->work.tip.commit;
+    struct err *err = &follower->work.err;
+
+    follower->work.status =
+        source_changes(follower->source, NULL, commit, &follower->work.changes, err);
+    if (follower->work.status == 0)
+        follower->work.status =
+            source_log(follower->source, NULL, commit, 1, &follower->work.log, err);
+}
+
+static void restore_end(struct follower *follower)
+{
+    follower->job = NULL;
+    source_changes_free(TAKE(follower->work.changes));
+    source_log_free(TAKE(follower->work.log));
+    generation_unref(TAKE(follower->work.generation));
+    follower->work.tip = (struct source_tip){ 0 };
+    if (!follower->app->stopping)
+        look(follower);
+}
+
+static void restore_keyed(void *context, bool cancelled)
+{
+    struct follower *follower = context;
+    AUTO(diag_list) diags = { 0 };
+    struct err err;
+
+    if (!cancelled && context_keys_judge(&follower->keys, &diags, &err) && diags.count == 0) {
+        context_keys_give(&follower->keys, follower->work.generation);
+        text_copy(follower->seen, sizeof(follower->seen), follower->work.tip.commit);
+        follower->generation = TAKE(follower->work.generation);
+        follower->commit = TAKE(follower->work.log);
+    }
+    restore_end(follower);
+}
+
+/* A commit that is gone, or that this version of Berth finds mistakes in, is not restored. */
+static void restore_read(void *context, bool cancelled)
+{
+    struct follower *follower = context;
+    const struct source_changes *changes = follower->work.changes;
+    AUTO(diag_list) diags = { 0 };
+    struct err err;
+
+    if (cancelled || follower->app->stopping || follower->work.status < 0 ||
+        generation_derive(NULL, follower->work.tip.commit, changes->items, changes->count, &diags,
+                          &follower->work.generation, &err) < 0) {
+        restore_end(follower);
+        return;
+    }
+    context_keys_prepare(&follower->keys, follower->work.generation);
+    follower->job = worker_queue_submit(follower->queue, key_work, restore_keyed, follower);
+}
+
 /* ---- Open ------------------------------------------------------------------------------------ */
 
 static void open_work(void *context)
@@ -489,7 +490,13 @@ static void open_done(void *context, bool cancelled)
     }
     text_copy(follower->work.root, sizeof(follower->work.root), follower->app->progress.root);
     watch_source(follower);
-    look(follower);
+    if (follower->app->progress.applied[0] == '\0') {
+        look(follower);
+        return;
+    }
+    text_copy(follower->work.tip.commit, sizeof(follower->work.tip.commit),
+              follower->app->progress.applied);
+    follower->job = worker_queue_submit(follower->queue, restore_work, restore_read, follower);
 }
 
 struct follower *follower_new(struct app *app)
@@ -518,7 +525,7 @@ void follower_free(struct follower *follower)
     generation_unref(follower->generation);
     source_log_free(follower->commit);
     diag_release(&follower->rejected);
-    keys_free(follower->keys, follower->key_count);
+    context_keys_release(&follower->keys);
     free(follower->said);
     free(follower);
 }
@@ -526,6 +533,11 @@ void follower_free(struct follower *follower)
 const struct source_commit *follower_commit(const struct follower *follower)
 {
     return follower->commit == NULL ? NULL : &follower->commit->items[0];
+}
+
+const char *follower_trouble(const struct follower *follower)
+{
+    return follower->said;
 }
 
 const struct diag_list *follower_rejected(const struct follower *follower, const char **out_commit)

@@ -29,6 +29,8 @@ bool follower_is_busy(const struct follower *follower);
 
 /* The commit that is in force, as people know it; NULL before the first. */
 const struct source_commit *follower_commit(const struct follower *follower);
+/* Why the newest commit is not known; NULL: it is. */
+const char *follower_trouble(const struct follower *follower);
 /* The mistakes of a newer commit that was rejected; NULL: none. */
 const struct diag_list *follower_rejected(const struct follower *follower, const char **out_commit);
 
