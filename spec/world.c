@@ -299,6 +299,7 @@ static bool named_apply(struct world *world, struct world_instance *instance,
         named->sweep = instance->sweep;
         return false;
     }
+    world_mark(world, named == NULL ? DIRTY_INSTANCE : DIRTY_RELIERS, instance->name);
     if (named != NULL) {
         HASH_DELETE(by_name, *all, named);
         free(named);
@@ -306,7 +307,6 @@ static bool named_apply(struct world *world, struct world_instance *instance,
     named = named_new(report);
     named->sweep = instance->sweep;
     HASH_ADD_KEYPTR(by_name, *all, named->name, strlen(named->name), named);
-    world_mark(world, DIRTY_INSTANCE, instance->name);
     return true;
 }
 
@@ -318,7 +318,7 @@ static bool named_gone(struct world *world, const struct world_instance *instanc
         return false;
     HASH_DELETE(by_name, *all, named);
     free(named);
-    world_mark(world, DIRTY_INSTANCE, instance->name);
+    world_mark(world, DIRTY_RELIERS, instance->name);
     return true;
 }
 
@@ -371,7 +371,7 @@ static bool listing_end(struct world *world, const char *name)
     named = named_sweep(&instance->volumes, instance->sweep) || named;
     named = world_image_sweep(instance) || named;
     if (named)
-        world_mark(world, DIRTY_INSTANCE, instance->name);
+        world_mark(world, DIRTY_RELIERS, instance->name);
     bool changed = world_container_sweep(world, instance) || named;
 
     if (!instance->complete || instance->state != INSTANCE_ACTIVE) {

@@ -155,14 +155,17 @@ struct world_instance {
  *                                            when the task runs outside services
  *     instance connected, complete, lost     the instance, and all services with tasks there
  *     image, effort, network, volume         the instance
+ *     one of these gone, or another          its reliers
  *
- * Who waits for an image, a network or capacity of an instance is not known here: whoever plans
- * keeps the units that wait and translates the instance into those. Text for people only (the
+ * Whom this concerns is not known here: whoever plans translates it.  What comes concerns those who
+ * wait for something, and these are known.  What goes concerns whoever relied on it, which can be
+ * any service, also one that waits for nothing and has no task there. Text for people only (the
  * progress of an effort, why a lost instance is still lost) is a change that dirties nothing.
  */
 #define DIRTY_KINDS(X)                                                                             \
     X(SERVICE, "service")   /* key "CLUSTER/SERVICE" */                                            \
-    X(INSTANCE, "instance") /* key: its name (claim, images, networks) */
+    X(INSTANCE, "instance") /* key: its name (claim, images, networks) */                          \
+    X(RELIERS, "reliers")   /* key: an instance: it, and all services */
 
 #define WORLD_ENUM_DIRTY(name, text) DIRTY_##name,
 enum dirty_kind { DIRTY_KINDS(WORLD_ENUM_DIRTY) DIRTY_KIND_COUNT };

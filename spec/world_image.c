@@ -67,12 +67,15 @@ static struct world_reference *reference_find(const struct world_instance *insta
     return reference;
 }
 
-/* A tag that moved belongs to the image that was reported last. */
-static void references_add(struct world_instance *instance, struct world_image *image,
+/* A tag that moved belongs to the image that was reported last.  True when one did. */
+static bool references_add(struct world_instance *instance, struct world_image *image,
                            const char *const *texts, size_t count)
 {
+    bool moved = false;
+
     for (size_t i = 0; i < count; i++) {
         struct world_reference *reference = reference_find(instance, texts[i]);
+        moved = moved || (reference != NULL && reference->image != image);
         if (reference == NULL) {
             size_t size = strlen(texts[i]) + 1;
             reference = mem_alloc(sizeof(*reference) + size);
@@ -81,6 +84,7 @@ static void references_add(struct world_instance *instance, struct world_image *
         }
         reference->image = image;
     }
+    return moved;
 }
 
 static void references_drop(struct world_instance *instance, const struct world_image *image,
@@ -114,14 +118,15 @@ bool world_image_apply(struct world *world, struct world_instance *instance,
         image->sweep = instance->sweep;
         return false;
     }
-    if (image != NULL)
+    bool replaced = image != NULL;
+    if (replaced)
         world_image_drop(instance, image);
     image = image_new(report);
     image->sweep = instance->sweep;
     HASH_ADD_KEYPTR(by_id, instance->images, image->id, strlen(image->id), image);
-    references_add(instance, image, image->tags, image->tag_count);
-    references_add(instance, image, image->digests, image->digest_count);
-    world_mark(world, DIRTY_INSTANCE, instance->name);
+    replaced = references_add(instance, image, image->tags, image->tag_count) || replaced;
+    replaced = references_add(instance, image, image->digests, image->digest_count) || replaced;
+    world_mark(world, replaced ? DIRTY_RELIERS : DIRTY_INSTANCE, instance->name);
     return true;
 }
 
@@ -133,7 +138,7 @@ bool world_image_gone(struct world *world, struct world_instance *instance, cons
     if (image == NULL)
         return false;
     world_image_drop(instance, image);
-    world_mark(world, DIRTY_INSTANCE, instance->name);
+    world_mark(world, DIRTY_RELIERS, instance->name);
     return true;
 }
 

@@ -100,19 +100,6 @@ static void on_desired_changed(void *context, const char *key)
     cycle_mark(app->cycle, DIRTY_SERVICE, key);
 }
 
-/* Images to keep, networks to have: instances are planned for those. */
-static void on_resource_changed(void *context, enum generation_change change, enum kind kind,
-                                const char *name)
-{
-    struct app *app = context;
-
-    (void)name;
-    if (change == GENERATION_REFERRER || (kind != KIND_IMAGE && kind != KIND_CLUSTER))
-        return;
-    for (const struct world_instance *at = app->world->instances; at != NULL; at = at->by_name.next)
-        cycle_mark(app->cycle, DIRTY_INSTANCE, at->name);
-}
-
 void app_adopt(struct app *app, struct generation *generation, bool prune_allowed)
 {
     struct desired *before = app->desired;
@@ -124,7 +111,6 @@ void app_adopt(struct app *app, struct generation *generation, bool prune_allowe
         cycle_mark_all(app->cycle);
     } else {
         desired_compare(before, app->desired, on_desired_changed, app);
-        generation_diff(before->generation, generation, on_resource_changed, app);
     }
     cycle_renew(app->cycle);
     desired_free(before);

@@ -117,11 +117,12 @@ static void schedule(struct cycle *cycle)
 
 void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key)
 {
-    unit_get(cycle, kind, key)->dirty = true;
-    /* Images, networks and the claim belong to the instance: who waits may go on now. */
-    if (kind == DIRTY_INSTANCE) {
+    unit_get(cycle, kind == DIRTY_RELIERS ? DIRTY_INSTANCE : kind, key)->dirty = true;
+    /* Images, networks and the claim belong to the instance: who waits may go on now, and when one
+     * of them is gone, who does not wait may have to. */
+    if (kind != DIRTY_SERVICE) {
         for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
-            at->dirty |= at->wait != NULL;
+            at->dirty |= at->wait != NULL || kind == DIRTY_RELIERS;
     }
     schedule(cycle);
 }
@@ -149,10 +150,11 @@ void cycle_listing(struct cycle *cycle, bool begins)
 void cycle_renew(struct cycle *cycle)
 {
     cycle->converged = false;
-    /* Whether a removal has to be confirmed depends on how many there are. */
+    /* Whether a removal has to be confirmed depends on how many there are; and what an instance has
+     * is there as long as any manifest names it. */
     for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
         at->dirty |=
-            at->kind == DIRTY_SERVICE && desired_service(cycle->app->desired, at->key) == NULL;
+            at->kind == DIRTY_INSTANCE || desired_service(cycle->app->desired, at->key) == NULL;
     schedule(cycle);
 }
 

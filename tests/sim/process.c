@@ -62,6 +62,8 @@ static void on_change(void *context, const struct world_change *change)
 {
     struct app *app = context;
     (void)world_apply(app->world, change);
+    if (change->kind == WORLD_LISTING_BEGIN || change->kind == WORLD_LISTING_END)
+        cycle_listing(app->cycle, change->kind == WORLD_LISTING_BEGIN);
 }
 
 static void on_dirty(void *context, enum dirty_kind kind, const char *key)
@@ -75,18 +77,6 @@ static void on_desired_changed(void *context, const char *key)
 {
     struct app *app = context;
     cycle_mark(app->cycle, DIRTY_SERVICE, key);
-}
-
-static void on_resource_changed(void *context, enum generation_change change, enum kind kind,
-                                const char *name)
-{
-    struct app *app = context;
-
-    (void)name;
-    if (change == GENERATION_REFERRER || (kind != KIND_IMAGE && kind != KIND_CLUSTER))
-        return;
-    for (const struct world_instance *at = app->world->instances; at != NULL; at = at->by_name.next)
-        cycle_mark(app->cycle, DIRTY_INSTANCE, at->name);
 }
 
 /* ---- The driver between ---- */
@@ -200,7 +190,6 @@ void process_adopt(struct process *process, struct generation *generation, bool 
         cycle_mark_all(app->cycle);
     } else {
         desired_compare(before, app->desired, on_desired_changed, app);
-        generation_diff(before->generation, generation, on_resource_changed, app);
     }
     cycle_renew(app->cycle);
     desired_free(before);

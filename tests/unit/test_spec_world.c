@@ -17,13 +17,14 @@ struct marks {
     size_t size;
 };
 
+#define KIND_TEXT(name, text) text,
 static void mark_note(void *context, enum dirty_kind kind, const char *key)
 {
     struct marks *marks = context;
     char word[256];
 
-    (void)snprintf(word, sizeof(word), "%s:%s ", kind == DIRTY_SERVICE ? "service" : "instance",
-                   key);
+    static const char *const texts[] = { DIRTY_KINDS(KIND_TEXT) };
+    (void)snprintf(word, sizeof(word), "%s:%s ", texts[kind], key);
     if (strstr(marks->text, word) != NULL)
         return;
     assert_true(marks->size + strlen(word) < sizeof(marks->text));
@@ -448,7 +449,7 @@ static void a_listing_sweeps_what_it_did_not_see(void **state)
     assert_false(apply_report(world, &second));
     assert_false(apply_named(world, WORLD_NETWORK, "a", "net1"));
     assert_true(apply_named(world, WORLD_LISTING_END, "a", NULL));
-    assert_marks(world, "instance:a service:c/web ");
+    assert_marks(world, "reliers:a service:c/web instance:a ");
     assert_null(world_container(world, "id1"));
     assert_non_null(world_container(world, "id2"));
     assert_non_null(world_container(world, "id3"));
@@ -512,6 +513,7 @@ static void images_are_found_by_all_their_names(void **state)
     change.image.tag_count = 1;
     change.image.digest_count = 0;
     assert_true(world_apply(world, &change));
+    assert_marks(world, "reliers:a ");
     assert_string_equal(world_image(instance, "berth/hello:2")->id, "sha256:i2");
     change.image.id = "sha256:i1";
     change.image.tags = &tags[0];
@@ -522,7 +524,7 @@ static void images_are_found_by_all_their_names(void **state)
 
     marks_forget(world);
     assert_true(apply_named(world, WORLD_IMAGE_GONE, "a", "sha256:i2"));
-    assert_marks(world, "instance:a ");
+    assert_marks(world, "reliers:a ");
     assert_false(apply_named(world, WORLD_IMAGE_GONE, "a", "sha256:i2"));
     assert_null(world_image(instance, "berth/hello:2"));
 
@@ -613,11 +615,13 @@ static void networks_and_volumes_are_compared(void **state)
     assert_false(world_apply(world, &change));
     change.named.root = "def";
     assert_true(world_apply(world, &change));
+    assert_marks(world, "reliers:a ");
     const struct world_instance *instance = world_instance(world, "a");
     assert_string_equal(world_volume(instance, "berth-me")->root, "def");
     assert_null(world_network(instance, "berth-me"));
     assert_false(apply_named(world, WORLD_NETWORK_GONE, "a", "berth-me"));
     assert_true(apply_named(world, WORLD_VOLUME_GONE, "a", "berth-me"));
+    assert_marks(world, "reliers:a ");
     assert_null(world_volume(instance, "berth-me"));
 }
 
