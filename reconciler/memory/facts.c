@@ -87,11 +87,12 @@ static int deployment_write(struct sql *sql, const struct fact *fact, struct err
         return -1;
     query = query_start(
         sql, "INSERT INTO deployment (id, cluster, service, revision, commit_id, state,"
-             " rollback, failed_tasks, attempt_max, created_ms, updated_ms, reason, goal)"
-             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+             " rollback, proven, failed_tasks, attempt_max, created_ms, updated_ms, reason, goal)"
+             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
              " ON CONFLICT (id) DO UPDATE SET revision = excluded.revision,"
              " commit_id = excluded.commit_id, state = excluded.state,"
-             " rollback = excluded.rollback, failed_tasks = excluded.failed_tasks,"
+             " rollback = excluded.rollback, proven = excluded.proven,"
+             " failed_tasks = excluded.failed_tasks,"
              " attempt_max = excluded.attempt_max, created_ms = excluded.created_ms,"
              " updated_ms = excluded.updated_ms, reason = excluded.reason,"
              " goal = excluded.goal");
@@ -102,6 +103,7 @@ static int deployment_write(struct sql *sql, const struct fact *fact, struct err
     query_text(&query, deployment->commit);
     query_text(&query, rollout_state_text(deployment->state));
     query_int(&query, deployment->rollback);
+    query_int(&query, deployment->proven);
     query_int(&query, deployment->failed_tasks);
     query_int(&query, deployment->attempt_max);
     query_int(&query, deployment->created_ms);

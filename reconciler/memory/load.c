@@ -102,6 +102,7 @@ static int deployment_load(struct loader *loader, struct query *row, struct err 
     fact.service = arena_text(&arena, query_get_text(row, 2));
     query_get_fixed(row, 3, deployment.commit, sizeof(deployment.commit));
     deployment.rollback = query_get_int(row, 5) != 0;
+    deployment.proven = query_get_int(row, 13) != 0;
     deployment.failed_tasks = query_get_u32(row, 6);
     deployment.attempt_max = query_get_u32(row, 7);
     deployment.created_ms = query_get_int(row, 8);
@@ -131,7 +132,7 @@ static int deployments_load(struct loader *loader, struct err *err)
 {
     struct query row = query_start(
         loader->sql, "SELECT id, cluster, service, commit_id, state, rollback, failed_tasks,"
-                     " attempt_max, created_ms, updated_ms, reason, goal, goal.text"
+                     " attempt_max, created_ms, updated_ms, reason, goal, goal.text, proven"
                      " FROM deployment LEFT JOIN goal ON goal.digest = deployment.goal"
                      " WHERE goal IS NOT NULL ORDER BY number");
     int status = 0;

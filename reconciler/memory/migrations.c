@@ -88,7 +88,12 @@ static const char step_1[] =
     "    summary TEXT) STRICT;"
     "CREATE INDEX git_commit_by_id ON git_commit (id, number);";
 
-static const char *const steps[] = { step_1 };
+/* 2: what was completed before proof was remembered, was believed. */
+static const char step_2[] =
+    "ALTER TABLE deployment ADD COLUMN proven INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE deployment SET proven = 1 WHERE state = 'COMPLETED' OR rollback <> 0;";
+
+static const char *const steps[] = { step_1, step_2 };
 
 int store_schema_version(void)
 {

@@ -74,13 +74,13 @@ static void quarantine(struct planner *planner, const struct service_view *view)
 
 static void roll_back(struct planner *planner, const struct service_view *view)
 {
-    struct deployment *back = deployment_copy(planner, view->completed);
+    struct deployment *back = deployment_copy(planner, view->fallback);
     struct sha256 *hash = sha256_new();
     char hex[SHA256_HEX_SIZE];
 
     sha256_add_text(hash, "rollback");
     sha256_add_text(hash, view->primary->id);
-    sha256_add_text(hash, view->completed->id);
+    sha256_add_text(hash, view->fallback->id);
     sha256_finish(hash, hex);
     text_copy(back->id, sizeof(back->id), hex);
     back->state = ROLLOUT_IN_PROGRESS;
@@ -91,7 +91,7 @@ static void roll_back(struct planner *planner, const struct service_view *view)
     back->updated_ms = planner->input->now_ms;
     back->reason = arena_printf(
         planner->arena, "ECS deployment circuit breaker: rolling back to deploymentId %.12s.",
-        view->completed->id);
+        view->fallback->id);
     deployment_fact(planner, view, back);
     service_event(planner, view, "(service %s) (deployment %.12s) %s", view->service, back->id,
                   back->reason);
@@ -112,7 +112,7 @@ bool breaker(struct planner *planner, const struct service_view *view)
         return false;
     fail(planner, view);
     quarantine(planner, view);
-    if (configured->rollback && view->completed != NULL)
+    if (configured->rollback && view->fallback != NULL)
         roll_back(planner, view);
     return true;
 }

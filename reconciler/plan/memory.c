@@ -241,7 +241,7 @@ static bool deployment_is_used(const struct memory_service *service, const struc
         if (text_equal(seen->tasks[i]->deployment, deployment->id))
             return true;
     }
-    return deployment == memory_completed(service);
+    return deployment == memory_fallback(service);
 }
 
 void memory_expire(struct memory *memory, const struct world *world, int64_t before_ms)
@@ -291,12 +291,15 @@ const struct deployment *memory_primary(const struct memory_service *service)
     return service == NULL || service->newest == NULL ? NULL : &service->newest->record;
 }
 
-const struct deployment *memory_completed(const struct memory_service *service)
+const struct deployment *memory_fallback(const struct memory_service *service)
 {
-    if (service == NULL)
+    const struct deployment *primary = memory_primary(service);
+
+    if (primary == NULL || primary->proven)
         return NULL;
-    for (const struct memory_deployment *at = service->newest; at != NULL; at = at->older) {
-        if (at->record.state == ROLLOUT_COMPLETED)
+    for (const struct memory_deployment *at = service->newest->older; at != NULL; at = at->older) {
+        if (at->record.state == ROLLOUT_COMPLETED && at->record.proven &&
+            !text_equal(at->record.goal->target->revision, primary->goal->target->revision))
             return &at->record;
     }
     return NULL;

@@ -49,6 +49,7 @@ struct deployment {
     char commit[COMMIT_SIZE];
     enum rollout_state state;
     bool rollback;         /* made by the circuit breaker */
+    bool proven;           /* it was completed with healthy tasks; a rollback leads to such a one */
     uint32_t failed_tasks; /* counts for the circuit breaker; reset when a task gets healthy */
     uint32_t attempt_max;  /* of all its tasks that are gone */
     int64_t created_ms;
@@ -155,8 +156,9 @@ const struct memory_service *memory_service(const struct memory *memory, const c
 const struct task_record *memory_task(const struct memory *memory, const char *id);
 /* The newest deployment: ECS's PRIMARY; NULL: none yet. */
 const struct deployment *memory_primary(const struct memory_service *service);
-/* The newest COMPLETED one: where a rollback goes. */
-const struct deployment *memory_completed(const struct memory_service *service);
+/* Where a rollback would go, and what stands in for tasks that PRIMARY lacks: the newest COMPLETED
+ * deployment of another revision that has proved itself; NULL: PRIMARY has, or none did. */
+const struct deployment *memory_fallback(const struct memory_service *service);
 const struct deployment *memory_deployment(const struct memory_service *service, const char *id);
 /* The newest one of a revision. */
 const struct deployment *memory_revision(const struct memory_service *service,

@@ -126,7 +126,7 @@ struct service_view {
     const struct service_spec *spec; /* of the current commit: counts and percentages */
     const struct memory_service *memory;
     const struct deployment *primary;
-    const struct deployment *completed; /* of another revision than primary; NULL: none */
+    const struct deployment *fallback; /* memory_fallback() */
     const struct world_instance *instance;
     const char *cluster;
     const char *service;

@@ -253,7 +253,7 @@ static bool image_is_needed(const struct plan_input *input, const struct world_i
     }
     for (const struct memory_service *service = input->memory->services; service != NULL;
          service = service->by_key.next) {
-        const struct deployment *kept[] = { memory_primary(service), memory_completed(service) };
+        const struct deployment *kept[] = { memory_primary(service), memory_fallback(service) };
 
         for (size_t k = 0; k < ARRAY_COUNT(kept); k++) {
             for (size_t i = 0;

@@ -3,8 +3,8 @@
  * the whole policy:
  *
  *   1. Each slot 0 .. desiredCount-1 wants one good task of the current revision.
- *   2. When a fault took the healthy ones below the lower bound, the last completed revision fills
- *      up.
+ *   2. When a fault took the healthy ones below the lower bound, the last revision that proved
+ *      itself fills up.
  *   3. Missing ones are started while the upper bound leaves room.
  *   4. An old task is stopped against a healthy new one, or first where the upper bound leaves no
  *      room.
@@ -171,9 +171,9 @@ static void restore_old(struct planner *planner, struct service_view *view, stru
 {
     uint32_t slot = 0;
 
-    if (view->completed == NULL || view->primary->state == ROLLOUT_COMPLETED ||
+    if (view->fallback == NULL || view->primary->state == ROLLOUT_COMPLETED ||
         count->good_old + count->healthy_current >= count->lower || throttled(planner, view) ||
-        !images_ready(planner, view->completed, view->instance))
+        !images_ready(planner, view->fallback, view->instance))
         return;
     while (count->good_old + count->healthy_current < count->lower && count->alive < count->upper &&
            slot < count->desired) {
@@ -183,7 +183,7 @@ static void restore_old(struct planner *planner, struct service_view *view, stru
             taken |= is_alive(&view->tasks[i]) && !view->tasks[i].current &&
                      view->tasks[i].task->slot == slot;
         if (!taken) {
-            if (!start_task(planner, view, view->completed, slot))
+            if (!start_task(planner, view, view->fallback, slot))
                 return;
             count_started(count, slot, /* current= */ false);
         }
@@ -216,7 +216,7 @@ static bool may_lose(const struct count *count, const struct task_view *task)
 static bool may_spare(const struct service_view *view, const struct count *count,
                       const struct task_view *task)
 {
-    return view->completed == NULL || !is_good_old(task) ||
+    return view->fallback == NULL || !is_good_old(task) ||
            count->good_old + count->healthy_current > count->lower;
 }
 
@@ -305,6 +305,7 @@ static void complete(struct planner *planner, struct service_view *view, const s
     }
     done = deployment_copy(planner, view->primary);
     done->state = ROLLOUT_COMPLETED;
+    done->proven = done->proven || count->healthy_current > 0;
     done->reason =
         arena_printf(planner->arena, "ECS deployment ecs-svc/%.12s completed.", done->id);
     deployment_fact(planner, view, done);

@@ -108,6 +108,17 @@ static bool decide_deployment(struct planner *planner, const struct service_view
         new_deployment(planner, view);
         return true;
     }
+    if (view->primary->state == ROLLOUT_COMPLETED && !view->primary->proven &&
+        view->spec->desired_count > 0) {
+        /* Completed without a task, which proved nothing: now it is to. */
+        struct deployment *again = deployment_copy(planner, view->primary);
+
+        again->state = ROLLOUT_IN_PROGRESS;
+        again->reason =
+            arena_printf(planner->arena, "ECS deployment ecs-svc/%.12s in progress.", again->id);
+        deployment_fact(planner, view, again);
+        return true;
+    }
     if (text_equal(view->primary->goal->target->revision, revision) &&
         view->primary->goal != view->desired->goal &&
         !text_equal(view->primary->goal->text, view->desired->goal->text)) {
@@ -159,18 +170,6 @@ static bool dependencies_ready(struct planner *planner, const struct service_vie
         ready = false;
     }
     return ready;
-}
-
-static const struct deployment *rollback_target(const struct service_view *view)
-{
-    const struct memory_deployment *at = view->memory == NULL ? NULL : view->memory->newest;
-
-    for (; at != NULL; at = at->older) {
-        if (at->record.state == ROLLOUT_COMPLETED &&
-            !text_equal(at->record.goal->target->revision, view->primary->goal->target->revision))
-            return &at->record;
-    }
-    return NULL;
 }
 
 static void view_tasks(struct planner *planner, struct service_view *view)
@@ -231,8 +230,7 @@ void service_view_make(struct planner *planner, const struct desired_service *de
                                   .service = desired->goal->target->service };
     out->memory = memory_service(input->memory, desired->key);
     out->primary = memory_primary(out->memory);
-    if (out->primary != NULL)
-        out->completed = rollback_target(out);
+    out->fallback = memory_fallback(out->memory);
     view_tasks(planner, out);
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "reconciler/run/execute.h"
@@ -81,6 +82,71 @@ static uint32_t percent(uint32_t count, uint32_t of, uint32_t add)
     return (count * of + add) / 100;
 }
 
+static size_t service_index(const char *name)
+{
+    size_t index = 0;
+
+    while (index < SERVICES_MAX && !text_equal(people_service_name(index), name))
+        index++;
+    return index;
+}
+
+/* ---- Proof: design rules 5 and 6 ---- */
+
+void check_release(struct check *check)
+{
+    free(check->proofs);
+}
+
+static bool is_proved(const struct check *check, const char *service, const char *revision)
+{
+    for (size_t i = 0; i < check->proof_count; i++) {
+        if (text_equal(check->proofs[i].revision, revision) &&
+            check->proofs[i].service == service_index(service))
+            return true;
+    }
+    return false;
+}
+
+static void prove(struct check *check, const char *service, const char *revision)
+{
+    struct proof *proof;
+
+    if (is_proved(check, service, revision))
+        return;
+    check->proofs = mem_resize(check->proofs, (check->proof_count + 1) * sizeof(*check->proofs));
+    proof = &check->proofs[check->proof_count++];
+    proof->service = service_index(service);
+    text_copy(proof->revision, sizeof(proof->revision), revision);
+}
+
+/* A deployment is said to have succeeded: as many tasks of it are healthy as are declared. */
+static void check_completion(struct check *check, const struct fact *fact)
+{
+    const struct app *app = &check->process->app;
+    const struct deployment *done = fact->deployment;
+    const char *revision = done->goal->target->revision;
+    AUTO(arena) arena = { 0 };
+    const char *key = unit_key(&arena, fact->cluster, fact->service);
+    const struct deployment *before = memory_deployment(memory_service(app->memory, key), done->id);
+    const struct world_service *seen = world_service(app->world, fact->cluster, fact->service);
+    const struct service_spec *spec = spec_of(check, key);
+    uint32_t healthy = 0;
+
+    if (done->state != ROLLOUT_COMPLETED ||
+        (before != NULL && before->state == ROLLOUT_COMPLETED) || spec == NULL)
+        return;
+    for (size_t i = 0; seen != NULL && i < seen->task_count; i++)
+        healthy += text_equal(seen->tasks[i]->revision, revision) &&
+                   is_healthy(check, seen->tasks[i]) &&
+                   !is_leaving(memory_task(app->memory, seen->tasks[i]->id));
+    if (healthy < spec->desired_count)
+        check_failed(check, "%s: completed with %u of %u healthy tasks", key, healthy,
+                     spec->desired_count);
+    if (healthy > 0)
+        prove(check, fact->service, revision);
+}
+
 /* ---- Decisions: design rules 3 and 7 ---- */
 
 /* A task is to stop, and no fault made it so: the service stays at its lower bound. */
@@ -118,6 +184,8 @@ void check_facts(void *context, const struct fact *facts, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (facts[i].kind == FACT_TASK && facts[i].task->stopping_ms != 0)
             check_stop_decision(check, facts, i);
+        if (facts[i].kind == FACT_DEPLOYMENT)
+            check_completion(check, &facts[i]);
     }
 }
 
@@ -184,10 +252,7 @@ static void check_new_task(struct check *check, const struct action *action)
 
     bool wanted = text_equal(action->target->revision, desired->goal->target->revision);
     bool quarantined = text_equal(action->target->revision, memory->quarantined);
-    bool proven = false;
-    for (const struct memory_deployment *at = memory->newest; at != NULL; at = at->older)
-        proven |= text_equal(at->record.goal->target->revision, action->target->revision) &&
-                  (at->record.state == ROLLOUT_COMPLETED || at->record.rollback);
+    bool proven = is_proved(check, action->target->service, action->target->revision);
     if (!proven && (!wanted || quarantined))
         check_failed(check, "%s: a task of a revision that is %s", action->unit,
                      quarantined ? "quarantined" : "neither declared nor proven");

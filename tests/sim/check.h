@@ -6,13 +6,22 @@
 
 #include "tests/sim/process.h"
 
+/* A revision that was completed with healthy tasks, by our own count. */
+struct proof {
+    char revision[SHA256_HEX_SIZE];
+    size_t service;
+};
+
 struct check {
     struct process *process;
     struct people *people;
+    struct proof *proofs;
+    size_t proof_count;
     bool failed;
     char text[1024]; /* the first thing that was not true */
 };
 
+void check_release(struct check *check);
 void check_failed(struct check *check, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Hooks of the process, the store and the sim; their context is the check. */

@@ -261,6 +261,7 @@ static void run_end(struct run *run)
     process_stop(&run->process);
     people_release(&run->people);
     journal_release(&run->store);
+    check_release(&run->check);
     sim_free(run->sim);
 }
 

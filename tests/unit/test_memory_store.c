@@ -38,10 +38,10 @@ static void print_text(struct buf *out, const char *name, const char *text)
 
 static void print_deployment(struct buf *out, const struct deployment *deployment)
 {
-    buf_printf(out, "  deployment %s %s %s %d %u %u %lld %lld", deployment->id, deployment->commit,
-               rollout_state_text(deployment->state), deployment->rollback,
-               deployment->failed_tasks, deployment->attempt_max, (long long)deployment->created_ms,
-               (long long)deployment->updated_ms);
+    buf_printf(out, "  deployment %s %s %s %d %d %u %u %lld %lld", deployment->id,
+               deployment->commit, rollout_state_text(deployment->state), deployment->rollback,
+               deployment->proven, deployment->failed_tasks, deployment->attempt_max,
+               (long long)deployment->created_ms, (long long)deployment->updated_ms);
     print_text(out, "reason", deployment->reason);
     print_text(out, "goal", deployment->goal->text);
     for (size_t i = 0; i < deployment->goal->target->task->container_definitions_count; i++) {
@@ -166,6 +166,7 @@ static void every_kind_of_fact_comes_back(void **unused)
                                      .commit = "c1",
                                      .state = ROLLOUT_FAILED,
                                      .rollback = true,
+                                     .proven = true,
                                      .failed_tasks = 3,
                                      .attempt_max = UINT32_MAX,
                                      .created_ms = 5,
@@ -243,6 +244,7 @@ static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const
     (void)snprintf(deployment->id, sizeof(deployment->id), "%s-%u", services[which],
                    (unsigned)rng_below(rng, 12));
     deployment->state = (enum rollout_state)rng_below(rng, ROLLOUT_STATE_COUNT);
+    deployment->proven = rng_chance(rng, 50);
     deployment->attempt_max = (uint32_t)rng_below(rng, 100);
     deployment->goal = goals[which * 2 + (size_t)rng_below(rng, 2)];
     deployment->pins = arena_array(arena, struct pin, 2);

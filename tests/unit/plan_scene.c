@@ -1,0 +1,329 @@
+/*
+ * One engine called "local"; every image can be had at once.
+ */
+#include "tests/unit/plan_scene.h"
+
+#include <string.h>
+
+#include "spec/base/digest.h"
+#include "spec/base/text.h"
+#include "tests/unit/unit.h"
+
+#define OWNER      "me"
+#define ROOT       "0123456789012345678901234567890123456789"
+#define START_MS   INT64_C(1700000000000)
+#define ROUNDS_MAX 100
+
+static void apply(struct scene *scene, enum world_change_kind kind, const char *name)
+{
+    const struct world_change change = { .kind = kind,
+                                         .named = { .instance = "local", .name = name } };
+    (void)world_apply(scene->world, &change);
+}
+
+void scene_open(struct scene *scene)
+{
+    const struct world_change engine = {
+        .kind = WORLD_INSTANCE,
+        .instance = { .instance = "local", .cpu_units = 8192, .memory_mib = 65536 }
+    };
+
+    *scene = (struct scene){ .now_ms = START_MS };
+    scene->world = world_new(NULL, NULL);
+    scene->memory = memory_new();
+    (void)world_apply(scene->world, &engine);
+    apply(scene, WORLD_LISTING_BEGIN, NULL);
+    apply(scene, WORLD_LISTING_END, NULL);
+}
+
+void scene_close(struct scene *scene)
+{
+    desired_free(scene->desired);
+    generation_unref(scene->generation);
+    world_free(scene->world);
+    memory_free(scene->memory);
+    arena_release(&scene->arena);
+}
+
+/* ---- Manifests ---- */
+
+const char *scene_service(struct scene *scene, const char *name, const char *color,
+                          const char *spec)
+{
+    return arena_printf(&scene->arena,
+                        "---\napiVersion: berth/v1\nkind: Task\nmetadata: {name: %s}\nspec:\n"
+                        "  cpu: 256\n  memory: 512\n  containerDefinitions:\n"
+                        "    - {name: main, image: 'example/%s:1', environment: {COLOR: %s}}\n"
+                        "---\napiVersion: berth/v1\nkind: Service\nmetadata: {name: %s}\n"
+                        "spec: {cluster: c, taskDefinition: %s, minReadySeconds: 1, %s}\n",
+                        name, name, color, name, name, spec);
+}
+
+void scene_commit(struct scene *scene, const char *commit, const char *manifests)
+{
+    AUTO(diag_list) diags = { 0 };
+    struct desired *before = scene->desired;
+    struct generation *generation = NULL;
+    struct err err = { 0 };
+    struct file_change file = { .path = "all.yaml" };
+
+    file.bytes = arena_printf(&scene->arena,
+                              "apiVersion: berth/v1\nkind: Cluster\nmetadata: {name: c}\n"
+                              "spec: {launchType: FARGATE}\n%s",
+                              manifests);
+    file.size = strlen(file.bytes);
+    sha256_hex(file.bytes, file.size, file.blob);
+    if (generation_derive(scene->generation, commit, &file, 1, &diags, &generation, &err) < 0)
+        fail_msg("%s", diags.items[0].text);
+    generation_unref(scene->generation);
+    scene->generation = generation;
+    scene->prune_allowed = false;
+    scene->desired = desired_make(generation, before, NULL, NULL);
+    desired_free(before);
+}
+
+/* ---- The engine ---- */
+
+void scene_tell(struct scene *scene, size_t index)
+{
+    const struct world_change change = { .kind = WORLD_CONTAINER,
+                                         .container = scene->containers[index] };
+    (void)world_apply(scene->world, &change);
+}
+
+void scene_end_container(struct scene *scene, size_t index, int exit_code)
+{
+    struct container_report *report = &scene->containers[index];
+
+    report->status = CONTAINER_EXITED;
+    report->exit_code = exit_code;
+    report->finished_ms = scene->now_ms;
+    scene_tell(scene, index);
+}
+
+static void obey_named(struct scene *scene, const struct action *action,
+                       enum world_change_kind kind)
+{
+    const struct world_change change = { .kind = kind,
+                                         .named = { .instance = "local",
+                                                    .name = action->name,
+                                                    .owner = OWNER,
+                                                    .cluster = action->cluster,
+                                                    .service = action->service,
+                                                    .root = action->kind == ACTION_CLAIM ? ROOT
+                                                                                         : NULL } };
+    (void)world_apply(scene->world, &change);
+}
+
+static void report_effort(struct scene *scene, const struct action *action, const char *failure,
+                          const char *image_id)
+{
+    struct err err = { 0 };
+    AUTO(buf) key = { 0 };
+    struct world_change change = { .kind = WORLD_EFFORT };
+
+    buf_init(&key, 1024);
+    action_effort_key(action->kind, action->object, &key);
+    (void)err_set(&err, ERR_FAILED, "%s", failure == NULL ? "" : failure);
+    change.effort = (struct effort_report){ .instance = "local",
+                                            .key = buf_text(&key),
+                                            .state = failure == NULL ? EFFORT_DONE : EFFORT_FAILED,
+                                            .at_ms = scene->now_ms,
+                                            .image_id = image_id,
+                                            .failure = failure == NULL ? NULL : &err };
+    (void)world_apply(scene->world, &change);
+}
+
+static void obey_pull(struct scene *scene, const struct action *action)
+{
+    char hex[SHA256_HEX_SIZE];
+    struct world_change change = { .kind = WORLD_IMAGE };
+    const char *id;
+
+    sha256_hex(action->reference, strlen(action->reference), hex);
+    id = arena_printf(&scene->arena, "sha256:%s", hex);
+    change.image = (struct image_report){
+        .instance = "local", .id = id, .tags = &action->reference, .tag_count = 1
+    };
+    (void)world_apply(scene->world, &change);
+    report_effort(scene, action, /* failure= */ NULL, id);
+}
+
+static void obey_create(struct scene *scene, const struct action *action)
+{
+    struct arena *arena = &scene->arena;
+    size_t index = scene->container_count++;
+
+    ASSERT(index < SCENE_CONTAINERS_MAX);
+    scene->containers[index] = (struct container_report){
+        .instance = "local",
+        .id = arena_printf(arena, "%064zx", index),
+        .name = arena_text(arena, action->object),
+        .cluster = "c",
+        .service = arena_text(arena, action->target->service),
+        .task = arena_text(arena, action->identity.task),
+        .container = "main",
+        .family = arena_text(arena, action->target->task_name),
+        .revision = arena_text(arena, action->target->revision),
+        .deployment = arena_text(arena, action->identity.deployment),
+        .commit = arena_text(arena, action->identity.commit),
+        .containers = 1,
+        .slot = action->identity.slot,
+        .attempt = action->identity.attempt,
+        .image_id = arena_text(arena, action->image_id),
+        .inspected = true,
+        .created_ms = scene->now_ms,
+        .drift = scene->drift,
+    };
+    scene_tell(scene, index);
+}
+
+static size_t container_of(const struct scene *scene, const char *id)
+{
+    size_t index = 0;
+
+    while (!text_equal(scene->containers[index].id, id)) {
+        index++;
+        assert_true(index < scene->container_count);
+    }
+    return index;
+}
+
+static void obey_start(struct scene *scene, const struct action *action)
+{
+    size_t index = container_of(scene, action->container_id);
+    struct container_report *report = &scene->containers[index];
+
+    if (scene->start_failure != NULL) {
+        report_effort(scene, action, scene->start_failure, NULL);
+        return;
+    }
+    report->status = CONTAINER_RUNNING;
+    report->started_ms = scene->now_ms;
+    scene_tell(scene, index);
+    if (scene->exits_on_start)
+        scene_end_container(scene, index, 1);
+}
+
+static void obey(struct scene *scene, const struct action *action)
+{
+    switch (action->kind) {
+    case ACTION_CLAIM:
+    case ACTION_VOLUME_CREATE: obey_named(scene, action, WORLD_VOLUME); break;
+    case ACTION_VOLUME_REMOVE: obey_named(scene, action, WORLD_VOLUME_GONE); break;
+    case ACTION_NETWORK_CREATE: obey_named(scene, action, WORLD_NETWORK); break;
+    case ACTION_NETWORK_REMOVE: obey_named(scene, action, WORLD_NETWORK_GONE); break;
+    case ACTION_IMAGE_PULL: obey_pull(scene, action); break;
+    case ACTION_CONTAINER_CREATE: obey_create(scene, action); break;
+    case ACTION_CONTAINER_START: obey_start(scene, action); break;
+    case ACTION_CONTAINER_STOP:
+        scene_end_container(scene, container_of(scene, action->container_id), 143);
+        break;
+    case ACTION_CONTAINER_REMOVE: apply(scene, WORLD_CONTAINER_GONE, action->container_id); break;
+    case ACTION_IMAGE_BUILD:
+    case ACTION_IMAGE_PUSH:
+    case ACTION_IMAGE_REMOVE:
+    case ACTION_SANDBOX_LOAD:
+    case ACTION_KIND_COUNT: fail_msg("%s is not part of a scene", action_kind_text(action->kind));
+    }
+}
+
+/* ---- Planning ---- */
+
+/* When to plan again. */
+static int64_t plan_all(struct scene *scene)
+{
+    int64_t wake_ms = INT64_MAX;
+
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        const struct plan_input input = { .desired = scene->desired,
+                                          .world = scene->world,
+                                          .memory = scene->memory,
+                                          .owner = OWNER,
+                                          .root = ROOT,
+                                          .sandbox = "berth/sandbox:1",
+                                          .prune_allowed = scene->prune_allowed,
+                                          .now_ms = scene->now_ms };
+        struct plan_unit *units;
+        size_t count = plan_units(&input, &scene->arena, &units);
+
+        plan_compute(&input, units, count, &scene->arena, &scene->plan);
+        for (size_t i = 0; i < scene->plan.fact_count; i++)
+            memory_apply(scene->memory, &scene->plan.facts[i]);
+        if (scene->plan.fact_count > 0)
+            continue;
+        for (size_t i = 0; i < count; i++) {
+            if (scene->plan.wake_at_ms[i] < wake_ms)
+                wake_ms = scene->plan.wake_at_ms[i];
+        }
+        return wake_ms;
+    }
+    fail_msg("the plan does not settle");
+    return wake_ms;
+}
+
+void scene_plan(struct scene *scene)
+{
+    (void)plan_all(scene);
+}
+
+void scene_run(struct scene *scene, int64_t for_ms)
+{
+    int64_t end_ms = scene->now_ms + for_ms;
+
+    for (;;) {
+        int64_t wake_ms = plan_all(scene);
+
+        for (size_t i = 0; i < scene->plan.action_count; i++)
+            obey(scene, &scene->plan.actions[i]);
+        if (scene->plan.action_count > 0) {
+            scene->now_ms++; /* an engine that loops for ever reaches the end, too */
+            continue;
+        }
+        if (wake_ms > end_ms || scene->now_ms > end_ms)
+            break;
+        scene->now_ms = wake_ms;
+    }
+    if (scene->now_ms < end_ms)
+        scene->now_ms = end_ms;
+}
+
+void scene_settle(struct scene *scene)
+{
+    scene_run(scene, 0);
+}
+
+/* ---- Questions ---- */
+
+size_t scene_running(const struct scene *scene, const char *service)
+{
+    const struct world_service *seen = world_service(scene->world, "c", service);
+    size_t running = 0;
+
+    for (size_t i = 0; seen != NULL && i < seen->task_count; i++)
+        running += seen->tasks[i]->containers[0]->status == CONTAINER_RUNNING;
+    return running;
+}
+
+size_t scene_actions(const struct scene *scene, enum action_kind kind)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < scene->plan.action_count; i++)
+        count += scene->plan.actions[i].kind == kind;
+    return count;
+}
+
+const struct deployment *scene_primary(const struct scene *scene, const char *key)
+{
+    return memory_primary(memory_service(scene->memory, key));
+}
+
+const char *scene_wait(const struct scene *scene, const char *key)
+{
+    for (size_t i = 0; i < scene->plan.wait_count; i++) {
+        if (text_equal(scene->plan.waits[i].unit, key))
+            return scene->plan.waits[i].reason;
+    }
+    return "";
+}

@@ -1,0 +1,57 @@
+/*
+ * A planner at work in miniature: manifests, a world, a memory, and an engine that does at once
+ * what a plan asks. For tests of single decisions; whole lives are simulated in tests/sim.
+ */
+#ifndef TESTS_UNIT_PLAN_SCENE_H
+#define TESTS_UNIT_PLAN_SCENE_H
+
+#include "reconciler/plan/plan.h"
+
+enum { SCENE_CONTAINERS_MAX = 64 };
+
+struct scene {
+    struct arena arena;
+    struct generation *generation;
+    struct desired *desired;
+    struct world *world;
+    struct memory *memory;
+    int64_t now_ms;
+    bool prune_allowed;
+    struct plan plan; /* the last one */
+
+    /* The engine's containers, with the facts of which it tells. */
+    struct container_report containers[SCENE_CONTAINERS_MAX];
+    size_t container_count;
+
+    /* How the engine behaves from now on. */
+    const char *drift; /* of every container it creates; NULL: none */
+    const char *start_failure;
+    bool exits_on_start; /* what it starts ends at once with exit code 1 */
+};
+
+void scene_open(struct scene *scene);
+void scene_close(struct scene *scene);
+
+/* What a commit declares: all manifests there are. */
+void scene_commit(struct scene *scene, const char *commit, const char *manifests);
+/* Cluster "c", and for each service a Task and a Service of that name; `spec` is the Service's. */
+const char *scene_service(struct scene *scene, const char *name, const char *color,
+                          const char *spec);
+
+/* Plans all there is, states facts until there are none, and does nothing. */
+void scene_plan(struct scene *scene);
+/* Plans and obeys, through the time that passes. */
+void scene_run(struct scene *scene, int64_t for_ms);
+/* Plans and obeys, until nothing is left to do now. */
+void scene_settle(struct scene *scene);
+
+/* The engine tells of its container anew. */
+void scene_tell(struct scene *scene, size_t index);
+void scene_end_container(struct scene *scene, size_t index, int exit_code);
+size_t scene_running(const struct scene *scene, const char *service);
+size_t scene_actions(const struct scene *scene, enum action_kind kind);
+const struct deployment *scene_primary(const struct scene *scene, const char *key);
+/* What the unit waits for; "": nothing. */
+const char *scene_wait(const struct scene *scene, const char *key);
+
+#endif

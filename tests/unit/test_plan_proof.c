@@ -1,0 +1,102 @@
+/*
+ * Success needs proof (rule 6 of docs/explanation/rules.md): where a rollback may lead.
+ */
+#include "spec/base/text.h"
+#include "tests/unit/plan_scene.h"
+#include "tests/unit/unit.h"
+
+#define WEB "c/web"
+#define BREAKER                                                                                    \
+    "deploymentConfiguration: {deploymentCircuitBreaker: {enable: true, rollback: true}}"
+
+static void commit(struct scene *scene, const char *commit, const char *color, unsigned count)
+{
+    const char *spec = arena_printf(&scene->arena, "desiredCount: %u, " BREAKER, count);
+
+    scene_commit(scene, commit, scene_service(scene, "web", color, spec));
+}
+
+static void a_deployment_without_tasks_proves_nothing(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    scene_open(&scene);
+    commit(&scene, "c1", "red", 0);
+    scene_settle(&scene);
+    assert_int_equal(scene_primary(&scene, WEB)->state, ROLLOUT_COMPLETED);
+    assert_false(scene_primary(&scene, WEB)->proven);
+
+    /* The next one fails, and there is nothing to go back to. */
+    scene.exits_on_start = true;
+    commit(&scene, "c2", "blue", 2);
+    scene_run(&scene, 600 * 1000);
+    assert_int_equal(scene_primary(&scene, WEB)->state, ROLLOUT_FAILED);
+    assert_string_equal(scene_primary(&scene, WEB)->commit, "c2");
+    scene_close(&scene);
+}
+
+static void a_rollback_leads_past_what_was_never_proved(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    scene_open(&scene);
+    commit(&scene, "c1", "red", 2);
+    scene_run(&scene, 60 * 1000);
+    assert_true(scene_primary(&scene, WEB)->proven);
+    assert_int_equal(scene_running(&scene, "web"), 2);
+
+    commit(&scene, "c2", "green", 0);
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(scene_primary(&scene, WEB)->state, ROLLOUT_COMPLETED);
+    assert_int_equal(scene_running(&scene, "web"), 0);
+    assert_string_equal(memory_fallback(memory_service(scene.memory, WEB))->commit, "c1");
+
+    scene.exits_on_start = true;
+    commit(&scene, "c3", "blue", 2);
+    scene_run(&scene, 600 * 1000);
+    assert_true(scene_primary(&scene, WEB)->rollback);
+    assert_string_equal(scene_primary(&scene, WEB)->commit, "c1");
+    scene.exits_on_start = false;
+    scene_run(&scene, 1200 * 1000);
+    assert_int_equal(scene_primary(&scene, WEB)->state, ROLLOUT_COMPLETED);
+    assert_int_equal(scene_running(&scene, "web"), 2);
+    scene_close(&scene);
+}
+
+/* What was scaled up from nothing is judged as what was deployed. */
+static void the_first_tasks_are_judged(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    scene_open(&scene);
+    commit(&scene, "c1", "red", 0);
+    scene_settle(&scene);
+    commit(&scene, "c2", "red", 2);
+    scene_settle(&scene);
+    assert_int_equal(scene_primary(&scene, WEB)->state, ROLLOUT_IN_PROGRESS);
+    assert_string_equal(scene_primary(&scene, WEB)->commit, "c1");
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(scene_primary(&scene, WEB)->state, ROLLOUT_COMPLETED);
+    assert_true(scene_primary(&scene, WEB)->proven);
+
+    /* Proved once, it stays so. */
+    commit(&scene, "c3", "red", 0);
+    scene_run(&scene, 60 * 1000);
+    commit(&scene, "c4", "red", 1);
+    scene_settle(&scene);
+    assert_int_equal(scene_primary(&scene, WEB)->state, ROLLOUT_COMPLETED);
+    scene_close(&scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_deployment_without_tasks_proves_nothing),
+        cmocka_unit_test(a_rollback_leads_past_what_was_never_proved),
+        cmocka_unit_test(the_first_tasks_are_judged),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
