@@ -222,6 +222,12 @@ int fact_write(struct sql *sql, const struct fact *fact, struct err *err)
                                   "INSERT INTO service (cluster, service, hold) VALUES (?, ?, ?)"
                                   " ON CONFLICT DO UPDATE SET hold = excluded.hold",
                                   fact, err);
+    case FACT_REMOVAL:
+        return service_text_write(sql,
+                                  "INSERT INTO service (cluster, service, removal) VALUES (?, ?, ?)"
+                                  " ON CONFLICT DO UPDATE SET removal = excluded.removal,"
+                                  " hold = NULL",
+                                  fact, err);
     case FACT_SUSPEND:
         return service_text_write(
             sql,

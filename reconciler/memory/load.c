@@ -159,7 +159,7 @@ static int services_load(struct loader *loader, struct err *err)
 {
     struct query row = query_start(
         loader->sql, "SELECT cluster, service, quarantined, hold, suspended, start_failures,"
-                     " retry_at_ms, quarantined_by FROM service");
+                     " retry_at_ms, quarantined_by, removal FROM service");
 
     while (query_row(&row)) {
         struct fact fact = { .kind = FACT_THROTTLE };
@@ -177,6 +177,7 @@ static int services_load(struct loader *loader, struct err *err)
         memory_apply(loader->memory, &fact);
         fact.commit = query_get_text(&row, 7);
         service_fact(loader, &fact, FACT_QUARANTINE, revision);
+        service_fact(loader, &fact, FACT_REMOVAL, query_get_text(&row, 8));
         service_fact(loader, &fact, FACT_HOLD, query_get_text(&row, 3));
         service_fact(loader, &fact, FACT_SUSPEND, query_get_text(&row, 4));
     }

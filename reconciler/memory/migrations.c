@@ -93,7 +93,10 @@ static const char step_2[] =
     "ALTER TABLE deployment ADD COLUMN proven INTEGER NOT NULL DEFAULT 0;"
     "UPDATE deployment SET proven = 1 WHERE state = 'COMPLETED' OR rollback <> 0;";
 
-static const char *const steps[] = { step_1, step_2 };
+/* 3: a removal that has begun. */
+static const char step_3[] = "ALTER TABLE service ADD COLUMN removal TEXT;";
+
+static const char *const steps[] = { step_1, step_2, step_3 };
 
 int store_schema_version(void)
 {

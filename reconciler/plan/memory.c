@@ -88,6 +88,7 @@ static void service_free(struct memory *memory, struct memory_service *service)
     free(service->cluster);
     free(service->service);
     free(service->hold);
+    free(service->removal);
     free(service->suspended);
     free(service);
 }
@@ -219,6 +220,11 @@ void memory_apply(struct memory *memory, const struct fact *fact)
         memcpy(service->quarantined, fact->text, strlen(fact->text) + 1);
         return;
     case FACT_HOLD: replace_text(&service_get(memory, fact)->hold, fact->text); return;
+    case FACT_REMOVAL:
+        service = service_get(memory, fact);
+        replace_text(&service->removal, fact->text);
+        replace_text(&service->hold, NULL); /* either way it is not held any more */
+        return;
     case FACT_SUSPEND: replace_text(&service_get(memory, fact)->suspended, fact->text); return;
     case FACT_THROTTLE:
         service = service_get(memory, fact);

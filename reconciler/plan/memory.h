@@ -85,6 +85,7 @@ struct task_record {
     X(TASK, "task")             /* likewise */                                                     \
     X(QUARANTINE, "quarantine") /* `text` is the revision, "" lifts it */                          \
     X(HOLD, "hold")         /* its removal waits for a confirmation; `text` why, "" lifts it */    \
+    X(REMOVAL, "removal")   /* it may go and does; `text` the commit, "": it is declared again */  \
     X(SUSPEND, "suspend")   /* `text` by whom and why, "" resumes */                               \
     X(THROTTLE, "throttle") /* start failures in a row, and when to try again */                   \
     X(EVENT, "event")       /* `text` as ECS words it */                                           \
@@ -132,6 +133,7 @@ struct memory_service {
     struct memory_task *tasks;
     char quarantined[SHA256_HEX_SIZE];
     char *hold;      /* NULL: none */
+    char *removal;   /* the commit that removes it, from when it was allowed to; NULL: none */
     char *suspended; /* NULL: not */
     uint32_t start_failures;
     int64_t retry_at_ms;

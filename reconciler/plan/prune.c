@@ -9,7 +9,8 @@
 #include "spec/base/text.h"
 #include "spec/names.h"
 
-/* Units that run or are remembered, and how many of them git no longer declares. */
+/* Units that run or are remembered, and how many of them git no longer declares. What is on its way
+ * out since an earlier commit is neither. */
 static void count_removed(const struct plan_input *input, size_t *out_known, size_t *out_removed)
 {
     size_t known = input->desired->service_count;
@@ -17,7 +18,7 @@ static void count_removed(const struct plan_input *input, size_t *out_known, siz
 
     for (const struct memory_service *at = input->memory->services; at != NULL;
          at = at->by_key.next)
-        removed += desired_service(input->desired, at->key) == NULL;
+        removed += at->removal == NULL && desired_service(input->desired, at->key) == NULL;
     for (const struct world_service *at = input->world->services; at != NULL; at = at->by_key.next)
         removed += at->task_count > 0 && desired_service(input->desired, at->key) == NULL &&
                    memory_service(input->memory, at->key) == NULL;
@@ -46,7 +47,7 @@ const char *removal_guard(const struct plan_input *input, const struct memory_se
     size_t known;
     size_t removed;
 
-    if (input->prune_allowed)
+    if (input->prune_allowed || (memory != NULL && memory->removal != NULL))
         return NULL;
     if (memory != NULL && memory->hold != NULL)
         return memory->hold;
@@ -144,6 +145,31 @@ void removed_view_make(struct planner *planner, const char *key, struct service_
         task_view_make(planner, seen->tasks[i], view->memory, NULL, &view->tasks[i]);
 }
 
+/* May it go?  What a person or a fact has to say about that comes first. */
+static bool may_go(struct planner *planner, const struct service_view *view)
+{
+    const struct memory_service *memory = view->memory;
+    const char *why;
+    struct fact *fact;
+
+    if (memory != NULL && memory->suspended != NULL) {
+        plan_wait(planner, "its removal waits: suspended: %s", memory->suspended);
+        return false;
+    }
+    if (memory != NULL && memory->removal != NULL)
+        return true;
+    why = removal_guard(planner->input, memory, planner->arena);
+    if (why != NULL && memory != NULL && memory->hold != NULL) {
+        plan_wait(planner, "its removal is held: %s; 'berth confirm' lets it go", why);
+        return false;
+    }
+    /* Half removed is what nobody wants: once it may go, no other commit holds it. */
+    fact = plan_fact(planner, why != NULL ? FACT_HOLD : FACT_REMOVAL, view->cluster, view->service);
+    fact->text = why != NULL ? why : generation_commit(planner->input->desired->generation);
+    fact->durable = true;
+    return false;
+}
+
 void plan_removed(struct planner *planner, const char *key)
 {
     struct service_view view;
@@ -155,18 +181,8 @@ void plan_removed(struct planner *planner, const char *key)
     view.instance = place_engine(planner);
     if (view.instance == NULL)
         return;
-    why = removal_guard(planner->input, view.memory, planner->arena);
-    if (why != NULL) {
-        if (view.memory == NULL || view.memory->hold == NULL) {
-            struct fact *fact = plan_fact(planner, FACT_HOLD, view.cluster, view.service);
-
-            fact->text = why;
-            fact->durable = true;
-            return;
-        }
-        plan_wait(planner, "its removal is held: %s; 'berth confirm' lets it go", why);
+    if (!may_go(planner, &view))
         return;
-    }
     why = dependent(planner, &view);
     if (why != NULL) {
         plan_wait(planner, "service %s, which depends on it, goes first", why);

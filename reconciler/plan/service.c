@@ -95,8 +95,8 @@ static bool decide_deployment(struct planner *planner, const struct service_view
     const char *revision = view->desired->goal->target->revision;
     const char *quarantined = view->memory == NULL ? "" : view->memory->quarantined;
 
-    if (view->memory != NULL && view->memory->hold != NULL) {
-        lift(planner, view, FACT_HOLD); /* declared again: nothing is removed any more */
+    if (view->memory != NULL && (view->memory->hold != NULL || view->memory->removal != NULL)) {
+        lift(planner, view, FACT_REMOVAL); /* declared again: nothing is removed any more */
         return true;
     }
     if (quarantined[0] != '\0' && !text_equal(quarantined, revision)) {

@@ -175,7 +175,8 @@ void cycle_mark_all(struct cycle *cycle)
 static void mark_affected(struct cycle *cycle, const struct fact *fact)
 {
     bool turning =
-        fact->kind == FACT_FORGET || fact->kind == FACT_HOLD || fact->kind == FACT_QUARANTINE ||
+        fact->kind == FACT_FORGET || fact->kind == FACT_HOLD || fact->kind == FACT_REMOVAL ||
+        fact->kind == FACT_QUARANTINE ||
         (fact->kind == FACT_DEPLOYMENT && (fact->deployment->state != ROLLOUT_IN_PROGRESS ||
                                            fact->deployment->created_ms == fact->at_ms));
 
@@ -205,6 +206,11 @@ static void say_fact(struct app *app, const struct fact *fact)
         if (!text_is_empty(fact->text))
             app_say(app, "warning", "%s/%s: its removal is held: %s", fact->cluster, fact->service,
                     fact->text);
+        break;
+    case FACT_REMOVAL:
+        if (!text_is_empty(fact->text))
+            app_say(app, "event", "(service %s) is being removed: commit %.8s declares it no more.",
+                    fact->service, fact->text);
         break;
     case FACT_FORGET: app_say(app, "event", "(service %s) was removed.", fact->service); break;
     case FACT_TASK:

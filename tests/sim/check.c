@@ -173,8 +173,18 @@ static void check_stop_decision(struct check *check, const struct fact *facts, s
     if (healthy <= lower)
         check_failed(check, "%s: a task is stopped while %u are healthy and %u must be", key,
                      healthy, lower);
-    if (memory_service(memory, key)->suspended != NULL)
-        check_failed(check, "%s: a task is stopped while it is suspended", key);
+}
+
+/* Design rule 9: what is half removed is not held. */
+static void check_hold(struct check *check, const struct fact *fact)
+{
+    size_t index = service_index(fact->service);
+
+    if (check->people->wanted.services[index].exists)
+        check->leaving &= ~(1U << index);
+    else if (fact->kind == FACT_HOLD && !text_is_empty(fact->text) &&
+             (check->leaving >> index & 1) != 0)
+        check_failed(check, "%s: its removal has begun and is held", fact->service);
 }
 
 void check_facts(void *context, const struct fact *facts, size_t count)
@@ -186,6 +196,10 @@ void check_facts(void *context, const struct fact *facts, size_t count)
             check_stop_decision(check, facts, i);
         if (facts[i].kind == FACT_DEPLOYMENT)
             check_completion(check, &facts[i]);
+        if (facts[i].kind == FACT_FORGET)
+            check->leaving &= ~(1U << service_index(facts[i].service));
+        else
+            check_hold(check, &facts[i]);
     }
 }
 
@@ -247,9 +261,6 @@ static void check_new_task(struct check *check, const struct action *action)
     if (alive + 1 > upper)
         check_failed(check, "%s: one more task beside %u, at most %u may be", action->unit, alive,
                      upper);
-    if (memory->suspended != NULL)
-        check_failed(check, "%s: a task is made while it is suspended", action->unit);
-
     bool wanted = text_equal(action->target->revision, desired->goal->target->revision);
     bool quarantined = text_equal(action->target->revision, memory->quarantined);
     bool proven = is_proved(check, action->target->service, action->target->revision);
@@ -285,6 +296,15 @@ void check_apply(void *context, const struct action *action)
     if ((instance == NULL || !instance->complete) && *action_kind_mark(action->kind) == '-')
         check_failed(check, "%s %s: before a complete listing", action_kind_text(action->kind),
                      action->object);
+    if (action->unit != NULL) {
+        const struct memory_service *memory = memory_service(app->memory, action->unit);
+        if (memory != NULL && memory->suspended != NULL)
+            check_failed(check, "%s %s: while %s is suspended", action_kind_text(action->kind),
+                         action->object, action->unit);
+        if (action->kind == ACTION_CONTAINER_STOP && memory != NULL &&
+            desired_service(app->desired, action->unit) == NULL)
+            check->leaving |= 1U << service_index(memory->service);
+    }
     if (action->kind == ACTION_CONTAINER_CREATE &&
         world_task(app->world, action->identity.task) == NULL)
         check_new_task(check, action);

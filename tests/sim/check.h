@@ -17,6 +17,7 @@ struct check {
     struct people *people;
     struct proof *proofs;
     size_t proof_count;
+    uint32_t leaving; /* bits of services whose removal has begun */
     bool failed;
     char text[1024]; /* the first thing that was not true */
 };

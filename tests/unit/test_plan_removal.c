@@ -1,0 +1,125 @@
+/*
+ * What git no longer declares (rule 9 of docs/explanation/rules.md): what is held, and how long.
+ */
+#include <string.h>
+
+#include "spec/base/buf.h"
+#include "tests/unit/plan_scene.h"
+#include "tests/unit/unit.h"
+
+/* A commit that declares the services of these letters. */
+static void commit(struct scene *scene, const char *commit, const char *letters)
+{
+    AUTO(buf) text = { 0 };
+
+    buf_init(&text, 64 * 1024);
+    for (const char *at = letters; *at != '\0'; at++) {
+        const char *name = arena_text_n(&scene->arena, at, 1);
+        buf_text_add(&text, scene_service(scene, name, "red", "desiredCount: 1"));
+    }
+    scene_commit(scene, commit, buf_text(&text));
+}
+
+static void run_five(struct scene *scene)
+{
+    scene_open(scene);
+    commit(scene, "c1", "vwxyz");
+    scene_run(scene, 60 * 1000);
+    assert_int_equal(scene->container_count, 5);
+}
+
+static const struct memory_service *remembered(const struct scene *scene, const char *key)
+{
+    return memory_service(scene->memory, key);
+}
+
+static void a_removal_that_has_begun_is_not_held_again(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    run_five(&scene);
+    commit(&scene, "c2", "xyz");
+    scene_plan(&scene);
+    assert_int_equal(scene_actions(&scene, ACTION_CONTAINER_STOP), 2);
+    assert_string_equal(remembered(&scene, "c/v")->removal, "c2");
+
+    /* Before it is through, another commit removes too many: those are held, the others go on. */
+    commit(&scene, "c3", "z");
+    scene_run(&scene, 60 * 1000);
+    assert_null(remembered(&scene, "c/v"));
+    assert_null(remembered(&scene, "c/w"));
+    assert_non_null(remembered(&scene, "c/x")->hold);
+    assert_non_null(remembered(&scene, "c/y")->hold);
+    assert_int_equal(scene_running(&scene, "x"), 1);
+    assert_non_null(strstr(scene_wait(&scene, "c/x"), "2 of 3 services"));
+    scene_close(&scene);
+}
+
+static void what_is_declared_again_is_judged_anew(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    run_five(&scene);
+    commit(&scene, "c2", "wxyz");
+    scene_plan(&scene);
+    assert_non_null(remembered(&scene, "c/v")->removal);
+    commit(&scene, "c3", "vwxyz");
+    scene_run(&scene, 60 * 1000);
+    assert_null(remembered(&scene, "c/v")->removal);
+    assert_int_equal(scene_running(&scene, "v"), 1);
+    commit(&scene, "c4", "z");
+    scene_run(&scene, 60 * 1000);
+    assert_non_null(remembered(&scene, "c/v")->hold);
+    assert_int_equal(scene_running(&scene, "v"), 1);
+    scene_close(&scene);
+}
+
+static void what_is_confirmed_is_not_held_any_more(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    run_five(&scene);
+    commit(&scene, "c2", "z");
+    scene_run(&scene, 1000);
+    assert_non_null(remembered(&scene, "c/v")->hold);
+    scene.prune_allowed = true;
+    scene_plan(&scene);
+    assert_null(remembered(&scene, "c/v")->hold);
+    assert_string_equal(remembered(&scene, "c/v")->removal, "c2");
+    scene_run(&scene, 60 * 1000);
+    assert_null(remembered(&scene, "c/v"));
+    scene_close(&scene);
+}
+
+static void a_suspended_service_is_not_removed(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    struct fact fact = { .kind = FACT_SUSPEND, .cluster = "c", .service = "v", .text = "looking" };
+
+    run_five(&scene);
+    memory_apply(scene.memory, &fact);
+    commit(&scene, "c2", "wxyz");
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(scene_running(&scene, "v"), 1);
+    assert_string_equal(scene_wait(&scene, "c/v"), "its removal waits: suspended: looking");
+    fact.text = "";
+    memory_apply(scene.memory, &fact);
+    scene_run(&scene, 60 * 1000);
+    assert_null(remembered(&scene, "c/v"));
+    scene_close(&scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_removal_that_has_begun_is_not_held_again),
+        cmocka_unit_test(what_is_declared_again_is_judged_anew),
+        cmocka_unit_test(what_is_confirmed_is_not_held_any_more),
+        cmocka_unit_test(a_suspended_service_is_not_removed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
