@@ -195,22 +195,47 @@ static bool failure_equal(const struct err *a, const struct err *b)
     return a->code == b->code && strcmp(a->text, b->text) == 0;
 }
 
-static void effort_failed(struct world_effort *effort, int64_t at_ms)
+static void effort_failed(struct world_effort *effort, int64_t at_ms, enum err_code code,
+                          uint64_t starts)
 {
-    effort->failures++;
+    if (effort->failures++ == 0)
+        effort->starts = starts;
+    effort->starts_elsewhere = starts != effort->starts;
     memmove(&effort->failed_ms[1], &effort->failed_ms[0],
             (WORLD_FAILURES_KEPT - 1) * sizeof(effort->failed_ms[0]));
     effort->failed_ms[0] = at_ms;
+    memmove(&effort->failed_codes[1], &effort->failed_codes[0],
+            (WORLD_FAILURES_KEPT - 1) * sizeof(effort->failed_codes[0]));
+    effort->failed_codes[0] = code;
+}
+
+static uint32_t failures_told(const struct world_effort *effort)
+{
+    return effort->failures < WORLD_FAILURES_KEPT ? effort->failures : WORLD_FAILURES_KEPT;
 }
 
 uint32_t world_effort_failures(const struct world_effort *effort, int64_t since_ms)
 {
     uint32_t count = 0;
 
-    while (count < effort->failures && count < WORLD_FAILURES_KEPT &&
-           effort->failed_ms[count] >= since_ms)
+    while (count < failures_told(effort) && effort->failed_ms[count] >= since_ms)
         count++;
     return count == WORLD_FAILURES_KEPT ? effort->failures : count;
+}
+
+uint32_t world_effort_refusals(const struct world_effort *effort, int64_t since_ms)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < failures_told(effort) && effort->failed_ms[i] >= since_ms; i++)
+        count += err_class(effort->failed_codes[i]) != ERR_CLASS_RETRY ||
+                 effort->failed_codes[i] == ERR_FAILED;
+    return count == WORLD_FAILURES_KEPT ? effort->failures : count;
+}
+
+int64_t world_effort_failing_since(const struct world_effort *effort)
+{
+    return effort->failures == 0 ? 0 : effort->failed_ms[failures_told(effort) - 1];
 }
 
 static bool effort_apply(struct world *world, const struct effort_report *report)
@@ -233,7 +258,7 @@ static bool effort_apply(struct world *world, const struct effort_report *report
                                                                     : &none;
     bool moved = is_new || effort->state != report->state || effort->at_ms != report->at_ms;
     if (report->state == EFFORT_FAILED && moved)
-        effort_failed(effort, report->at_ms);
+        effort_failed(effort, report->at_ms, failure->code, instance->starts);
     if (report->state == EFFORT_DONE)
         effort->failures = 0;
     if (!failure_equal(&effort->failure, failure)) {

@@ -94,6 +94,10 @@ struct world_effort {
     enum effort_state state;
     uint32_t failures;                      /* in a row */
     int64_t failed_ms[WORLD_FAILURES_KEPT]; /* when, newest first */
+    enum err_code failed_codes[WORLD_FAILURES_KEPT];
+    uint64_t starts; /* of its engine, when the first of them was told */
+    bool
+        starts_elsewhere; /* between the first of them and the last, the engine started something */
     int64_t at_ms;
     UT_hash_handle by_key;
 };
@@ -136,6 +140,7 @@ struct world_instance {
     bool complete; /* a whole listing was taken since connecting; else nothing may be removed */
     bool listing;  /* between LISTING_BEGIN and LISTING_END */
     uint64_t sweep;
+    uint64_t starts;          /* of containers, that were seen */
     char *failure;            /* LOST: why */
     struct world_task *tasks; /* linked by host_next, in the order they were first seen */
     size_t task_count;
@@ -213,6 +218,11 @@ const struct world_effort *world_effort(const struct world_instance *instance, c
 /* Its failures in a row since that time; with WORLD_FAILURES_KEPT of them, all in a row there are.
  * */
 uint32_t world_effort_failures(const struct world_effort *effort, int64_t since_ms);
+/* Those of them that say something about the work itself: the engine was reached, had room for it,
+ * and could or would not do it. */
+uint32_t world_effort_refusals(const struct world_effort *effort, int64_t since_ms);
+/* When the first of its failures in a row was that is told apart; 0: it did not fail. */
+int64_t world_effort_failing_since(const struct world_effort *effort);
 const struct world_named *world_network(const struct world_instance *instance, const char *name);
 const struct world_named *world_volume(const struct world_instance *instance, const char *name);
 

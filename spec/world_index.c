@@ -401,7 +401,10 @@ bool world_container_apply(struct world *world, struct world_instance *host,
         changed = true;
     }
     container->sweep = host->sweep;
+    int64_t started_ms = container->started_ms;
     changed = container_update(container, report) || changed;
+    if (container->started_ms != 0 && container->started_ms != started_ms)
+        host->starts++;
     if (changed)
         task_mark(world, container->task, status_ended(container->status) && !ended_before);
     return changed;

@@ -151,6 +151,8 @@ static int start_refused(struct sim *sim, struct sim_body *body, struct err *err
 {
     const struct sim_container *seen = &body->seen;
 
+    if (body->host->stopping_for_ms > 0)
+        return err_set(err, ERR_FAILED, "the engine is shutting down");
     if (seen->program.start_error != NULL) {
         body->seen.report.error = seen->program.start_error;
         body->seen.report.exit_code = EXIT_NOT_RUN;
@@ -326,6 +328,8 @@ static int do_create(struct sim *sim, struct sim_request *request, struct err *e
         request->body = other;
         return 0;
     }
+    if (request->instance->stopping_for_ms > 0)
+        return err_set(err, ERR_FAILED, "the engine is shutting down");
     const struct sim_image *image = sim_image_find(request->instance, wanted->image_id);
     if (image == NULL)
         return err_set(err, ERR_NOT_FOUND, "No such image: %s", wanted->image_id);

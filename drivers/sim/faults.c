@@ -7,8 +7,18 @@
 #define TICKS_PER_HOUR 3600
 #define DOWN_MIN_MS    500
 #define DOWN_MAX_MS    120000
+#define STOP_MAX_MS    50000
 #define EXIT_SIGKILL   137
 #define HAND_STOP_MS   10000
+
+/* Through the engine, which tells of the signal. */
+static void hand_kill(struct sim *sim, struct sim_body *body)
+{
+    if (!sim_is_up(body))
+        return;
+    sim_happened(sim, body, SIM_EVENT_KILLED);
+    sim_body_end(sim, body, EXIT_SIGKILL, /* oom= */ false);
+}
 
 void sim_hand(struct sim *sim, struct sim_body *body, enum sim_hand hand)
 {
@@ -19,10 +29,7 @@ void sim_hand(struct sim *sim, struct sim_body *body, enum sim_hand hand)
         if (sim_is_up(body))
             sim_body_stop(sim, body, HAND_STOP_MS);
         break;
-    case SIM_HAND_KILL:
-        if (sim_is_up(body))
-            sim_body_end(sim, body, EXIT_SIGKILL, /* oom= */ false);
-        break;
+    case SIM_HAND_KILL: hand_kill(sim, body); break;
     case SIM_HAND_START: (void)sim_body_start(sim, body, /* err= */ NULL); break;
     case SIM_HAND_PAUSE:
         if (report->status == CONTAINER_RUNNING) {
@@ -35,8 +42,7 @@ void sim_hand(struct sim *sim, struct sim_body *body, enum sim_hand hand)
         sim_happened(sim, body, SIM_EVENT_CHANGED);
         break;
     case SIM_HAND_REMOVE:
-        if (sim_is_up(body))
-            sim_body_end(sim, body, EXIT_SIGKILL, /* oom= */ false);
+        hand_kill(sim, body);
         sim_body_remove(sim, body);
         break;
     case SIM_HAND_COUNT: ASSERT(hand < SIM_HAND_COUNT);
@@ -58,6 +64,32 @@ void sim_go_down(struct sim *sim, struct sim_instance *instance, int64_t for_ms,
             !sim->living[i]->seen.foreign)
             sim_body_end(sim, sim->living[i], EXIT_SIGKILL, /* oom= */ false);
     }
+}
+
+static void engine_stopped(struct sim *sim, const struct sim_job *job)
+{
+    struct sim_instance *instance = job->subject;
+    int64_t for_ms = instance->stopping_for_ms;
+
+    instance->stopping_for_ms = 0;
+    sim_go_down(sim, instance, for_ms, /* with_engine= */ true);
+}
+
+void sim_stop_engine(struct sim *sim, const char *name, int64_t after_ms, int64_t for_ms)
+{
+    struct sim_instance *instance = sim_instance_find(sim, name);
+
+    ASSERT(instance != NULL && after_ms > 0 && for_ms > 0);
+    if (instance->stopping_for_ms > 0 || instance->down_until_ms > sim->now_ms)
+        return;
+    sim_note(sim, "engine stops", instance->name);
+    instance->stopping_for_ms = for_ms;
+    for (size_t i = 0; i < sim->living_count; i++) {
+        if (sim->living[i]->host == instance && sim_is_up(sim->living[i]) &&
+            !sim->living[i]->seen.foreign)
+            sim_body_stop(sim, sim->living[i], after_ms);
+    }
+    sim_later(sim, after_ms, engine_stopped, instance, 0);
 }
 
 /* A container that is not foreign: hands and weather leave those alone, so that a test can tell. */
@@ -122,15 +154,19 @@ static void tick(struct sim *sim, const struct sim_job *job)
     struct sim_instance *instance = link || engine ? draw_instance(sim) : NULL;
     if (instance != NULL)
         sim_go_down(sim, instance, rng_between(&sim->rng, DOWN_MIN_MS, DOWN_MAX_MS), engine);
+    instance = draw_rate(sim, faults->engine_stop) ? draw_instance(sim) : NULL;
+    if (instance != NULL)
+        sim_stop_engine(sim, instance->name, rng_between(&sim->rng, DOWN_MIN_MS, STOP_MAX_MS),
+                        rng_between(&sim->rng, DOWN_MIN_MS, DOWN_MAX_MS));
     sim_weather(sim);
 }
 
 void sim_weather(struct sim *sim)
 {
     const struct sim_faults *faults = &sim->faults;
-    bool any =
-        faults->link_down + faults->engine_down + faults->meddle + faults->crash + faults->sicken >
-        0;
+    bool any = faults->link_down + faults->engine_down + faults->engine_stop + faults->meddle +
+                   faults->crash + faults->sicken >
+               0;
 
     if (any && !sim->weather) {
         sim->weather = true;

@@ -30,7 +30,8 @@ struct sim_faults {
 
     /* Expected number in an hour, of the whole fleet. */
     uint32_t link_down;   /* an engine cannot be reached for a while; its containers go on */
-    uint32_t engine_down; /* an engine stops, with all its containers, and comes back */
+    uint32_t engine_down; /* an engine dies, with all its containers, and comes back */
+    uint32_t engine_stop; /* an engine ends its containers, starts none, stops, and comes back */
     uint32_t meddle;      /* somebody stops, kills, pauses, alters or removes a container by hand */
     uint32_t crash;       /* a program ends */
     uint32_t sicken;      /* a program's check fails from now on */
@@ -147,6 +148,8 @@ void sim_crash(struct sim *sim, const char *container_id, int exit_code, bool oo
 void sim_sicken(struct sim *sim, const char *container_id);
 /* The link, or the whole engine with its containers, is down from now on for that long. */
 void sim_cut(struct sim *sim, const char *instance, int64_t for_ms, bool with_engine);
+/* It signals its containers and starts none; after that time it is down for that long. */
+void sim_stop_engine(struct sim *sim, const char *instance, int64_t after_ms, int64_t for_ms);
 /* As if it had been pulled; its id. */
 const char *sim_add_image(struct sim *sim, const char *instance, const char *reference);
 void sim_add_volume(struct sim *sim, const struct named_report *report);

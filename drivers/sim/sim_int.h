@@ -83,6 +83,7 @@ struct sim_instance {
     struct sim_image *images;
     uint32_t addresses; /* given out */
     int64_t down_until_ms;
+    int64_t stopping_for_ms; /* > 0: it starts nothing any more, and will be down for that long */
     struct sim_instance *next;
 
     /* The driver's view of it. */
@@ -238,7 +239,6 @@ void sim_dial(struct sim *sim, struct sim_instance *instance, int64_t delay_ms);
 void sim_connection_lost(struct sim *sim, struct sim_instance *instance, const char *why);
 /* Begins a listing, or another one after the present; its number. */
 uint64_t sim_list(struct sim *sim, struct sim_instance *instance);
-/* Something happened on the engine. */
 void sim_happened(struct sim *sim, struct sim_body *body, enum sim_event event);
 
 /* ---- faults.c ---- */

@@ -142,8 +142,10 @@ static void event_changed(struct sim *sim, const struct sim_job *job)
 static void event_killed(struct sim *sim, const struct sim_job *job)
 {
     struct sim_body *body = job->subject;
-    if (job->number == body->host->epoch && sim_has_stop(sim, body))
-        sim_report_named(sim, WORLD_CONTAINER_STOPPING, body->host, body->seen.report.id);
+    if (job->number == body->host->epoch)
+        sim_report_named(
+            sim, sim_has_stop(sim, body) ? WORLD_CONTAINER_STOPPING : WORLD_CONTAINER_SIGNALLED,
+            body->host, body->seen.report.id);
 }
 
 static void event_gone(struct sim *sim, const struct sim_job *job)
@@ -322,7 +324,8 @@ static void dial(struct sim *sim, const struct sim_job *job)
                                                 .architecture = instance->architecture,
                                                 .cpu_units = instance->cpu_units,
                                                 .memory_mib = instance->memory_mib,
-                                                .clock_skew_ms = instance->clock_skew_ms };
+                                                .clock_skew_ms = instance->clock_skew_ms,
+                                                .connected_ms = sim->now_ms };
     sim_note(sim, "connected", instance->name);
     sim_report(sim, &change);
     (void)sim_list(sim, instance);

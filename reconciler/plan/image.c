@@ -190,7 +190,8 @@ bool images_ready(struct planner *planner, const struct deployment *deployment,
     return ready;
 }
 
-/* The effort of the deployment that failed most, and how often. */
+/* The effort of the deployment that failed most, and how often. That the engine was not reached, or
+ * had no room, is no evidence against the revision. */
 static const struct world_effort *failed_effort(struct planner *planner,
                                                 const struct deployment *deployment,
                                                 const struct world_instance *instance,
@@ -210,7 +211,7 @@ static const struct world_effort *failed_effort(struct planner *planner,
             const struct world_effort *effort =
                 effort_of(planner, instance, kinds[k], need.image->reference);
             uint32_t failures =
-                effort == NULL ? 0 : world_effort_failures(effort, deployment->created_ms);
+                effort == NULL ? 0 : world_effort_refusals(effort, deployment->created_ms);
 
             if (failures > *out_failures) {
                 *out_failures = failures;

@@ -7,9 +7,11 @@
 #include "reconciler/plan/plan_int.h"
 #include "spec/base/text.h"
 
-/* How often a step that the engine could not do (not: would not) is tried before its task is over.
- * */
-#define TRIES 3
+/* How often a step that the engine could not do (not: would not) is tried before its task is over,
+ * and for how long when the engine starts nothing at all: it may be about to stop, or come up, and
+ * that is no evidence against the revision. */
+#define TRIES      3
+#define FAILING_MS (60 * 1000)
 
 const struct container_definition *definition_find(const struct target *target, const char *name)
 {
@@ -110,6 +112,21 @@ static bool is_mended(const struct world_container *seen, enum action_kind kind)
     return seen != NULL && (kind == ACTION_CONTAINER_CREATE || container_is_up(seen));
 }
 
+/* Will repeating a create or start not mend it? */
+static bool is_hopeless(struct planner *planner, const struct world_effort *effort)
+{
+    int64_t end_ms = world_effort_failing_since(effort) + FAILING_MS;
+
+    if (err_class(effort->failure.code) != ERR_CLASS_RETRY)
+        return true;
+    if (effort->failure.code != ERR_FAILED || effort->failures < TRIES)
+        return false;
+    if (effort->starts_elsewhere || planner->input->now_ms >= end_ms)
+        return true;
+    plan_wake(planner, end_ms);
+    return false;
+}
+
 /* A create or start that no repetition mends ends the task: the next attempt is a new one. */
 static void judge_failure(struct planner *planner, struct task_view *view, const char *container)
 {
@@ -127,8 +144,7 @@ static void judge_failure(struct planner *planner, struct task_view *view, const
 
         if (effort == NULL || effort->state != EFFORT_FAILED || is_mended(seen, steps[i].kind))
             continue;
-        if (err_class(effort->failure.code) == ERR_CLASS_RETRY &&
-            (effort->failure.code != ERR_FAILED || effort->failures < TRIES))
+        if (!is_hopeless(planner, effort))
             continue;
         ended(view, STOP_TASK_FAILED_TO_START,
               arena_printf(planner->arena, "%s: %s", steps[i].prefix, effort->failure.text), -1);

@@ -132,7 +132,8 @@ struct service_view {
     const char *service;
     struct task_view *tasks; /* by slot, attempt, id */
     size_t task_count;
-    bool may_start; /* images, network and dependencies are ready */
+    uint32_t healthy; /* of the current revision, as the rollout left them */
+    bool may_start;   /* images, network and dependencies are ready */
 };
 
 /* ceil and floor of ecs.md 1.5, "Rolling update". */

@@ -347,6 +347,5 @@ void rollout(struct planner *planner, struct service_view *view)
         plan_wait(planner, "deployment %.12s of commit %.8s failed: %s", view->primary->id,
                   view->primary->commit,
                   view->primary->reason == NULL ? "" : view->primary->reason);
-    else if (count.healthy_current < count.desired && !unit_waits(planner))
-        plan_wait(planner, "%u of %u tasks are healthy", count.healthy_current, count.desired);
+    view->healthy = count.healthy_current;
 }

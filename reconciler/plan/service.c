@@ -263,4 +263,6 @@ void plan_service(struct planner *planner, const char *key)
     }
     rollout(planner, &view);
     step_tasks(planner, &view);
+    if (!unit_stated(planner) && !unit_waits(planner) && view.healthy < view.spec->desired_count)
+        plan_wait(planner, "%u of %u tasks are healthy", view.healthy, view.spec->desired_count);
 }

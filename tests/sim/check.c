@@ -120,31 +120,50 @@ static void prove(struct check *check, const char *service, const char *revision
     text_copy(proof->revision, sizeof(proof->revision), revision);
 }
 
+/* A deployment is said to have failed: it has bad programs, or there are faults that hit them. */
+static void check_blame(struct check *check, const struct fact *fact)
+{
+    if (!check->programs_fail &&
+        people_service_is_fine(check->people, service_index(fact->service)))
+        check_failed(check, "%s: a revision that is fine is blamed: %s", fact->service,
+                     fact->deployment->reason);
+}
+
 /* A deployment is said to have succeeded: as many tasks of it are healthy as are declared. */
-static void check_completion(struct check *check, const struct fact *fact)
+static void check_success(struct check *check, const struct fact *fact)
 {
     const struct app *app = &check->process->app;
-    const struct deployment *done = fact->deployment;
-    const char *revision = done->goal->target->revision;
+    const char *revision = fact->deployment->goal->target->revision;
+    const struct world_service *seen = world_service(app->world, fact->cluster, fact->service);
     AUTO(arena) arena = { 0 };
     const char *key = unit_key(&arena, fact->cluster, fact->service);
-    const struct deployment *before = memory_deployment(memory_service(app->memory, key), done->id);
-    const struct world_service *seen = world_service(app->world, fact->cluster, fact->service);
     const struct service_spec *spec = spec_of(check, key);
     uint32_t healthy = 0;
 
-    if (done->state != ROLLOUT_COMPLETED ||
-        (before != NULL && before->state == ROLLOUT_COMPLETED) || spec == NULL)
-        return;
     for (size_t i = 0; seen != NULL && i < seen->task_count; i++)
         healthy += text_equal(seen->tasks[i]->revision, revision) &&
                    is_healthy(check, seen->tasks[i]) &&
                    !is_leaving(memory_task(app->memory, seen->tasks[i]->id));
-    if (healthy < spec->desired_count)
+    if (spec != NULL && healthy < spec->desired_count)
         check_failed(check, "%s: completed with %u of %u healthy tasks", key, healthy,
                      spec->desired_count);
     if (healthy > 0)
         prove(check, fact->service, revision);
+}
+
+static void check_verdict(struct check *check, const struct fact *fact)
+{
+    AUTO(arena) arena = { 0 };
+    const char *key = unit_key(&arena, fact->cluster, fact->service);
+    const struct deployment *before =
+        memory_deployment(memory_service(check->process->app.memory, key), fact->deployment->id);
+
+    if (before != NULL && before->state == fact->deployment->state)
+        return;
+    if (fact->deployment->state == ROLLOUT_COMPLETED)
+        check_success(check, fact);
+    if (fact->deployment->state == ROLLOUT_FAILED)
+        check_blame(check, fact);
 }
 
 /* ---- Decisions: design rules 3 and 7 ---- */
@@ -195,7 +214,7 @@ void check_facts(void *context, const struct fact *facts, size_t count)
         if (facts[i].kind == FACT_TASK && facts[i].task->stopping_ms != 0)
             check_stop_decision(check, facts, i);
         if (facts[i].kind == FACT_DEPLOYMENT)
-            check_completion(check, &facts[i]);
+            check_verdict(check, &facts[i]);
         if (facts[i].kind == FACT_FORGET)
             check->leaving &= ~(1U << service_index(facts[i].service));
         else

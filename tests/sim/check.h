@@ -17,7 +17,8 @@ struct check {
     struct people *people;
     struct proof *proofs;
     size_t proof_count;
-    uint32_t leaving; /* bits of services whose removal has begun */
+    bool programs_fail; /* by a fault, also those that are fine */
+    uint32_t leaving;   /* bits of services whose removal has begun */
     bool failed;
     char text[1024]; /* the first thing that was not true */
 };

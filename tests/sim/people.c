@@ -337,6 +337,17 @@ void people_commit_fine(struct people *people, uint32_t renewed)
     ASSERT(accepted);
 }
 
+bool people_service_is_fine(const struct people *people, size_t service)
+{
+    const struct wanted_service *wanted = &people->wanted.services[service];
+
+    for (size_t i = 0; i < wanted->container_count; i++) {
+        if (!behaviours[wanted->containers[i].behaviour].fine)
+            return false;
+    }
+    return true;
+}
+
 void people_init(struct people *people, struct sim *sim, struct rng *rng)
 {
     *people = (struct people){ .rng = rng, .sim = sim };

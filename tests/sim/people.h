@@ -80,6 +80,8 @@ bool people_commit(struct people *people);
  * each) are of another revision than before. */
 void people_commit_fine(struct people *people, uint32_t renewed);
 
+/* All programs of the service, as the last commit declares it, do as they should. */
+bool people_service_is_fine(const struct people *people, size_t service);
 /* "service-2" */
 const char *people_service_name(size_t index);
 /* What the service's container is created from, as the engine calls it. */

@@ -74,11 +74,19 @@ static void draw_faults(struct run *run)
         .repeat_listing = draw_rate(rng, 50),
         .link_down = draw_rate(rng, 20),
         .engine_down = draw_rate(rng, 6),
+        .engine_stop = draw_rate(rng, 10),
         .meddle = draw_rate(rng, 60),
         .crash = draw_rate(rng, 60),
         .sicken = draw_rate(rng, 30),
     };
     run->crashes_per_hour = draw_rate(rng, 30);
+    /* In some lives nothing befalls programs but their engine's stops. */
+    if (rng_chance(rng, 20)) {
+        struct sim_faults *faults = &run->faults;
+        faults->fail_call = faults->fail_work = 0;
+        faults->meddle = faults->crash = faults->sicken = 0;
+        faults->engine_stop = (uint32_t)rng_between(rng, 20, 60);
+    }
 }
 
 static void run_begin(struct run *run, uint64_t seed, FILE *log)
@@ -97,7 +105,12 @@ static void run_begin(struct run *run, uint64_t seed, FILE *log)
     (void)sim_run_foreign(run->sim, "local", "somebody", "nginx:1");
     draw_faults(run);
     people_init(&run->people, run->sim, &run->rng);
-    run->check = (struct check){ .process = &run->process, .people = &run->people };
+    run->check = (struct check){ .process = &run->process,
+                                 .people = &run->people,
+                                 .programs_fail = run->faults.fail_call + run->faults.fail_work +
+                                                      run->faults.meddle + run->faults.crash +
+                                                      run->faults.sicken >
+                                                  0 };
     run->store.see = check_facts;
     run->store.context = &run->check;
     run->process.sim = run->sim;

@@ -194,7 +194,8 @@ static void obey_start(struct scene *scene, const struct action *action)
     size_t index = container_of(scene, action->container_id);
     struct container_report *report = &scene->containers[index];
 
-    if (scene->start_failure != NULL) {
+    if (scene->start_failure != NULL &&
+        (scene->start_failure_of == NULL || text_equal(scene->start_failure_of, report->service))) {
         report_effort(scene, action, scene->start_failure, NULL);
         return;
     }

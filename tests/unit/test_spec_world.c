@@ -533,76 +533,6 @@ static void images_are_found_by_all_their_names(void **state)
     assert_null(world_image(instance, "berth/hello:1"));
 }
 
-static bool apply_effort(struct world *world, const char *key, enum effort_state state,
-                         int64_t at_ms, const char *progress)
-{
-    struct err failure = { 0 };
-    (void)err_set(&failure, ERR_FAILED, "no space left");
-    const struct world_change change = { .kind = WORLD_EFFORT,
-                                         .effort = { .instance = "a",
-                                                     .key = key,
-                                                     .state = state,
-                                                     .at_ms = at_ms,
-                                                     .progress = progress,
-                                                     .failure = state == EFFORT_FAILED ? &failure
-                                                                                       : NULL } };
-    return world_apply(world, &change);
-}
-
-static void efforts_count_failures_in_a_row(void **state)
-{
-    struct world *world = *state;
-
-    assert_true(apply_effort(world, "pull x", EFFORT_RUNNING, 1, NULL));
-    assert_marks(world, "instance:a ");
-    assert_true(apply_effort(world, "pull x", EFFORT_RUNNING, 1, "1 of 7 layers"));
-    assert_marks(world, ""); /* for people only */
-    assert_true(apply_effort(world, "pull x", EFFORT_FAILED, 5, NULL));
-    assert_marks(world, "instance:a ");
-    assert_false(apply_effort(world, "pull x", EFFORT_FAILED, 5, NULL));
-    const struct world_effort *effort = world_effort(world_instance(world, "a"), "pull x");
-    assert_int_equal(effort->failures, 1);
-    assert_string_equal(effort->failure.text, "no space left");
-    assert_null(effort->progress);
-
-    (void)apply_effort(world, "pull x", EFFORT_RUNNING, 6, NULL);
-    assert_int_equal(effort->failures, 1);
-    assert_string_equal(effort->failure.text, "no space left"); /* of the last try */
-    (void)apply_effort(world, "pull x", EFFORT_FAILED, 7, NULL);
-    (void)apply_effort(world, "pull x", EFFORT_FAILED, 9, NULL);
-    assert_int_equal(effort->failures, 3);
-    assert_int_equal(world_effort_failures(effort, 10), 0);
-    assert_int_equal(world_effort_failures(effort, 9), 1);
-    assert_int_equal(world_effort_failures(effort, 6), 2);
-    assert_int_equal(world_effort_failures(effort, 0), 3);
-    (void)apply_effort(world, "pull x", EFFORT_DONE, 11, NULL);
-    assert_int_equal(effort->failures, 0);
-    assert_int_equal(effort->failure.code, ERR_OK);
-    assert_int_equal(world_effort_failures(effort, 0), 0);
-    for (int i = 0; i <= WORLD_FAILURES_KEPT; i++)
-        (void)apply_effort(world, "pull x", EFFORT_FAILED, 20 + i, NULL);
-    assert_int_equal(world_effort_failures(effort, 22), WORLD_FAILURES_KEPT - 1);
-    assert_int_equal(world_effort_failures(effort, 21), WORLD_FAILURES_KEPT + 1);
-}
-
-static void old_efforts_are_forgotten(void **state)
-{
-    struct world *world = *state;
-    char key[32];
-
-    (void)apply_effort(world, "build first", EFFORT_RUNNING, 0, NULL);
-    for (int i = 0; i < WORLD_EFFORTS_MAX + 10; i++) {
-        (void)snprintf(key, sizeof(key), "build %d", i);
-        (void)apply_effort(world, key, EFFORT_DONE, i, NULL);
-    }
-    const struct world_instance *instance = world_instance(world, "a");
-    assert_int_equal(HASH_CNT(by_key, instance->efforts), WORLD_EFFORTS_MAX);
-    assert_non_null(world_effort(instance, "build first"));
-    assert_null(world_effort(instance, "build 10"));
-    assert_non_null(world_effort(instance, "build 11"));
-    assert_non_null(world_effort(instance, key));
-}
-
 static void networks_and_volumes_are_compared(void **state)
 {
     struct world *world = *state;
@@ -767,8 +697,6 @@ int main(void)
         TEST(connecting_completing_losing),
         TEST(a_listing_sweeps_what_it_did_not_see),
         TEST(images_are_found_by_all_their_names),
-        TEST(efforts_count_failures_in_a_row),
-        TEST(old_efforts_are_forgotten),
         TEST(networks_and_volumes_are_compared),
         TEST(too_long_labels_are_cut_everywhere_alike),
         TEST(words_and_names),

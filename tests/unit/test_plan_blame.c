@@ -1,0 +1,94 @@
+/*
+ * What is evidence against a revision, and what is an engine's own trouble.
+ */
+#include <string.h>
+
+#include "spec/base/buf.h"
+#include "tests/unit/plan_scene.h"
+#include "tests/unit/unit.h"
+
+#define SPEC                                                                                       \
+    "desiredCount: 1, deploymentConfiguration: {deploymentCircuitBreaker: {enable: true, "         \
+    "rollback: true}}"
+
+static void commit(struct scene *scene, const char *commit, const char *color)
+{
+    AUTO(buf) text = { 0 };
+
+    buf_init(&text, 64 * 1024);
+    buf_text_add(&text, scene_service(scene, "web", color, SPEC));
+    buf_text_add(&text, scene_service(scene, "other", "red", "desiredCount: 1"));
+    scene_commit(scene, commit, buf_text(&text));
+}
+
+static void run_red(struct scene *scene)
+{
+    scene_open(scene);
+    commit(scene, "c1", "red");
+    scene_run(scene, 60 * 1000);
+    assert_int_equal(scene_primary(scene, "c/web")->state, ROLLOUT_COMPLETED);
+}
+
+static void an_engine_that_starts_nothing_proves_nothing(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    run_red(&scene);
+    scene.start_failure = "the engine is shutting down";
+    commit(&scene, "c2", "blue");
+    scene_run(&scene, 50 * 1000);
+    assert_string_equal(scene_primary(&scene, "c/web")->commit, "c2");
+    assert_int_equal(scene_primary(&scene, "c/web")->failed_tasks, 0);
+    assert_non_null(strstr(scene_wait(&scene, "c/web"), "the engine is shutting down"));
+    scene.start_failure = NULL;
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(scene_primary(&scene, "c/web")->state, ROLLOUT_COMPLETED);
+    assert_string_equal(scene_primary(&scene, "c/web")->commit, "c2");
+    scene_close(&scene);
+}
+
+static void what_never_starts_fails_in_the_end(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    run_red(&scene);
+    scene.start_failure = "sysctl is not allowed";
+    commit(&scene, "c2", "blue");
+    scene_run(&scene, 600 * 1000);
+    assert_true(scene_primary(&scene, "c/web")->rollback);
+    scene_close(&scene);
+}
+
+/* An engine that starts others means this revision. */
+static void what_fails_alone_fails_soon(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    run_red(&scene);
+    scene.start_failure = "sysctl is not allowed";
+    scene.start_failure_of = "web";
+    commit(&scene, "c2", "blue");
+    for (int second = 0; second < 30; second++) {
+        for (size_t i = 0; i < scene.container_count; i++) {
+            if (strcmp(scene.containers[i].service, "other") == 0 &&
+                scene.containers[i].status == CONTAINER_RUNNING)
+                scene_end_container(&scene, i, 0);
+        }
+        scene_run(&scene, 1000);
+    }
+    assert_true(scene_primary(&scene, "c/web")->rollback);
+    scene_close(&scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_engine_that_starts_nothing_proves_nothing),
+        cmocka_unit_test(what_never_starts_fails_in_the_end),
+        cmocka_unit_test(what_fails_alone_fails_soon),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
