@@ -107,6 +107,17 @@ const char *ask_time_text(struct cli *cli, int64_t ms)
     return text;
 }
 
+const char *ask_mistake(struct cli *cli, const struct json *mistake)
+{
+    const struct pos pos = { .file = json_text(mistake, "file"),
+                             .line = (uint32_t)json_int(mistake, "line", 0),
+                             .column = (uint32_t)json_int(mistake, "column", 0) };
+    bool is_warning = text_equal(json_text(mistake, "level"), "warning");
+
+    return arena_printf(cli->arena, "%s%s%s", pos_prefix(cli->arena, pos),
+                        is_warning ? "warning: " : "", json_as_text(json_get(mistake, "text"), ""));
+}
+
 const struct json *ask_list(const struct json *object, const char *path)
 {
     const struct json *list = json_path(object, path);

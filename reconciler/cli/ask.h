@@ -38,6 +38,8 @@ int64_t ask_time_ms(const struct json *object, const char *path);
 const char *ask_age(struct cli *cli, const struct json *object, const char *path);
 /* "2026-11-22T19:02:42Z", to the second. */
 const char *ask_time_text(struct cli *cli, int64_t ms);
+/* A mistake of GET /v1/status or /v1/plan on one line, as `berth validate` prints it. */
+const char *ask_mistake(struct cli *cli, const struct json *mistake);
 /* A list's member at a path; NULL reads as empty. */
 const struct json *ask_list(const struct json *object, const char *path);
 

@@ -13,8 +13,8 @@ static void print_diags(struct cli *cli, const struct diag_list *diags)
     for (size_t i = 0; i < diags->count; i++) {
         const struct diag *diag = &diags->items[i];
 
-        fprintf(cli->errors, "%s:%u:%u: %s%s\n", diag->file == NULL ? "?" : diag->file, diag->line,
-                diag->column, diag->level == DIAG_WARNING ? "warning: " : "", diag->text);
+        fprintf(cli->errors, "%s%s%s\n", pos_prefix(cli->arena, diag_pos(diag)),
+                diag->level == DIAG_WARNING ? "warning: " : "", diag->text);
     }
 }
 

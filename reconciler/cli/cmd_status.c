@@ -93,14 +93,8 @@ static void print_rejected(struct cli *cli, const struct json *status)
                arena_printf(cli->arena, "%s has %lld mistake%s and changes nothing",
                             ask_short(cli, rejected, "commit", ASK_COMMIT_DIGITS), (long long)count,
                             count == 1 ? "" : "s"));
-    if (first == NULL)
-        return;
-    const char *file = json_text(first, "file");
-    print_fact(cli, COLOR_PLAIN, "",
-               arena_printf(cli->arena, "%s:%lld:%lld: %s", file == NULL ? "?" : file,
-                            (long long)json_int(first, "line", 0),
-                            (long long)json_int(first, "column", 0),
-                            json_as_text(json_get(first, "text"), "")));
+    if (first != NULL)
+        print_fact(cli, COLOR_PLAIN, "", ask_mistake(cli, first));
 }
 
 static void print_instances(struct cli *cli, const struct json *status)

@@ -54,8 +54,10 @@ struct follower {
         struct source_changes *changes;
         struct source_log *log;
         struct generation *generation; /* to be keyed */
+        bool forward;                  /* the log is of commits that were not there before */
         char root[SOURCE_ID_SIZE];
         int status;
+        bool unfit; /* the tip is there, but what is in it cannot be read as manifests */
         struct err err;
     } work;
 };
@@ -147,7 +149,7 @@ static bool is_confirmed(const struct follower *follower)
 {
     const struct source_log *log = follower->work.log;
 
-    for (size_t i = 0; i < log->count; i++) {
+    for (size_t i = 0; follower->work.forward && i < log->count; i++) {
         if (source_commit_has_trailer(&log->items[i], CONFIRM_KEY, CONFIRM_VALUE))
             return true;
     }
@@ -186,19 +188,24 @@ static void remember(struct follower *follower, enum commit_outcome outcome, con
 static void reject(struct follower *follower, struct diag_list *diags, const struct err *err)
 {
     struct app *app = follower->app;
+    AUTO(arena) scratch = { 0 };
     AUTO(buf) text = { 0 };
+    size_t told = 0;
 
+    if (diags->errors == 0)
+        diag_add(diags, DIAG_ERROR, (struct pos){ 0 }, "%s", err->text);
     buf_init(&text, 64 * 1024);
     diag_sort(diags);
     for (size_t i = 0; i < diags->count; i++) {
         const struct diag *diag = &diags->items[i];
 
-        if (diag->level == DIAG_ERROR)
-            buf_printf(&text, "%s:%u:%u: %s\n", diag->file == NULL ? "?" : diag->file, diag->line,
-                       diag->column, diag->text);
+        if (diag->level != DIAG_ERROR)
+            continue;
+        buf_printf(&text, "%s%s\n", pos_prefix(&scratch, diag_pos(diag)), diag->text);
+        told++;
     }
-    if (text.size == 0)
-        buf_printf(&text, "%s\n", err->text);
+    if (diags->errors > told)
+        buf_printf(&text, "and %zu more\n", diags->errors - told);
     remember(follower, COMMIT_REJECTED, buf_text(&text));
     text_copy(follower->rejected_commit, sizeof(follower->rejected_commit),
               follower->work.tip.commit);
@@ -264,10 +271,14 @@ static void key_done(void *context, bool cancelled)
 
 static void say_warnings(struct follower *follower, const struct diag_list *diags)
 {
+    AUTO(arena) scratch = { 0 };
+
     for (size_t i = 0; i < diags->count; i++) {
-        if (diags->items[i].level == DIAG_WARNING)
-            app_say(follower->app, "warning", "%s:%u:%u: %s", diags->items[i].file,
-                    diags->items[i].line, diags->items[i].column, diags->items[i].text);
+        const struct diag *diag = &diags->items[i];
+
+        if (diag->level == DIAG_WARNING)
+            app_say(follower->app, "warning", "%s%s", pos_prefix(&scratch, diag_pos(diag)),
+                    diag->text);
     }
 }
 
@@ -293,46 +304,74 @@ static bool derive(struct follower *follower)
 
 /* ---- Look ------------------------------------------------------------------------------------ */
 
+/* Who made the commits that came, for the history and the trailers: those since the one in force;
+ * without one, the newest alone. */
+static int read_log(struct follower *follower, struct err *err)
+{
+    const char *tip = follower->work.tip.commit;
+    const char *base = follower->work.base;
+
+    if (source_log(follower->source, base, tip, base[0] == '\0' ? 1 : LOG_MAX, &follower->work.log,
+                   err) < 0)
+        return -1;
+    follower->work.forward = follower->work.log->count > 0;
+    if (follower->work.forward)
+        return 0;
+    /* A branch that was moved back has nothing new, but its tip is what is wanted now. */
+    source_log_free(TAKE(follower->work.log));
+    return source_log(follower->source, NULL, tip, 1, &follower->work.log, err);
+}
+
 static void look_work(void *context)
 {
     struct follower *follower = context;
+    const char *tip = follower->work.tip.commit;
     struct err *err = &follower->work.err;
 
+    follower->work.unfit = false;
     follower->work.status = source_refresh(follower->source, &follower->work.tip, err);
     if (follower->work.status < 0 || follower->work.tip.state != SOURCE_FOUND ||
-        text_equal(follower->work.tip.commit, follower->seen))
+        text_equal(tip, follower->seen))
         return;
-    follower->work.status = source_changes(follower->source, follower->work.base,
-                                           follower->work.tip.commit, &follower->work.changes, err);
-    /* Trailers count in commits since the one in force; without one, in the newest alone. */
-    if (follower->work.status == 0)
-        follower->work.status =
-            source_log(follower->source, follower->work.base, follower->work.tip.commit,
-                       follower->work.base[0] == '\0' ? 1 : LOG_MAX, &follower->work.log, err);
-    /* A branch that was moved back has nothing new, but its tip is what is wanted now. */
-    if (follower->work.status == 0 && follower->work.log->count == 0) {
-        source_log_free(TAKE(follower->work.log));
-        follower->work.status = source_log(follower->source, NULL, follower->work.tip.commit, 1,
-                                           &follower->work.log, err);
-    }
+    follower->work.status = read_log(follower, err);
     if (follower->work.status == 0 && follower->work.root[0] == '\0')
-        follower->work.status = source_root_commit(follower->source, follower->work.tip.commit,
-                                                   follower->work.root, err);
+        follower->work.status = source_root_commit(follower->source, tip, follower->work.root, err);
+    if (follower->work.status < 0)
+        return;
+    follower->work.status =
+        source_changes(follower->source, follower->work.base, tip, &follower->work.changes, err);
+    follower->work.unfit = follower->work.status < 0 && err_class(err->code) == ERR_CLASS_USER;
+}
+
+/* The newest commit cannot be read, now or ever: `run` waits for a better time or another commit,
+ * `apply` only for a better time. */
+static void look_failed(struct follower *follower)
+{
+    struct app *app = follower->app;
+    bool found = follower->work.status == 0; /* that there is none */
+
+    say_once(follower, found ? follower->work.tip.text : follower->work.err.text);
+    if (app->options->once && (found || err_class(follower->work.err.code) == ERR_CLASS_USER))
+        app_stop(app, APP_FAILED);
 }
 
 static void look_done(void *context, bool cancelled)
 {
     struct follower *follower = context;
-    bool failed = follower->work.status < 0;
+    AUTO(diag_list) diags = { 0 };
+    bool unfit = follower->work.unfit;
+    bool failed = follower->work.status < 0 && !unfit;
     bool more = false;
 
     if (!cancelled && !follower->app->stopping) {
-        if (failed)
-            say_once(follower, follower->work.err.text);
-        else if (follower->work.tip.state != SOURCE_FOUND)
-            say_once(follower, follower->work.tip.text);
-        else if (follower->work.changes != NULL)
+        if (unfit) {
+            text_copy(follower->seen, sizeof(follower->seen), follower->work.tip.commit);
+            reject(follower, &diags, &follower->work.err);
+        } else if (failed || follower->work.tip.state != SOURCE_FOUND) {
+            look_failed(follower);
+        } else if (follower->work.changes != NULL) {
             more = derive(follower);
+        }
     }
     source_changes_free(TAKE(follower->work.changes));
     if (more)

@@ -77,6 +77,15 @@ static void store(struct err *err, enum err_code code, struct pos pos, const cha
     memcpy(err->text, text, strlen(text) + 1);
 }
 
+const char *pos_prefix(struct arena *arena, struct pos pos)
+{
+    if (pos.file == NULL)
+        return "";
+    if (pos.line == 0)
+        return arena_printf(arena, "%s: ", pos.file);
+    return arena_printf(arena, "%s:%u:%u: ", pos.file, pos.line, pos.column);
+}
+
 int err_set(struct err *err, enum err_code code, const char *format, ...)
 {
     if (err == NULL)
@@ -214,6 +223,11 @@ void diag_sort(struct diag_list *list)
 {
     if (list->count > 1)
         qsort(list->items, list->count, sizeof(*list->items), compare_diags);
+}
+
+struct pos diag_pos(const struct diag *diag)
+{
+    return (struct pos){ .file = diag->file, .line = diag->line, .column = diag->column };
 }
 
 void diag_release(struct diag_list *list)

@@ -9,6 +9,7 @@
 
 #include <stdarg.h>
 
+#include "spec/base/arena.h"
 #include "spec/base/base.h"
 
 /* X(constant, text, class).  The class says who can mend it: the user, time, or us. */
@@ -37,6 +38,9 @@ struct pos {
     uint32_t line;
     uint32_t column;
 };
+
+/* What goes in front of a message: "FILE:LINE:COLUMN: ", "FILE: " of a whole file, or "". */
+const char *pos_prefix(struct arena *arena, struct pos pos);
 
 /* Fixed size on purpose: reporting a failure must never allocate, so it can never fail itself. */
 struct err {
@@ -81,6 +85,7 @@ void diag_add(struct diag_list *list, enum diag_level level, struct pos pos, con
               ...) PRINTF_LIKE(4, 5);
 /* By file, line and column. */
 void diag_sort(struct diag_list *list);
+struct pos diag_pos(const struct diag *diag);
 void diag_release(struct diag_list *list);
 DEFINE_AUTO_VALUE(diag_list, diag_release)
 

@@ -109,6 +109,16 @@ static void codes_have_text_and_class(void **state)
     assert_int_equal(err_class(ERR_INTERNAL), ERR_CLASS_BUG);
 }
 
+static void places_are_as_exact_as_known(void **state)
+{
+    AUTO(arena) arena = { 0 };
+
+    (void)state;
+    assert_string_equal(pos_prefix(&arena, (struct pos){ "a.yaml", 2, 9 }), "a.yaml:2:9: ");
+    assert_string_equal(pos_prefix(&arena, (struct pos){ "a.yaml", 0, 0 }), "a.yaml: ");
+    assert_string_equal(pos_prefix(&arena, (struct pos){ NULL, 0, 0 }), "");
+}
+
 static void diagnostics_sort_by_place(void **state)
 {
     (void)state;
