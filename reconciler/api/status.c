@@ -105,6 +105,7 @@ static void show_verdict(const struct app *app, struct json *answer)
     json_set_int(object, "services", (int64_t)verdict.services);
     json_set_int(object, "pending", (int64_t)verdict.pending);
     json_set_int(object, "failed", (int64_t)verdict.failed);
+    json_set_int(object, "blocked", (int64_t)verdict.blocked);
     json_set_int(object, "rolledBack", (int64_t)verdict.rolled_back);
     json_set(answer, "verdict", object);
 }

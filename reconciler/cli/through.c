@@ -63,15 +63,8 @@ int through_find(const struct cli_options *options, struct client **out, struct 
 
 static void print_mistakes(struct cli *cli, const struct json *mistakes)
 {
-    for (size_t i = 0; i < json_count(mistakes); i++) {
-        const struct json *at = json_at(mistakes, i);
-        bool is_warning = text_equal(json_text(at, "level"), "warning");
-        const char *file = json_text(at, "file");
-
-        fprintf(cli->errors, "%s:%lld:%lld: %s%s\n", file == NULL ? "?" : file,
-                (long long)json_int(at, "line", 0), (long long)json_int(at, "column", 0),
-                is_warning ? "warning: " : "", json_as_text(json_get(at, "text"), ""));
-    }
+    for (size_t i = 0; i < json_count(mistakes); i++)
+        fprintf(cli->errors, "%s\n", ask_mistake(cli, json_at(mistakes, i)));
 }
 
 static bool on_plan_line(void *ctx, const char *line, size_t size)
@@ -172,7 +165,7 @@ static bool is_over(struct wait *wait, const struct json *status, enum app_outco
     }
     if (wait->confirms || !is_idle)
         return false;
-    if (json_int(verdict, "failed", 0) > 0) {
+    if (json_int(verdict, "failed", 0) > 0 || json_int(verdict, "blocked", 0) > 0) {
         *out = APP_FAILED;
         return true;
     }
@@ -202,12 +195,12 @@ static void print_waits(struct cli *cli, const struct json *status)
         if (waits != NULL)
             fprintf(cli->errors, "%s: %s\n", ask_key(cli, service), waits);
     }
-    fprintf(cli->errors, "not converged within %lld s\n",
-            (long long)(cli->options.run.timeout_ms / 1000));
 }
 
 static void print_end(struct cli *cli, const struct json *status, enum app_outcome outcome)
 {
+    if (outcome == APP_FAILED)
+        print_waits(cli, status);
     if (cli->options.run.is_quiet || outcome == APP_INVALID)
         return;
     fprintf(cli->errors, "%s %s\n", ask_short(cli, status, "commit.id", ASK_COMMIT_DIGITS),
@@ -233,6 +226,8 @@ static int wait_for_end(struct wait *wait, enum app_outcome *out, struct err *er
         }
         if (loop_wall_ms() >= deadline_ms) {
             print_waits(wait->cli, status);
+            fprintf(wait->cli->errors, "not converged within %lld s\n",
+                    (long long)(run->timeout_ms / 1000));
             *out = APP_TIMED_OUT;
             return 0;
         }

@@ -169,3 +169,16 @@ const struct desired_service *desired_service(const struct desired *desired, con
         HASH_FIND(by_key, desired->services, key, strlen(key), entry);
     return entry;
 }
+
+const struct desired_service *desired_dependency(const struct desired *desired, const char *name)
+{
+    const char *slash = strchr(name, '/');
+    const struct resource *service =
+        generation_find(desired->generation, KIND_SERVICE, slash == NULL ? name : slash + 1);
+    AUTO(arena) scratch = { 0 };
+
+    if (service == NULL)
+        return NULL;
+    return desired_service(desired,
+                           unit_key(&scratch, resource_service(service)->cluster, service->name));
+}

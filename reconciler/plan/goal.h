@@ -54,5 +54,7 @@ void desired_free(struct desired *desired);
 DEFINE_AUTO(desired, desired_free)
 
 const struct desired_service *desired_service(const struct desired *desired, const char *key);
+/* What an entry of dependsOn names, "SERVICE" or "CLUSTER/SERVICE"; NULL: it is not declared. */
+const struct desired_service *desired_dependency(const struct desired *desired, const char *name);
 
 #endif

@@ -74,6 +74,9 @@ static void wait_for(const struct need *need, enum action_kind kind, const char 
 
     if (effort != NULL && effort->state == EFFORT_FAILED)
         plan_wait(need->planner, "%s: %s", reference, effort->failure.text);
+    else if (effort != NULL && effort->state == EFFORT_RUNNING && effort->failures > 0)
+        plan_wait(need->planner, "%s: tried again after %u failures: %s", reference,
+                  effort->failures, effort->failure.text);
     else if (effort != NULL && effort->state == EFFORT_RUNNING && effort->progress != NULL)
         plan_wait(need->planner, "%s image %s: %s", doing, reference, effort->progress);
     else

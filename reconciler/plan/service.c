@@ -132,21 +132,6 @@ static bool decide_deployment(struct planner *planner, const struct service_view
     return false;
 }
 
-/* The unit a dependency names: "cluster/service", or a service of the same cluster, else of any. */
-static const char *dependency_key(struct planner *planner, const struct service_view *view,
-                                  const char *name)
-{
-    const struct desired_service *at = planner->input->desired->services;
-
-    if (strchr(name, '/') != NULL)
-        return name;
-    for (; at != NULL; at = at->by_key.next) {
-        if (text_equal(at->goal->target->service, name))
-            return at->key;
-    }
-    return unit_key(planner->arena, view->cluster, name);
-}
-
 /* Dependencies hold back the tasks of a deployment, not the replacement of one that died. */
 static bool dependencies_ready(struct planner *planner, const struct service_view *view)
 {
@@ -155,9 +140,10 @@ static bool dependencies_ready(struct planner *planner, const struct service_vie
     if (view->primary->state == ROLLOUT_COMPLETED)
         return true;
     for (size_t i = 0; i < view->spec->depends_on_count; i++) {
-        const char *key = dependency_key(planner, view, view->spec->depends_on[i]);
-        const struct desired_service *on = desired_service(planner->input->desired, key);
-        const struct memory_service *memory = memory_service(planner->input->memory, key);
+        const struct desired_service *on =
+            desired_dependency(planner->input->desired, view->spec->depends_on[i]);
+        const struct memory_service *memory =
+            on == NULL ? NULL : memory_service(planner->input->memory, on->key);
         const struct deployment *primary = memory_primary(memory);
         bool current = on != NULL && primary != NULL &&
                        (text_equal(primary->goal->target->revision, on->goal->target->revision) ||

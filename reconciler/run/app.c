@@ -46,6 +46,17 @@ struct plan_input app_plan_input(const struct app *app)
                                 .now_ms = loop_wall_ms() };
 }
 
+/* `apply` waits for an engine that comes back, not for one that never answered. */
+static void give_up(void *context)
+{
+    struct app *app = context;
+
+    for (const struct world_instance *at = app->world->instances; at != NULL; at = at->by_name.next)
+        app_say(app, "error", "the engine cannot be asked: %s",
+                at->failure == NULL ? "no answer" : at->failure);
+    app_stop(app, APP_FAILED);
+}
+
 /* ---- What drivers report --------------------------------------------------------------------- */
 
 static void on_change(void *context, const struct world_change *change)
@@ -58,6 +69,8 @@ static void on_change(void *context, const struct world_change *change)
         if (instance == NULL || instance->state != INSTANCE_LOST)
             app_say(app, "engine", "%s: %s", change->lost.instance,
                     change->lost.failure == NULL ? "connection lost" : change->lost.failure);
+        if (instance == NULL && app->options->once)
+            loop_defer(app->loop, give_up, app); /* not from within the driver */
     }
     if (change->kind == WORLD_INSTANCE) {
         instance = world_instance(app->world, change->instance.instance);
@@ -187,35 +200,31 @@ int app_retry(struct app *app, const char *key, struct err *err)
 
 /* ---- An end for `apply` ---------------------------------------------------------------------- */
 
-struct app_verdict app_judge(const struct app *app)
+/* Why services are not as they should be. */
+static void say_waits(struct app *app)
 {
-    struct app_verdict verdict = { .services = app->desired->service_count };
+    for (const struct desired_service *at = app->desired == NULL ? NULL : app->desired->services;
+         at != NULL; at = at->by_key.next) {
+        const char *wait = cycle_wait(app->cycle, at->key);
 
-    for (const struct desired_service *at = app->desired->services; at != NULL;
-         at = at->by_key.next) {
-        const struct memory_service *memory = memory_service(app->memory, at->key);
-        const struct deployment *primary = memory_primary(memory);
-        const char *revision = at->goal->target->revision;
-        bool quarantined = memory != NULL && text_equal(memory->quarantined, revision);
-        /* What is remembered of another revision says nothing about this commit. */
-        bool begun = primary != NULL &&
-                     (quarantined || text_equal(primary->goal->target->revision, revision));
-
-        if (!begun || primary->state == ROLLOUT_IN_PROGRESS)
-            verdict.pending++;
-        else if (primary->state == ROLLOUT_FAILED)
-            verdict.failed++;
-        else if (quarantined)
-            verdict.rolled_back++;
+        if (wait != NULL)
+            app_say(app, "error", "%s: %s", at->key, wait);
     }
-    return verdict;
+}
+
+/* Until then nobody knows what a service waits for. */
+static bool is_seen(const struct app *app)
+{
+    const struct world_instance *instance = app->world->instances;
+
+    return instance != NULL && instance->state == INSTANCE_ACTIVE && instance->complete;
 }
 
 void app_settled(struct app *app, bool converged)
 {
     struct app_verdict verdict;
 
-    if (app->desired == NULL)
+    if (app->desired == NULL || (!converged && !app->options->once))
         return;
     verdict = app_judge(app);
     if (converged)
@@ -228,23 +237,19 @@ void app_settled(struct app *app, bool converged)
     }
     if (!app->options->once || verdict.pending > 0 || executor_in_flight(app->executor) > 0)
         return;
-    if (verdict.failed > 0)
+    if (is_seen(app) && (verdict.failed > 0 || verdict.blocked > 0)) {
+        say_waits(app);
         app_stop(app, APP_FAILED);
-    else if (converged)
+    } else if (converged) {
         app_stop(app, verdict.rolled_back > 0 ? APP_ROLLED_BACK : APP_CONVERGED);
+    }
 }
 
 static void on_deadline(void *context)
 {
     struct app *app = context;
 
-    for (const struct desired_service *at = app->desired == NULL ? NULL : app->desired->services;
-         at != NULL; at = at->by_key.next) {
-        const char *wait = cycle_wait(app->cycle, at->key);
-
-        if (wait != NULL)
-            app_say(app, "error", "%s: %s", at->key, wait);
-    }
+    say_waits(app);
     app_say(app, "error", "not converged within %lld s",
             (long long)(app->options->timeout_ms / 1000));
     app_stop(app, APP_TIMED_OUT);
@@ -369,6 +374,8 @@ static void end(struct app *app)
 {
     ASSERT(app->driver == NULL);
     timer_stop(&app->deadline);
+    if (app->loop != NULL)
+        loop_defer_cancel(app->loop, give_up, app);
     part_stop(app);
     follower_free(app->follower);
     cycle_free(app->cycle);

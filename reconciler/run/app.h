@@ -90,6 +90,7 @@ struct app_verdict {
     size_t services;
     size_t pending; /* their deployment has not ended */
     size_t failed;
+    size_t blocked;     /* suspended, or depend on one that failed or is blocked itself */
     size_t rolled_back; /* what the commit wants failed, and the former revision runs again */
 };
 struct app_verdict app_judge(const struct app *app);
