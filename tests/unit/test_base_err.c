@@ -159,10 +159,15 @@ static void diagnostics_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(set_and_wrap_build_a_chain), cmocka_unit_test(no_struct_is_fine),
-        cmocka_unit_test(errno_is_spelled_out),       cmocka_unit_test(long_text_is_cut_with_dots),
-        cmocka_unit_test(cut_text_stays_utf8),        cmocka_unit_test(text_may_quote_itself),
-        cmocka_unit_test(codes_have_text_and_class),  cmocka_unit_test(diagnostics_sort_by_place),
+        cmocka_unit_test(set_and_wrap_build_a_chain),
+        cmocka_unit_test(no_struct_is_fine),
+        cmocka_unit_test(errno_is_spelled_out),
+        cmocka_unit_test(long_text_is_cut_with_dots),
+        cmocka_unit_test(cut_text_stays_utf8),
+        cmocka_unit_test(text_may_quote_itself),
+        cmocka_unit_test(codes_have_text_and_class),
+        cmocka_unit_test(diagnostics_sort_by_place),
+        cmocka_unit_test(places_are_as_exact_as_known),
         cmocka_unit_test(diagnostics_are_bounded),
     };
 
