@@ -42,6 +42,7 @@ struct cycle {
     bool observed; /* freshly, and nothing happened since */
     bool calm;     /* nothing was done since the last listing began */
     bool converged;
+    bool forgetful; /* the store takes no facts, which was told */
 };
 
 static void cycle_run(void *context);
@@ -302,6 +303,35 @@ static void keep_results(struct cycle *cycle, const struct plan_unit *units, siz
         say_refusal(cycle, unit_get(cycle, units[i].kind, units[i].key));
 }
 
+/* Told once: it is tried again every second, however long the disk stays full. */
+static void cannot_state(struct cycle *cycle, const struct plan_unit *units, size_t count,
+                         const struct err *err)
+{
+    if (!cycle->forgetful)
+        app_say(cycle->app, "error", "state: %s; nothing is done until it can be written",
+                err->text);
+    cycle->forgetful = true;
+    for (size_t i = 0; i < count; i++) {
+        struct unit *unit = unit_get(cycle, units[i].kind, units[i].key);
+        AUTO(buf) wait = { 0 };
+
+        unit->wake_at_ms = loop_wall_ms() + STORE_RETRY_MS;
+        if (unit->kind != DIRTY_SERVICE)
+            continue;
+        buf_init(&wait, sizeof(err->text) + 64);
+        buf_printf(&wait, "nothing can be remembered: %s", err->text);
+        free(unit->wait);
+        unit->wait = mem_text(buf_text(&wait));
+    }
+}
+
+static void can_state(struct cycle *cycle)
+{
+    if (cycle->forgetful)
+        app_say(cycle->app, "warning", "state: it can be written again");
+    cycle->forgetful = false;
+}
+
 /* Plans until nothing new is stated. False: the store did not take the facts, nothing may be done.
  * */
 static bool plan_rounds(struct cycle *cycle)
@@ -324,12 +354,11 @@ static bool plan_rounds(struct cycle *cycle)
         input.pending = pending;
         plan_compute(&input, units, count, &cycle->arena, &plan);
         if (plan.fact_count > 0 && cycle_state(cycle, plan.facts, plan.fact_count, &err) < 0) {
-            app_say(app, "error", "state: %s; nothing is done until it can be written", err.text);
-            for (size_t i = 0; i < count; i++)
-                unit_get(cycle, units[i].kind, units[i].key)->wake_at_ms =
-                    loop_wall_ms() + STORE_RETRY_MS;
+            cannot_state(cycle, units, count, &err);
             return false;
         }
+        if (plan.fact_count > 0)
+            can_state(cycle);
         keep_results(cycle, units, count, &plan);
         for (size_t i = 0; plan.fact_count > 0 && i < count; i++)
             unit_get(cycle, units[i].kind, units[i].key)->dirty = true;
