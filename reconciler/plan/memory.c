@@ -235,7 +235,7 @@ void memory_apply(struct memory *memory, const struct fact *fact)
     case FACT_FORGET: service_free(memory, service_get(memory, fact)); return;
     case FACT_KIND_COUNT: break;
     }
-    ASSERT(!"a fact of no kind");
+    ASSERT(fact->kind < FACT_KIND_COUNT);
 }
 
 static bool deployment_is_used(const struct memory_service *service, const struct world *world,

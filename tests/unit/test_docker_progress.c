@@ -31,8 +31,8 @@ static void layers_of_a_pull(void **state)
         "{\"status\":\"Pulling fs layer\",\"id\":\"aa\"}",
         "{\"status\":\"Pulling fs layer\",\"id\":\"bb\"}",
         "{\"status\":\"Already exists\",\"id\":\"cc\"}",
-        "{\"status\":\"Downloading\",\"id\":\"aa\",\"progressDetail\":{\"current\":3145728,"
-        "\"total\":10485760}}",
+        ("{\"status\":\"Downloading\",\"id\":\"aa\",\"progressDetail\":{\"current\":3145728,"
+         "\"total\":10485760}}"),
         "{\"status\":\"Pull complete\",\"id\":\"bb\"}",
         "{\"status\":\"Digest: sha256:0011\"}",
     };

@@ -39,6 +39,7 @@ static void nobody_listening_says_so(void **state)
     io_server_free(scene->server);
     scene->server = NULL;
     AUTO_FD int fd = open(scene->path, O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
     struct call *call = web_get(scene, "/hello");
     assert_int_equal(call->failure.code, ERR_UNREACHABLE);
     assert_non_null(strstr(call->failure.text, "Connection refused; is it up?"));
