@@ -2,6 +2,7 @@
 #
 #   MODE=release|debug|asan   a build of its own each: build/berth, build/debug/berth, build/asan/berth
 #   CC=clang                  any gcc from 12 or clang from 14
+#   CC_aarch64= CC_x86_64=    the compiler for the other architecture (a task's sandbox)
 #   V=1                       show the commands
 #   WERROR=                   warnings are no errors, for compilers newer than these
 #   PREFIX= DESTDIR=          where `make install` puts it
@@ -95,16 +96,21 @@ SOURCES  := $(if $(FLOORS),$(sort $(shell find $(FLOORS) -name '*.c' \
 # Embedded files.  Each becomes an object of the archive with the symbols `embed_PATH` and
 # `embed_PATH_end`, where PATH has '_' for all that C does not allow in a name: .make/embed.S.
 # Anything that make can build may be listed, build/gen/... included.
-EMBEDDED := build/gen/sandbox $(sort $(wildcard reconciler/api/dashboard/*))
+SANDBOXES := build/gen/sandbox-x86_64 build/gen/sandbox-aarch64
+EMBEDDED  := $(SANDBOXES) $(sort $(wildcard reconciler/api/dashboard/*))
 
-# The program of a task's sandbox has no C library and knows no mode: one small static file.
+# The program of a task's sandbox has no C library and knows no mode: one small static file for each
+# architecture that an engine may have.  This machine's is made by the compiler of the program.
+CC_x86_64  ?= x86_64-linux-gnu-gcc
+CC_aarch64 ?= aarch64-linux-gnu-gcc
+sandbox_cc  = $(if $(filter $1-%,$(shell $(CC) -dumpmachine)),$(CC),$(CC_$1))
 SANDBOX_FLAGS := -std=gnu17 -Os -Wall -Wextra -Wpedantic -Wconversion $(WERROR) -ffreestanding \
-    -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables -static -nostdlib -no-pie \
+    -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables -static -nostdlib \
     -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,norelro -s
-build/gen/sandbox: drivers/docker/sandbox/sandbox.c Makefile
+$(SANDBOXES): build/gen/sandbox-%: drivers/docker/sandbox/sandbox.c Makefile
 	@mkdir -p $(@D)
-	$(call say,cc,$<)
-	$(Q)$(CC) $(SANDBOX_FLAGS) -o $@ $<
+	$(call say,cc,$@)
+	$(Q)$(call sandbox_cc,$*) $(SANDBOX_FLAGS) -o $@ $<
 
 ARCHIVE  := $(BUILD)/libberth.a
 OBJECTS  := $(SOURCES:%.c=$(OBJ)/%.o) $(EMBEDDED:%=$(OBJ)/%.embed.o)

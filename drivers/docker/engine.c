@@ -192,6 +192,8 @@ static void on_info(void *ctx, const struct docker_answer *answer, const struct 
         return;
     }
     read_facilities(info, &engine->reader);
+    if (change.instance.architecture != NULL)
+        text_copy(engine->architecture, sizeof(engine->architecture), change.instance.architecture);
     change.instance.connected_ms = now_ms;
     now_ms += change.instance.clock_skew_ms;
     (void)snprintf(since, sizeof(since), "%lld.%03lld000000", (long long)(now_ms / MS_PER_S),

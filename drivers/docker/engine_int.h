@@ -67,6 +67,7 @@ struct engine {
     struct context_reader contexts;
     struct driver_sink sink;
     struct rng rng;
+    char architecture[16]; /* as /info says */
 
     /* engine.c */
     bool connected; /* its facts are known and its events are followed */

@@ -245,7 +245,7 @@ static void begin_load(struct image_work *work)
     struct err err = { 0 };
 
     buf_init(&tar, SANDBOX_IMAGE_BYTES_MAX);
-    int status = sandbox_image_write(&tar, &err);
+    int status = sandbox_image_write(work->call->engine->architecture, &tar, &err);
     work->fd = memfd_create("sandbox", MFD_CLOEXEC);
     if (status == 0 && (work->fd < 0 || write(work->fd, tar.data, tar.size) != (ssize_t)tar.size))
         status = err_set_errno(&err, ERR_CAPACITY, errno, "memory for the image of the sandbox");

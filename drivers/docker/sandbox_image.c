@@ -1,5 +1,5 @@
 /*
- * An image of one layer with one file.
+ * An image of one layer with one file, for each architecture that an engine may have.
  * Source: https://github.com/moby/moby/blob/v20.10.24/image/spec/v1.2.md
  */
 #include "drivers/docker/sandbox_image.h"
@@ -10,26 +10,41 @@
 #include "drivers/docker/tar.h"
 #include "spec/base/digest.h"
 #include "spec/base/json.h"
-
-#if defined(__x86_64__)
-#    define ARCHITECTURE "amd64"
-#elif defined(__aarch64__)
-#    define ARCHITECTURE "arm64"
-#else
-#    error "there is no sandbox program for this architecture"
-#endif
+#include "spec/base/text.h"
 
 #define TAG_DIGITS 12
 
-extern const char embed_build_gen_sandbox[];
-extern const char embed_build_gen_sandbox_end[];
+extern const char embed_build_gen_sandbox_x86_64[];
+extern const char embed_build_gen_sandbox_x86_64_end[];
+extern const char embed_build_gen_sandbox_aarch64[];
+extern const char embed_build_gen_sandbox_aarch64_end[];
 
-static int write_layer(struct buf *layer, struct err *err)
+static const struct program {
+    const char *machine;      /* as the kernel calls it, and Docker's /info with it */
+    const char *architecture; /* as images call it, and Podman's /info with them */
+    const char *bytes;
+    const char *end;
+} programs[] = {
+    { "x86_64", "amd64", embed_build_gen_sandbox_x86_64, embed_build_gen_sandbox_x86_64_end },
+    { "aarch64", "arm64", embed_build_gen_sandbox_aarch64, embed_build_gen_sandbox_aarch64_end },
+};
+
+static const struct program *program_for(const char *architecture)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(programs); i++) {
+        if (text_equal(architecture, programs[i].machine) ||
+            text_equal(architecture, programs[i].architecture))
+            return &programs[i];
+    }
+    return NULL;
+}
+
+static int write_layer(const struct program *program, struct buf *layer, struct err *err)
 {
     AUTO(tar) *tar = tar_new_buf(layer);
-    size_t size = (size_t)(embed_build_gen_sandbox_end - embed_build_gen_sandbox);
+    size_t size = (size_t)(program->end - program->bytes);
 
-    if (tar_add(tar, "sandbox", 0100755, embed_build_gen_sandbox, size, err) < 0)
+    if (tar_add(tar, "sandbox", 0100755, program->bytes, size, err) < 0)
         return -1;
     return tar_finish(tar, err);
 }
@@ -43,7 +58,7 @@ static struct json *array_of(const char *text)
 }
 
 /* The image's configuration; its digest is the image's id. */
-static char *write_config(const struct buf *layer)
+static char *write_config(const struct program *program, const struct buf *layer)
 {
     AUTO(json) *root = json_object();
     struct json *config = json_object();
@@ -54,20 +69,12 @@ static char *write_config(const struct buf *layer)
     json_set(config, "Entrypoint", array_of("/sandbox"));
     json_set_text(rootfs, "type", "layers");
     json_set(rootfs, "diff_ids", array_of(digest));
-    json_set_text(root, "architecture", ARCHITECTURE);
+    json_set_text(root, "architecture", program->architecture);
     json_set_text(root, "os", "linux");
     json_set_text(root, "created", "1970-01-01T00:00:00Z");
     json_set(root, "config", config);
     json_set(root, "rootfs", rootfs);
     return json_print_text(root, JSON_STYLE_CANONICAL);
-}
-
-static void tag_of(const char *config, char out[SANDBOX_TAG_SIZE])
-{
-    char hex[SHA256_HEX_SIZE];
-
-    sha256_hex(config, strlen(config), hex);
-    (void)snprintf(out, SANDBOX_TAG_SIZE, "berth/sandbox:%.*s", TAG_DIGITS, hex);
 }
 
 static char *write_manifest(const char *tag)
@@ -84,26 +91,39 @@ static char *write_manifest(const char *tag)
 
 void sandbox_image_tag(char out[SANDBOX_TAG_SIZE])
 {
-    AUTO(buf) layer = { 0 };
-    struct err err;
+    AUTO(buf) configs = { 0 };
+    char hex[SHA256_HEX_SIZE];
 
-    buf_init(&layer, SANDBOX_IMAGE_BYTES_MAX);
-    int status = write_layer(&layer, &err);
-    ASSERT(status == 0); /* it goes to memory, and the program is ours */
-    AUTO_TEXT char *config = write_config(&layer);
-    tag_of(config, out);
+    buf_init(&configs, SANDBOX_IMAGE_BYTES_MAX);
+    for (size_t i = 0; i < ARRAY_COUNT(programs); i++) {
+        AUTO(buf) layer = { 0 };
+        struct err err;
+
+        buf_init(&layer, SANDBOX_IMAGE_BYTES_MAX);
+        int status = write_layer(&programs[i], &layer, &err);
+        ASSERT(status == 0); /* it goes to memory, and the program is ours */
+        AUTO_TEXT char *config = write_config(&programs[i], &layer);
+        buf_add(&configs, config, strlen(config));
+    }
+    sha256_hex(configs.data, configs.size, hex);
+    (void)snprintf(out, SANDBOX_TAG_SIZE, "berth/sandbox:%.*s", TAG_DIGITS, hex);
 }
 
-int sandbox_image_write(struct buf *out, struct err *err)
+int sandbox_image_write(const char *architecture, struct buf *out, struct err *err)
 {
+    const struct program *program = program_for(architecture);
     AUTO(buf) layer = { 0 };
     char tag[SANDBOX_TAG_SIZE];
 
+    if (program == NULL)
+        return err_set(err, ERR_INVALID,
+                       "there is no sandbox program for the engine's architecture '%s'",
+                       architecture);
     buf_init(&layer, SANDBOX_IMAGE_BYTES_MAX);
-    if (write_layer(&layer, err) < 0)
+    if (write_layer(program, &layer, err) < 0)
         return -1;
-    AUTO_TEXT char *config = write_config(&layer);
-    tag_of(config, tag);
+    AUTO_TEXT char *config = write_config(program, &layer);
+    sandbox_image_tag(tag);
     AUTO_TEXT char *manifest = write_manifest(tag);
 
     AUTO(tar) *tar = tar_new_buf(out);

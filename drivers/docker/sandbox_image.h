@@ -11,13 +11,14 @@
 
 #define SANDBOX_TAG_SIZE 32
 
-/* "berth/sandbox:0123456789ab", of the digest of its configuration: another program, another tag.
- * */
+/* "berth/sandbox:0123456789ab", of a digest of the images for all architectures: the same for every
+ * engine, and another program has another tag. */
 void sandbox_image_tag(char out[SANDBOX_TAG_SIZE]);
 
-/* A tar as POST /images/load takes it (docker image specification 1.2), appended to *out.  The same
- * program gives the same bytes. */
-MUST_USE int sandbox_image_write(struct buf *out, struct err *err);
+/* A tar as POST /images/load takes it (docker image specification 1.2), appended to *out, for an
+ * engine of that architecture (as its /info says).  The same program gives the same bytes.
+ * ERR_INVALID: there is no program for it. */
+MUST_USE int sandbox_image_write(const char *architecture, struct buf *out, struct err *err);
 #define SANDBOX_IMAGE_BYTES_MAX (256 * 1024)
 
 #endif

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "drivers/docker/context.h"
-#include "drivers/docker/sandbox_image.h"
 #include "drivers/io/process.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
@@ -131,25 +130,6 @@ static void reader_fails(void **state)
     assert_string_equal(err.text, "'a/b': no such blob");
 }
 
-static void sandbox_is_the_same_every_time(void **state)
-{
-    AUTO(buf) first = { 0 };
-    AUTO(buf) second = { 0 };
-    char tag[SANDBOX_TAG_SIZE];
-    struct err err = { 0 };
-
-    (void)state;
-    buf_init(&first, TAR_MAX);
-    buf_init(&second, TAR_MAX);
-    assert_int_equal(sandbox_image_write(&first, &err), 0);
-    assert_int_equal(sandbox_image_write(&second, &err), 0);
-    assert_int_equal(first.size, second.size);
-    assert_memory_equal(first.data, second.data, first.size);
-    sandbox_image_tag(tag);
-    assert_true(text_starts(tag, "berth/sandbox:"));
-    assert_int_equal(strlen(tag), strlen("berth/sandbox:") + 12);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,7 +137,6 @@ int main(void)
         cmocka_unit_test(tar_reads_it),
         cmocka_unit_test(too_large),
         cmocka_unit_test(reader_fails),
-        cmocka_unit_test(sandbox_is_the_same_every_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
