@@ -95,6 +95,12 @@ void driver_cancel(struct driver *driver, struct driver_call *call)
     call->done = done;
 }
 
+void driver_clock_moved(struct driver *driver)
+{
+    if (driver->ops->clock_moved != NULL)
+        driver->ops->clock_moved(driver);
+}
+
 void driver_free(struct driver *driver)
 {
     if (driver == NULL)

@@ -56,6 +56,10 @@ struct driver_ops {
     /* done() still follows, with ERR_CANCELLED unless the call was over first. */
     void (*cancel)(struct driver *driver, struct driver_call *call);
 
+    /* Optional.  Our wall clock was moved: how far the engine's is from it has to be asked again,
+     * which may look like a lost engine for a moment. */
+    void (*clock_moved)(struct driver *driver);
+
     /* Ends all calls with ERR_CANCELLED; the driver is freed when the last done() returned. */
     void (*free)(struct driver *driver);
 };
@@ -66,6 +70,7 @@ int driver_observe(struct driver *driver, const char *instance, struct driver_ca
                    struct err *err) MUST_USE;
 void driver_start(struct driver *driver);
 void driver_cancel(struct driver *driver, struct driver_call *call);
+void driver_clock_moved(struct driver *driver);
 void driver_free(struct driver *driver);
 DEFINE_AUTO(driver, driver_free)
 

@@ -502,3 +502,24 @@ const struct world_instance *world_instance(const struct world *world, const cha
 {
     return instance_find(world, name);
 }
+
+static void instance_clock_moved(struct world_instance *instance, int64_t moved_ms)
+{
+    instance->connected_ms += moved_ms;
+    for (struct world_effort *at = instance->efforts; at != NULL; at = at->by_key.next) {
+        at->at_ms += moved_ms;
+        for (size_t i = 0; i < WORLD_FAILURES_KEPT; i++)
+            at->failed_ms[i] += moved_ms;
+    }
+    /* The engine's own clock is asked again for what starts from now on. */
+    for (struct world_task *task = instance->tasks; task != NULL; task = task->host_next) {
+        for (size_t i = 0; i < task->container_count; i++)
+            task->containers[i]->clock_skew_ms -= moved_ms;
+    }
+}
+
+void world_clock_moved(struct world *world, int64_t moved_ms)
+{
+    for (struct world_instance *at = world->instances; at != NULL; at = at->by_name.next)
+        instance_clock_moved(at, moved_ms);
+}

@@ -32,6 +32,8 @@ struct world_container {
     int64_t created_ms;
     int64_t started_ms;
     int64_t finished_ms;
+    int64_t clock_skew_ms;   /* the engine's clock minus ours when this start was first seen: */
+    int64_t skewed_start_ms; /* started_ms then */
     struct world_task *task;
     UT_hash_handle by_id;
 };
@@ -203,6 +205,9 @@ DEFINE_AUTO(world, world_free)
  * labels changed (which no engine does) is gone and new.
  */
 bool world_apply(struct world *world, const struct world_change *change);
+
+/* Our clock was moved by so much: every time that was taken from it moves along. */
+void world_clock_moved(struct world *world, int64_t moved_ms);
 
 const struct world_instance *world_instance(const struct world *world, const char *name);
 const struct world_service *world_service(const struct world *world, const char *cluster,

@@ -405,6 +405,10 @@ bool world_container_apply(struct world *world, struct world_instance *host,
     changed = container_update(container, report) || changed;
     if (container->started_ms != 0 && container->started_ms != started_ms)
         host->starts++;
+    if (container->started_ms != 0 && container->started_ms != container->skewed_start_ms) {
+        container->skewed_start_ms = container->started_ms;
+        container->clock_skew_ms = host->clock_skew_ms;
+    }
     if (changed)
         task_mark(world, container->task, status_ended(container->status) && !ended_before);
     return changed;

@@ -249,6 +249,17 @@ void engine_start(struct engine *engine)
         dial(engine);
 }
 
+/* Dialling asks for the engine's time, and what is known by times is listed anew. */
+void engine_clock_moved(struct engine *engine)
+{
+    struct err failure = { 0 };
+
+    if (!engine->connected)
+        return; /* it is being dialled */
+    (void)err_set(&failure, ERR_CONFLICT, "the clock was moved: its own is asked for again");
+    engine_lost(engine, &failure);
+}
+
 static void destroy(struct engine *engine)
 {
     void (*freed)(void *context) = engine->freed;

@@ -31,6 +31,9 @@ struct engine_options {
 
 int engine_new(const struct engine_options *options, struct engine **out, struct err *err);
 
+/* Our wall clock was moved. */
+void engine_clock_moved(struct engine *engine);
+
 /* As the members of struct driver_ops of the same names (driver.h). */
 void engine_start(struct engine *engine);
 int engine_apply(struct engine *engine, struct driver_call *call, struct err *err);

@@ -54,6 +54,11 @@ static void fargate_cancel(struct driver *driver, struct driver_call *call)
     engine_cancel(of(driver)->engine, call);
 }
 
+static void fargate_clock_moved(struct driver *driver)
+{
+    engine_clock_moved(of(driver)->engine);
+}
+
 static void on_engine_freed(void *context)
 {
     struct fargate *fargate = context;
@@ -76,6 +81,7 @@ static const struct driver_ops ops = {
     .apply = fargate_apply,
     .observe = fargate_observe,
     .cancel = fargate_cancel,
+    .clock_moved = fargate_clock_moved,
     .free = fargate_free,
 };
 

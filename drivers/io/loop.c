@@ -208,6 +208,11 @@ int64_t loop_wall_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS;
 }
 
+int64_t loop_steady_ms(void)
+{
+    return (int64_t)(uv_hrtime() / NS_PER_MS);
+}
+
 /* ---- Timers ---- */
 
 static void timer_fired(uv_timer_t *uv)

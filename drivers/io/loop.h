@@ -34,6 +34,8 @@ void loop_stop(struct loop *loop);
 int64_t loop_now_ms(const struct loop *loop);
 /* Milliseconds since 1970 by the wall clock, read now; it may jump. */
 int64_t loop_wall_ms(void);
+/* Milliseconds of a clock that nobody moves, read now: against it a jump of the other one shows. */
+int64_t loop_steady_ms(void);
 
 /* Calls fn(ctx) once from the next iteration, in the order of the calls. */
 void loop_defer(struct loop *loop, loop_fn *fn, void *ctx);

@@ -183,8 +183,7 @@ static void judge_dependencies(struct planner *planner, struct task_view *view,
             !container_is_up(seen) || seen->started_ms == 0 ||
             (need->condition == CONTAINER_CONDITION_HEALTHY && seen->health == HEALTH_HEALTHY))
             continue;
-        limit_ms =
-            seen->started_ms - view->instance->clock_skew_ms + (int64_t)on->start_timeout * 1000;
+        limit_ms = seen->started_ms - seen->clock_skew_ms + (int64_t)on->start_timeout * 1000;
         if (planner->input->now_ms < limit_ms)
             plan_wake(planner, limit_ms);
         else
@@ -325,7 +324,7 @@ static void judge_health(struct planner *planner, struct task_view *view,
         const struct world_container *container = view->task->containers[i];
         const struct container_definition *definition =
             definition_find(target, container->container);
-        int64_t started_ms = container->started_ms - view->instance->clock_skew_ms;
+        int64_t started_ms = container->started_ms - container->clock_skew_ms;
 
         if (container->started_ms != 0 && started_ms > view->started_ms)
             view->started_ms = started_ms;
@@ -350,7 +349,9 @@ static void judge_health(struct planner *planner, struct task_view *view,
         view->healthy = healthy == checks;
         return;
     }
+    /* Once proven it stays so, whatever the clocks say afterwards. */
     view->healthy =
+        (view->record != NULL && view->record->healthy_ms != 0) ||
         planner->input->now_ms >= view->started_ms + (int64_t)spec->min_ready_seconds * 1000;
     if (!view->healthy)
         plan_wake(planner, view->started_ms + (int64_t)spec->min_ready_seconds * 1000);

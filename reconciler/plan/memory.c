@@ -250,6 +250,51 @@ static bool deployment_is_used(const struct memory_service *service, const struc
     return deployment == memory_fallback(service);
 }
 
+/* The longest that a next try is put off; later than that it can only be of another clock. */
+#define RETRY_AHEAD_MS (15 * 60 * 1000)
+
+/* What a moved clock does to one time: 0 is none. */
+struct clock_change {
+    int64_t moved_ms;
+    int64_t limit_ms;
+};
+
+static void change_time(const struct clock_change *change, int64_t ahead_ms, int64_t *time_ms)
+{
+    if (*time_ms == 0)
+        return;
+    *time_ms += change->moved_ms;
+    if (*time_ms - ahead_ms > change->limit_ms)
+        *time_ms = change->limit_ms;
+}
+
+static void change_clock(struct memory *memory, const struct clock_change *change)
+{
+    for (struct memory_service *at = memory->services; at != NULL; at = at->by_key.next) {
+        change_time(change, RETRY_AHEAD_MS, &at->retry_at_ms);
+        for (struct memory_deployment *of = at->newest; of != NULL; of = of->older) {
+            change_time(change, 0, &of->record.created_ms);
+            change_time(change, 0, &of->record.updated_ms);
+        }
+    }
+    for (struct memory_task *at = memory->tasks; at != NULL; at = at->by_id.next) {
+        change_time(change, 0, &at->record.started_ms);
+        change_time(change, 0, &at->record.healthy_ms);
+        change_time(change, 0, &at->record.stopping_ms);
+        change_time(change, 0, &at->record.stopped_ms);
+    }
+}
+
+void memory_clock_moved(struct memory *memory, int64_t moved_ms)
+{
+    change_clock(memory, &(struct clock_change){ .moved_ms = moved_ms, .limit_ms = INT64_MAX });
+}
+
+void memory_clock_limit(struct memory *memory, int64_t now_ms)
+{
+    change_clock(memory, &(struct clock_change){ .limit_ms = now_ms });
+}
+
 void memory_expire(struct memory *memory, const struct world *world, int64_t before_ms)
 {
     struct memory_task *task;

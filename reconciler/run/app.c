@@ -64,6 +64,7 @@ static void on_change(void *context, const struct world_change *change)
     struct app *app = context;
     const struct world_instance *instance;
 
+    cycle_check_clock(app->cycle); /* before anything is told by it */
     if (change->kind == WORLD_INSTANCE_LOST) {
         instance = world_instance(app->world, change->lost.instance);
         if (instance == NULL || instance->state != INSTANCE_LOST)
@@ -339,6 +340,7 @@ static int open_state(struct app *app, struct err *err)
         store_progress_read(app->store, &app->progress_arena, &app->progress, err) < 0 ||
         store_secret_key(app->store, key, err) < 0)
         return -1;
+    memory_clock_limit(app->memory, app->started_ms);
     for (size_t i = 0; i < store_warnings(app->store)->count; i++)
         app_say(app, "warning", "%s", store_warnings(app->store)->items[i].text);
     app->secrets = secrets_new(key, sizeof(key));

@@ -15,6 +15,7 @@
 #define ROUNDS_MAX      256
 #define STORE_RETRY_MS  1000
 #define GATHER_MS       500 /* so long facts that may be lost are kept for one commit */
+#define CLOCK_STEP_MS   2000
 #define MAINTAIN_MS     (60 * 1000)
 #define RECORDS_KEPT_MS (60 * 60 * 1000) /* ecs.md 1.4: stopped tasks stay visible for an hour */
 
@@ -42,11 +43,41 @@ struct cycle {
     bool observed; /* freshly, and nothing happened since */
     bool calm;     /* nothing was done since the last listing began */
     bool converged;
-    bool forgetful; /* the store takes no facts, which was told */
+    bool forgetful;          /* the store takes no facts, which was told */
+    int64_t clock_offset_ms; /* the wall clock minus the steady one, at the last look */
 };
 
 static void cycle_run(void *context);
 static void arm(struct cycle *cycle);
+
+/* Not from within the driver. */
+static void tell_driver(void *context)
+{
+    struct cycle *cycle = context;
+
+    if (cycle->app->driver != NULL)
+        driver_clock_moved(cycle->app->driver);
+}
+
+/* A clock that is only set right little by little moves less than this between two looks. */
+void cycle_check_clock(struct cycle *cycle)
+{
+    struct app *app = cycle->app;
+    int64_t offset_ms = loop_wall_ms() - loop_steady_ms();
+    int64_t moved_ms = offset_ms - cycle->clock_offset_ms;
+
+    cycle->clock_offset_ms = offset_ms;
+    if (moved_ms > -CLOCK_STEP_MS && moved_ms < CLOCK_STEP_MS)
+        return;
+    app_say(app, "warning", "the clock was moved %lld s %s", (long long)llabs(moved_ms) / 1000,
+            moved_ms < 0 ? "back" : "forward");
+    app->started_ms += moved_ms;
+    memory_clock_moved(app->memory, moved_ms);
+    world_clock_moved(app->world, moved_ms);
+    for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
+        at->wake_at_ms += at->wake_at_ms == INT64_MAX ? 0 : moved_ms;
+    loop_defer(app->loop, tell_driver, cycle);
+}
 
 static void maintain(void *context)
 {
@@ -54,6 +85,7 @@ static void maintain(void *context)
     struct app *app = cycle->app;
     struct err err;
 
+    cycle_check_clock(cycle);
     memory_expire(app->memory, app->world, loop_wall_ms() - RECORDS_KEPT_MS);
     if (store_prune(app->store, app->memory, loop_wall_ms(), &err) < 0)
         app_say(app, "warning", "state: %s", err.text);
@@ -65,6 +97,7 @@ struct cycle *cycle_new(struct app *app)
     struct cycle *cycle = mem_alloc(sizeof(*cycle));
 
     cycle->app = app;
+    cycle->clock_offset_ms = loop_wall_ms() - loop_steady_ms();
     timer_start(app->loop, &cycle->maintenance, MAINTAIN_MS, maintain, cycle);
     return cycle;
 }
@@ -87,6 +120,7 @@ void cycle_free(struct cycle *cycle)
     timer_stop(&cycle->maintenance);
     timer_stop(&cycle->gathering);
     loop_defer_cancel(cycle->app->loop, cycle_run, cycle);
+    loop_defer_cancel(cycle->app->loop, tell_driver, cycle);
     while (cycle->units != NULL)
         unit_free(cycle, cycle->units);
     arena_release(&cycle->arena);
@@ -447,6 +481,7 @@ static void cycle_run(void *context)
     cycle->scheduled = false;
     if (cycle->app->stopping)
         return;
+    cycle_check_clock(cycle);
     if (plan_rounds(cycle))
         settle(cycle);
     arm(cycle);

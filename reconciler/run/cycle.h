@@ -12,6 +12,8 @@ void cycle_free(struct cycle *cycle);
 
 /* Plans the unit soon, from the loop. */
 void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key);
+/* Looks whether the wall clock was moved, and moves along every time that was taken from it. */
+void cycle_check_clock(struct cycle *cycle);
 /* The world moved: what was observed before no longer proves that everything is as declared. */
 void cycle_disturb(struct cycle *cycle);
 /* An action begins: a listing that has begun before does not show what it does. */

@@ -41,6 +41,11 @@ int64_t loop_wall_ms(void)
     return clock_loop->now_ms;
 }
 
+int64_t loop_steady_ms(void)
+{
+    return loop_wall_ms();
+}
+
 void loop_defer(struct loop *loop, loop_fn *fn, void *ctx)
 {
     struct virtual_call *call = mem_alloc(sizeof(*call));

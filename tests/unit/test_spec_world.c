@@ -681,6 +681,53 @@ static void any_order_of_reports(void **state)
     index_check(world);
 }
 
+static const struct world_container *only_container(const struct world *world)
+{
+    assert_int_equal(HASH_CNT(by_id, world->tasks), 1);
+    assert_int_equal(world->tasks->container_count, 1);
+    return world->tasks->containers[0];
+}
+
+static void times_move_along_with_our_clock(void **state)
+{
+    struct world *world = *state;
+    struct container_report report = inspected(report_make("id1", "t1"));
+    struct err failure = { 0 };
+    struct world_change instance = { .kind = WORLD_INSTANCE,
+                                     .instance = { .instance = "a",
+                                                   .engine_id = "ID",
+                                                   .connected_ms = 1000,
+                                                   .clock_skew_ms = 50 } };
+    const struct world_change effort = { .kind = WORLD_EFFORT,
+                                         .effort = { .instance = "a",
+                                                     .key = "k",
+                                                     .state = EFFORT_FAILED,
+                                                     .at_ms = 2000,
+                                                     .failure = &failure } };
+
+    (void)err_set(&failure, ERR_FAILED, "no");
+    (void)world_apply(world, &instance);
+    (void)world_apply(world, &effort);
+    (void)apply_report(world, &report);
+    assert_int_equal(only_container(world)->clock_skew_ms, 50);
+
+    world_clock_moved(world, 3600);
+    assert_int_equal(world_instance(world, "a")->connected_ms, 4600);
+    assert_int_equal(world_effort(world_instance(world, "a"), "k")->at_ms, 5600);
+    assert_int_equal(world_effort_failures(world_effort(world_instance(world, "a"), "k"), 5000), 1);
+    assert_int_equal(only_container(world)->clock_skew_ms, 50 - 3600);
+
+    /* The engine's clock is seen anew: what was started before keeps its place, a new start has the
+     * new one. */
+    instance.instance.clock_skew_ms = 70;
+    (void)world_apply(world, &instance);
+    (void)apply_report(world, &report);
+    assert_int_equal(only_container(world)->clock_skew_ms, 50 - 3600);
+    report.started_ms += 1000;
+    (void)apply_report(world, &report);
+    assert_int_equal(only_container(world)->clock_skew_ms, 70);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -689,6 +736,7 @@ int main(void)
         TEST(a_repeated_report_is_no_change),
         TEST(every_inspected_fact_is_compared),
         TEST(a_listing_keeps_what_an_inspection_told),
+        TEST(times_move_along_with_our_clock),
         TEST(stopping_ends_when_seen_ended_or_started_again),
         TEST(tasks_are_sorted_and_go_with_their_containers),
         TEST(a_task_has_its_containers_by_name),
