@@ -72,7 +72,7 @@ site_task web "$SITE_CHECK"
 site_service web web 2
 site_commit 'all is well'
 berth_start
-check 'it converges' eventually 60 converged || { berth_log 100; finish; }
+check 'it converges' eventually 120 converged || { berth_log 100; finish; }
 before=$(started)
 acted=$(actions)
 check 'two tasks run' count_is 2 "$(service_is web)"
@@ -118,7 +118,7 @@ bad 'several mistakes' \
 
 # Between them a good one: what was wrong before is forgotten.
 site_edit 's/desiredCount: 2/desiredCount: 3/' manifests/service-web.yaml 'a good one'
-check 'the next good commit is applied' eventually 60 converged || berth_log 30
+check 'the next good commit is applied' eventually 120 converged || berth_log 30
 check 'three tasks run' count_is 3 "$(service_is web)"
 check_not 'status tells of no mistake' eval 'status | grep -q ^rejected'
 check 'those that ran run on' test -z "$(comm -23 <(echo "$before") <(started))"
@@ -187,7 +187,7 @@ check 'and nothing is touched' test "$before" = "$(started)"
 
 git -C "$SITE" rm -q -f manifests/bad.yaml
 git_commit "$SITE" 'good again'
-check 'the next good commit is applied again' eventually 60 converged || berth_log 30
+check 'the next good commit is applied again' eventually 120 converged || berth_log 30
 check 'with the same containers' test "$before" = "$(started)"
 berth_stop
 finish

@@ -1,54 +1,10 @@
 #!/bin/bash
-# Someone meddles: containers stopped, killed, paused, removed, disconnected, given other limits; the
-# engine stopped and started.  Whatever it was, the declared state comes back; what is not ours is never
-# touched.
+# Someone meddles with tasks of one container: stopped, killed, paused, removed, disconnected, renamed,
+# given other limits.  Whatever it was, the declared state comes back; what is not ours is never touched.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/engine.sh"
 . "$(dirname "$0")/site.sh"
-
-ids() # SERVICE
-{
-    containers "$(service_is "$1")" | jq -r '.[].Id' | sort
-}
-
-id_of() # SERVICE CONTAINER
-{
-    containers "$(service_is "$1") and .Labels[\"berth.container\"] == \"$2\"" | jq -r '.[0].Id'
-}
-
-# as_declared: three web tasks that are healthy, one pair of three containers, one lone, nothing else
-as_declared()
-{
-    count_is 3 "$(service_is web) and (.Status | test(\"\\\\(healthy\\\\)\"))" &&
-        count_is 3 "$(service_is pair)" && count_is 1 "$(service_is lone)" && count_is 7 true
-}
-
-gone() # ID...
-{
-    local id
-    for id in "$@"; do
-        count_is 0 ".Id == \"$id\"" || return 1
-    done
-}
-
-# meddle DESCRIPTION ID REQUEST...: does it, and waits until all is well again without that container
-meddle()
-{
-    local what=$1 id=$2
-    shift 2
-    check "$what" engine_api "$@" || return
-    check "$what: it is replaced" eventually 40 gone "$id" || berth_log 30
-    check "$what: all is well again" eventually 40 as_declared || { berth_log 30; containers | jq -c '.[]|[.Names[0],.Status,.Labels["berth.service"]]'; }
-    check "$what: and stays so" stays
-}
-
-stays() # for two seconds nothing is done
-{
-    local before
-    before=$(grep -c ' action ' "$IT_DIR/berth.log")
-    sleep 2
-    [ "$before" = "$(grep -c ' action ' "$IT_DIR/berth.log")" ] && as_declared
-}
+. "$(dirname "$0")/by_hand.sh"
 
 foreign_is_well()
 {
@@ -100,31 +56,6 @@ check 'docker restart' engine_api POST "/containers/$id/restart?t=1"
 check 'docker restart: all is well again' eventually 40 as_declared || berth_log 30
 check 'docker restart: and stays so' stays
 id=$(web); meddle 'docker network disconnect' "$id" POST "/networks/berth-it-local/disconnect" "{\"Container\": \"$id\", \"Force\": true}"
-id=$(id_of pair main); meddle 'essential container stopped' "$id" POST "/containers/$id/stop?t=1"
-id=$(id_of pair main); meddle 'essential container removed' "$id" DELETE "/containers/$id?force=1"
-id=$(id_of pair side); meddle 'side container removed' "$id" DELETE "/containers/$id?force=1"
-id=$(id_of pair _sandbox); meddle 'sandbox killed' "$id" POST "/containers/$id/kill"
-id=$(id_of pair _sandbox); meddle 'sandbox removed' "$id" DELETE "/containers/$id?force=1"
-
-id=$(id_of pair side)
-check 'a container that is not essential is stopped' engine_api POST "/containers/$id/stop?t=1"
-sleep 2
-check 'its task goes on' count_is 2 "$(service_is pair)"
-id=$(id_of pair main); check 'until it is replaced' engine_api POST "/containers/$id/kill"
-check 'and all is well' eventually 30 as_declared
-
-remove_all() # docker rm -f of everything that is ours
-{
-    local id
-    for id in $(containers | jq -r '.[].Id'); do
-        engine_api DELETE "/containers/$id?force=1" || true
-    done
-}
-check 'everything is removed' remove_all
-check 'everything comes back' eventually 60 as_declared || berth_log 60
-check 'and stays' stays
-
-check 'all is told' grep -q 'the containers of the task were removed by hand' "$IT_DIR/berth.log"
 check 'what belongs to others was never touched' foreign_is_well
 berth_stop
 finish
