@@ -116,10 +116,13 @@ check_not()
     fi
 }
 
+# Limits are those of a quiet machine; a busy one gets so many times as long.
+IT_PATIENCE=${IT_PATIENCE-4}
+
 # eventually SECONDS COMMAND...: tries until it succeeds; prints what the last try printed.
 eventually()
 {
-    local limit=$((SECONDS + $1)) output
+    local limit=$((SECONDS + $1 * IT_PATIENCE)) output
     shift
     until output=$("$@" 2>&1); do
         if [ $SECONDS -ge $limit ]; then

@@ -39,27 +39,27 @@ site_commit 'one that takes its time'
 check 'out of time is 4' apply_says 4 --timeout 4s
 check 'and says what it waited for' grep -q 'local/wait: 0 of 1 tasks are healthy' "$IT_DIR/apply.log"
 git -C "$SITE" revert --no-edit HEAD >/dev/null
-check 'back is 0' apply_says 0 --timeout 30s
+check 'back is 0' apply_says 0
 
 site_task fail "$EXIT3"
 site_service fail fail 1 "$BREAKER"
 site_commit 'one that cannot be'
-check 'failed is 1' apply_says 1 --timeout 40s
+check 'failed is 1' apply_says 1
 site_task fail "$SERVE"
 site_service fail fail 1 "$ROLLBACK"
 site_commit 'mended'
-check 'mended is 0' apply_says 0 --timeout 40s
+check 'mended is 0' apply_says 0
 site_task fail "$EXIT3"
 site_commit 'worse again'
-check 'rolled back is 3' apply_says 3 --timeout 40s
-check 'so it stays' apply_says 3 --timeout 40s
+check 'rolled back is 3' apply_says 3
+check 'so it stays' apply_says 3
 site_edit 's/memory: 32/memory: many/' manifests/task-fail.yaml 'a mistake'
-check 'rejected is 2' apply_says 2 --timeout 40s
+check 'rejected is 2' apply_says 2
 check 'with the place' grep -q 'manifests/task-fail.yaml:6:11: ' "$IT_DIR/apply.log"
 check 'so is a wrong option' test "$("$BERTH" apply --no-such-option 2>/dev/null; echo $?)" = 2
 git -C "$SITE" rm -q manifests/service-fail.yaml manifests/task-fail.yaml
 site_commit 'without it'
-check 'without it is 0' apply_says 0 --timeout 30s
+check 'without it is 0' apply_says 0
 
 # ---- what cannot move without another commit ----
 good=$(containers "$(service_is good)" | jq -r '.[].Id')
