@@ -68,6 +68,18 @@ void decode_mistake(struct decoder *decoder, const struct node *node, const char
     COMPLAIN(decoder, pos_of(decoder, node), "%s", buf_text(&text));
 }
 
+void decode_warning(struct decoder *decoder, const struct node *node, const char *format, ...)
+{
+    AUTO(buf) text = { 0 };
+    va_list arguments;
+
+    buf_init(&text, 4096);
+    va_start(arguments, format);
+    buf_vprintf(&text, format, arguments);
+    va_end(arguments);
+    diag_add(decoder->diags, DIAG_WARNING, pos_of(decoder, node), "%s", buf_text(&text));
+}
+
 void decode_refusal(struct decoder *decoder, const struct node *node, const char *text)
 {
     struct refusal refusal = { .line = node->line, .column = node->column, .text = text };

@@ -40,6 +40,9 @@ void decode_record(struct decoder *decoder, const struct record *record, const s
 /* Adds a mistake at the node's position. */
 void decode_mistake(struct decoder *decoder, const struct node *node, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/* What is accepted but does not do what one may think. */
+void decode_warning(struct decoder *decoder, const struct node *node, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 /* Adds a refusal at the node's position; the text must live in the decoder's arena. */
 void decode_refusal(struct decoder *decoder, const struct node *node, const char *text);
 

@@ -173,10 +173,9 @@ static void replace_log_driver(const struct validation *v, struct container_defi
         return;
     const struct node *node =
         validation_node(v, "containerDefinitions[%zu].logConfiguration.logDriver", index);
-    diag_add(v->decoder->diags, DIAG_WARNING,
-             (struct pos){ v->decoder->file, node->line, node->column },
-             "logDriver: '%s' becomes 'local': the output stays with the engine",
-             enumeration_text(&log_driver_values, written->log_driver));
+    decode_warning(v->decoder, node,
+                   "logDriver: '%s' becomes 'local': the output stays with the engine",
+                   enumeration_text(&log_driver_values, written->log_driver));
     struct log_configuration *log = arena_copy(v->decoder->arena, written, sizeof(*written));
     log->log_driver = LOG_DRIVER_LOCAL;
     keep_common_options(v->decoder, log);

@@ -163,12 +163,6 @@ static void validate_percentages(const struct validation *v, const struct servic
     uint64_t maximum = deployment->maximum_percent;
     const struct node *node = validation_node(v, "deploymentConfiguration.maximumPercent");
 
-    if (maximum < 100) {
-        decode_mistake(v->decoder, node,
-                       "maximumPercent: %u would not even let desiredCount tasks run: at least 100",
-                       deployment->maximum_percent);
-        return;
-    }
     /* Rounding up and down, as ECS does (ecs.md 1.5). */
     uint64_t lower = (desired * minimum + 99) / 100;
     uint64_t upper = desired * maximum / 100;
@@ -178,11 +172,11 @@ static void validate_percentages(const struct validation *v, const struct servic
                        "a task: raise the one or lower the other",
                        deployment->minimum_healthy_percent, deployment->maximum_percent);
     else if (desired > 0 && lower >= desired && upper <= desired)
-        diag_add(v->decoder->diags, DIAG_WARNING,
-                 (struct pos){ v->decoder->file, node->line, node->column },
-                 "with desiredCount %u the bounds are %llu and %llu tasks: no task can ever be "
-                 "replaced",
-                 service->desired_count, (unsigned long long)lower, (unsigned long long)upper);
+        decode_warning(
+            v->decoder, node,
+            "with desiredCount %u the bounds are %llu and %llu tasks: no task can ever be "
+            "replaced",
+            service->desired_count, (unsigned long long)lower, (unsigned long long)upper);
 }
 
 /* NAME or CLUSTER/NAME */

@@ -9,6 +9,8 @@
 
 #define AT "containerDefinitions[%zu]"
 
+#define SWAPPINESS_INITIAL 60 /* ecs.md 1.3 */
+
 /* Of one task: some rules compare each with each. */
 #define CONTAINERS_MAX 100
 
@@ -277,7 +279,12 @@ static void validate_linux(const struct validation *v, size_t i,
                 decode_mistake(v->decoder, validation_node(v, AT ".systemControls[%zu]", i, s),
                                "systemControls: '%s' is given twice",
                                container->system_controls[s].namespace);
-    if (parameters == NULL || parameters->capabilities == NULL)
+    if (parameters == NULL)
+        return;
+    if (parameters->max_swap == 0 && parameters->swappiness != SWAPPINESS_INITIAL)
+        decode_warning(v->decoder, validation_node(v, AT ".linuxParameters.swappiness", i),
+                       "swappiness is ignored: without maxSwap nothing is swapped out");
+    if (parameters->capabilities == NULL)
         return;
     for (size_t c = 0; c < parameters->capabilities->add_count; c++)
         if (!text_equal(parameters->capabilities->add[c], "SYS_PTRACE"))

@@ -7,6 +7,10 @@
 #include "spec/base/text.h"
 #include "spec/names.h"
 
+/* The sizes that `local` has by itself; json-file would grow for ever. */
+#define JSON_FILE_SIZE  "20m"
+#define JSON_FILE_COUNT "5"
+
 #define MIB         ((int64_t)1024 * 1024)
 #define CPU_NANO    ((int64_t)1000 * 1000 * 1000)
 #define CPU_UNITS   1024                        /* of one CPU, ecs.md 1.2 */
@@ -257,19 +261,44 @@ int write_mounts(struct write_scope *scope, struct json *host, struct err *err)
     return 0;
 }
 
-/* `local` rotates by itself: without a word about logs no disk fills.  Amazon's own become local.
- * */
+static void set_default(struct json *options, const char *key, const char *value)
+{
+    if (json_get(options, key) == NULL)
+        json_set_text(options, key, value);
+}
+
+/* ECS's defaults (ecs.md 1.3): a driver that is slow shall not hold the container up. */
+static void set_log_defaults(struct json *options, enum log_driver driver)
+{
+    if (driver == LOG_DRIVER_JSON_FILE && json_get(options, "max-size") == NULL) {
+        json_set_text(options, "max-size", JSON_FILE_SIZE);
+        set_default(options, "max-file", JSON_FILE_COUNT);
+    }
+    set_default(options, "mode", "non-blocking");
+    if (text_equal(json_text(options, "mode"), "non-blocking"))
+        set_default(options, "max-buffer-size",
+                    "10m"); /* the engine refuses it with another mode */
+}
+
+/* Without a word about logs no disk fills.  Amazon's own drivers become `local`. */
 struct json *write_log(const struct log_configuration *log)
 {
     struct json *config = json_object();
-    bool is_engines = log != NULL && log->log_driver != LOG_DRIVER_UNSET &&
-                      log->log_driver != LOG_DRIVER_AWSLOGS &&
-                      log->log_driver != LOG_DRIVER_SPLUNK &&
-                      log->log_driver != LOG_DRIVER_AWSFIRELENS;
+    struct json *options = json_object();
+    enum log_driver driver = log != NULL ? log->log_driver : LOG_DRIVER_UNSET;
+    bool is_engines = driver != LOG_DRIVER_UNSET && driver != LOG_DRIVER_AWSLOGS &&
+                      driver != LOG_DRIVER_SPLUNK && driver != LOG_DRIVER_AWSFIRELENS;
 
-    json_set_text(config, "Type",
-                  is_engines ? enumeration_text(&log_driver_values, log->log_driver) : "local");
-    if (is_engines)
-        write_pairs(config, "Config", log->options, log->options_count);
+    if (!is_engines)
+        driver = LOG_DRIVER_LOCAL;
+    json_set_text(config, "Type", enumeration_text(&log_driver_values, driver));
+    json_set(config, "Config", options);
+    for (size_t i = 0; log != NULL && i < log->options_count; i++) {
+        const struct pair *option = &log->options[i];
+        if (is_engines)
+            json_set_text(options, option->key, option->value);
+    }
+    if (driver != LOG_DRIVER_NONE)
+        set_log_defaults(options, driver);
     return config;
 }

@@ -207,6 +207,50 @@ static void single_container_is_its_own_sandbox(void **state)
     check(&action, "tests/golden/engine/container-alone.json");
 }
 
+static void check_log(const struct log_configuration *log, const char *expected)
+{
+    struct container_definition only = { .name = "web", .log_configuration = log };
+    struct task_spec small = { .container_definitions = &only, .container_definitions_count = 1 };
+    struct target alone = target;
+    struct action action = creation(0, NULL);
+    AUTO(buf) body = { 0 };
+    struct err err = { 0 };
+
+    alone.task = &small;
+    action.target = &alone;
+    buf_init(&body, BODY_MAX);
+    assert_int_equal(write_container(&writer, &action, &body, &err), 0);
+    AUTO(json) *value = json_parse(buf_text(&body), body.size, &err);
+    const struct json *config = json_get(json_get(value, "HostConfig"), "LogConfig");
+    AUTO_TEXT char *text = json_print_text(config, JSON_STYLE_COMPACT);
+    assert_string_equal(text, expected);
+}
+
+static void logs_never_fill_the_disk_nor_hold_a_container_up(void **state)
+{
+    struct pair size[] = { { "max-size", "1m" } };
+    struct pair blocking[] = { { "mode", "blocking" }, { "tag", "x" } };
+    struct pair buffer[] = { { "max-buffer-size", "1m" } };
+    struct log_configuration log = { .log_driver = LOG_DRIVER_JSON_FILE };
+
+    (void)state;
+    check_log(NULL, "{\"Type\":\"local\",\"Config\":{\"mode\":\"non-blocking\","
+                    "\"max-buffer-size\":\"10m\"}}");
+    check_log(&log, "{\"Type\":\"json-file\",\"Config\":{\"max-size\":\"20m\",\"max-file\":\"5\","
+                    "\"mode\":\"non-blocking\",\"max-buffer-size\":\"10m\"}}");
+    log.options = size;
+    log.options_count = 1;
+    check_log(&log, "{\"Type\":\"json-file\",\"Config\":{\"max-size\":\"1m\","
+                    "\"mode\":\"non-blocking\",\"max-buffer-size\":\"10m\"}}");
+    log = (struct log_configuration){ LOG_DRIVER_SYSLOG, blocking, 2 };
+    check_log(&log, "{\"Type\":\"syslog\",\"Config\":{\"mode\":\"blocking\",\"tag\":\"x\"}}");
+    log = (struct log_configuration){ LOG_DRIVER_GELF, buffer, 1 };
+    check_log(&log, "{\"Type\":\"gelf\",\"Config\":{\"max-buffer-size\":\"1m\","
+                    "\"mode\":\"non-blocking\"}}");
+    log = (struct log_configuration){ .log_driver = LOG_DRIVER_NONE };
+    check_log(&log, "{\"Type\":\"none\",\"Config\":{}}");
+}
+
 static void secret_that_cannot_be_read(void **state)
 {
     struct secret missing = { "TOKEN", "file:/none" };
@@ -260,6 +304,7 @@ int main(void)
         cmocka_unit_test(second_container_gets_what_the_first_left),
         cmocka_unit_test(sandbox_holds_names_and_ports),
         cmocka_unit_test(single_container_is_its_own_sandbox),
+        cmocka_unit_test(logs_never_fill_the_disk_nor_hold_a_container_up),
         cmocka_unit_test(secret_that_cannot_be_read),
         cmocka_unit_test(networks_and_volumes),
     };
