@@ -129,16 +129,30 @@ static bool is_digest_reference(const char *reference)
     return strchr(reference, '@') != NULL;
 }
 
-static bool ready_reference(const struct need *need)
+/* What was pinned and is gone from the engine is pulled again as it was: the tag may have moved. */
+static const char *wanted_reference(const struct need *need)
 {
     const char *reference = need->image->reference;
+    const char *digest = need->deployment->pins[need->index].digest;
+    const char *slash = strrchr(reference, '/');
+    const char *name = slash != NULL ? slash : reference;
+    size_t size = (size_t)(name - reference) + strcspn(name, ":");
+
+    if (digest == NULL || is_digest_reference(reference))
+        return reference;
+    return arena_printf(need->planner->arena, "%.*s@%s", (int)size, reference, digest);
+}
+
+static bool ready_reference(const struct need *need)
+{
     const struct pin *pinned = &need->deployment->pins[need->index];
+    const char *reference = wanted_reference(need);
     const struct world_image *image = world_image(need->instance, reference);
     const struct world_effort *effort;
 
     if (pinned->image_id != NULL && world_image(need->instance, pinned->image_id) != NULL)
         return true;
-    if (pinned->image_id == NULL && image != NULL && is_digest_reference(reference)) {
+    if (image != NULL && is_digest_reference(reference)) {
         pin(need, image->id, strchr(reference, '@') + 1);
         return false;
     }
