@@ -29,7 +29,7 @@ char *auth_from_helper(const char *server, const char *text, size_t size);
 /* The header for a registry that asks for nothing. */
 char *auth_anonymous(void);
 
-/* header is heap text and now the receiver's (auth_wipe()); NULL with a failure. */
+/* header is heap text and now the receiver's (auth_wipe()); NULL with a failure of auth_start(). */
 typedef void auth_done_fn(void *ctx, char *header, const struct err *failure);
 struct auth_request;
 
@@ -37,6 +37,10 @@ struct auth_request;
  * */
 struct auth_request *auth_start(struct loop *loop, const char *reference, auth_done_fn *done,
                                 void *ctx);
+/* The logins of every registry that the configuration knows, for the header X-Registry-Config of a
+ * build, whose base images may come from any of them: {SERVER: login}.  A helper that does not
+ * answer is a failure beside a header of the rest: the build may well need none of it. */
+struct auth_request *auth_start_all(struct loop *loop, auth_done_fn *done, void *ctx);
 /* done is not called. */
 void auth_cancel(struct auth_request *request);
 

@@ -1,23 +1,54 @@
 /*
  * Building an image: the context becomes a tar on another thread, the engine's classic builder gets
  * it; a Dockerfile that only BuildKit understands goes the same way through the docker client,
- * because BuildKit does not speak the plain Engine API.
+ * because BuildKit does not speak the plain Engine API.  What is seen to need BuildKit goes there
+ * at once; what the classic builder refuses goes there then.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "drivers/docker/dockerfile.h"
 #include "drivers/docker/images_int.h"
 #include "drivers/docker/labels.h"
 #include "drivers/docker/query.h"
 #include "spec/base/text.h"
 
 #define OWN_ARGUMENTS 32 /* of the docker client, without build arguments */
+#define HEADER_CONFIG "X-Registry-Config: "
+
+/* What the client of Docker 23 and later says when its BuildKit is not installed. */
+#define NO_BUILDX "buildx component is missing"
+#define HOW_TO_BUILDX                                                                              \
+    "install the buildx plugin of the docker client (package docker-buildx-plugin or "             \
+    "docker-buildx), or Debian 12's docker.io, whose client needs none"
 
 extern char **environ;
 
 /* ---- The context, on a worker thread -------------------------------------------------------- */
+
+/* NULL: nothing is known that would speak against the classic builder. */
+static int find_reason(struct image_work *work, struct err *err)
+{
+    const struct context_reader *reader = &work->call->engine->contexts;
+    const struct context_list *list = &work->list;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const void *bytes = NULL;
+        const char *flag;
+
+        if (!text_equal(list->entries[i].path, list->build.dockerfile))
+            continue;
+        if (reader->read(reader->self, &work->list, &list->entries[i], &bytes, err) < 0)
+            return err_wrap(err, "'%s'", list->entries[i].path);
+        flag = dockerfile_buildkit_flag(bytes, list->entries[i].size);
+        if (flag != NULL)
+            work->reason = mem_text(flag);
+        return 0;
+    }
+    return 0;
+}
 
 static void write_context(void *ctx)
 {
@@ -27,6 +58,8 @@ static void write_context(void *ctx)
     if (reader->list(reader->self, work->call->call->action, &work->list, &work->failure) < 0)
         return;
     work->listed = true;
+    if (find_reason(work, &work->failure) < 0)
+        return;
     if (context_write(reader, &work->list, &work->fd, &work->fd_size, &work->failure) < 0)
         return;
     work->written = true;
@@ -56,28 +89,61 @@ static void on_client_line(void *ctx, const char *line, size_t size)
     struct image_work *work = ctx;
 
     (void)size;
-    progress_line(&work->progress, line, image_work_line, work);
+    progress_client_line(&work->progress, line, image_work_line, work);
     image_work_progress(work);
+}
+
+static void fail_client(struct image_work *work, const struct err *failure)
+{
+    struct err err = { 0 };
+
+    if (work->progress.tail.size > 0 && strstr(buf_text(&work->progress.tail), NO_BUILDX) != NULL) {
+        (void)err_set(&err, ERR_NOT_FOUND,
+                      "it needs BuildKit (%s), which the docker client found in PATH lacks: %s",
+                      work->reason, HOW_TO_BUILDX);
+        image_work_done(work, &err);
+        return;
+    }
+    progress_client_error(&work->progress);
+    if (failure->code != ERR_FAILED)
+        err = *failure;
+    else
+        (void)progress_fail(&work->progress, &err);
+    image_work_done(work, &err);
 }
 
 static void on_client_done(void *ctx, const struct process_result *result,
                            const struct err *failure)
 {
     struct image_work *work = ctx;
-    struct err err = { 0 };
 
     (void)result;
     work->process = NULL;
-    if (failure == NULL) {
+    if (failure == NULL)
         image_work_inspect(work);
-    } else if (failure->code == ERR_FAILED) {
-        (void)snprintf(work->progress.error, sizeof(work->progress.error),
-                       "the docker client could not build it with BuildKit");
-        (void)progress_fail(&work->progress, &err);
-        image_work_done(work, &err);
-    } else {
-        image_work_done(work, failure);
+    else
+        fail_client(work, failure);
+}
+
+/* Variables that tell the client itself, or the programs it starts, how to work.  A build argument
+ * of such a name cannot go through its environment. */
+static bool steers_client(const char *name)
+{
+    static const char *const names[] = { "PATH",        "HOME",       "TMPDIR",   "HTTP_PROXY",
+                                         "HTTPS_PROXY", "http_proxy", "NO_PROXY", "https_proxy",
+                                         "no_proxy",    "ALL_PROXY",  "all_proxy" };
+    static const char *const prefixes[] = { "DOCKER_", "BUILDX_", "BUILDKIT_", "LD_",
+                                            "GO",      "XDG_",    "SSL_CERT_" };
+
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (text_equal(name, names[i]))
+            return true;
     }
+    for (size_t i = 0; i < ARRAY_COUNT(prefixes); i++) {
+        if (text_starts(name, prefixes[i]))
+            return true;
+    }
+    return false;
 }
 
 /* "KEY=VALUE" lists of the arguments after `flag`, into argv. */
@@ -110,8 +176,12 @@ static const char **client_argv(const struct image_work *work, struct arena *are
     argv[count++] = build->dockerfile;
     add_pairs(arena, argv, &count, "--label", labels);
     for (size_t i = 0; i < build->args_count; i++) {
+        const struct pair *arg = &build->args[i];
+
+        /* Without a value it takes the one in its environment: a command line is everybody's. */
         argv[count++] = "--build-arg";
-        argv[count++] = arena_printf(arena, "%s=%s", build->args[i].key, build->args[i].value);
+        argv[count++] =
+            steers_client(arg->key) ? arena_printf(arena, "%s=%s", arg->key, arg->value) : arg->key;
     }
     if (build->target != NULL)
         argv[count++] = arena_printf(arena, "--target=%s", build->target);
@@ -122,19 +192,42 @@ static const char **client_argv(const struct image_work *work, struct arena *are
     return argv;
 }
 
-/* Ours, but for the two that say how and where to build. */
+static bool is_build_arg(const struct image_build *build, const char *variable)
+{
+    size_t length = strcspn(variable, "=");
+
+    for (size_t i = 0; i < build->args_count; i++) {
+        const char *name = build->args[i].key;
+
+        if (strlen(name) == length && strncmp(name, variable, length) == 0)
+            return !steers_client(name);
+    }
+    return false;
+}
+
+/* Ours, but for what says how, where and for what to build, and the build arguments. */
 static const char **client_env(const struct image_work *work, struct arena *arena)
 {
+    static const char *const ours[] = { "DOCKER_BUILDKIT=", "DOCKER_HOST=", "DOCKER_CONTEXT=",
+                                        "DOCKER_DEFAULT_PLATFORM=", "BUILDX_BUILDER=" };
+    const struct image_build *build = &work->list.build;
     size_t count = 0;
     size_t kept = 0;
 
     while (environ[count] != NULL)
         count++;
-    const char **env = arena_array(arena, const char *, count + 3);
+    const char **env = arena_array(arena, const char *, count + build->args_count + 3);
     for (size_t i = 0; i < count; i++) {
-        if (!text_starts(environ[i], "DOCKER_BUILDKIT=") &&
-            !text_starts(environ[i], "DOCKER_HOST=") && !text_starts(environ[i], "DOCKER_CONTEXT="))
+        bool keep = !is_build_arg(build, environ[i]);
+        for (size_t k = 0; k < ARRAY_COUNT(ours); k++)
+            keep = keep && !text_starts(environ[i], ours[k]);
+        if (keep)
             env[kept++] = environ[i];
+    }
+    for (size_t i = 0; i < build->args_count; i++) {
+        const struct pair *arg = &build->args[i];
+        if (!steers_client(arg->key))
+            env[kept++] = arena_printf(arena, "%s=%s", arg->key, arg->value);
     }
     env[kept++] = "DOCKER_BUILDKIT=1";
     env[kept] = arena_printf(arena, "DOCKER_HOST=%s", docker_name(work->call->engine->docker));
@@ -145,7 +238,6 @@ static void start_client(struct image_work *work)
 {
     AUTO(arena) arena = { 0 };
     struct err err = { 0 };
-    char classic[sizeof(work->progress.error)];
     struct process_options options = { .argv = client_argv(work, &arena),
                                        .env = client_env(work, &arena),
                                        .input = PROCESS_INPUT_FD,
@@ -156,14 +248,16 @@ static void start_client(struct image_work *work)
                                        .done = on_client_done,
                                        .ctx = work };
 
-    memcpy(classic, work->progress.error, sizeof(classic));
+    if (work->reason == NULL)
+        work->reason = mem_text(work->progress.error);
     progress_release(&work->progress);
     work->progress = (struct progress){ 0 };
     (void)lseek(work->fd, 0, SEEK_SET);
     work->process = process_start(work->call->engine->loop, &options, &err);
     if (work->process == NULL) {
-        (void)err_wrap(&err, "%s; it needs BuildKit, which is reached through the docker client",
-                       classic);
+        (void)err_wrap(&err,
+                       "it needs BuildKit (%s), which is reached through the docker client: %s",
+                       work->reason, HOW_TO_BUILDX);
         image_work_done(work, &err);
     }
 }
@@ -191,11 +285,13 @@ static void on_built(void *ctx, const struct docker_answer *answer, const struct
         start_client(work);
     } else {
         (void)progress_fail(&work->progress, &err);
+        if (err.code == ERR_DENIED && work->no_login.code != ERR_OK)
+            (void)err_wrap(&err, "%s", work->no_login.text);
         image_work_done(work, &err);
     }
 }
 
-static void send_build(struct image_work *work)
+static void send_build(struct image_work *work, const char *const *headers)
 {
     const struct image_build *build = &work->list.build;
     AUTO(json) *labels = json_object();
@@ -213,7 +309,23 @@ static void send_build(struct image_work *work)
     docker_query_add_json(&work->query, "labels", labels);
     docker_query_add_bool(&work->query, "rm", true);
     docker_query_add_bool(&work->query, "forcerm", true);
-    image_work_send_build(work, on_built);
+    image_work_send_build(work, headers, on_built);
+}
+
+static void on_logins(void *ctx, char *header, const struct err *failure)
+{
+    struct image_work *work = ctx;
+    size_t size = sizeof(HEADER_CONFIG) + strlen(header);
+    char *line = mem_alloc(size);
+    const char *headers[] = { line, NULL };
+
+    work->auth = NULL;
+    if (failure != NULL)
+        work->no_login = *failure;
+    (void)snprintf(line, size, HEADER_CONFIG "%s", header);
+    auth_wipe(header);
+    send_build(work, headers);
+    auth_wipe(line);
 }
 
 static void on_context(void *ctx, bool cancelled)
@@ -227,8 +339,10 @@ static void on_context(void *ctx, bool cancelled)
     } else if (!work->written) {
         (void)err_wrap(&work->failure, "the build context");
         image_work_fail(work);
+    } else if (work->reason != NULL) {
+        start_client(work);
     } else {
-        send_build(work);
+        work->auth = auth_start_all(work->call->engine->loop, on_logins, work);
     }
 }
 

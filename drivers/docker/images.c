@@ -58,6 +58,7 @@ static void free_work(struct image_work *work)
     buf_release(&work->query);
     auth_wipe(work->header);
     free(work->image_id);
+    free(work->reason);
     image_work_build_release(work);
     if (work->fd >= 0)
         (void)close(work->fd);
@@ -272,10 +273,12 @@ void image_work_fail(void *ctx)
     image_work_done(work, &failure);
 }
 
-void image_work_send_build(struct image_work *work, docker_done_fn *done)
+void image_work_send_build(struct image_work *work, const char *const *headers,
+                           docker_done_fn *done)
 {
     struct docker_request request = { .path = "/build",
                                       .query = buf_text(&work->query),
+                                      .headers = headers,
                                       .body_is_fd = true,
                                       .body_fd = work->fd,
                                       .body_fd_size = work->fd_size };

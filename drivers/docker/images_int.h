@@ -30,6 +30,8 @@ struct image_work {
     /* build.c */
     struct worker_job *job;
     struct process *process;
+    struct err no_login; /* what credential helpers did not tell; ERR_OK: nothing */
+    char *reason;        /* heap: why the classic builder cannot build it */
     struct context_list list;
     bool listed; /* list is to be released */
     bool written;
@@ -44,7 +46,8 @@ void image_work_inspect(struct image_work *work);
 void image_work_line(void *ctx, const char *line);
 /* Reports how far it is, now and then. */
 void image_work_progress(struct image_work *work);
-void image_work_send_build(struct image_work *work, docker_done_fn *done);
+void image_work_send_build(struct image_work *work, const char *const *headers,
+                           docker_done_fn *done);
 
 /* build.c */
 void image_work_build(struct image_work *work);

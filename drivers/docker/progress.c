@@ -13,6 +13,8 @@
 #define MIB      ((int64_t)1024 * 1024)
 #define LINE_MAX ((size_t)16 * 1024)
 
+#define ERROR_SHOWN 200 /* bytes of what the docker client says last */
+
 static void copy_text(char *out, size_t size, const char *text)
 {
     (void)snprintf(out, size, "%s", text);
@@ -90,7 +92,17 @@ static void add_plain(struct buf *out, const char *line)
     }
 }
 
-void progress_line(struct progress *progress, const char *text, progress_line_fn *fn, void *ctx)
+static void add_to_tail(struct progress *progress, const char *line)
+{
+    if (progress->tail.max == 0)
+        buf_init(&progress->tail, PROGRESS_TAIL_BYTES * 2 + LINE_MAX);
+    buf_printf(&progress->tail, "%s\n", line);
+    if (progress->tail.size > PROGRESS_TAIL_BYTES)
+        buf_drop_front(&progress->tail, progress->tail.size - PROGRESS_TAIL_BYTES);
+    progress->tail.truncated = false;
+}
+
+static void take_line(struct progress *progress, const char *text, progress_line_fn *fn, void *ctx)
 {
     AUTO(buf) plain = { 0 };
     const char *line;
@@ -98,16 +110,92 @@ void progress_line(struct progress *progress, const char *text, progress_line_fn
     buf_init(&plain, LINE_MAX);
     add_plain(&plain, text);
     line = buf_text(&plain);
-    if (progress->tail.max == 0)
-        buf_init(&progress->tail, PROGRESS_TAIL_BYTES * 2 + LINE_MAX);
-    buf_printf(&progress->tail, "%s\n", line);
-    if (progress->tail.size > PROGRESS_TAIL_BYTES)
-        buf_drop_front(&progress->tail, progress->tail.size - PROGRESS_TAIL_BYTES);
-    progress->tail.truncated = false;
+    add_to_tail(progress, line);
     if (text_starts(line, "Step "))
         copy_text(progress->step, sizeof(progress->step), line);
     fn(ctx, line);
 }
+
+/* ---- BuildKit's plain output ---------------------------------------------------------------- */
+
+/* "#5 [2/3] RUN make" begins a step, "#5 1.204 text" is its output, and the other lines of that
+ * form tell how far it is.  *out_text NULL: not output. */
+static bool is_numbered(const char *line, const char **out_step, const char **out_text)
+{
+    size_t digits = line[0] == '#' ? strspn(line + 1, "0123456789") : 0;
+    const char *rest = line + 1 + digits;
+    size_t time;
+
+    *out_step = NULL;
+    *out_text = NULL;
+    if (digits == 0 || *rest != ' ')
+        return false;
+    rest++;
+    time = strspn(rest, "0123456789.");
+    if (*rest == '[')
+        *out_step = rest;
+    else if (time > 0 && rest[time] == ' ')
+        *out_text = rest + time + 1;
+    return true;
+}
+
+/* The end of the output shows the step that failed once more, and its place in the Dockerfile. */
+static bool is_excerpt(const char *line)
+{
+    size_t blanks = strspn(line, " ");
+    size_t digits = strspn(line + blanks, "0123456789");
+
+    return line[0] == '\0' || text_starts(line, "-----") || text_starts(line, " > ") ||
+           (digits > 0 && text_starts(line + blanks + digits, " |"));
+}
+
+void progress_client_line(struct progress *progress, const char *text, progress_line_fn *fn,
+                          void *ctx)
+{
+    AUTO(buf) plain = { 0 };
+    const char *line;
+    const char *step;
+    const char *output;
+
+    buf_init(&plain, LINE_MAX);
+    add_plain(&plain, text);
+    line = buf_text(&plain);
+    if (!is_numbered(line, &step, &output)) {
+        if (!is_excerpt(line))
+            add_to_tail(progress, line);
+    } else if (step != NULL) {
+        copy_text(progress->step, sizeof(progress->step), step);
+    } else if (output != NULL) {
+        add_to_tail(progress, output);
+    }
+    fn(ctx, line);
+}
+
+void progress_client_error(struct progress *progress)
+{
+    const char *tail = buf_text(&progress->tail);
+    size_t end = progress->tail.size;
+    size_t start;
+    size_t size;
+
+    if (end > 0)
+        end--; /* its line end */
+    for (start = end; start > 0 && tail[start - 1] != '\n';)
+        start--;
+    size = end - start;
+    if (size == 0)
+        copy_text(progress->error, sizeof(progress->error), "the docker client does not say why");
+    else if (size <= ERROR_SHOWN)
+        (void)snprintf(progress->error, sizeof(progress->error), "%.*s", (int)size, tail + start);
+    else /* it may quote a long command, and has the reason at its end */
+        (void)snprintf(progress->error, sizeof(progress->error), "...%.*s", ERROR_SHOWN,
+                       tail + end - ERROR_SHOWN);
+    progress->tail.size = start;
+    if (progress->tail.data != NULL)
+        progress->tail.data[start] = '\0';
+}
+
+/* ---- The engine's streams ------------------------------------------------------------------- */
 
 static void feed_stream(struct progress *progress, const char *text, progress_line_fn *fn,
                         void *ctx)
@@ -120,7 +208,7 @@ static void feed_stream(struct progress *progress, const char *text, progress_li
             buf_char(&progress->line, *text);
         if (!is_end || progress->line.size == 0)
             continue;
-        progress_line(progress, buf_text(&progress->line), fn, ctx);
+        take_line(progress, buf_text(&progress->line), fn, ctx);
         buf_reset(&progress->line);
         progress->line.truncated = false;
     }
@@ -192,6 +280,19 @@ bool progress_needs_buildkit(const struct progress *progress)
            strstr(progress->error, "nknown instruction") != NULL;
 }
 
+/* What registries say, and the engine when it has no login for one that wants it. */
+static bool is_denied(const char *error)
+{
+    static const char *const signs[] = { "unauthorized", "denied", "no basic auth credentials",
+                                         "authorization failed", "authentication required" };
+
+    for (size_t i = 0; i < ARRAY_COUNT(signs); i++) {
+        if (strstr(error, signs[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
 int progress_fail(const struct progress *progress, struct err *err)
 {
     const char *tail = buf_text(&progress->tail);
@@ -201,8 +302,7 @@ int progress_fail(const struct progress *progress, struct err *err)
 
     if (strstr(progress->error, "no space left") != NULL)
         code = ERR_CAPACITY;
-    else if (strstr(progress->error, "unauthorized") != NULL ||
-             strstr(progress->error, "denied") != NULL)
+    else if (is_denied(progress->error))
         code = ERR_DENIED;
     else if (strstr(progress->error, "not found") != NULL ||
              strstr(progress->error, "manifest unknown") != NULL)

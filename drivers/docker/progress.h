@@ -26,7 +26,7 @@ struct progress {
     size_t layer_count;
     char image_id[80]; /* "sha256:...": of a build */
     char digest[80];   /* "sha256:...": of a pull or push */
-    char step[200];    /* last "Step 3/4 : RUN make" of a build */
+    char step[200];    /* last "Step 3/4 : RUN make", or "[3/4] RUN make" of BuildKit */
     char error[1024];  /* the engine's; "": none */
     struct buf tail;   /* last output of a build */
     struct buf line;   /* output that has no line end yet */
@@ -37,8 +37,11 @@ typedef void progress_line_fn(void *ctx, const char *line);
 /* Lines of output that are whole go to fn. */
 void progress_feed(struct progress *progress, const struct json *value, progress_line_fn *fn,
                    void *ctx);
-/* Output from elsewhere: the docker client's. */
-void progress_line(struct progress *progress, const char *line, progress_line_fn *fn, void *ctx);
+/* A line of the docker client's output (BuildKit, --progress=plain). */
+void progress_client_line(struct progress *progress, const char *line, progress_line_fn *fn,
+                          void *ctx);
+/* After the client failed: what it said last is the error. */
+void progress_client_error(struct progress *progress);
 /* "3 of 7 layers, 12 MiB of 40 MiB", or the step; "" when there is nothing to say yet. */
 void progress_text(const struct progress *progress, char *out, size_t size);
 /* The classic builder's word for what only BuildKit can. */

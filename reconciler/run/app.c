@@ -85,13 +85,21 @@ static void on_change(void *context, const struct world_change *change)
         cycle_listing(app->cycle, change->kind == WORLD_LISTING_BEGIN);
 }
 
+/* Builders tell of their layers between the lines that matter: " ---> 22aae0ab65c1" the classic
+ * one, "#4 sha256:..." BuildKit. */
+static bool is_about_layers(const char *line)
+{
+    const char *space = strchr(line, ' ');
+
+    return text_starts(line, " ---> ") || text_starts(line, "Removing intermediate container") ||
+           (line[0] == '#' && space != NULL && text_starts(space, " sha256:"));
+}
+
 static void on_output(void *context, const char *object, const char *line)
 {
     struct app *app = context;
 
-    /* The classic builder tells of its layers between the lines that matter. */
-    if (!app->options->is_verbose &&
-        (text_starts(line, " ---> ") || text_starts(line, "Removing intermediate container")))
+    if (line[0] == '\0' || (!app->options->is_verbose && is_about_layers(line)))
         return;
     app_say(app, "build", "%s: %s", object, line);
 }

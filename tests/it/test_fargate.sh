@@ -206,8 +206,7 @@ drive_again()
 check 'a step that fails is in the error' drive_again \
     $'FROM busybox:test\nRUN echo the reason; exit 4\n' 'failed failed: .*returned a non-zero code: 4.*'
 check 'with what it said last' grep -q '^the reason' "$LOG"
-buildkit=ok
-docker buildx version >/dev/null 2>&1 || buildkit='failed failed: .*with BuildKit; last output:.*'
-check 'a mount needs BuildKit: it is built, or what is missing is named' drive_again \
-    $'FROM busybox:test\nRUN --mount=type=tmpfs,target=/tmp true\n' "$buildkit"
+PATH=/usr/bin:$PATH # Debian's client has BuildKit in itself
+check 'a mount needs BuildKit, and gets it' drive_again \
+    $'FROM busybox:test\nRUN --mount=type=tmpfs,target=/tmp true\n' ok
 finish

@@ -1,11 +1,14 @@
 /*
  * Which credentials a registry gets.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "drivers/docker/auth.h"
 #include "spec/base/digest.h"
+#include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
 
 static void registries(void **state)
@@ -141,6 +144,19 @@ static void on_auth(void *ctx, char *header, const struct err *failure)
     loop_stop(asked->loop);
 }
 
+static void on_all(void *ctx, char *header, const struct err *failure)
+{
+    struct asked *asked = ctx;
+    size_t size = 0;
+
+    asked->done = true;
+    if (failure != NULL)
+        asked->failure = *failure;
+    asked->plain = base64_decode(header, &size);
+    auth_wipe(header);
+    loop_stop(asked->loop);
+}
+
 static void nobody_logged_in(void **state)
 {
     struct asked asked = { .loop = loop_new(NULL) };
@@ -155,12 +171,83 @@ static void nobody_logged_in(void **state)
     loop_free(asked.loop);
 }
 
+/* ---- All of them ----------------------------------------------------------------------------- */
+
+static void write_text(const char *folder, const char *name, mode_t mode, const char *text)
+{
+    char path[4096];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+static struct asked ask_all(const char *folder, const char *config)
+{
+    struct asked asked = { .loop = loop_new(NULL) };
+
+    write_text(folder, "config.json", 0600, config);
+    assert_int_equal(setenv("DOCKER_CONFIG", folder, 1), 0);
+    assert_non_null(auth_start_all(asked.loop, on_all, &asked));
+    loop_run(asked.loop);
+    assert_true(asked.done);
+    loop_free(asked.loop);
+    return asked;
+}
+
+static void the_logins_of_all_registries(void **state)
+{
+    char *folder = scratch_make();
+    AUTO_TEXT char *path = mem_text(getenv("PATH"));
+    char with_folder[8192];
+
+    (void)state;
+    (void)snprintf(with_folder, sizeof(with_folder), "%s:%s", folder, path);
+    assert_int_equal(setenv("PATH", with_folder, 1), 0);
+    write_text(
+        folder, "docker-credential-t", 0755,
+        "#!/bin/sh\nread -r server\ncase $1 in\n"
+        "list) echo '{\"b.example\":\"x\",\"c.example\":\"x\"}' ;;\n"
+        "*) echo \"{\\\"Username\\\":\\\"u\\\",\\\"Secret\\\":\\\"$server\\\"}\" ;;\nesac\n");
+
+    struct asked asked = ask_all(
+        folder,
+        "{\"credHelpers\":{\"a.example\":\"t\",\"d.example\":\"none\"},"
+        "\"auths\":{\"b.example\":{\"auth\":\"dXNlcjpwYXNz\"},\"a.example\":{\"auth\":\"eDp5\"},"
+        "\"e.example\":{}}}");
+    AUTO(json) *own = json_parse(asked.plain, strlen(asked.plain), NULL);
+    assert_int_equal(json_count(own), 2);
+    assert_string_equal(json_text(json_get(own, "a.example"), "password"), "a.example");
+    assert_string_equal(json_text(json_get(own, "b.example"), "password"), "pass");
+    assert_int_equal(asked.failure.code, ERR_NOT_FOUND); /* docker-credential-none */
+    assert_non_null(strstr(asked.failure.text, "credentials for d.example"));
+    free(asked.plain);
+
+    asked = ask_all(folder, "{\"credsStore\":\"t\",\"auths\":{\"e.example\":{\"auth\":\"eDp5\"}}}");
+    AUTO(json) *stored = json_parse(asked.plain, strlen(asked.plain), NULL);
+    assert_int_equal(json_count(stored), 2);
+    assert_string_equal(json_text(json_get(stored, "c.example"), "password"), "c.example");
+    assert_int_equal(asked.failure.code, ERR_OK);
+    free(asked.plain);
+
+    asked = ask_all(folder, "{\"credsStore\":\"none\"}");
+    assert_string_equal(asked.plain, "{}");
+    assert_non_null(strstr(asked.failure.text, "credentials for all registries"));
+    free(asked.plain);
+
+    assert_int_equal(setenv("PATH", path, 1), 0);
+    scratch_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registries),       cmocka_unit_test(logins_in_the_file),
         cmocka_unit_test(helpers_go_first), cmocka_unit_test(answers_of_helpers),
-        cmocka_unit_test(nobody_logged_in),
+        cmocka_unit_test(nobody_logged_in), cmocka_unit_test(the_logins_of_all_registries),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
