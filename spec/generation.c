@@ -10,6 +10,7 @@
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
 #include "spec/generation_int.h"
+#include "spec/variable_file.h"
 
 /* ---- A manifest at its path ----------------------------------------------------------------- */
 
@@ -92,6 +93,7 @@ void generation_unref(struct generation *generation)
         tree_release(&generation->resources[kind]);
     tree_release(&generation->edges);
     tree_release(&generation->build_keys);
+    tree_release(&generation->variable_files);
     free(generation);
 }
 
@@ -400,4 +402,58 @@ void generation_set_build_key(struct generation *generation, const char *image, 
 const char *generation_build_key(const struct generation *generation, const char *image)
 {
     return tree_get(&generation->build_keys, image);
+}
+
+/* ---- Environment files ----------------------------------------------------------------------- */
+
+void generation_each_file(const struct generation *generation, generation_file_fn *callback,
+                          void *context)
+{
+    AUTO(tree) told = { 0 };
+
+    for (size_t i = 0; i < generation_count(generation, KIND_TASK); i++) {
+        const struct resource *task = generation_at(generation, KIND_TASK, i);
+
+        for (size_t f = 0; f < task->file_count; f++) {
+            const struct file_use *use = &task->files[f];
+
+            if (tree_get(&told, use->path) != NULL)
+                continue;
+            tree_put(&told, use->path, &told, /* owner= */ NULL);
+            callback(context, use->path, resource_pos(task, use->line, use->column));
+        }
+    }
+}
+
+/* The path as a key that lives as long as the entry. */
+struct placed_variables {
+    struct counted counted;
+    char *path;
+    struct variable_file *file;
+};
+
+static void placed_variables_free(struct counted *self)
+{
+    struct placed_variables *placed = (struct placed_variables *)(void *)self;
+
+    variable_file_unref(placed->file);
+    free(placed->path);
+    free(placed);
+}
+
+void generation_set_file(struct generation *generation, const char *path,
+                         struct variable_file *file)
+{
+    struct placed_variables *placed = mem_alloc(sizeof(*placed));
+
+    placed->counted = (struct counted){ .refs = 1, .free = placed_variables_free };
+    placed->path = mem_text(path);
+    placed->file = variable_file_ref(file);
+    tree_put(&generation->variable_files, placed->path, file, &placed->counted);
+    counted_unref(&placed->counted);
+}
+
+const struct variable_file *generation_file(const struct generation *generation, const char *path)
+{
+    return tree_get(&generation->variable_files, path);
 }

@@ -64,11 +64,24 @@ const struct resource *generation_next_referrer(const struct generation *generat
 void generation_set_build_key(struct generation *generation, const char *image, const char *key);
 const char *generation_build_key(const struct generation *generation, const char *image);
 
+/*
+ * The environment files that its Tasks use, each path once, in no order that means anything; pos is
+ * that of one place where it is named.  The source sets what each of them says before the
+ * generation is used; a generation begins without any.
+ */
+typedef void generation_file_fn(void *context, const char *path, struct pos pos);
+void generation_each_file(const struct generation *generation, generation_file_fn *callback,
+                          void *context);
+struct variable_file;
+void generation_set_file(struct generation *generation, const char *path,
+                         struct variable_file *file);
+const struct variable_file *generation_file(const struct generation *generation, const char *path);
+
 /* How a resource differs between two generations. */
 #define GENERATION_CHANGES(X)                                                                      \
     X(ADDED, "added")                                                                              \
     X(REMOVED, "removed")                                                                          \
-    X(CHANGED, "changed")   /* what is written, or the build key */                                \
+    X(CHANGED, "changed")   /* what is written, the build key, or an environment file */           \
     X(REFERRER, "referrer") /* itself the same, but it refers to one that is not */
 
 #define GENERATION_CHANGE_ENUM(name, text) GENERATION_##name,

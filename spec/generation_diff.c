@@ -60,6 +60,30 @@ static void build_key_differs(void *context, const char *key, void *old, void *n
         note(difference, GENERATION_CHANGED, KIND_IMAGE, key);
 }
 
+static void file_differs(void *context, const char *path, void *old, void *new)
+{
+    (void)old;
+    (void)new;
+    tree_put(context, path, context, /* owner= */ NULL);
+}
+
+/* The Tasks that use a file which says something else now. */
+static void note_users_of_files(struct difference *difference)
+{
+    AUTO(tree) paths = { 0 };
+    const struct generation *new = difference->new;
+
+    tree_diff(&difference->old->variable_files, &new->variable_files, file_differs, &paths);
+    for (size_t i = 0; tree_count(&paths) > 0 && i < generation_count(new, KIND_TASK); i++) {
+        const struct resource *task = generation_at(new, KIND_TASK, i);
+
+        for (size_t f = 0; f < task->file_count; f++) {
+            if (tree_get(&paths, task->files[f].path) != NULL)
+                note(difference, GENERATION_CHANGED, KIND_TASK, task->name);
+        }
+    }
+}
+
 static int compare_changed(const void *a_memory, const void *b_memory)
 {
     const struct changed *a = a_memory;
@@ -95,6 +119,7 @@ void generation_diff(const struct generation *old, const struct generation *new,
                   &difference);
     }
     tree_diff(&difference.old->build_keys, &new->build_keys, build_key_differs, &difference);
+    note_users_of_files(&difference);
     if (difference.count > 0)
         qsort(difference.items, difference.count, sizeof(struct changed), compare_changed);
     for (size_t i = 0; i < difference.count; i++) {

@@ -13,6 +13,7 @@ struct generation {
     struct tree resources[KIND_COUNT]; /* name -> struct resource */
     struct tree edges;                 /* reference.edge -> the struct resource that refers */
     struct tree build_keys;            /* name of an Image -> text */
+    struct tree variable_files;        /* path -> struct variable_file */
 };
 
 /* A resource that the change added, replaced or took away. */

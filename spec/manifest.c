@@ -248,6 +248,34 @@ static void refer_from_service(const struct validation *v, struct references *re
     }
 }
 
+/* ---- Files ---------------------------------------------------------------------------------- */
+
+static void collect_files(const struct validation *v, struct resource *resource)
+{
+    const struct task_spec *task;
+    struct file_use *files;
+    size_t count = 0;
+
+    if (resource->kind != KIND_TASK)
+        return;
+    task = resource_task(resource);
+    for (size_t i = 0; i < task->container_definitions_count; i++)
+        count += task->container_definitions[i].environment_files_count;
+    files = arena_array(v->decoder->arena, struct file_use, count);
+    for (size_t i = 0; i < task->container_definitions_count; i++) {
+        const struct container_definition *container = &task->container_definitions[i];
+
+        for (size_t f = 0; f < container->environment_files_count; f++) {
+            const struct node *node =
+                validation_node(v, "containerDefinitions[%zu].environmentFiles[%zu].value", i, f);
+            files[resource->file_count++] =
+                (struct file_use){ container->environment_files[f].value, node->line,
+                                   node->column };
+        }
+    }
+    resource->files = files;
+}
+
 /* ---- Resources ------------------------------------------------------------------------------ */
 
 static void digest_resource(struct resource *resource)
@@ -358,6 +386,7 @@ static bool decode_resource(struct decoder *decoder, const struct node *root,
     if (decoder->lost == lost)
         validate(&validation, resource->kind, spec);
     collect_references(&validation, resource);
+    collect_files(&validation, resource);
     keep_refusals(decoder, resource);
     return true;
 }

@@ -30,6 +30,13 @@ struct refusal {
     const char *text; /* a complete message */
 };
 
+/* A file of the repository that is part of what a resource says. */
+struct file_use {
+    const char *path; /* from the root of the repository */
+    uint32_t line;
+    uint32_t column;
+};
+
 struct resource {
     enum kind kind;
     const char *name;
@@ -43,6 +50,8 @@ struct resource {
     size_t reference_count;
     const struct refusal *refusals;
     size_t refusal_count;
+    const struct file_use *files; /* of a Task: its environment files, as they are written */
+    size_t file_count;
 };
 
 #define RESOURCE_SPEC(constant, kind_name, text)                                                   \

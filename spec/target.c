@@ -12,6 +12,7 @@
 #include "spec/base/text.h"
 #include "spec/canonical.h"
 #include "spec/decode.h"
+#include "spec/variable_file.h"
 #include "spec/yaml.h"
 
 #define KEY_SHOWN 12 /* digits of a build key in a tag */
@@ -45,6 +46,48 @@ static bool resolve_image(const struct generation *generation, const char *writt
     else
         out->reference = arena_printf(arena, "berth/%s:%.*s", resource->name, KEY_SHOWN, key);
     return true;
+}
+
+/* ---- Environment ---------------------------------------------------------------------------- */
+
+static bool merge_files(const struct generation *generation,
+                        const struct container_definition *container, struct arena *arena,
+                        struct container_definition *out)
+{
+    size_t count = container->environment_files_count;
+    const struct variable_file **files = arena_array(arena, const struct variable_file *, count);
+
+    for (size_t i = 0; i < count; i++) {
+        files[i] = generation_file(generation, container->environment_files[i].value);
+        if (files[i] == NULL)
+            return false;
+    }
+    variable_files_merge(container, files, arena, out);
+    return true;
+}
+
+/* The task with what its environment files say; the same when it has none.  NULL: one of them is
+ * not known. */
+static const struct task_spec *resolve_environments(const struct generation *generation,
+                                                    const struct task_spec *task,
+                                                    struct arena *arena)
+{
+    size_t count = task->container_definitions_count;
+    struct task_spec *merged = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        if (task->container_definitions[i].environment_files_count == 0)
+            continue;
+        if (merged == NULL) {
+            merged = arena_copy(arena, task, sizeof(*task));
+            merged->container_definitions = arena_copy(
+                arena, task->container_definitions, count * sizeof(*task->container_definitions));
+        }
+        if (!merge_files(generation, &task->container_definitions[i], arena,
+                         &merged->container_definitions[i]))
+            return NULL;
+    }
+    return merged != NULL ? merged : task;
 }
 
 /* ---- Revision ------------------------------------------------------------------------------- */
@@ -133,7 +176,9 @@ const struct target *target_make(const struct generation *generation,
     target->cluster = spec->cluster;
     target->service = service->name;
     target->spec = spec;
-    target->task = resource_task(task);
+    target->task = resolve_environments(generation, resource_task(task), arena);
+    if (target->task == NULL)
+        return NULL;
     target->task_name = task->name;
     target->images =
         arena_array(arena, struct target_image, target->task->container_definitions_count);

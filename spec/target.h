@@ -40,8 +40,10 @@ typedef const char *secret_digest_fn(void *context, const char *value_from);
 
 /*
  * The target of a Service.  It leads into the generation, which must live as long, and into the
- * arena. NULL while the build key of an Image it needs is not set.  secret_digest may be NULL when
- * there are no secrets to look at.
+ * arena.  What environment files say is in the environments of its containers, and nothing tells
+ * where it came from: moving a variable changes nothing.  NULL while the build key of an Image or
+ * an environment file it needs is not set.  secret_digest may be NULL when there are no secrets to
+ * look at.
  */
 const struct target *target_make(const struct generation *generation,
                                  const struct resource *service, secret_digest_fn *secret_digest,

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "spec/base/limits.h"
 #include "spec/base/text.h"
 #include "spec/reference.h"
 #include "spec/validate.h"
@@ -120,6 +121,51 @@ static void validate_secret(const struct validation *v, size_t i, size_t s,
         decode_mistake(v->decoder, node, "valueFrom: it must be file:PATH or env:NAME");
     else if (strchr(from, ':')[1] == '\0')
         decode_mistake(v->decoder, node, "valueFrom: nothing stands behind '%s'", from);
+}
+
+static bool leads_out(const char *path)
+{
+    for (const char *at = path; at != NULL; at = strchr(at, '/')) {
+        at += *at == '/' ? 1 : 0;
+        if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || at[2] == '\0'))
+            return true;
+    }
+    return path[0] == '/';
+}
+
+static void validate_environment_file(const struct validation *v, const struct node *node,
+                                      const char *path)
+{
+    if (text_starts(path, "arn:"))
+        decode_mistake(v->decoder, node,
+                       "environmentFiles: '%s' is in Amazon's S3, which is not read here: commit "
+                       "the file, and give its path from the root of the repository",
+                       path);
+    else if (leads_out(path))
+        decode_mistake(v->decoder, node,
+                       "environmentFiles: '%s' is no path inside of the repository: it begins at "
+                       "its root, without '/' and '..'",
+                       path);
+    else if (!text_ends(path, ".env"))
+        decode_mistake(v->decoder, node, "environmentFiles: '%s' does not end in .env", path);
+}
+
+static void validate_environment_files(const struct validation *v, size_t i,
+                                       const struct container_definition *container)
+{
+    if (container->environment_files_count > LIMIT_VARIABLE_FILES)
+        decode_mistake(v->decoder, validation_node(v, AT ".environmentFiles", i),
+                       "environmentFiles: at most %d", LIMIT_VARIABLE_FILES);
+    for (size_t f = 0; f < container->environment_files_count; f++) {
+        const char *path = container->environment_files[f].value;
+        const struct node *node = validation_node(v, AT ".environmentFiles[%zu].value", i, f);
+        if (path == NULL)
+            continue;
+        validate_environment_file(v, node, path);
+        for (size_t j = 0; j < f; j++)
+            if (text_equal(container->environment_files[j].value, path))
+                decode_mistake(v->decoder, node, "environmentFiles: '%s' is given twice", path);
+    }
 }
 
 static void validate_environment(const struct validation *v, size_t i,
@@ -311,6 +357,7 @@ static void validate_container(const struct validation *v, const struct task_spe
 
     validate_container_image(v, i, container->image);
     validate_environment(v, i, container);
+    validate_environment_files(v, i, container);
     validate_health_check(v, i, container->health_check);
     validate_mounts(v, task, i);
     validate_linux(v, i, container);

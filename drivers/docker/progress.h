@@ -38,7 +38,7 @@ typedef void progress_line_fn(void *ctx, const char *line);
 void progress_feed(struct progress *progress, const struct json *value, progress_line_fn *fn,
                    void *ctx);
 /* A line of the docker client's output (BuildKit, --progress=plain). */
-void progress_client_line(struct progress *progress, const char *line, progress_line_fn *fn,
+void progress_client_line(struct progress *progress, const char *text, progress_line_fn *fn,
                           void *ctx);
 /* After the client failed: what it said last is the error. */
 void progress_client_error(struct progress *progress);

@@ -1,6 +1,7 @@
 /*
  * berth validate [PATH...]: the checks of a commit, without a commit, an engine or a network.
  */
+#include "reconciler/cli/environment.h"
 #include "reconciler/cli/files.h"
 #include "reconciler/cli/verbs.h"
 #include "spec/base/text.h"
@@ -142,6 +143,8 @@ int cmd_validate(struct cli *cli)
     struct verdict verdict = { .files = files.count };
     verdict.valid =
         generation_derive(NULL, "", files.items, files.count, &diags, &generation, &err) == 0;
+    if (verdict.valid)
+        verdict.valid = environment_check(generation, &diags);
     diag_sort(&diags);
     verdict.diags = diags;
     if (verdict.valid)

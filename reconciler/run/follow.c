@@ -1,12 +1,12 @@
 /*
- * Opened in a worker, while the engine is dialled: starting libgit2 takes as long as that.  Then the
- * commit that was in force when the program ended is read again: it stays in force when the newest
- * one turns out to be wrong or out of reach, and what is newer is told from what is not.
+ * Opened in a worker, while the engine is dialled: starting libgit2 takes as long as that.  Then
+ * the commit that was in force when the program ended is read again: it stays in force when the
+ * newest one turns out to be wrong or out of reach, and what is newer is told from what is not.
  *
- * Then three steps per commit, the outer two in a worker: look (what is the tip, what differs), derive
- * (the generation, on the loop), key (the content keys of images that are built). Only one runs at
- * a time; a tip that moves meanwhile is looked at afterwards, so a newer commit is never kept
- * waiting long.
+ * Then three steps per commit, the outer two in a worker: look (what is the tip, what differs),
+ * derive (the generation, on the loop), key (the content keys of images that are built, and
+ * environment files).  Only one runs at a time; a tip that moves meanwhile is looked at afterwards,
+ * so a newer commit is never kept waiting long.
  */
 #include "reconciler/run/follow.h"
 
@@ -15,6 +15,7 @@
 
 #include "drivers/io/worker.h"
 #include "reconciler/run/context_keys.h"
+#include "reconciler/run/environment.h"
 #include "reconciler/run/secrets.h"
 #include "reconciler/source/watch.h"
 #include "spec/base/rng.h"
@@ -47,6 +48,7 @@ struct follower {
     struct diag_list rejected;
     char rejected_commit[SOURCE_ID_SIZE];
     struct context_keys keys;
+    struct environment environment;
     /* What the running job fills. */
     struct {
         char base[SOURCE_ID_SIZE];
@@ -218,6 +220,19 @@ static void reject(struct follower *follower, struct diag_list *diags, const str
         app_stop(app, APP_INVALID);
 }
 
+/* What a generation needs of the repository beside its manifests: contexts, environment files. */
+static void prepare_files(struct follower *follower)
+{
+    context_keys_prepare(&follower->keys, follower->work.generation);
+    environment_prepare(&follower->environment, follower->work.generation);
+}
+
+static void give_files(const struct follower *follower, struct generation *generation)
+{
+    context_keys_give(&follower->keys, generation);
+    environment_give(&follower->environment, generation);
+}
+
 static void accept(struct follower *follower, struct generation *generation)
 {
     struct app *app = follower->app;
@@ -226,7 +241,7 @@ static void accept(struct follower *follower, struct generation *generation)
 
     if (confirmed)
         text_copy(app->progress.confirmed, sizeof(app->progress.confirmed), commit->id);
-    context_keys_give(&follower->keys, generation);
+    give_files(follower, generation);
     app_say(app, "commit", "%.8s %s (%s)", commit->id, commit->subject, commit->author);
     remember(follower, COMMIT_APPLIED, NULL);
     generation_unref(follower->generation);
@@ -241,8 +256,19 @@ static void accept(struct follower *follower, struct generation *generation)
 static void key_work(void *context)
 {
     struct follower *follower = context;
+    const char *commit = follower->work.tip.commit;
 
-    context_keys_compute(&follower->keys, follower->source, follower->work.tip.commit);
+    context_keys_compute(&follower->keys, follower->source, commit);
+    environment_read(&follower->environment, follower->source, commit);
+}
+
+/* A context or file that is not as it must be is a mistake of the commit.  False: the repository
+ * cannot be read now, which is none. */
+static bool judge_files(struct follower *follower, struct diag_list *diags, struct err *out_err)
+{
+    bool readable = context_keys_judge(&follower->keys, diags, out_err);
+
+    return environment_judge(&follower->environment, diags, out_err) && readable;
 }
 
 static void key_done(void *context, bool cancelled)
@@ -254,7 +280,7 @@ static void key_done(void *context, bool cancelled)
     bool readable = true;
 
     if (!cancelled && !follower->app->stopping) {
-        readable = context_keys_judge(&follower->keys, &diags, &err);
+        readable = judge_files(follower, &diags, &err);
         if (!readable) {
             say_once(follower, err.text);
             follower->seen[0] = '\0';
@@ -297,7 +323,7 @@ static bool derive(struct follower *follower)
         return false;
     }
     say_warnings(follower, &diags);
-    context_keys_prepare(&follower->keys, follower->work.generation);
+    prepare_files(follower);
     follower->job = worker_queue_submit(follower->queue, key_work, key_done, follower);
     return true;
 }
@@ -476,8 +502,8 @@ static void restore_keyed(void *context, bool cancelled)
     AUTO(diag_list) diags = { 0 };
     struct err err;
 
-    if (!cancelled && context_keys_judge(&follower->keys, &diags, &err) && diags.count == 0) {
-        context_keys_give(&follower->keys, follower->work.generation);
+    if (!cancelled && judge_files(follower, &diags, &err) && diags.count == 0) {
+        give_files(follower, follower->work.generation);
         text_copy(follower->seen, sizeof(follower->seen), follower->work.tip.commit);
         follower->generation = TAKE(follower->work.generation);
         follower->commit = TAKE(follower->work.log);
@@ -499,7 +525,7 @@ static void restore_read(void *context, bool cancelled)
         restore_end(follower);
         return;
     }
-    context_keys_prepare(&follower->keys, follower->work.generation);
+    prepare_files(follower);
     follower->job = worker_queue_submit(follower->queue, key_work, restore_keyed, follower);
 }
 
@@ -565,6 +591,7 @@ void follower_free(struct follower *follower)
     source_log_free(follower->commit);
     diag_release(&follower->rejected);
     context_keys_release(&follower->keys);
+    environment_release(&follower->environment);
     free(follower->said);
     free(follower);
 }

@@ -4,6 +4,7 @@
 #include "reconciler/run/snapshot.h"
 
 #include "reconciler/run/builds.h"
+#include "reconciler/run/environment.h"
 #include "spec/base/text.h"
 
 static int find_commit(struct source *source, bool parent, char out[SOURCE_ID_SIZE],
@@ -29,6 +30,19 @@ static int find_commit(struct source *source, bool parent, char out[SOURCE_ID_SI
     }
     text_copy(out, SOURCE_ID_SIZE, log->items[0].id);
     *out_log = TAKE(log);
+    return 0;
+}
+
+static int set_files(struct source *source, const char *commit, struct generation *generation,
+                     struct diag_list *diags, struct err *err)
+{
+    AUTO(environment) environment = { 0 };
+
+    environment_prepare(&environment, generation);
+    environment_read(&environment, source, commit);
+    if (!environment_judge(&environment, diags, err) || diags->errors > 0)
+        return -1;
+    environment_give(&environment, generation);
     return 0;
 }
 
@@ -69,7 +83,8 @@ int snapshot_load(const struct source_options *options, const char *ref, bool pa
         source_changes(source, NULL, commit, &changes, err) < 0 ||
         generation_derive(NULL, commit, changes->items, changes->count, diags, &generation, err) <
             0 ||
-        set_keys(source, commit, generation, err) < 0)
+        set_keys(source, commit, generation, err) < 0 ||
+        set_files(source, commit, generation, diags, err) < 0)
         return -1;
     out->desired = desired_make(generation, NULL, secrets == NULL ? NULL : secret_digest, secrets);
     out->commit = TAKE(log);

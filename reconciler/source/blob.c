@@ -78,9 +78,15 @@ static int find_file(struct source *source, void *argument, struct err *err)
     if (git_find_root(source, call->commit, &root, err) < 0 ||
         (call->path[0] != '\0' && git_find_entry(root, call->path, &entry, err) < 0))
         return -1;
-    if (entry == NULL || git_tree_entry_type(entry) != GIT_OBJECT_BLOB)
+    if (call->path[0] != '\0' && entry == NULL)
         return err_set(err, ERR_NOT_FOUND, "there is no file '%s' at commit %.12s", call->path,
                        call->commit);
+    if (entry == NULL || git_tree_entry_type(entry) == GIT_OBJECT_TREE)
+        return err_set(err, ERR_INVALID, "'%s' is a folder", call->path);
+    if (git_tree_entry_type(entry) == GIT_OBJECT_COMMIT)
+        return err_set(err, ERR_INVALID, "'%s' is a submodule", call->path);
+    if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK)
+        return err_set(err, ERR_INVALID, "'%s' is a symbolic link", call->path);
     git_print_id(git_tree_entry_id(entry), call->out);
     return 0;
 }

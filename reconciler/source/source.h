@@ -211,7 +211,8 @@ int source_blob_read(struct source *source, const char *blob_hex, size_t limit,
 void source_blob_release(struct source_blob *blob);
 DEFINE_AUTO_VALUE(source_blob, source_blob_release)
 
-/* The blob of one file at a commit (its mode is a file's): for reading an old manifest. */
+/* The blob of one plain file at a commit.  ERR_NOT_FOUND: nothing is there.  ERR_INVALID: a folder,
+ * a symbolic link or a submodule, or a path outside of the repository. */
 int source_file_blob(struct source *source, const char *commit, const char *path,
                      char out_blob[SOURCE_ID_SIZE], struct err *err);
 

@@ -15,6 +15,10 @@
 #define LIMIT_DIAGNOSTICS        100    /* mistakes kept of one commit; the rest are counted */
 #define LIMIT_NAME               255    /* ecs.md 1.1 */
 
+/* Environment files. */
+#define LIMIT_VARIABLE_FILES      10           /* of one container, ecs.md 1.3 */
+#define LIMIT_VARIABLE_FILE_BYTES (256 * 1024) /* one file */
+
 /* The engine. */
 #define LIMIT_ENGINE_RESPONSE (64 * 1024 * 1024) /* one answer */
 #define LIMIT_ENGINE_LINE     (1024 * 1024)      /* one event, one line of progress */

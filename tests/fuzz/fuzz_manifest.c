@@ -14,6 +14,7 @@
 #include "spec/generation.h"
 #include "spec/reference.h"
 #include "spec/target.h"
+#include "spec/variable_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,6 +35,15 @@ static void round_trip(const struct target *target, struct arena *arena)
     ASSERT(strcmp(before.data, after.data) == 0);
 }
 
+static void set_file(void *context, const char *path, struct pos pos)
+{
+    AUTO(diag_list) diags = { 0 };
+    AUTO(variable_file) *file = variable_file_parse(path, "A=1\nB=2\n", 8, &diags);
+
+    (void)pos;
+    generation_set_file(context, path, file);
+}
+
 static void take_manifest(const char *bytes, size_t size, struct arena *arena)
 {
     struct file_change change = { .path = "a.yaml", .blob = "1", .bytes = bytes, .size = size };
@@ -46,6 +56,7 @@ static void take_manifest(const char *bytes, size_t size, struct arena *arena)
     for (size_t i = 0; i < generation_count(generation, KIND_IMAGE); i++)
         generation_set_build_key(generation, generation_at(generation, KIND_IMAGE, i)->name,
                                  "0123456789abcdef");
+    generation_each_file(generation, set_file, generation);
     for (size_t i = 0; i < generation_count(generation, KIND_SERVICE); i++)
         round_trip(
             target_make(generation, generation_at(generation, KIND_SERVICE, i), NULL, NULL, arena),
@@ -55,6 +66,7 @@ static void take_manifest(const char *bytes, size_t size, struct arena *arena)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO(arena) arena = { 0 };
+    AUTO(diag_list) diags = { 0 };
     struct image_reference reference;
     struct err err = { 0 };
     char *text = mem_alloc(size + 1);
@@ -62,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     take_manifest(text, size, &arena);
     (void)target_parse(text, size, &arena, &err);
+    variable_file_unref(variable_file_parse("a.env", text, size, &diags));
     (void)reference_parse(text, &arena, &reference, &err);
     size_t half = strlen(text) / 2;
     const struct dockerignore *ignore = dockerignore_parse(text, half, &arena);

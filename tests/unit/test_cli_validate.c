@@ -104,6 +104,56 @@ static void good_manifests_exit_with_0(void **state)
     release(&result);
 }
 
+static void environment_files_are_read_from_disk(void **state)
+{
+    static const char task[] =
+        "apiVersion: berth/v1\n"
+        "kind: Task\n"
+        "metadata: {name: web}\n"
+        "spec:\n"
+        "  cpu: 256\n"
+        "  memory: 512\n"
+        "  containerDefinitions:\n"
+        "    - name: web\n"
+        "      image: r.io/r:1\n"
+        "      environmentFiles: [{value: sub/good.env}, {value: link.env}, {value: sub.env}]\n";
+
+    (void)state;
+    assert_int_equal(mkdir("sub", 0755), 0);
+    assert_int_equal(mkdir(".git", 0755), 0); /* the root: paths begin here, not at the manifest */
+    write_file("sub/b.yml", task);
+    struct result result = run("-q", "sub/b.yml");
+    assert_int_equal(result.code, 2);
+    assert_string_equal(result.out,
+                        "sub/b.yml:10:34: environmentFiles: there is no file 'sub/good.env'\n"
+                        "sub/b.yml:10:57: environmentFiles: there is no file 'link.env'\n"
+                        "sub/b.yml:10:76: environmentFiles: there is no file 'sub.env'\n");
+    release(&result);
+
+    write_file("sub/good.env", "A=1\nB 2\n");
+    assert_int_equal(symlink("sub/good.env", "link.env"), 0);
+    assert_int_equal(mkdir("sub.env", 0755), 0);
+    result = run("-q", "sub");
+    assert_int_equal(result.code, 2);
+    assert_string_equal(
+        result.out, "sub/b.yml:10:57: environmentFiles: 'link.env' is or goes through a symbolic "
+                    "link\n"
+                    "sub/b.yml:10:76: environmentFiles: 'sub.env' is a folder\n"
+                    "sub/good.env:2:1: it is no VAR=VALUE: there is no '='\n");
+    release(&result);
+
+    write_file("sub/good.env", "A=1\n");
+    assert_int_equal(remove("link.env"), 0);
+    assert_int_equal(remove("sub.env"), 0);
+    write_file("link.env", "");
+    write_file("sub.env", "# nothing\n");
+    result = run("-q", "sub");
+    assert_int_equal(result.code, 0);
+    release(&result);
+    assert_int_equal(remove("sub/good.env") | remove("link.env") | remove("sub.env"), 0);
+    assert_int_equal(remove(".git"), 0);
+}
+
 static void mistakes_have_places_and_exit_with_2(void **state)
 {
     (void)state;
@@ -213,6 +263,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(good_manifests_exit_with_0, enter, leave),
+        cmocka_unit_test_setup_teardown(environment_files_are_read_from_disk, enter, leave),
         cmocka_unit_test_setup_teardown(mistakes_have_places_and_exit_with_2, enter, leave),
         cmocka_unit_test_setup_teardown(json_says_the_same, enter, leave),
         cmocka_unit_test_setup_teardown(markdown_is_a_list, enter, leave),

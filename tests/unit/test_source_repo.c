@@ -530,7 +530,12 @@ static void single_blobs(void **state)
     struct err err = { 0 };
     char id[SOURCE_ID_SIZE];
 
-    git_repo_run(fixture->folder, MAKE_REPO "mkdir d; head -c 70000 /dev/zero >d/z; commit z");
+    git_repo_run(fixture->folder,
+                 MAKE_REPO "mkdir d; head -c 70000 /dev/zero >d/z;"
+                           "ln -s z d/link;"
+                           "commit z;"
+                           "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),d/sub;"
+                           "git commit -q -m s");
     open_as(fixture, "repo", NULL);
     tip = refresh(fixture);
     assert_int_equal(source_file_blob(fixture->source, tip.commit, "d/z", id, &err), 0);
@@ -540,7 +545,16 @@ static void single_blobs(void **state)
     assert_int_equal(source_blob_read(fixture->source, id, 70000, &blob, &err), 0);
     assert_int_equal(blob.size, 70000);
     assert_int_equal(blob.bytes[69999], 0);
+    assert_int_equal(source_file_blob(fixture->source, tip.commit, "d/y", id, &err), -1);
+    assert_int_equal(err.code, ERR_NOT_FOUND);
     assert_int_equal(source_file_blob(fixture->source, tip.commit, "d", id, &err), -1);
+    assert_int_equal(err.code, ERR_INVALID);
+    assert_string_equal(err.text, "'d' is a folder");
+    assert_int_equal(source_file_blob(fixture->source, tip.commit, "d/link", id, &err), -1);
+    assert_string_equal(err.text, "'d/link' is a symbolic link");
+    assert_int_equal(source_file_blob(fixture->source, tip.commit, "d/sub", id, &err), -1);
+    assert_string_equal(err.text, "'d/sub' is a submodule");
+    assert_int_equal(source_file_blob(fixture->source, tip.commit, "d/link/z", id, &err), -1);
     assert_int_equal(err.code, ERR_NOT_FOUND);
     assert_int_equal(source_file_blob(fixture->source, tip.commit, "../d", id, &err), -1);
     assert_int_equal(err.code, ERR_INVALID);

@@ -10,6 +10,7 @@
 #include "spec/base/rng.h"
 #include "spec/base/text.h"
 #include "spec/generation.h"
+#include "spec/variable_file.h"
 #include "tests/unit/unit.h"
 
 /* ---- Repositories made of text --------------------------------------------------------------- */
@@ -345,6 +346,47 @@ static void build_keys_are_inherited_until_the_image_changes(void **state)
     check_story(before, after, "changed Image i\nchanged Image j\n");
 }
 
+static void count_file(void *context, const char *path, struct pos pos)
+{
+    assert_true(text_equal(path, "a.env") || text_equal(path, "b.env"));
+    assert_string_equal(pos.file, "a.yaml");
+    assert_int_not_equal(pos.line, 0);
+    ++*(int *)context;
+}
+
+static void a_changed_environment_file_changes_its_tasks(void **state)
+{
+    (void)state;
+    static const char tasks[] =
+        HEAD("Task",
+             "t") "spec: {cpu: 256, memory: 512, containerDefinitions: [{name: a, image: "
+                  "'r.io/r:1', environmentFiles: [{value: a.env}, {value: b.env}]}]}\n" HEAD(
+                      "Task",
+                      "u") "spec: {cpu: 256, memory: 512, containerDefinitions: [{name: a, image: "
+                           "'r.io/r:1', environmentFiles: [{value: b.env}]}]}\n";
+    AUTO(generation) *before = derive_one(NULL, "a.yaml", tasks);
+    AUTO(generation) *same = derive_one(before, "a.yaml", tasks);
+    AUTO(generation) *other = derive_one(before, "a.yaml", tasks);
+    AUTO(diag_list) diags = { 0 };
+    AUTO(variable_file) *one = variable_file_parse("a.env", "A=1", 3, &diags);
+    AUTO(variable_file) *two = variable_file_parse("a.env", "A=2", 3, &diags);
+    int count = 0;
+
+    generation_each_file(before, count_file, &count);
+    assert_int_equal(count, 2); /* each path once */
+    assert_null(generation_file(before, "a.env"));
+    generation_set_file(before, "a.env", one);
+    generation_set_file(before, "b.env", one);
+    assert_null(generation_file(same, "a.env"));
+    generation_set_file(same, "a.env", one);
+    generation_set_file(same, "b.env", one);
+    check_story(before, same, "");
+    generation_set_file(other, "a.env", two);
+    generation_set_file(other, "b.env", one);
+    check_story(before, other, "changed Task t\n");
+    assert_ptr_equal(generation_file(before, "a.env"), one);
+}
+
 static void a_refused_file_is_a_mistake(void **state)
 {
     (void)state;
@@ -385,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_move_changes_nothing_but_the_position),
         cmocka_unit_test(what_refers_to_a_change_is_told),
         cmocka_unit_test(build_keys_are_inherited_until_the_image_changes),
+        cmocka_unit_test(a_changed_environment_file_changes_its_tasks),
         cmocka_unit_test(a_refused_file_is_a_mistake),
         cmocka_unit_test(removing_what_is_needed_names_who_needs_it),
     };

@@ -6,6 +6,7 @@
 #include "spec/base/text.h"
 #include "spec/canonical.h"
 #include "spec/target.h"
+#include "spec/variable_file.h"
 #include "tests/unit/unit.h"
 
 static struct arena arena;
@@ -190,6 +191,58 @@ static void build_keys_and_secrets_roll(void **state)
     assert_string_not_equal(first, target_of(generation, "one")->revision);
 }
 
+static void set_file(struct generation *generation, const char *path, const char *text)
+{
+    AUTO(diag_list) diags = { 0 };
+    AUTO(variable_file) *file = variable_file_parse(path, text, strlen(text), &diags);
+
+    assert_non_null(file);
+    generation_set_file(generation, path, file);
+}
+
+static const char *revision_with_file(const char *to, const char *text)
+{
+    AUTO(generation) *generation =
+        generation_with("environment: {B: '2', A: 'gr\xC3\xBC\xC3\x9F'}", to);
+
+    set_file(generation, "a.env", text);
+    return arena_text(&arena, target_of(generation, "one")->revision);
+}
+
+static void variables_are_what_counts_not_where_they_stand(void **state)
+{
+    static const char both[] = "environmentFiles: [{value: a.env}]\n"
+                               "      environment: {B: '2'}";
+    const char *written = revision_with(NULL, NULL);
+
+    (void)state;
+    assert_string_equal(revision_with_file(both, "A=gr\xC3\xBC\xC3\x9F\n"), written);
+    assert_string_equal(revision_with_file(both, "# x\nB=3\nA=gr\xC3\xBC\xC3\x9F"), written);
+    assert_string_not_equal(revision_with_file(both, "A=other\n"), written);
+    assert_string_not_equal(revision_with_file(both, "A=gr\xC3\xBC\xC3\x9F\nC=\n"), written);
+}
+
+static void without_an_environment_file_there_is_no_target(void **state)
+{
+    (void)state;
+    AUTO(generation) *generation =
+        generation_with("ulimits: [{name: core, softLimit: 0, hardLimit: 0}]",
+                        "environmentFiles: [{value: a.env}, {value: b.env}]");
+    const struct resource *service = generation_find(generation, KIND_SERVICE, "s");
+    AUTO(buf) text = { 0 };
+    struct err err = { 0 };
+
+    set_file(generation, "a.env", "C=1\n");
+    assert_null(target_make(generation, service, NULL, NULL, &arena));
+    set_file(generation, "b.env", "D=2\n");
+    buf_init(&text, 1 << 20);
+    target_print(target_of(generation, "one"), &text);
+    const struct target *parsed = target_parse(text.data, text.size, &arena, &err);
+    assert_non_null(parsed);
+    assert_int_equal(parsed->task->container_definitions[1].environment_count, 4);
+    assert_string_equal(parsed->task->container_definitions[1].environment[3].value, "2");
+}
+
 static void images_are_resolved(void **state)
 {
     (void)state;
@@ -296,6 +349,8 @@ int main(void)
         TEST(what_stays_in_place_is_the_same),
         TEST(what_a_running_task_cannot_change_rolls),
         TEST(build_keys_and_secrets_roll),
+        TEST(variables_are_what_counts_not_where_they_stand),
+        TEST(without_an_environment_file_there_is_no_target),
         TEST(images_are_resolved),
         TEST(without_a_build_key_there_is_no_target),
         TEST(text_brings_the_same_target_back),
