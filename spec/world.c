@@ -233,9 +233,13 @@ uint32_t world_effort_refusals(const struct world_effort *effort, int64_t since_
     return count == WORLD_FAILURES_KEPT ? effort->failures : count;
 }
 
-int64_t world_effort_failing_since(const struct world_effort *effort)
+int64_t world_effort_failing_since(const struct world_effort *effort, int64_t since_ms)
 {
-    return effort->failures == 0 ? 0 : effort->failed_ms[failures_told(effort) - 1];
+    int64_t first_ms = INT64_MAX;
+
+    for (uint32_t i = 0; i < failures_told(effort) && effort->failed_ms[i] >= since_ms; i++)
+        first_ms = effort->failed_ms[i];
+    return first_ms;
 }
 
 static bool effort_apply(struct world *world, const struct effort_report *report)

@@ -226,8 +226,9 @@ uint32_t world_effort_failures(const struct world_effort *effort, int64_t since_
 /* Those of them that say something about the work itself: the engine was reached, had room for it,
  * and could or would not do it. */
 uint32_t world_effort_refusals(const struct world_effort *effort, int64_t since_ms);
-/* When the first of its failures in a row was that is told apart; 0: it did not fail. */
-int64_t world_effort_failing_since(const struct world_effort *effort);
+/* When the first of its failures in a row since that time was that is told apart; INT64_MAX: it did
+ * not fail. */
+int64_t world_effort_failing_since(const struct world_effort *effort, int64_t since_ms);
 const struct world_named *world_network(const struct world_instance *instance, const char *name);
 const struct world_named *world_volume(const struct world_instance *instance, const char *name);
 

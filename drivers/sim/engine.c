@@ -339,6 +339,8 @@ static int do_create(struct sim *sim, struct sim_request *request, struct err *e
             return err_set(err, ERR_NOT_FOUND, "No such container: %s", body->seen.sandbox_id);
     }
     body->seen.program = *image->program;
+    if (sim->faults.rewrite > 0 && rng_chance(&sim->rng, sim->faults.rewrite))
+        body->seen.report.drift = "Memory";
     for (size_t i = 0; i < body->seen.volume_count; i++) {
         /* The engine makes what is missing, with the labels that the mount names. */
         const struct named_report volume = { .instance = request->instance->name,

@@ -28,6 +28,9 @@ struct sim_faults {
     /* Percent of listings that are followed by another one, unasked. */
     uint32_t repeat_listing;
 
+    /* Percent of containers that are made with another limit than they were to have. */
+    uint32_t rewrite;
+
     /* Expected number in an hour, of the whole fleet. */
     uint32_t link_down;   /* an engine cannot be reached for a while; its containers go on */
     uint32_t engine_down; /* an engine dies, with all its containers, and comes back */

@@ -88,6 +88,7 @@ struct json *show_service(const struct app *app, const struct plan_input *input,
     if (memory != NULL) {
         json_set_text(object, "held", memory->hold);
         json_set_text(object, "suspended", memory->suspended);
+        json_set_text(object, "frozen", memory->frozen);
         json_set_text(object, "quarantined", text_or_null(memory->quarantined));
         json_set_int(object, "startFailures", memory->start_failures);
         show_time(object, "retryAt", memory->retry_at_ms);

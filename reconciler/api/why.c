@@ -117,6 +117,8 @@ static void tell_service(struct story *story, const char *key)
         say(story, "suspended", "%s", memory->suspended);
     if (memory != NULL && memory->hold != NULL)
         say(story, "held", "%s: `berth confirm` lets it go", memory->hold);
+    if (memory != NULL && memory->frozen != NULL)
+        say(story, "frozen", "%s: `berth resume` tries again", memory->frozen);
     if (memory != NULL && memory->removal != NULL)
         say(story, "removal", "commit %.12s does not declare it any more", memory->removal);
     if (memory != NULL && memory->quarantined[0] != '\0')

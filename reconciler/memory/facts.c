@@ -170,6 +170,23 @@ static int service_text_write(struct sql *sql, const char *statement, const stru
     return query_run(&query, err);
 }
 
+/* When it was thawed last is kept when it freezes again. */
+static int freeze_write(struct sql *sql, const struct fact *fact, struct err *err)
+{
+    bool lifted = text_is_empty(fact->text);
+    struct query query =
+        query_start(sql, "INSERT INTO service (cluster, service, frozen, thawed_ms)"
+                         " VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET frozen = excluded.frozen,"
+                         " thawed_ms = CASE WHEN excluded.frozen IS NULL"
+                         " THEN excluded.thawed_ms ELSE service.thawed_ms END");
+
+    query_text(&query, fact->cluster);
+    query_text(&query, fact->service);
+    query_text(&query, text_or_null(fact->text));
+    query_int(&query, lifted ? fact->at_ms : 0);
+    return query_run(&query, err);
+}
+
 static int throttle_write(struct sql *sql, const struct fact *fact, struct err *err)
 {
     struct query query =
@@ -234,6 +251,7 @@ int fact_write(struct sql *sql, const struct fact *fact, struct err *err)
             "INSERT INTO service (cluster, service, suspended) VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET suspended = excluded.suspended",
             fact, err);
+    case FACT_FREEZE: return freeze_write(sql, fact, err);
     case FACT_THROTTLE: return throttle_write(sql, fact, err);
     case FACT_EVENT: return history_add_event(sql, fact, err);
     case FACT_FORGET: return forget_write(sql, fact, err);

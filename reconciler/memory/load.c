@@ -159,7 +159,7 @@ static int services_load(struct loader *loader, struct err *err)
 {
     struct query row = query_start(
         loader->sql, "SELECT cluster, service, quarantined, hold, suspended, start_failures,"
-                     " retry_at_ms, quarantined_by, removal FROM service");
+                     " retry_at_ms, quarantined_by, removal, frozen, thawed_ms FROM service");
 
     while (query_row(&row)) {
         struct fact fact = { .kind = FACT_THROTTLE };
@@ -175,6 +175,10 @@ static int services_load(struct loader *loader, struct err *err)
             continue;
         }
         memory_apply(loader->memory, &fact);
+        fact.kind = FACT_FREEZE;
+        fact.at_ms = query_get_int(&row, 10);
+        memory_apply(loader->memory, &fact);                               /* thawed, */
+        service_fact(loader, &fact, FACT_FREEZE, query_get_text(&row, 9)); /* and frozen again */
         fact.commit = query_get_text(&row, 7);
         service_fact(loader, &fact, FACT_QUARANTINE, revision);
         service_fact(loader, &fact, FACT_REMOVAL, query_get_text(&row, 8));

@@ -96,7 +96,11 @@ static const char step_2[] =
 /* 3: a removal that has begun. */
 static const char step_3[] = "ALTER TABLE service ADD COLUMN removal TEXT;";
 
-static const char *const steps[] = { step_1, step_2, step_3 };
+/* 4: differences that came back as often as they were mended. */
+static const char step_4[] = "ALTER TABLE service ADD COLUMN frozen TEXT;"
+                             "ALTER TABLE service ADD COLUMN thawed_ms INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const steps[] = { step_1, step_2, step_3, step_4 };
 
 int store_schema_version(void)
 {

@@ -112,18 +112,21 @@ static bool is_mended(const struct world_container *seen, enum action_kind kind)
     return seen != NULL && (kind == ACTION_CONTAINER_CREATE || container_is_up(seen));
 }
 
-/* Will repeating a create or start not mend it? */
-static bool is_hopeless(struct planner *planner, const struct world_effort *effort)
+/* Will repeating a create or start not mend it?  What an engine could not do before it was away is
+ * no part of that. */
+static bool is_hopeless(struct planner *planner, const struct world_instance *instance,
+                        const struct world_effort *effort)
 {
-    int64_t end_ms = world_effort_failing_since(effort) + FAILING_MS;
+    int64_t since_ms = instance->connected_ms;
 
     if (err_class(effort->failure.code) != ERR_CLASS_RETRY)
         return true;
-    if (effort->failure.code != ERR_FAILED || effort->failures < TRIES)
+    if (effort->failure.code != ERR_FAILED || world_effort_failures(effort, since_ms) < TRIES)
         return false;
-    if (effort->starts_elsewhere || planner->input->now_ms >= end_ms)
+    since_ms = world_effort_failing_since(effort, since_ms) + FAILING_MS;
+    if (effort->starts_elsewhere || planner->input->now_ms >= since_ms)
         return true;
-    plan_wake(planner, end_ms);
+    plan_wake(planner, since_ms);
     return false;
 }
 
@@ -144,7 +147,7 @@ static void judge_failure(struct planner *planner, struct task_view *view, const
 
         if (effort == NULL || effort->state != EFFORT_FAILED || is_mended(seen, steps[i].kind))
             continue;
-        if (!is_hopeless(planner, effort))
+        if (!is_hopeless(planner, view->instance, effort))
             continue;
         ended(view, STOP_TASK_FAILED_TO_START,
               arena_printf(planner->arena, "%s: %s", steps[i].prefix, effort->failure.text), -1);
@@ -260,7 +263,32 @@ static bool has_fallen(const struct task_view *view)
     return false;
 }
 
-static void judge_containers(struct planner *planner, struct task_view *view)
+/* A container that was paused, or is not as it was created. */
+static void judge_drift(struct planner *planner, struct task_view *view,
+                        const struct memory_service *memory,
+                        const struct world_container *container)
+{
+    bool was_healthy = view->record != NULL && view->record->healthy_ms != 0;
+
+    if (container->status == CONTAINER_PAUSED) {
+        view->unhealthy = true;
+        view->reason = arena_printf(planner->arena, "container %s is paused", container->container);
+    }
+    if (container->drift == NULL || view->drifted)
+        return;
+    view->difference = container->drift;
+    view->drifted = !is_frozen(memory, container->drift);
+    if (!view->drifted)
+        return;
+    view->unhealthy = true;
+    view->came_so = !was_healthy;
+    view->reason =
+        arena_printf(planner->arena, "%s %s (container %s)", container->drift,
+                     was_healthy ? "was changed by hand" : CAME_SO, container->container);
+}
+
+static void judge_containers(struct planner *planner, struct task_view *view,
+                             const struct memory_service *memory)
 {
     const struct world_task *task = view->task;
 
@@ -272,14 +300,7 @@ static void judge_containers(struct planner *planner, struct task_view *view)
             continue;
         }
         judge_exit(planner, view, container);
-        if (container->status == CONTAINER_PAUSED || container->drift != NULL) {
-            view->unhealthy = true;
-            view->reason =
-                container->drift == NULL
-                    ? arena_printf(planner->arena, "container %s is paused", container->container)
-                    : arena_printf(planner->arena, "%s of container %s was changed by hand",
-                                   container->drift, container->container);
-        }
+        judge_drift(planner, view, memory, container);
     }
     for (size_t i = 0; view->target != NULL && i < view->target->task->container_definitions_count;
          i++) {
@@ -383,7 +404,7 @@ void task_view_make(struct planner *planner, const struct world_task *task,
         *out = view;
         return;
     }
-    judge_containers(planner, &view);
+    judge_containers(planner, &view, memory);
     /* What was to stop, or did, is over, even when someone starts it again. */
     if (view.record != NULL && view.record->stopping_ms != 0) {
         view.stop_code = view.record->stop_code;

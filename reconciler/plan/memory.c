@@ -90,6 +90,7 @@ static void service_free(struct memory *memory, struct memory_service *service)
     free(service->hold);
     free(service->removal);
     free(service->suspended);
+    free(service->frozen);
     free(service);
 }
 
@@ -226,6 +227,12 @@ void memory_apply(struct memory *memory, const struct fact *fact)
         replace_text(&service->hold, NULL); /* either way it is not held any more */
         return;
     case FACT_SUSPEND: replace_text(&service_get(memory, fact)->suspended, fact->text); return;
+    case FACT_FREEZE:
+        service = service_get(memory, fact);
+        replace_text(&service->frozen, fact->text);
+        if (service->frozen == NULL)
+            service->thawed_ms = fact->at_ms;
+        return;
     case FACT_THROTTLE:
         service = service_get(memory, fact);
         service->start_failures = fact->start_failures;

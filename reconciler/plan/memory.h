@@ -87,6 +87,7 @@ struct task_record {
     X(HOLD, "hold")         /* its removal waits for a confirmation; `text` why, "" lifts it */    \
     X(REMOVAL, "removal")   /* it may go and does; `text` the commit, "": it is declared again */  \
     X(SUSPEND, "suspend")   /* `text` by whom and why, "" resumes */                               \
+    X(FREEZE, "freeze")     /* `text` the differences that are left alone, "" lifts it */          \
     X(THROTTLE, "throttle") /* start failures in a row, and when to try again */                   \
     X(EVENT, "event")       /* `text` as ECS words it */                                           \
     X(FORGET, "forget")     /* the service is gone; its history stays */
@@ -135,6 +136,8 @@ struct memory_service {
     char *hold;      /* NULL: none */
     char *removal;   /* the commit that removes it, from when it was allowed to; NULL: none */
     char *suspended; /* NULL: not */
+    char *frozen;    /* differences that are left alone, separated by ", "; NULL: none */
+    int64_t thawed_ms;
     uint32_t start_failures;
     int64_t retry_at_ms;
     UT_hash_handle by_key;

@@ -60,12 +60,15 @@ struct task_view {
     const struct task_record *record;    /* NULL: nothing remembered of it */
     enum task_status status;
     enum health_status health;
-    bool current;   /* of the revision its service is being brought to */
-    bool unknown;   /* not inspected, or its instance is lost: no conclusion is drawn */
-    bool healthy;   /* ecs.md 1.5 */
-    bool unhealthy; /* a check failed, someone paused or altered it */
-    bool ended;     /* it cannot go on: it is wound down and recorded as failed, */
-    bool excused;   /* unless its end says nothing about its revision */
+    bool current;           /* of the revision its service is being brought to */
+    bool unknown;           /* not inspected, or its instance is lost: no conclusion is drawn */
+    bool healthy;           /* ecs.md 1.5 */
+    bool unhealthy;         /* a check failed, someone paused or altered it */
+    bool ended;             /* it cannot go on: it is wound down and recorded as failed, */
+    bool excused;           /* unless its end says nothing about its revision */
+    const char *difference; /* a field that is not as it was created; NULL: none */
+    bool drifted;           /* for that it is to be replaced: it is not frozen */
+    bool came_so;           /* likewise, and it was never healthy without */
     enum stop_code stop_code;
     const char *reason;
     int exit_code;
@@ -171,5 +174,15 @@ void service_event(struct planner *planner, const struct service_view *view, con
                    ...) PRINTF_LIKE(3, 4);
 void deployment_fact(struct planner *planner, const struct service_view *view,
                      const struct deployment *deployment);
+
+/* ---- oscillate: what comes back as often as it is mended ------------------------------------- */
+
+/* Freezes a difference.  True when it did. */
+bool oscillate(struct planner *planner, const struct service_view *view);
+bool is_frozen(const struct memory_service *memory, const char *field);
+/* A reason that begins with the field, and this: the task came with the difference. */
+#define CAME_SO "is not as it was created"
+/* Waits for the end of what is frozen, if a task shows it. */
+void name_frozen(struct planner *planner, const struct service_view *view);
 
 #endif

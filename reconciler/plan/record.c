@@ -267,7 +267,8 @@ void stop_task(struct planner *planner, const struct service_view *view, struct 
     record->stop_code = code;
     record->reason = reason;
     record->stopping_ms = planner->input->now_ms;
-    record->failed = task->unhealthy;
+    /* What an engine, or someone, made of it is no evidence against the revision. */
+    record->failed = task->unhealthy && !task->drifted;
     task_fact(planner, view, record, false);
     task->ended = true;
     task->status = TASK_STOPPING;

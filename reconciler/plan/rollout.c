@@ -258,7 +258,7 @@ static void stop_old(struct planner *planner, struct service_view *view, struct 
             if (!is_alive(task) || task->current || task->unknown || use_of(task) != use)
                 continue;
             if ((count->old > keep || no_room) && may_lose(count, task))
-                stop_one(planner, view, count, task, reason);
+                stop_one(planner, view, count, task, task->came_so ? task->reason : reason);
         }
     }
 }

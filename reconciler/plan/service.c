@@ -89,6 +89,13 @@ static void lift(struct planner *planner, const struct service_view *view, enum 
     fact->durable = true;
 }
 
+/* A commit changes the service: what oscillated is tried again. */
+static void thaw(struct planner *planner, const struct service_view *view)
+{
+    if (view->memory != NULL && view->memory->frozen != NULL)
+        lift(planner, view, FACT_FREEZE);
+}
+
 /* Step 2.  True when facts came out. */
 static bool decide_deployment(struct planner *planner, const struct service_view *view)
 {
@@ -105,6 +112,7 @@ static bool decide_deployment(struct planner *planner, const struct service_view
     }
     if (view->primary == NULL || (!text_equal(view->primary->goal->target->revision, revision) &&
                                   !text_equal(quarantined, revision))) {
+        thaw(planner, view);
         new_deployment(planner, view);
         return true;
     }
@@ -126,6 +134,7 @@ static bool decide_deployment(struct planner *planner, const struct service_view
         struct deployment *changed = deployment_copy(planner, view->primary);
 
         changed->goal = view->desired->goal;
+        thaw(planner, view);
         deployment_fact(planner, view, changed);
         return true;
     }
@@ -238,8 +247,9 @@ void plan_service(struct planner *planner, const char *key)
         return;
     }
     if (decide_deployment(planner, &view) || record_tasks(planner, &view) ||
-        breaker(planner, &view))
+        breaker(planner, &view) || oscillate(planner, &view))
         return;
+    name_frozen(planner, &view);
     if (view.primary->state != ROLLOUT_FAILED) {
         view.may_start = dependencies_ready(planner, &view);
         view.may_start &= images_ready(planner, view.primary, view.instance);

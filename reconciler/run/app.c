@@ -168,14 +168,19 @@ static const struct memory_service *known_service(const struct app *app, const c
 int app_suspend(struct app *app, const char *key, const char *reason, struct err *err)
 {
     const struct memory_service *service = known_service(app, key, err);
-    struct fact fact = { .kind = FACT_SUSPEND, .durable = true, .text = reason };
+    struct fact facts[2] = { { .kind = FACT_SUSPEND, .durable = true, .text = reason },
+                             { .kind = FACT_FREEZE, .durable = true, .text = "" } };
+    /* To resume is also to try again what was left alone because it came back. */
+    size_t count = service != NULL && text_is_empty(reason) && service->frozen != NULL ? 2 : 1;
 
     if (service == NULL)
         return -1;
-    fact.cluster = service->cluster;
-    fact.service = service->service;
-    fact.at_ms = loop_wall_ms();
-    return cycle_state(app->cycle, &fact, 1, err);
+    for (size_t i = 0; i < count; i++) {
+        facts[i].cluster = service->cluster;
+        facts[i].service = service->service;
+        facts[i].at_ms = loop_wall_ms();
+    }
+    return cycle_state(app->cycle, facts, count, err);
 }
 
 int app_retry(struct app *app, const char *key, struct err *err)

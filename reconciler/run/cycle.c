@@ -251,6 +251,7 @@ static void say_fact(struct app *app, const struct fact *fact)
     case FACT_TASK:
     case FACT_QUARANTINE:
     case FACT_SUSPEND:
+    case FACT_FREEZE:
     case FACT_THROTTLE:
     case FACT_KIND_COUNT: break;
     }

@@ -13,6 +13,9 @@
 #include "spec/kinds/kinds.h"
 #include "spec/names.h"
 
+#define REMADE_MS  (10 * 60 * 1000)
+#define REMADE_MAX 20
+
 void check_failed(struct check *check, const char *format, ...)
 {
     va_list arguments;
@@ -36,6 +39,16 @@ static const struct service_spec *spec_of(const struct check *check, const char 
     return desired == NULL ? NULL : desired->goal->target->spec;
 }
 
+/* It was said that this difference is left alone. */
+static bool is_left_alone(const struct check *check, const struct world_container *container)
+{
+    const struct memory_service *memory =
+        memory_service(check->process->app.memory, container->task->service->key);
+
+    return memory != NULL && memory->frozen != NULL &&
+           strstr(memory->frozen, container->drift) != NULL;
+}
+
 /* As the world tells it, not as the planner does: every container is there, up, and well. */
 static bool is_healthy(const struct check *check, const struct world_task *task)
 {
@@ -49,7 +62,7 @@ static bool is_healthy(const struct check *check, const struct world_task *task)
     for (size_t i = 0; i < task->container_count; i++) {
         const struct world_container *container = task->containers[i];
         if (!container->inspected || container->status != CONTAINER_RUNNING ||
-            container->drift != NULL)
+            (container->drift != NULL && !is_left_alone(check, container)))
             return false;
         if (container->health == HEALTH_UNHEALTHY || container->health == HEALTH_STARTING)
             return false;
@@ -260,6 +273,43 @@ static uint32_t count_alive(const struct check *check, const struct world_servic
     return alive;
 }
 
+void check_renew(struct check *check, size_t service)
+{
+    for (size_t i = 0; i < SLOTS_MAX; i++)
+        check->remade[service][i] = (struct remade){ 0 };
+}
+
+/* A step that failed is tried again. */
+static bool is_repeated(const struct check *check, const struct action *action)
+{
+    const struct world_instance *instance =
+        world_instance(check->process->app.world, action->instance);
+    AUTO(buf) key = { 0 };
+
+    buf_init(&key, 1024);
+    action_effort_key(action->kind, action->object, &key);
+    return instance != NULL && world_effort(instance, buf_text(&key)) != NULL;
+}
+
+/* Design rule 12: where programs do as they should, no slot gets one task after the other. */
+static void check_remade(struct check *check, const struct action *action)
+{
+    int64_t now_ms = sim_now(check->process->sim);
+    size_t service = service_index(action->target->service);
+    struct remade *remade = &check->remade[service][action->identity.slot];
+
+    ASSERT(action->identity.slot < SLOTS_MAX);
+    if (is_repeated(check, action))
+        return;
+    if (now_ms - remade->since_ms > REMADE_MS)
+        *remade = (struct remade){ .since_ms = now_ms };
+    remade->count++;
+    if (!check->programs_fail && remade->count > REMADE_MAX &&
+        people_service_is_fine(check->people, service))
+        check_failed(check, "%s: slot %u got %u tasks within ten minutes", action->unit,
+                     action->identity.slot, remade->count);
+}
+
 /* Rules 3, 4 and 5: within the upper bound, and only what a commit or a rollback explains. */
 static void check_new_task(struct check *check, const struct action *action)
 {
@@ -280,6 +330,7 @@ static void check_new_task(struct check *check, const struct action *action)
     if (alive + 1 > upper)
         check_failed(check, "%s: one more task beside %u, at most %u may be", action->unit, alive,
                      upper);
+    check_remade(check, action);
     bool wanted = text_equal(action->target->revision, desired->goal->target->revision);
     bool quarantined = text_equal(action->target->revision, memory->quarantined);
     bool proven = is_proved(check, action->target->service, action->target->revision);

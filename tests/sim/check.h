@@ -12,18 +12,29 @@ struct proof {
     size_t service;
 };
 
+/* What was made again and again for a reason of its own. */
+struct remade {
+    uint32_t count;
+    int64_t since_ms;
+};
+
+enum { SLOTS_MAX = 8 };
+
 struct check {
     struct process *process;
     struct people *people;
     struct proof *proofs;
     size_t proof_count;
     bool programs_fail; /* by a fault, also those that are fine */
-    uint32_t leaving;   /* bits of services whose removal has begun */
+    struct remade remade[SERVICES_MAX][SLOTS_MAX];
+    uint32_t leaving; /* bits of services whose removal has begun */
     bool failed;
     char text[1024]; /* the first thing that was not true */
 };
 
 void check_release(struct check *check);
+/* People, or a new process, look at the service anew. */
+void check_renew(struct check *check, size_t service);
 void check_failed(struct check *check, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Hooks of the process, the store and the sim; their context is the check. */

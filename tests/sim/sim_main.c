@@ -72,6 +72,7 @@ static void draw_faults(struct run *run)
         .fail_work = draw_rate(rng, 40),
         .lose_event = draw_rate(rng, 3),
         .repeat_listing = draw_rate(rng, 50),
+        .rewrite = rng_chance(rng, 15) ? (uint32_t)rng_between(rng, 50, 100) : 0,
         .link_down = draw_rate(rng, 20),
         .engine_down = draw_rate(rng, 6),
         .engine_stop = draw_rate(rng, 10),
@@ -127,15 +128,19 @@ static void suspend_or_resume(struct run *run, bool suspend, size_t index)
     struct app *app = &run->process.app;
     AUTO(arena) arena = { 0 };
     const char *name = people_service_name(index);
-    const struct fact fact = { .kind = FACT_SUSPEND,
-                               .durable = true,
-                               .cluster = PEOPLE_CLUSTER,
-                               .service = name,
-                               .at_ms = sim_now(run->sim),
-                               .text = suspend ? "by hand" : "" };
+    struct fact facts[2] = { { .kind = FACT_SUSPEND, .text = suspend ? "by hand" : "" },
+                             { .kind = FACT_FREEZE, .text = "" } };
 
-    if (memory_service(app->memory, unit_key(&arena, PEOPLE_CLUSTER, name)) != NULL)
-        (void)cycle_state(app->cycle, &fact, 1, /* err= */ NULL);
+    for (size_t i = 0; i < ARRAY_COUNT(facts); i++) {
+        facts[i].durable = true;
+        facts[i].cluster = PEOPLE_CLUSTER;
+        facts[i].service = name;
+        facts[i].at_ms = sim_now(run->sim);
+    }
+    if (memory_service(app->memory, unit_key(&arena, PEOPLE_CLUSTER, name)) == NULL)
+        return;
+    (void)cycle_state(app->cycle, facts, suspend ? 1 : 2, /* err= */ NULL);
+    check_renew(&run->check, index);
 }
 
 static bool drawn(struct run *run, int64_t passed_ms, uint32_t per_hour)
@@ -150,6 +155,15 @@ static void crash(struct run *run)
     journal_crash(&run->store, &run->rng);
     process_step(&run->process, sim_now(run->sim) + rng_between(&run->rng, 0, MINUTE_MS));
     process_start(&run->process, run->people.tip, /* confirmed= */ false);
+    for (size_t i = 0; i < SERVICES_MAX; i++)
+        check_renew(&run->check, i);
+}
+
+static void adopt(struct run *run, bool confirmed)
+{
+    process_adopt(&run->process, run->people.tip, confirmed);
+    for (size_t i = 0; i < SERVICES_MAX; i++)
+        check_renew(&run->check, i);
 }
 
 /* What people, power and disks do in the time that has passed. */
@@ -158,7 +172,7 @@ static void disturb(struct run *run, int64_t passed_ms)
     int64_t now_ms = sim_now(run->sim);
 
     if (drawn(run, passed_ms, 20) && people_commit(&run->people))
-        process_adopt(&run->process, run->people.tip, rng_chance(&run->rng, 20));
+        adopt(run, rng_chance(&run->rng, 20));
     if (drawn(run, passed_ms, run->crashes_per_hour))
         crash(run);
     if (drawn(run, passed_ms, 6))
@@ -253,7 +267,7 @@ static void settle(struct run *run)
              /* until_converged= */ false);
     while (has_long_call(run) && !run->check.failed);
     people_commit_fine(&run->people, failed_services(run));
-    process_adopt(&run->process, run->people.tip, /* confirmed= */ true);
+    adopt(run, /* confirmed= */ true);
     pass(run, sim_now(run->sim) + SETTLE_MS, /* troubled= */ false, /* until_converged= */ true);
     if (run->check.failed)
         return;

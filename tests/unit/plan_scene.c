@@ -173,8 +173,9 @@ static void obey_create(struct scene *scene, const struct action *action)
         .image_id = arena_text(arena, action->image_id),
         .inspected = true,
         .created_ms = scene->now_ms,
-        .drift = scene->drift,
+        .drift = scene->rewrites > 0 ? "Memory" : NULL,
     };
+    scene->rewrites -= scene->rewrites > 0;
     scene_tell(scene, index);
 }
 

@@ -24,7 +24,7 @@ struct scene {
     size_t container_count;
 
     /* How the engine behaves from now on. */
-    const char *drift;         /* of every container it creates; NULL: none */
+    uint32_t rewrites;         /* so many of the next containers are made with another Memory */
     const char *start_failure; /* of every start, or only of that service's: */
     const char *start_failure_of;
     bool exits_on_start; /* what it starts ends at once with exit code 1 */

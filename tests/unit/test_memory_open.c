@@ -446,6 +446,36 @@ static void version_0_becomes_the_current_one(void **unused)
     }
 }
 
+/* What was completed by an earlier version counts as proven. */
+static void version_1_becomes_the_current_one(void **unused)
+{
+    (void)unused;
+    AUTO(sql) *sql = NULL;
+    struct err err = { 0 };
+    struct query query;
+
+    store_close(open_again());
+    run_sql("ALTER TABLE deployment DROP COLUMN proven;"
+            "ALTER TABLE service DROP COLUMN removal;"
+            "ALTER TABLE service DROP COLUMN frozen;"
+            "ALTER TABLE service DROP COLUMN thawed_ms;"
+            "PRAGMA user_version = 1;"
+            "INSERT INTO service (cluster, service) VALUES ('c', 's');"
+            "INSERT INTO deployment VALUES"
+            " (1, 'd1', 'c', 's', 'r', 'c1', 'COMPLETED', 0, 0, 0, 1, 1, NULL, NULL),"
+            " (2, 'd2', 'c', 's', 'r', 'c2', 'FAILED', 0, 0, 0, 1, 1, NULL, NULL);");
+    store_close(open_again());
+    assert_int_equal(sql_open(file_in_state("berth.db"), &sql, &err), 0);
+    query = query_start(sql, "SELECT sum(proven), max(CASE WHEN proven THEN id END),"
+                             " (SELECT count(*) FROM service WHERE removal IS NULL"
+                             " AND frozen IS NULL AND thawed_ms = 0) FROM deployment");
+    assert_true(query_row(&query));
+    assert_int_equal(query_get_int(&query, 0), 1);
+    assert_string_equal(query_get_text(&query, 1), "d1");
+    assert_int_equal(query_get_int(&query, 2), 1);
+    assert_int_equal(query_end(&query, &err), 0);
+}
+
 static void foreign_databases_are_not_touched(void **unused)
 {
     (void)unused;
@@ -568,6 +598,7 @@ int main(void)
         TEST(a_cut_database_is_found),
         TEST(an_empty_file_is_an_empty_database),
         TEST(version_0_becomes_the_current_one),
+        TEST(version_1_becomes_the_current_one),
         TEST(foreign_databases_are_not_touched),
         TEST(a_value_that_cannot_be_is_left_out),
         TEST(a_full_disk_is_an_error_that_passes),

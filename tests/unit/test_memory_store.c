@@ -87,6 +87,8 @@ static char *print_memory(struct memory *memory)
                    at->quarantined, at->start_failures, (long long)at->retry_at_ms);
         print_text(&out, "hold", at->hold);
         print_text(&out, "removal", at->removal);
+        print_text(&out, "frozen", at->frozen);
+        buf_printf(&out, " %lld", (long long)at->thawed_ms);
         print_text(&out, "suspended", at->suspended);
         buf_char(&out, '\n');
         for (const struct memory_deployment *one = at->newest; one != NULL; one = one->older)
@@ -199,6 +201,7 @@ static void every_kind_of_fact_comes_back(void **unused)
         fact_of(FACT_SUSPEND, "web"),    fact_of(FACT_THROTTLE, "web"),
         fact_of(FACT_EVENT, "web"),      fact_of(FACT_FORGET, "never-was"),
         fact_of(FACT_TASK, NULL),        fact_of(FACT_REMOVAL, "old"),
+        fact_of(FACT_FREEZE, "web"),
     };
 
     facts[0].deployment = &deployment;
@@ -212,12 +215,13 @@ static void every_kind_of_fact_comes_back(void **unused)
     facts[6].text = "(service web) has reached a steady state.";
     facts[8].task = &bare;
     facts[9].text = "c2";
+    facts[10].text = "Memory, Networks";
     bench_open(&bench);
     state(&bench, facts, ARRAY_COUNT(facts));
     assert_kept(&bench);
 
     /* Lifted, changed, forgotten. */
-    facts[2].text = facts[3].text = facts[4].text = facts[9].text = "";
+    facts[2].text = facts[3].text = facts[4].text = facts[9].text = facts[10].text = "";
     pins[0].digest = "sha256:cc";
     deployment.state = ROLLOUT_COMPLETED;
     task.stop_code = STOP_NONE;

@@ -84,11 +84,13 @@ static void efforts_tell_refusals_from_lost_ways(void **state)
     assert_int_equal(world_effort_failures(effort, 0), 5);
     assert_int_equal(world_effort_refusals(effort, 0), 2);
     assert_int_equal(world_effort_refusals(effort, 3), 1);
-    assert_int_equal(world_effort_failing_since(effort), 1);
+    assert_int_equal(world_effort_failing_since(effort, 0), 1);
+    assert_int_equal(world_effort_failing_since(effort, 3), 3);
+    assert_int_equal(world_effort_failing_since(effort, 6), INT64_MAX);
     for (int64_t at_ms = 6; at_ms < 6 + WORLD_FAILURES_KEPT; at_ms++)
         fail_with(world, ERR_FAILED, at_ms);
     assert_int_equal(world_effort_refusals(effort, 0), 5 + WORLD_FAILURES_KEPT);
-    assert_int_equal(world_effort_failing_since(effort), 6);
+    assert_int_equal(world_effort_failing_since(effort, 0), 6);
 }
 
 /* That the engine starts others is known from the failure after it. */
