@@ -76,6 +76,13 @@ struct source_tip {
  * made again is opened again.  The network: ERR_UNREACHABLE, ERR_TIMEOUT, ERR_DENIED. */
 int source_refresh(struct source *source, struct source_tip *out, struct err *err);
 
+/* Opens the source and says which commit a person means: a branch, a tag, an id or the first digits
+ * of one, or an expression of git's like "HEAD~1"; NULL: the tip of options->branch. Of a URL an
+ * unfinished id is looked for in what options->branch leads to, and in what was fetched before.
+ * ERR_NOT_FOUND: there is none.  ERR_INVALID: it is ambiguous, or no commit. */
+int source_open_at(const struct source_options *options, const char *expression,
+                   struct source **out, char out_commit[SOURCE_ID_SIZE], struct err *err);
+
 /* ---- Manifests ----------------------------------------------------------------------------- */
 
 /* Items are what a generation is derived from (spec/generation.h): `refused` is a file that can't
