@@ -8,6 +8,7 @@
 #include "drivers/io/worker.h"
 #include "reconciler/api/api_int.h"
 #include "reconciler/plan/preview.h"
+#include "reconciler/run/execute.h"
 #include "reconciler/run/snapshot.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
@@ -19,6 +20,10 @@ struct plan_job {
     struct worker_job *job;
     struct source_options options;
     char *ref;
+    /* Of the commit in force, as it was when the client asked. */
+    char since[COMMIT_SIZE];
+    char confirmed[COMMIT_SIZE];
+    char root[COMMIT_SIZE];
     enum output_format format;
     unsigned char key[STORE_KEY_BYTES];
     struct diag_list diags;
@@ -68,22 +73,33 @@ static void work(void *context)
 {
     struct plan_job *job = context;
     struct secrets *secrets = secrets_new(job->key, sizeof(job->key));
+    const struct snapshot_request request = { .source = &job->options,
+                                              .ref = job->ref,
+                                              .since = job->since,
+                                              .confirmed = job->confirmed,
+                                              .root = job->root,
+                                              .secrets = secrets };
 
-    job->failed = snapshot_load(&job->options, job->ref, /* parent= */ false, secrets, &job->diags,
-                                &job->snapshot, &job->err) < 0;
+    job->failed = snapshot_load(&request, &job->diags, &job->snapshot, &job->err) < 0;
     secrets_free(secrets);
 }
 
 static void answer(const struct plan_job *job)
 {
     const struct source_commit *commit = &job->snapshot.commit->items[0];
-    struct plan_input input = app_plan_input(job->api->app);
+    struct app *app = job->api->app;
+    struct plan_input input = app_plan_input(app);
     AUTO(arena) arena = { 0 };
     AUTO(buf) text = { 0 };
+    struct plan_pending *pending;
     struct preview preview;
     struct json *object;
 
     input.desired = job->snapshot.desired;
+    input.root = job->snapshot.root;
+    input.prune_allowed = job->snapshot.confirmed || app->options->confirm_removals;
+    input.pending_count = executor_pending(app->executor, &arena, &pending);
+    input.pending = pending;
     preview_compute(&input, NULL, &arena, &preview);
     if (job->format == OUTPUT_JSON) {
         object = preview_json(&preview);
@@ -95,7 +111,7 @@ static void answer(const struct plan_job *job)
     }
     buf_init(&text, LIMIT_OUTPUT);
     if (job->format == OUTPUT_MARKDOWN)
-        preview_print_markdown(&preview, commit->subject, &text);
+        preview_print_markdown(&preview, commit->id, commit->subject, &text);
     else
         preview_print_text(&preview, &text);
     request_answer_text(job->request,
@@ -159,6 +175,9 @@ void get_plan(struct request *request)
     job->options = api->app->source_options;
     job->ref = ref == NULL ? NULL : mem_text(ref);
     job->format = format;
+    text_copy(job->since, sizeof(job->since), api->app->progress.applied);
+    text_copy(job->confirmed, sizeof(job->confirmed), api->app->progress.confirmed);
+    text_copy(job->root, sizeof(job->root), api->app->progress.root);
     memcpy(job->key, key, sizeof(key));
     explicit_bzero(key, sizeof(key));
     job->next = api->jobs;

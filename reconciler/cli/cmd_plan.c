@@ -29,12 +29,12 @@ static void print(struct cli *cli, const struct inspection *inspection)
         AUTO(json) *object = preview_json(&inspection->preview);
 
         json_set_text(object, "commit", commit->id);
+        json_set_text(object, "subject", commit->subject);
         (void)cli_print_json(cli, object);
         return;
     }
     case OUTPUT_MARKDOWN:
-        preview_print_markdown(&inspection->preview,
-                               arena_printf(cli->arena, "berth plan of %.8s", commit->id), &text);
+        preview_print_markdown(&inspection->preview, commit->id, commit->subject, &text);
         fprintf(cli->out, "%s", buf_text(&text));
         return;
     case OUTPUT_TEXT:

@@ -78,9 +78,9 @@ static void wait_for(const struct need *need, enum action_kind kind, const char 
         plan_wait(need->planner, "%s: tried again after %u failures: %s", reference,
                   effort->failures, effort->failure.text);
     else if (effort != NULL && effort->state == EFFORT_RUNNING && effort->progress != NULL)
-        plan_wait(need->planner, "%s image %s: %s", doing, reference, effort->progress);
+        plan_progress(need->planner, "%s image %s: %s", doing, reference, effort->progress);
     else
-        plan_wait(need->planner, "%s image %s", doing, reference);
+        plan_progress(need->planner, "%s image %s", doing, reference);
 }
 
 /* A newer deployment supersedes the pauses of an older one (design rule 4). */
@@ -186,7 +186,7 @@ static bool ready_sandbox(struct planner *planner, const struct world_instance *
         action->reference = tag;
         action->cause = "tasks of several containers share its namespaces";
     }
-    plan_wait(planner, "loading image %s", tag);
+    plan_progress(planner, "loading image %s", tag);
     return false;
 }
 

@@ -245,6 +245,49 @@ void memory_apply(struct memory *memory, const struct fact *fact)
     ASSERT(fact->kind < FACT_KIND_COUNT);
 }
 
+/* Deployments are stated oldest first: the newest is the last one that was. */
+static void copy_deployments(struct memory *copy, struct fact *fact,
+                             const struct memory_deployment *newest)
+{
+    const struct memory_deployment *end = NULL;
+
+    fact->kind = FACT_DEPLOYMENT;
+    while (end != newest) {
+        const struct memory_deployment *at = newest;
+
+        while (at->older != end)
+            at = at->older;
+        fact->deployment = &at->record;
+        memory_apply(copy, fact);
+        end = at;
+    }
+}
+
+static void copy_service(struct memory *copy, const struct memory_service *from)
+{
+    struct fact fact = { .cluster = from->cluster, .service = from->service };
+    struct memory_service *service = service_get(copy, &fact);
+
+    copy_deployments(copy, &fact, from->newest);
+    memcpy(service->quarantined, from->quarantined, sizeof(service->quarantined));
+    replace_text(&service->hold, from->hold);
+    replace_text(&service->removal, from->removal);
+    replace_text(&service->suspended, from->suspended);
+    service->start_failures = from->start_failures;
+    service->retry_at_ms = from->retry_at_ms;
+}
+
+struct memory *memory_copy(const struct memory *memory)
+{
+    struct memory *copy = memory_new();
+
+    for (const struct memory_service *at = memory->services; at != NULL; at = at->by_key.next)
+        copy_service(copy, at);
+    for (const struct memory_task *at = memory->tasks; at != NULL; at = at->by_id.next)
+        apply_task(copy, &at->record);
+    return copy;
+}
+
 static bool deployment_is_used(const struct memory_service *service, const struct world *world,
                                const struct deployment *deployment)
 {

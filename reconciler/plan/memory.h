@@ -153,6 +153,8 @@ void memory_free(struct memory *memory);
 DEFINE_AUTO(memory, memory_free)
 
 void memory_apply(struct memory *memory, const struct fact *fact);
+/* A memory of its own, to try facts on. */
+struct memory *memory_copy(const struct memory *memory);
 /* Drops records of tasks that stopped before `before_ms` and are not in the world any more, and
  * deployments that nothing refers to. */
 void memory_expire(struct memory *memory, const struct world *world, int64_t before_ms);

@@ -17,6 +17,8 @@ bool place_is_ours(struct planner *planner, const struct world_instance *instanc
     const char *name = claim_volume_name(planner->arena, planner->input->owner);
     const struct world_named *claim = world_volume(instance, name);
 
+    if (planner->input->as_claimed)
+        return true;
     if (claim == NULL) {
         plan_wait(planner, "the engine is not claimed yet");
         return false;
@@ -107,6 +109,27 @@ static uint64_t reserved(struct planner *planner, const struct world_instance *i
     return sum;
 }
 
+static void count_placed(struct planner *planner, const struct world_instance *instance,
+                         const struct target *target)
+{
+    if (planner->placed_instance == instance)
+        return;
+    planner->placed_mib = reserved(planner, instance, target->cluster, &planner->placed_tasks);
+    planner->placed_instance = instance;
+}
+
+void place_release(struct planner *planner, const struct target *target, uint32_t count)
+{
+    const struct world_instance *instance = place_engine(planner);
+    uint64_t freed_mib = (uint64_t)memory_of(target) * count;
+
+    if (instance == NULL)
+        return;
+    count_placed(planner, instance, target);
+    planner->placed_mib -= freed_mib > planner->placed_mib ? planner->placed_mib : freed_mib;
+    planner->placed_tasks -= count > planner->placed_tasks ? planner->placed_tasks : count;
+}
+
 const struct world_instance *place_task(struct planner *planner, const struct target *target)
 {
     const struct world_instance *instance = place_engine(planner);
@@ -116,11 +139,7 @@ const struct world_instance *place_task(struct planner *planner, const struct ta
 
     if (instance == NULL)
         return NULL;
-    if (planner->placed_instance != instance) {
-        planner->placed_mib = reserved(planner, instance, target->cluster, &tasks);
-        planner->placed_tasks = tasks;
-        planner->placed_instance = instance;
-    }
+    count_placed(planner, instance, target);
     used_mib = planner->placed_mib;
     tasks = planner->placed_tasks;
     if (used_mib + need_mib > instance->memory_mib) {
@@ -164,7 +183,7 @@ static bool network_ready(struct planner *planner, const struct target *target,
 
     if (world_network(instance, name) != NULL)
         return true;
-    plan_wait(planner, "creating network %s", name);
+    plan_progress(planner, "creating network %s", name);
     if (!effort_allows(planner, instance, ACTION_NETWORK_CREATE, name))
         return false;
     action = plan_action(planner, ACTION_NETWORK_CREATE, instance->name, name);
@@ -189,7 +208,7 @@ static bool volume_ready(struct planner *planner, const struct target *target,
         plan_wait(planner, "a volume of others has the name %s", name);
         return false;
     }
-    plan_wait(planner, "creating volume %s", name);
+    plan_progress(planner, "creating volume %s", name);
     if (!effort_allows(planner, instance, ACTION_VOLUME_CREATE, name))
         return false;
     action = plan_action(planner, ACTION_VOLUME_CREATE, instance->name, name);

@@ -66,9 +66,18 @@ struct fact *plan_fact(struct planner *planner, enum fact_kind kind, const char 
     return fact;
 }
 
-void plan_wait(struct planner *planner, const char *format, ...)
+static void add_wait(struct planner *planner, const char *reason, bool is_progress)
 {
     struct plan *plan = planner->plan;
+
+    plan->waits = grow(planner->arena, plan->waits, plan->wait_count, &planner->wait_capacity,
+                       sizeof(*plan->waits));
+    plan->waits[plan->wait_count++] =
+        (struct plan_wait){ planner->unit, arena_text(planner->arena, reason), is_progress };
+}
+
+void plan_wait(struct planner *planner, const char *format, ...)
+{
     AUTO(buf) text = { 0 };
     va_list arguments;
 
@@ -76,10 +85,19 @@ void plan_wait(struct planner *planner, const char *format, ...)
     va_start(arguments, format);
     buf_vprintf(&text, format, arguments);
     va_end(arguments);
-    plan->waits = grow(planner->arena, plan->waits, plan->wait_count, &planner->wait_capacity,
-                       sizeof(*plan->waits));
-    plan->waits[plan->wait_count++] =
-        (struct plan_wait){ planner->unit, arena_text(planner->arena, buf_text(&text)) };
+    add_wait(planner, buf_text(&text), /* is_progress= */ false);
+}
+
+void plan_progress(struct planner *planner, const char *format, ...)
+{
+    AUTO(buf) text = { 0 };
+    va_list arguments;
+
+    buf_init(&text, WAIT_BYTES);
+    va_start(arguments, format);
+    buf_vprintf(&text, format, arguments);
+    va_end(arguments);
+    add_wait(planner, buf_text(&text), /* is_progress= */ true);
 }
 
 void plan_wake(struct planner *planner, int64_t at_ms)

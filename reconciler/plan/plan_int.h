@@ -31,6 +31,8 @@ struct action *plan_action(struct planner *planner, enum action_kind kind, const
 struct fact *plan_fact(struct planner *planner, enum fact_kind kind, const char *cluster,
                        const char *service);
 void plan_wait(struct planner *planner, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Likewise, for what ends by itself. */
+void plan_progress(struct planner *planner, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Did the unit state a fact, find something to wait for? */
 bool unit_stated(const struct planner *planner);
 bool unit_waits(const struct planner *planner);
@@ -112,6 +114,8 @@ const char *image_failure(struct planner *planner, const struct deployment *depl
 
 /* The instance for one more task of the target, or NULL and a wait. */
 const struct world_instance *place_task(struct planner *planner, const struct target *target);
+/* As if so many tasks of the target had gone already. */
+void place_release(struct planner *planner, const struct target *target, uint32_t count);
 const struct world_instance *place_engine(struct planner *planner); /* the local one, ready */
 /* The engine is claimed for our repository; else a wait. */
 bool place_is_ours(struct planner *planner, const struct world_instance *instance);

@@ -3,14 +3,17 @@
  */
 #include "reconciler/plan/preview.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "reconciler/plan/plan_int.h"
+#include "reconciler/plan/preview_int.h"
 #include "spec/base/text.h"
 #include "spec/diff.h"
 
 #define FIELDS_MAX 200 /* shown per service; a new one is summed up instead */
+#define NOTES_MAX  8
+#define NOTE_BYTES 1024
 
 #define VERDICT_TEXT(name, text, mark) text,
 static const char *const verdict_texts[] = { PREVIEW_VERDICTS(VERDICT_TEXT) };
@@ -31,13 +34,28 @@ const char *preview_verdict_mark(enum preview_verdict verdict)
     return verdict_marks[verdict];
 }
 
-struct previewer {
-    const struct plan_input *input;
-    const struct desired *before;
-    struct arena *arena;
-    struct preview_service *service; /* being filled */
-    bool rolls;
-};
+/* ---- Words ----------------------------------------------------------------------------------- */
+
+const char *preview_tasks(const struct previewer *previewer, uint32_t count)
+{
+    return arena_printf(previewer->arena, "%u %s", count, count == 1 ? "task is" : "tasks are");
+}
+
+void preview_note(struct previewer *previewer, const char *format, ...)
+{
+    struct preview_service *service = previewer->service;
+    AUTO(buf) text = { 0 };
+    va_list arguments;
+
+    ASSERT(service->note_count < NOTES_MAX);
+    if (service->notes == NULL)
+        service->notes = arena_array(previewer->arena, const char *, NOTES_MAX);
+    buf_init(&text, NOTE_BYTES);
+    va_start(arguments, format);
+    buf_vprintf(&text, format, arguments);
+    va_end(arguments);
+    service->notes[service->note_count++] = arena_text(previewer->arena, buf_text(&text));
+}
 
 /* ---- Fields ---------------------------------------------------------------------------------- */
 
@@ -95,15 +113,51 @@ static void compare(struct previewer *previewer, const struct target *old, const
 
 /* ---- Images and rollout ---------------------------------------------------------------------- */
 
-static bool is_present(const struct plan_input *input, const char *reference)
+static bool uses_image(const struct desired *desired, const char *reference)
 {
-    const struct world_instance *at = input->world->instances;
+    for (const struct desired_service *at = desired->services; at != NULL; at = at->by_key.next) {
+        const struct target *target = at->goal->target;
 
+        for (size_t i = 0; i < target->task->container_definitions_count; i++) {
+            if (text_equal(target->images[i].reference, reference))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* A built image is named after its content: what the other commit uses too is there already. */
+static bool is_present(const struct previewer *previewer, const char *reference)
+{
+    const struct world_instance *at = previewer->input.world->instances;
+
+    if (previewer->before != NULL)
+        return uses_image(previewer->before, reference);
     for (; at != NULL; at = at->by_name.next) {
         if (world_image(at, reference) != NULL)
             return true;
     }
     return false;
+}
+
+/* A revision that comes back uses what it pinned then. */
+static bool is_pinned(const struct previewer *previewer, const struct target *target, size_t index)
+{
+    const struct memory_service *memory = memory_service(
+        previewer->input.memory, unit_key(previewer->arena, target->cluster, target->service));
+    const struct deployment *before = memory_revision(memory, target->revision);
+
+    return before != NULL && before->pins[index].image_id != NULL &&
+           is_present(previewer, before->pins[index].image_id);
+}
+
+static void add_once(const char **list, size_t *count, const char *text)
+{
+    for (size_t i = 0; i < *count; i++) {
+        if (text_equal(list[i], text))
+            return;
+    }
+    list[(*count)++] = text;
 }
 
 static void list_images(struct previewer *previewer, const struct target *target)
@@ -116,40 +170,54 @@ static void list_images(struct previewer *previewer, const struct target *target
     for (size_t i = 0; i < count; i++) {
         const struct target_image *image = &target->images[i];
 
-        if (image->kind == TARGET_IMAGE_REFERENCE)
-            service->pulls[service->pull_count++] = image->reference;
-        else if (!is_present(previewer->input, image->reference))
-            service->builds[service->build_count++] = image->reference;
+        if (image->kind == TARGET_IMAGE_BUILD && !is_present(previewer, image->reference))
+            add_once(service->builds, &service->build_count, image->reference);
+        else if (image->kind == TARGET_IMAGE_REFERENCE && !is_pinned(previewer, target, i))
+            add_once(service->pulls, &service->pull_count, image->reference);
     }
 }
 
-static void describe_replacement(struct previewer *previewer, const struct target *target)
+/* "3 tasks are replaced", "3 tasks are replaced by 4" */
+static const char *replaced_text(const struct previewer *previewer, uint32_t from, uint32_t to)
+{
+    const char *text =
+        arena_printf(previewer->arena, "%s replaced", preview_tasks(previewer, from));
+
+    return from == to ? text : arena_printf(previewer->arena, "%s by %u", text, to);
+}
+
+void preview_replacement(struct previewer *previewer, const struct target *target, uint32_t from)
 {
     struct preview_service *service = previewer->service;
     const struct service_spec *spec = target->spec;
     uint32_t desired = spec->desired_count;
     uint32_t lower = lower_bound(spec);
     uint32_t upper = upper_bound(spec);
+    uint32_t floor = from < lower ? from : lower;
 
-    if (desired == 0) {
+    service->downtime = false;
+    if (desired == 0 && from == 0) {
         service->rollout = "no task is wanted, none runs";
+    } else if (desired == 0) {
+        service->downtime = true;
+        service->rollout = arena_printf(previewer->arena, "%s stopped, none is wanted",
+                                        preview_tasks(previewer, from));
+    } else if (from == 0) {
+        service->rollout =
+            arena_printf(previewer->arena, "%s started", preview_tasks(previewer, desired));
     } else if (upper > desired) {
-        service->downtime = false;
         service->rollout = arena_printf(
             previewer->arena,
-            "%u %s replaced, new before old, each old one only when a new one is healthy: at most "
-            "%u "
-            "run, never fewer than %u healthy",
-            desired, desired == 1 ? "task is" : "tasks are", upper, lower);
+            "%s, new before old, each old one only when a new one is healthy: at most %u run, "
+            "never fewer than %u healthy",
+            replaced_text(previewer, from, desired), upper, floor);
     } else if (lower < desired) {
         service->downtime = true;
-        service->rollout =
-            arena_printf(previewer->arena,
-                         "%u %s replaced, old before new, %u at a time: at least %u stay healthy%s",
-                         desired, desired == 1 ? "task is" : "tasks are", desired - lower, lower,
-                         lower == 0 ? ", so there is a moment without any" : "");
+        service->rollout = arena_printf(
+            previewer->arena, "%s, old before new, %u at a time: at least %u stay healthy%s",
+            replaced_text(previewer, from, desired), desired - lower, floor,
+            floor == 0 ? ", so there is a moment without any" : "");
     } else {
-        service->downtime = false;
         service->rollout =
             arena_printf(previewer->arena,
                          "it cannot move: at most %u tasks may run and at least %u must "
@@ -171,20 +239,17 @@ static const struct target *target_before(const struct previewer *previewer, con
 
         return old == NULL ? NULL : old->goal->target;
     }
-    memory = memory_service(previewer->input->memory, key);
+    memory = memory_service(previewer->input.memory, key);
     primary = memory_primary(memory);
     return primary == NULL ? NULL : primary->goal->target;
 }
 
-static void preview_desired(struct previewer *previewer, const struct desired_service *desired)
+/* By what is declared alone. */
+static void preview_declared(struct previewer *previewer, const struct target *old,
+                             const struct target *new)
 {
     struct preview_service *service = previewer->service;
-    const struct target *new = desired->goal->target;
-    const struct target *old = target_before(previewer, desired->key);
 
-    service->key = arena_text(previewer->arena, desired->key);
-    service->file = arena_text(previewer->arena, desired->pos.file);
-    service->line = desired->pos.line;
     if (old == NULL) {
         service->verdict = PREVIEW_CREATE;
         service->cause = "it is new in the repository";
@@ -199,7 +264,7 @@ static void preview_desired(struct previewer *previewer, const struct desired_se
     if (!text_equal(old->revision, new->revision)) {
         service->verdict = PREVIEW_REPLACE;
         service->cause = "marked fields force new tasks";
-        describe_replacement(previewer, new);
+        preview_replacement(previewer, new, old->spec->desired_count);
         list_images(previewer, new);
     } else if (service->field_count > 0) {
         service->verdict = PREVIEW_UPDATE;
@@ -210,25 +275,51 @@ static void preview_desired(struct previewer *previewer, const struct desired_se
     }
 }
 
+static void preview_desired(struct previewer *previewer, const struct desired_service *desired)
+{
+    struct preview_service *service = previewer->service;
+    const struct target *old = target_before(previewer, desired->key);
+
+    service->key = arena_text(previewer->arena, desired->key);
+    service->file = arena_text(previewer->arena, desired->pos.file);
+    service->line = desired->pos.line;
+    preview_declared(previewer, old, desired->goal->target);
+    if (previewer->before == NULL)
+        preview_live(previewer, desired, old);
+}
+
 static void preview_removed(struct previewer *previewer, const char *key, const char *guard)
 {
     struct preview_service *service = previewer->service;
+    const struct memory_service *memory =
+        previewer->before != NULL ? NULL : memory_service(previewer->input.memory, key);
 
     service->key = arena_text(previewer->arena, key);
     service->verdict = PREVIEW_REMOVE;
     service->cause = "no manifest declares it any more";
     service->held = guard != NULL;
+    service->downtime = true;
+    if (memory != NULL && memory->suspended != NULL) {
+        service->verdict = PREVIEW_SUSPENDED;
+        service->cause = arena_printf(previewer->arena,
+                                      "no manifest declares it any more, but it is suspended: %s",
+                                      memory->suspended);
+        service->held = false;
+        service->downtime = false;
+        service->rollout = arena_printf(
+            previewer->arena, "nothing happens until `berth resume %s`; then it is removed", key);
+        return;
+    }
     service->rollout =
         guard == NULL ? "its tasks are stopped and removed; volumes stay unless they have "
                         "deleteWithService"
                       : arena_printf(previewer->arena, "held until it is confirmed: %s", guard);
-    service->downtime = true;
 }
 
 /* Dependencies come first; removals last, dependents before what they depend on. */
 static int depth(const struct previewer *previewer, const char *key, int limit)
 {
-    const struct desired_service *desired = desired_service(previewer->input->desired, key);
+    const struct desired_service *desired = desired_service(previewer->input.desired, key);
     int deepest = 0;
 
     if (desired == NULL || limit == 0)
@@ -261,65 +352,113 @@ static int compare_order(const void *a, const void *b)
     return strcmp(left->service.key, right->service.key);
 }
 
-static void count(struct preview *preview, const struct preview_service *service)
-{
-    switch (service->verdict) {
-    case PREVIEW_NONE: preview->unchanged++; break;
-    case PREVIEW_CREATE: preview->created++; break;
-    case PREVIEW_REPLACE: preview->replaced++; break;
-    case PREVIEW_UPDATE: preview->updated++; break;
-    case PREVIEW_REMOVE: preview->removed++; break;
-    case PREVIEW_VERDICT_COUNT: break;
-    }
-    preview->held += service->held;
-}
-
 #define DEPTH_MAX     64
 #define DEPTH_REMOVED 1000
+
+/* The services being gathered, with room for all of them. */
+struct gathering {
+    struct previewer previewer;
+    struct ordered *items;
+    size_t used;
+};
+
+static void gather_removed(struct gathering *gathering, const char *key, const char *guard)
+{
+    struct ordered *item = &gathering->items[gathering->used++];
+
+    gathering->previewer.service = &item->service;
+    item->depth = DEPTH_REMOVED;
+    preview_removed(&gathering->previewer, key, guard);
+}
+
+static void gather_desired(struct gathering *gathering)
+{
+    struct previewer *previewer = &gathering->previewer;
+
+    for (const struct desired_service *at = previewer->input.desired->services; at != NULL;
+         at = at->by_key.next) {
+        struct ordered *item = &gathering->items[gathering->used++];
+
+        previewer->service = &item->service;
+        preview_desired(previewer, at);
+        item->depth = depth(previewer, at->key, DEPTH_MAX);
+    }
+}
+
+/* What the other commit had and this one has not. */
+static void gather_gone(struct gathering *gathering)
+{
+    const struct plan_input *input = &gathering->previewer.input;
+    const struct desired *before = gathering->previewer.before;
+
+    for (const struct desired_service *at = before->services; at != NULL; at = at->by_key.next) {
+        if (desired_service(input->desired, at->key) == NULL)
+            gather_removed(gathering, at->key,
+                           input->prune_allowed
+                               ? NULL
+                               : removal_guard_between(before, input->desired, at,
+                                                       gathering->previewer.arena));
+    }
+}
+
+/* What is remembered or runs and is not declared. */
+static void gather_undeclared(struct gathering *gathering)
+{
+    const struct plan_input *input = &gathering->previewer.input;
+    struct arena *arena = gathering->previewer.arena;
+
+    for (const struct memory_service *at = input->memory->services; at != NULL;
+         at = at->by_key.next) {
+        if (desired_service(input->desired, at->key) == NULL)
+            gather_removed(gathering, at->key, removal_guard(input, at, arena));
+    }
+    for (const struct world_service *at = input->world->services; at != NULL;
+         at = at->by_key.next) {
+        if (at->task_count > 0 && desired_service(input->desired, at->key) == NULL &&
+            memory_service(input->memory, at->key) == NULL)
+            gather_removed(gathering, at->key, removal_guard(input, NULL, arena));
+    }
+}
 
 void preview_compute(const struct plan_input *input, const struct desired *before,
                      struct arena *arena, struct preview *out)
 {
-    struct previewer previewer = { .input = input, .before = before, .arena = arena };
-    size_t capacity =
-        input->desired->service_count +
-        (before != NULL ? before->service_count : HASH_CNT(by_key, input->memory->services));
-    struct ordered *items = arena_array(arena, struct ordered, capacity + 1);
-    size_t used = 0;
+    struct gathering gathering = {
+        .previewer = { .input = *input, .before = before, .arena = arena, .preview = out }
+    };
+    struct previewer *previewer = &gathering.previewer;
+    size_t capacity = input->desired->service_count +
+                      (before != NULL ? before->service_count
+                                      : HASH_CNT(by_key, input->memory->services) +
+                                            HASH_CNT(by_key, input->world->services));
 
-    for (const struct desired_service *at = input->desired->services; at != NULL;
-         at = at->by_key.next) {
-        previewer.service = &items[used].service;
-        preview_desired(&previewer, at);
-        items[used++].depth = depth(&previewer, at->key, DEPTH_MAX);
-    }
-    for (const struct desired_service *at = before == NULL ? NULL : before->services; at != NULL;
-         at = at->by_key.next) {
-        if (desired_service(input->desired, at->key) != NULL)
-            continue;
-        previewer.service = &items[used].service;
-        preview_removed(&previewer, at->key,
-                        removal_guard_between(before, input->desired, at, arena));
-        items[used++].depth = DEPTH_REMOVED;
-    }
-    for (const struct memory_service *at = before != NULL ? NULL : input->memory->services;
-         at != NULL; at = at->by_key.next) {
-        if (desired_service(input->desired, at->key) != NULL)
-            continue;
-        previewer.service = &items[used].service;
-        preview_removed(&previewer, at->key, removal_guard(input, at, arena));
-        items[used++].depth = DEPTH_REMOVED;
-    }
-    qsort(items, used, sizeof(*items), compare_order);
-    *out = (struct preview){ .services = arena_array(arena, struct preview_service, used + 1),
-                             .count = used };
-    for (size_t i = 0; i < used; i++) {
-        out->services[i] = items[i].service;
-        count(out, &out->services[i]);
+    *out = (struct preview){ 0 };
+    gathering.items = arena_array(arena, struct ordered, capacity + 1);
+    previewer->planner = (struct planner){
+        .input = &previewer->input, .arena = arena, .plan = &previewer->scratch, .wake_at_ms = NEVER
+    };
+    if (before == NULL)
+        preview_forecast(previewer);
+    gather_desired(&gathering);
+    if (before != NULL)
+        gather_gone(&gathering);
+    else
+        gather_undeclared(&gathering);
+    preview_forecast_end(previewer);
+    qsort(gathering.items, gathering.used, sizeof(*gathering.items), compare_order);
+    out->services = arena_array(arena, struct preview_service, gathering.used + 1);
+    out->count = gathering.used;
+    for (size_t i = 0; i < gathering.used; i++) {
+        out->services[i] = gathering.items[i].service;
+        out->counts[out->services[i].verdict]++;
+        out->held += out->services[i].held;
     }
 }
 
 bool preview_has_changes(const struct preview *preview)
 {
-    return preview->unchanged < preview->count;
+    return preview->counts[PREVIEW_CREATE] + preview->counts[PREVIEW_REPLACE] +
+               preview->counts[PREVIEW_UPDATE] + preview->counts[PREVIEW_REMOVE] +
+               preview->counts[PREVIEW_CONTINUE] + preview->counts[PREVIEW_REPAIR] >
+           0;
 }

@@ -1,7 +1,8 @@
 /*
  * Preview: what a commit would do, before it is in force. It compares goals with what is remembered
- * (or with another commit), field by field, and says how the rollout would go and what it does to
- * availability, by the same arithmetic that the rollout uses.
+ * and with what runs (or with another commit), field by field, and says how the rollout would go
+ * and what it does to availability, by the same arithmetic that the rollout uses. What a service
+ * would wait for is asked of the planner itself, on a memory that is thrown away.
  */
 #ifndef RECONCILER_PLAN_PREVIEW_H
 #define RECONCILER_PLAN_PREVIEW_H
@@ -15,7 +16,11 @@
     X(CREATE, "create", "+")                                                                       \
     X(REPLACE, "replace", "-/+")                                                                   \
     X(UPDATE, "update in place", "~")                                                              \
-    X(REMOVE, "remove", "-")
+    X(REMOVE, "remove", "-")                                                                       \
+    X(CONTINUE, "rollout under way", "~") /* it was begun by a commit before */                    \
+    X(REPAIR, "repair", "~")              /* what runs is not what is declared */                  \
+    X(SUSPENDED, "suspended", " ")        /* nothing happens until it is resumed */                \
+    X(QUARANTINED, "quarantined", " ")    /* its revision failed and is not tried again */
 
 #define PREVIEW_ENUM(name, text, mark) PREVIEW_##name,
 enum preview_verdict { PREVIEW_VERDICTS(PREVIEW_ENUM) PREVIEW_VERDICT_COUNT };
@@ -46,28 +51,36 @@ struct preview_service {
     size_t build_count;
     const char **pulls; /* references that are pulled and pinned */
     size_t pull_count;
+    const char **notes; /* what else is to be known, one sentence each */
+    size_t note_count;
+    const char *wait; /* what is in its way; NULL: nothing */
 };
 
 struct preview {
     struct preview_service *services; /* in the order of execution: dependencies first */
     size_t count;
-    size_t created, replaced, updated, removed, unchanged;
+    size_t counts[PREVIEW_VERDICT_COUNT];
     size_t held;
+    const char *blocked; /* why nothing can be done and what runs is not known; NULL: it can */
 };
 
-/* input->desired is the commit to preview; `before` NULL: compared with what is remembered (live),
- * else with that commit (offline; world and memory may then be empty). */
+/* input->desired is the commit to preview, prune_allowed says of it that removals are confirmed;
+ * `before` NULL: compared with what is remembered and what runs (live), else with that commit
+ * (offline; world and memory may then be empty). */
 void preview_compute(const struct plan_input *input, const struct desired *before,
                      struct arena *arena, struct preview *out);
 
+/* Something would happen. */
 bool preview_has_changes(const struct preview *preview);
 
 /* The summary line: "Plan: 1 to create, 2 to replace, ...". */
 const char *preview_summary(const struct preview *preview, struct arena *arena);
 /* For a terminal; marks in column 1, so that a ```diff block colours them. */
 void preview_print_text(const struct preview *preview, struct buf *out);
-/* For a pull request's comment; under 65,536 characters. */
-void preview_print_markdown(const struct preview *preview, const char *title, struct buf *out);
+/* For a pull request's comment: under 65,536 characters, and nothing that the repository says is
+ * taken for markup, a mention or the end of a block. */
+void preview_print_markdown(const struct preview *preview, const char *commit, const char *subject,
+                            struct buf *out);
 struct json *preview_json(const struct preview *preview);
 
 #endif

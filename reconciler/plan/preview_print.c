@@ -6,36 +6,114 @@
 #include "reconciler/plan/preview.h"
 #include "spec/base/text.h"
 
-#define COMMENT_MAX 60000 /* GitHub's limit is 65,536 characters */
+#define COMMENT_MAX 60000 /* bytes of services; GitHub's limit is 65,536 characters */
 #define VALUE_SHOWN 160   /* of one value; longer ones are cut */
+#define TITLE_SHOWN 200
+#define TEXT_SHOWN  2000 /* of a cause or a reason */
+#define OPEN_BELOW  4000 /* a comment that is longer is folded */
+
+/* ---- Summary --------------------------------------------------------------------------------- */
+
+static void add_counts(const struct preview *preview, const enum preview_verdict *verdicts,
+                       size_t count, const char *first, struct buf *out)
+{
+    const char *before = first;
+
+    for (size_t i = 0; i < count; i++) {
+        enum preview_verdict verdict = verdicts[i];
+
+        if (preview->counts[verdict] == 0)
+            continue;
+        buf_printf(out, "%s%zu %s%s", before, preview->counts[verdict],
+                   verdict == PREVIEW_REPAIR ? "to " : "", preview_verdict_text(verdict));
+        before = ", ";
+    }
+}
 
 const char *preview_summary(const struct preview *preview, struct arena *arena)
 {
-    if (!preview_has_changes(preview))
-        return "No changes: what the commit declares is what runs.";
-    return arena_printf(arena,
-                        "Plan: %zu to create, %zu to replace, %zu to update in place, %zu to "
-                        "remove%s.",
-                        preview->created, preview->replaced, preview->updated, preview->removed,
-                        preview->held > 0 ? " (held until confirmed)" : "");
+    static const enum preview_verdict moving[] = { PREVIEW_CONTINUE, PREVIEW_REPAIR };
+    static const enum preview_verdict still[] = { PREVIEW_SUSPENDED, PREVIEW_QUARANTINED };
+    bool has_still = preview->counts[PREVIEW_SUSPENDED] + preview->counts[PREVIEW_QUARANTINED] > 0;
+    AUTO(buf) text = { 0 };
+
+    buf_init(&text, TEXT_SHOWN);
+    if (preview_has_changes(preview)) {
+        buf_printf(&text,
+                   "Plan: %zu to create, %zu to replace, %zu to update in place, %zu to remove%s",
+                   preview->counts[PREVIEW_CREATE], preview->counts[PREVIEW_REPLACE],
+                   preview->counts[PREVIEW_UPDATE], preview->counts[PREVIEW_REMOVE],
+                   preview->held > 0 ? " (held until confirmed)" : "");
+        add_counts(preview, moving, ARRAY_COUNT(moving), "; ", &text);
+        add_counts(preview, still, ARRAY_COUNT(still), "; ", &text);
+        buf_char(&text, '.');
+    } else if (preview->blocked != NULL) {
+        buf_text_add(&text, "No changes to what was applied last; what runs is not known.");
+    } else if (has_still) {
+        buf_text_add(&text, "No changes");
+        add_counts(preview, still, ARRAY_COUNT(still), ": ", &text);
+        buf_text_add(&text, "; all else that the commit declares is what runs.");
+    } else {
+        buf_text_add(&text, "No changes: what the commit declares is what runs.");
+    }
+    return arena_text(arena, buf_text(&text));
 }
 
+/* ---- Text ------------------------------------------------------------------------------------ */
+
+static bool is_control(const char *at)
+{
+    unsigned char byte = (unsigned char)at[0];
+
+    /* The second row of control characters is two bytes in UTF-8. */
+    return byte < 0x20 || byte == 0x7f ||
+           (byte == 0xc2 && (unsigned char)at[1] >= 0x80 && (unsigned char)at[1] < 0xa0);
+}
+
+/* One line, without what a terminal would obey; cut between characters. */
+static void add_line(const char *text, size_t max, struct buf *out)
+{
+    size_t size = strlen(text);
+    bool is_cut = size > max;
+
+    if (is_cut) {
+        size = max;
+        while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
+            size--;
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (!is_control(&text[i])) {
+            buf_char(out, text[i]);
+            continue;
+        }
+        buf_char(out, text[i] == '\n' || text[i] == '\t' ? ' ' : '?');
+        i += (unsigned char)text[i] == 0xc2;
+    }
+    if (is_cut)
+        buf_text_add(out, "...");
+}
+
+/* The first line of it. */
 static void print_value(const char *text, struct buf *out)
 {
     size_t size = strcspn(text, "\r\n");
 
-    if (size > VALUE_SHOWN)
-        size = VALUE_SHOWN;
-    buf_add(out, text, size);
-    if (text[size] != '\0')
-        buf_text_add(out, "...");
+    if (text[size] == '\0' || size > VALUE_SHOWN) {
+        add_line(text, VALUE_SHOWN, out);
+        return;
+    }
+    AUTO(arena) scratch = { 0 };
+    add_line(arena_text_n(&scratch, text, size), VALUE_SHOWN, out);
+    buf_text_add(out, "...");
 }
 
 static void print_field(const struct preview_field *field, struct buf *out)
 {
     const char *mark = field->old_text == NULL ? "+" : field->new_text == NULL ? "-" : "~";
 
-    buf_printf(out, "%s     %s: ", mark, field->path);
+    buf_printf(out, "%s     ", mark);
+    add_line(field->path, TEXT_SHOWN, out);
+    buf_text_add(out, ": ");
     if (field->old_text != NULL)
         print_value(field->old_text, out);
     if (field->old_text != NULL && field->new_text != NULL)
@@ -45,56 +123,161 @@ static void print_field(const struct preview_field *field, struct buf *out)
     buf_text_add(out, field->rolls ? "  # new tasks\n" : "\n");
 }
 
+static void print_sentence(const char *mark, const char *before, const char *text,
+                           const char *after, struct buf *out)
+{
+    buf_printf(out, "%s     %s", mark, before);
+    add_line(text, TEXT_SHOWN, out);
+    buf_printf(out, "%s\n", after);
+}
+
 static void print_service(const struct preview_service *service, struct buf *out)
 {
     buf_printf(out, "%-3s service %s: %s", preview_verdict_mark(service->verdict), service->key,
                preview_verdict_text(service->verdict));
-    if (service->file != NULL)
-        buf_printf(out, " (%s:%u)", service->file, service->line);
-    buf_printf(out, "\n      because %s\n", service->cause);
+    if (service->file != NULL) {
+        buf_text_add(out, " (");
+        add_line(service->file, TEXT_SHOWN, out);
+        buf_printf(out, ":%u)", service->line);
+    }
+    buf_char(out, '\n');
+    print_sentence(" ", "because ", service->cause, "", out);
     for (size_t i = 0; i < service->field_count; i++)
         print_field(&service->fields[i], out);
     for (size_t i = 0; i < service->build_count; i++)
-        buf_printf(out, "+     build image %s\n", service->builds[i]);
+        print_sentence("+", "build image ", service->builds[i], "", out);
     for (size_t i = 0; i < service->pull_count; i++)
-        buf_printf(out, "      pull image %s and pin what comes\n", service->pulls[i]);
+        print_sentence(" ", "pull image ", service->pulls[i], " and pin what comes", out);
     if (service->rollout != NULL)
-        buf_printf(out, "%s     %s\n", service->downtime ? "!" : " ", service->rollout);
+        print_sentence(service->downtime ? "!" : " ", "", service->rollout, "", out);
+    for (size_t i = 0; i < service->note_count; i++)
+        print_sentence(" ", "", service->notes[i], "", out);
+    if (service->wait != NULL)
+        print_sentence("!", "it would wait: ", service->wait, "", out);
     buf_char(out, '\n');
 }
 
-static void print_services(const struct preview *preview, struct buf *out)
+static void print_blocked(const struct preview *preview, struct buf *out)
 {
-    for (size_t i = 0; i < preview->count; i++) {
-        if (preview->services[i].verdict != PREVIEW_NONE)
-            print_service(&preview->services[i], out);
-    }
+    if (preview->blocked == NULL)
+        return;
+    print_sentence("!", "nothing is done yet: ", preview->blocked, "", out);
+    buf_char(out, '\n');
 }
 
 void preview_print_text(const struct preview *preview, struct buf *out)
 {
     AUTO(arena) scratch = { 0 };
 
-    print_services(preview, out);
+    print_blocked(preview, out);
+    for (size_t i = 0; i < preview->count; i++) {
+        if (preview->services[i].verdict != PREVIEW_NONE)
+            print_service(&preview->services[i], out);
+    }
     buf_printf(out, "%s\n", preview_summary(preview, &scratch));
 }
 
-void preview_print_markdown(const struct preview *preview, const char *title, struct buf *out)
+/* ---- Markdown -------------------------------------------------------------------------------- */
+
+static size_t longest_ticks(const char *text)
+{
+    size_t longest = 0;
+
+    while (*text != '\0') {
+        size_t size = strspn(text, "`");
+
+        if (size > longest)
+            longest = size;
+        text += size == 0 ? 1 : size;
+    }
+    return longest;
+}
+
+static void add_ticks(size_t count, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++)
+        buf_char(out, '`');
+}
+
+/* A code span with more backticks around it than it has inside: nothing in it is markup. */
+static void add_code(const char *text, size_t max, struct buf *out)
+{
+    AUTO(buf) line = { 0 };
+    size_t ticks;
+
+    buf_init(&line, max + sizeof("..."));
+    add_line(text, max, &line);
+    ticks = longest_ticks(buf_text(&line)) + 1;
+    add_ticks(ticks, out);
+    buf_printf(out, " %s ", buf_text(&line));
+    add_ticks(ticks, out);
+}
+
+/* Whole services while they fit; of one that does not fit alone, whole lines. Gives how many are
+ * left out. */
+static size_t add_fitting(const struct preview *preview, struct buf *body)
+{
+    size_t left_out = 0;
+
+    print_blocked(preview, body);
+    for (size_t i = 0; i < preview->count; i++) {
+        AUTO(buf) text = { 0 };
+        const char *end;
+
+        if (preview->services[i].verdict == PREVIEW_NONE)
+            continue;
+        buf_init(&text, COMMENT_MAX / 2);
+        print_service(&preview->services[i], &text);
+        if (left_out > 0 || body->size + text.size > COMMENT_MAX) {
+            left_out++;
+            continue;
+        }
+        if (text.truncated) {
+            end = strrchr(buf_text(&text), '\n');
+            ASSERT(end != NULL);
+            buf_add(body, buf_text(&text), (size_t)(end - buf_text(&text)) + 1);
+            buf_text_add(body, "      ... the rest of this service is left out\n\n");
+            continue;
+        }
+        buf_add(body, buf_text(&text), text.size);
+    }
+    return left_out;
+}
+
+void preview_print_markdown(const struct preview *preview, const char *commit, const char *subject,
+                            struct buf *out)
 {
     AUTO(arena) scratch = { 0 };
     AUTO(buf) body = { 0 };
+    size_t left_out;
+    size_t fence;
 
-    buf_init(&body, COMMENT_MAX);
-    print_services(preview, &body);
-    buf_printf(out, "### %s\n\n**%s**\n", title, preview_summary(preview, &scratch));
+    buf_init(&body, 2 * COMMENT_MAX);
+    left_out = add_fitting(preview, &body);
+    buf_printf(out, "### berth plan of `%.8s`", commit);
+    if (!text_is_empty(subject)) {
+        buf_char(out, ' ');
+        add_code(subject, TITLE_SHOWN, out);
+    }
+    buf_printf(out, "\n\n**%s**\n", preview_summary(preview, &scratch));
     if (body.size == 0)
         return;
-    buf_printf(out, "\n<details%s><summary>What would happen</summary>\n\n```diff\n%s",
-               body.size < 4000 ? " open" : "", buf_text(&body));
-    if (body.truncated)
-        buf_text_add(out, "\n... the rest is left out: run `berth plan` to see all of it\n");
-    buf_text_add(out, "```\n\n</details>\n");
+    fence = longest_ticks(buf_text(&body)) + 1;
+    if (fence < 3)
+        fence = 3;
+    buf_printf(out, "\n<details%s><summary>What would happen</summary>\n\n",
+               body.size < OPEN_BELOW ? " open" : "");
+    add_ticks(fence, out);
+    buf_printf(out, "diff\n%s", buf_text(&body));
+    add_ticks(fence, out);
+    buf_text_add(out, "\n");
+    if (left_out > 0)
+        buf_printf(out, "\n%zu more services do not fit: `berth plan` prints all of them.\n",
+                   left_out);
+    buf_text_add(out, "\n</details>\n");
 }
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static struct json *text_list(const char *const *items, size_t count)
 {
@@ -132,6 +315,8 @@ static struct json *service_json(const struct preview_service *service)
     json_set(object, "fields", fields);
     json_set(object, "builds", text_list(service->builds, service->build_count));
     json_set(object, "pulls", text_list(service->pulls, service->pull_count));
+    json_set(object, "notes", text_list(service->notes, service->note_count));
+    json_set_text(object, "waitsFor", service->wait);
     return object;
 }
 
@@ -144,6 +329,7 @@ struct json *preview_json(const struct preview *preview)
     json_set_text(object, "apiVersion", "berth/v1");
     json_set_text(object, "summary", preview_summary(preview, &scratch));
     json_set_bool(object, "changes", preview_has_changes(preview));
+    json_set_text(object, "blocked", preview->blocked);
     for (size_t i = 0; i < preview->count; i++)
         json_append(services, service_json(&preview->services[i]));
     json_set(object, "services", services);

@@ -201,11 +201,11 @@ void plan_removed(struct planner *planner, const char *key)
         task_wind_down(planner, &view.tasks[i],
                        view.tasks[i].record != NULL && view.tasks[i].record->stopped_ms != 0);
     if (view.task_count > 0) {
-        plan_wait(planner, "%zu tasks are being removed", view.task_count);
+        plan_progress(planner, "%zu tasks are being removed", view.task_count);
         return;
     }
     if (prune_volumes(planner, &view))
-        plan_wait(planner, "its volumes are being removed");
+        plan_progress(planner, "its volumes are being removed");
     else if (view.memory != NULL)
         plan_fact(planner, FACT_FORGET, view.cluster, view.service)->durable = true;
 }

@@ -211,7 +211,7 @@ static void step_tasks(struct planner *planner, const struct service_view *view)
     /* Whoever waits for nothing is at rest, and it is not: their end may come without a call of
      * ours. */
     if (leaving > 0)
-        plan_wait(planner, "%zu tasks are being stopped", leaving);
+        plan_progress(planner, "%zu tasks are being stopped", leaving);
 }
 
 void service_view_make(struct planner *planner, const struct desired_service *desired,
@@ -260,5 +260,6 @@ void plan_service(struct planner *planner, const char *key)
     rollout(planner, &view);
     step_tasks(planner, &view);
     if (!unit_stated(planner) && !unit_waits(planner) && view.healthy < view.spec->desired_count)
-        plan_wait(planner, "%u of %u tasks are healthy", view.healthy, view.spec->desired_count);
+        plan_progress(planner, "%u of %u tasks are healthy", view.healthy,
+                      view.spec->desired_count);
 }

@@ -23,7 +23,6 @@
 
 #define RETRY_MIN_MS  1000
 #define RETRY_MAX_MS  (5 * 60 * 1000)
-#define LOG_MAX       200 /* commits looked at for a trailer */
 #define CONFIRM_KEY   "Berth-Confirm"
 #define CONFIRM_VALUE "prune"
 
@@ -147,14 +146,19 @@ static void finish(struct follower *follower, bool failed)
 
 /* ---- Judge: on the loop ---------------------------------------------------------------------- */
 
-static bool is_confirmed(const struct follower *follower)
+bool follow_confirms(const struct source_log *log)
 {
-    const struct source_log *log = follower->work.log;
-
-    for (size_t i = 0; follower->work.forward && i < log->count; i++) {
+    for (size_t i = 0; i < log->count; i++) {
         if (source_commit_has_trailer(&log->items[i], CONFIRM_KEY, CONFIRM_VALUE))
             return true;
     }
+    return false;
+}
+
+static bool is_confirmed(const struct follower *follower)
+{
+    if (follower->work.forward && follow_confirms(follower->work.log))
+        return true;
     return text_equal(follower->app->progress.confirmed, follower->work.tip.commit);
 }
 
@@ -337,8 +341,8 @@ static int read_log(struct follower *follower, struct err *err)
     const char *tip = follower->work.tip.commit;
     const char *base = follower->work.base;
 
-    if (source_log(follower->source, base, tip, base[0] == '\0' ? 1 : LOG_MAX, &follower->work.log,
-                   err) < 0)
+    if (source_log(follower->source, base, tip, base[0] == '\0' ? 1 : FOLLOW_LOG_MAX,
+                   &follower->work.log, err) < 0)
         return -1;
     follower->work.forward = follower->work.log->count > 0;
     if (follower->work.forward)

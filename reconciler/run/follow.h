@@ -12,6 +12,10 @@
 /* The options of a run as the source takes them. */
 struct source_options follow_options(const struct run_options *options);
 
+/* One of the commits that came lets removals go by its trailer.  So many are looked at. */
+#define FOLLOW_LOG_MAX 200
+bool follow_confirms(const struct source_log *log);
+
 /* Opens the repository of app->source_options and looks at it; one that cannot be opened ends the
  * program: app_fail(). */
 struct follower *follower_new(struct app *app);

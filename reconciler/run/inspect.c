@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "drivers/docker/sandbox_image.h"
 #include "drivers/fargate/fargate.h"
 #include "reconciler/memory/store.h"
 #include "reconciler/run/follow.h"
@@ -74,38 +75,70 @@ static int list_engine(const struct run_options *options, struct world *world, s
                    instance == NULL || instance->failure == NULL ? "no answer" : instance->failure);
 }
 
+struct remembered {
+    struct memory *memory;
+    struct store_progress progress;
+    struct arena arena; /* of the progress */
+    struct secrets *secrets;
+};
+
+static void remembered_release(struct remembered *remembered)
+{
+    memory_free(remembered->memory);
+    secrets_free(remembered->secrets);
+    arena_release(&remembered->arena);
+}
+DEFINE_AUTO_VALUE(remembered, remembered_release)
+
+/* What was never applied has nothing to remember, and reading must not begin a state. */
+static int remember(const struct run_options *options, struct remembered *out, struct err *err)
+{
+    const struct store_identity identity = { "berth plan", loop_wall_ms() };
+    AUTO(store) *store = NULL;
+    unsigned char key[STORE_KEY_BYTES];
+
+    out->memory = memory_new();
+    if (access(options->state_dir, F_OK) < 0)
+        return 0;
+    store = store_open(options->state_dir, options->owner, &identity, err);
+    if (store == NULL || store_load(store, out->memory, err) < 0 ||
+        store_progress_read(store, &out->arena, &out->progress, err) < 0 ||
+        store_secret_key(store, key, err) < 0)
+        return -1;
+    out->secrets = secrets_new(key, sizeof(key));
+    explicit_bzero(key, sizeof(key));
+    return 0;
+}
+
 static int inspect_live(const struct run_options *options,
                         const struct source_options *source_options, struct inspection *out,
                         struct err *err)
 {
-    AUTO(memory) *memory = memory_new();
+    AUTO(remembered) remembered = { 0 };
     AUTO(world) *world = world_new(NULL, NULL);
-    struct secrets *secrets = NULL;
+    char sandbox[SANDBOX_TAG_SIZE];
     struct plan_input input;
-    int status = 0;
 
-    /* What was never applied has nothing to remember, and reading must not begin a state. */
-    if (access(options->state_dir, F_OK) == 0) {
-        const struct store_identity identity = { "berth plan", loop_wall_ms() };
-        AUTO(store) *store = store_open(options->state_dir, options->owner, &identity, err);
-        unsigned char key[STORE_KEY_BYTES];
-
-        if (store == NULL || store_load(store, memory, err) < 0 ||
-            store_secret_key(store, key, err) < 0)
-            return -1;
-        secrets = secrets_new(key, sizeof(key));
-    }
-    if (snapshot_load(source_options, options->ref, /* parent= */ false, secrets, &out->diags,
-                      &out->after, err) < 0 ||
-        list_engine(options, world, err) < 0)
-        status = -1;
-    secrets_free(secrets);
-    if (status < 0)
+    if (remember(options, &remembered, err) < 0)
         return -1;
+    const struct snapshot_request request = { .source = source_options,
+                                              .ref = options->ref,
+                                              .since = remembered.progress.applied,
+                                              .confirmed = remembered.progress.confirmed,
+                                              .root = remembered.progress.root,
+                                              .secrets = remembered.secrets };
+    if (snapshot_load(&request, &out->diags, &out->after, err) < 0 ||
+        list_engine(options, world, err) < 0)
+        return -1;
+    sandbox_image_tag(sandbox);
     input = (struct plan_input){ .desired = out->after.desired,
                                  .world = world,
-                                 .memory = memory,
+                                 .memory = remembered.memory,
                                  .owner = options->owner,
+                                 .root = out->after.root,
+                                 .take_over = options->take_over,
+                                 .prune_allowed = out->after.confirmed,
+                                 .sandbox = sandbox,
                                  .now_ms = loop_wall_ms() };
     preview_compute(&input, NULL, &out->arena, &out->preview);
     return 0;
@@ -117,18 +150,24 @@ static int inspect_offline(const struct run_options *options,
 {
     AUTO(memory) *memory = memory_new();
     AUTO(world) *world = world_new(NULL, NULL);
-    const char *base = options->base != NULL ? options->base : options->ref;
+    const struct snapshot_request before = { .source = source_options,
+                                             .ref = options->base != NULL ? options->base
+                                                                          : options->ref,
+                                             .parent = options->base == NULL };
+    struct snapshot_request after = { .source = source_options, .ref = options->ref };
     struct plan_input input;
 
-    if (snapshot_load(source_options, options->ref, /* parent= */ false, NULL, &out->diags,
-                      &out->after, err) < 0 ||
-        snapshot_load(source_options, base, /* parent= */ options->base == NULL, NULL, &out->diags,
-                      &out->before, err) < 0)
+    if (snapshot_load(&before, &out->diags, &out->before, err) < 0)
+        return -1;
+    diag_release(&out->diags); /* they are not of the commit that is asked about */
+    after.since = out->before.commit->items[0].id;
+    if (snapshot_load(&after, &out->diags, &out->after, err) < 0)
         return -1;
     input = (struct plan_input){ .desired = out->after.desired,
                                  .world = world,
                                  .memory = memory,
                                  .owner = options->owner,
+                                 .prune_allowed = out->after.confirmed,
                                  .now_ms = loop_wall_ms() };
     preview_compute(&input, out->before.desired, &out->arena, &out->preview);
     return 0;
@@ -141,8 +180,9 @@ int inspect(const struct run_options *options, struct inspection *out, struct er
 
     if (source_global_init(err) < 0)
         return -1;
-    status = options->offline ? inspect_offline(options, &source_options, out, err)
-                              : inspect_live(options, &source_options, out, err);
+    status = options->offline || options->base != NULL
+                 ? inspect_offline(options, &source_options, out, err)
+                 : inspect_live(options, &source_options, out, err);
     source_global_exit();
     return status;
 }

@@ -17,7 +17,7 @@ struct inspection {
     struct arena arena;
 };
 
-/* options->offline: compares options->ref with options->base (NULL: its parent).  Else with what is
+/* options->offline or ->base: compares ->ref with ->base (NULL: its parent).  Else with what is
  * remembered and what the engine has: ERR_CONFLICT when a running Berth holds the state. */
 int inspect(const struct run_options *options, struct inspection *out, struct err *err);
 void inspection_release(struct inspection *inspection);

@@ -5,30 +5,26 @@
 
 #include "reconciler/run/builds.h"
 #include "reconciler/run/environment.h"
+#include "reconciler/run/follow.h"
 #include "spec/base/text.h"
 
-static int find_commit(struct source *source, bool parent, char out[SOURCE_ID_SIZE],
+/* Replaces the commit by its parent where that is asked for. */
+static int read_commit(struct source *source, bool parent, char commit[SOURCE_ID_SIZE],
                        struct source_log **out_log, struct err *err)
 {
     AUTO(source_log) *log = NULL;
-    struct source_tip tip;
 
-    if (source_refresh(source, &tip, err) < 0)
-        return -1;
-    if (tip.state != SOURCE_FOUND)
-        return err_set(err, ERR_NOT_FOUND, "%s", tip.text);
-    if (source_log(source, NULL, tip.commit, 1, &log, err) < 0)
+    if (source_log(source, NULL, commit, 1, &log, err) < 0)
         return -1;
     if (parent) {
         AUTO(source_log) *child = TAKE(log);
 
         if (child->items[0].parent[0] == '\0')
-            return err_set(err, ERR_NOT_FOUND, "commit %.8s has no parent to compare with",
-                           tip.commit);
+            return err_set(err, ERR_NOT_FOUND, "commit %.8s has no parent to compare with", commit);
         if (source_log(source, NULL, child->items[0].parent, 1, &log, err) < 0)
             return -1;
     }
-    text_copy(out, SOURCE_ID_SIZE, log->items[0].id);
+    text_copy(commit, SOURCE_ID_SIZE, log->items[0].id);
     *out_log = TAKE(log);
     return 0;
 }
@@ -43,6 +39,28 @@ static int set_files(struct source *source, const char *commit, struct generatio
     if (!environment_judge(&environment, diags, err) || diags->errors > 0)
         return -1;
     environment_give(&environment, generation);
+    return 0;
+}
+
+/* As a run judges it that has `since` in force. */
+static int read_confirmed(struct source *source, const struct snapshot_request *request,
+                          const char *commit, bool *out_confirmed, struct err *err)
+{
+    AUTO(source_log) *log = NULL;
+    const char *since = request->since;
+
+    if (source_log(source, since, commit, text_is_empty(since) ? 1 : FOLLOW_LOG_MAX, &log, err) < 0)
+        return -1;
+    *out_confirmed = follow_confirms(log) || text_equal(request->confirmed, commit);
+    return 0;
+}
+
+static int read_root(struct source *source, const struct snapshot_request *request,
+                     const char *commit, char out[SOURCE_ID_SIZE], struct err *err)
+{
+    if (text_is_empty(request->root))
+        return source_root_commit(source, commit, out, err);
+    text_copy(out, SOURCE_ID_SIZE, request->root);
     return 0;
 }
 
@@ -65,29 +83,32 @@ static int set_keys(struct source *source, const char *commit, struct generation
     return 0;
 }
 
-int snapshot_load(const struct source_options *options, const char *ref, bool parent,
-                  struct secrets *secrets, struct diag_list *diags, struct snapshot *out,
-                  struct err *err)
+int snapshot_load(const struct snapshot_request *request, struct diag_list *diags,
+                  struct snapshot *out, struct err *err)
 {
-    struct source_options wanted = *options;
     AUTO(source) *source = NULL;
     AUTO(source_changes) *changes = NULL;
     AUTO(source_log) *log = NULL;
     AUTO(generation) *generation = NULL;
     char commit[SOURCE_ID_SIZE];
+    char root[SOURCE_ID_SIZE];
+    bool confirmed;
 
-    if (ref != NULL)
-        wanted.branch = ref;
-    if (source_open(&wanted, &source, err) < 0 ||
-        find_commit(source, parent, commit, &log, err) < 0 ||
+    if (source_open_at(request->source, request->ref, &source, commit, err) < 0 ||
+        read_commit(source, request->parent, commit, &log, err) < 0 ||
+        read_confirmed(source, request, commit, &confirmed, err) < 0 ||
+        read_root(source, request, commit, root, err) < 0 ||
         source_changes(source, NULL, commit, &changes, err) < 0 ||
         generation_derive(NULL, commit, changes->items, changes->count, diags, &generation, err) <
             0 ||
         set_keys(source, commit, generation, err) < 0 ||
         set_files(source, commit, generation, diags, err) < 0)
         return -1;
-    out->desired = desired_make(generation, NULL, secrets == NULL ? NULL : secret_digest, secrets);
+    out->desired = desired_make(generation, NULL, request->secrets == NULL ? NULL : secret_digest,
+                                request->secrets);
     out->commit = TAKE(log);
+    out->confirmed = confirmed;
+    text_copy(out->root, sizeof(out->root), root);
     return 0;
 }
 

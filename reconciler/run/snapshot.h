@@ -8,17 +8,26 @@
 #include "reconciler/run/secrets.h"
 #include "reconciler/source/source.h"
 
+struct snapshot_request {
+    const struct source_options *source;
+    const char *ref;         /* as source_open_at() takes it; NULL: the tip of the branch */
+    bool parent;             /* the first parent of it (ERR_NOT_FOUND: it has none) */
+    const char *since;       /* commits after this one may confirm removals; NULL: this one alone */
+    const char *confirmed;   /* a person let the removals of this one go; NULL: of none */
+    const char *root;        /* root commit, when it is known; else NULL or "" */
+    struct secrets *secrets; /* NULL: none are read */
+};
+
 struct snapshot {
     struct source_log *commit; /* of one commit */
     struct desired *desired;
+    bool confirmed;            /* its removals may go */
+    char root[SOURCE_ID_SIZE]; /* root commit of its history */
 };
 
-/* Blocks. `ref` is a branch, tag or commit id; NULL: that of the options. PARENT of it is taken
- * when `parent` is true (ERR_NOT_FOUND: it has none). secrets NULL: none are read. Mistakes of the
- * manifests are in diags. */
-int snapshot_load(const struct source_options *options, const char *ref, bool parent,
-                  struct secrets *secrets, struct diag_list *diags, struct snapshot *out,
-                  struct err *err);
+/* Blocks. Mistakes of the manifests are in diags. */
+int snapshot_load(const struct snapshot_request *request, struct diag_list *diags,
+                  struct snapshot *out, struct err *err);
 void snapshot_release(struct snapshot *snapshot);
 DEFINE_AUTO_VALUE(snapshot, snapshot_release)
 

@@ -95,6 +95,11 @@ check 'another branch is planned' eval \
 check 'for a pull request too' eval \
     'api GET "/v1/plan?ref=other&format=markdown" | grep -q "local/web"'
 check 'an unknown ref is not found' refuses 404 GET '/v1/plan?ref=none'
+check 'what git understands is a ref' \
+    says '/v1/plan?ref=HEAD' ".commit == \"$head\""
+check 'the first digits of a commit, too' \
+    says "/v1/plan?ref=$(printf '%.8s' "$other")~1" ".commit == \"$(git -C "$SITE" rev-parse other~1)\""
+check 'what is no commit is refused' refuses 400 GET '/v1/plan?ref=HEAD:manifests'
 check 'a plan changes nothing' count_is 3 "$(service_is web)"
 
 # ---- Logs and exec

@@ -232,20 +232,25 @@ static void obey(struct scene *scene, const struct action *action)
 
 /* ---- Planning ---- */
 
+struct plan_input scene_input(const struct scene *scene)
+{
+    return (struct plan_input){ .desired = scene->desired,
+                                .world = scene->world,
+                                .memory = scene->memory,
+                                .owner = OWNER,
+                                .root = ROOT,
+                                .sandbox = "berth/sandbox:1",
+                                .prune_allowed = scene->prune_allowed,
+                                .now_ms = scene->now_ms };
+}
+
 /* When to plan again. */
 static int64_t plan_all(struct scene *scene)
 {
     int64_t wake_ms = INT64_MAX;
 
     for (int round = 0; round < ROUNDS_MAX; round++) {
-        const struct plan_input input = { .desired = scene->desired,
-                                          .world = scene->world,
-                                          .memory = scene->memory,
-                                          .owner = OWNER,
-                                          .root = ROOT,
-                                          .sandbox = "berth/sandbox:1",
-                                          .prune_allowed = scene->prune_allowed,
-                                          .now_ms = scene->now_ms };
+        const struct plan_input input = scene_input(scene);
         struct plan_unit *units;
         size_t count = plan_units(&input, &scene->arena, &units);
 

@@ -39,6 +39,8 @@ void scene_commit(struct scene *scene, const char *commit, const char *manifests
 const char *scene_service(struct scene *scene, const char *name, const char *color,
                           const char *spec);
 
+/* What a planner is told now. */
+struct plan_input scene_input(const struct scene *scene);
 /* Plans all there is, states facts until there are none, and does nothing. */
 void scene_plan(struct scene *scene);
 /* Plans and obeys, through the time that passes. */

@@ -1,0 +1,37 @@
+/*
+ * What the files of the preview share.
+ */
+#ifndef RECONCILER_PLAN_PREVIEW_INT_H
+#define RECONCILER_PLAN_PREVIEW_INT_H
+
+#include "reconciler/plan/plan_int.h"
+#include "reconciler/plan/preview.h"
+
+struct previewer {
+    struct plan_input input;
+    const struct desired *before; /* NULL: live */
+    struct arena *arena;
+    struct memory *future; /* live: memory as the planner would have it, to be thrown away */
+    struct plan plan;      /* live: what it would then do */
+    struct plan scratch;
+    struct planner planner; /* reads with the planner's own functions; places tasks as they come */
+    struct preview *preview;
+    struct preview_service *service; /* being filled */
+};
+
+/* "1 task is", "3 tasks are" */
+const char *preview_tasks(const struct previewer *previewer, uint32_t count);
+void preview_note(struct previewer *previewer, const char *format, ...) PRINTF_LIKE(2, 3);
+/* How `from` tasks give way to those of the target. */
+void preview_replacement(struct previewer *previewer, const struct target *target, uint32_t from);
+
+/* ---- Live: what runs, and what the planner would do ------------------------------------------ */
+
+void preview_forecast(struct previewer *previewer);
+void preview_forecast_end(struct previewer *previewer);
+/* The service as it is now and would be; fields, file and line of it are filled already. `old` is
+ * what it was brought to last, NULL: nothing is remembered. */
+void preview_live(struct previewer *previewer, const struct desired_service *desired,
+                  const struct target *old);
+
+#endif
