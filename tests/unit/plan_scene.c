@@ -21,17 +21,22 @@ static void apply(struct scene *scene, enum world_change_kind kind, const char *
     (void)world_apply(scene->world, &change);
 }
 
-void scene_open(struct scene *scene)
+void scene_engine(struct scene *scene, uint32_t cpu_units, uint32_t memory_mib)
 {
     const struct world_change engine = {
         .kind = WORLD_INSTANCE,
-        .instance = { .instance = "local", .cpu_units = 8192, .memory_mib = 65536 }
+        .instance = { .instance = "local", .cpu_units = cpu_units, .memory_mib = memory_mib }
     };
 
-    *scene = (struct scene){ .now_ms = START_MS };
+    (void)world_apply(scene->world, &engine);
+}
+
+void scene_open(struct scene *scene)
+{
+    *scene = (struct scene){ .now_ms = START_MS, .checks = HEALTH_HEALTHY };
     scene->world = world_new(NULL, NULL);
     scene->memory = memory_new();
-    (void)world_apply(scene->world, &engine);
+    scene_engine(scene, 8192, 65536);
     apply(scene, WORLD_LISTING_BEGIN, NULL);
     apply(scene, WORLD_LISTING_END, NULL);
 }
@@ -115,8 +120,8 @@ static void obey_named(struct scene *scene, const struct action *action,
     (void)world_apply(scene->world, &change);
 }
 
-static void report_effort(struct scene *scene, const struct action *action, const char *failure,
-                          const char *image_id)
+static void report_effort(struct scene *scene, const struct action *action,
+                          const struct scene_failure *failure, const char *image_id)
 {
     struct err err = { 0 };
     AUTO(buf) key = { 0 };
@@ -124,7 +129,8 @@ static void report_effort(struct scene *scene, const struct action *action, cons
 
     buf_init(&key, 1024);
     action_effort_key(action->kind, action->object, &key);
-    (void)err_set(&err, ERR_FAILED, "%s", failure == NULL ? "" : failure);
+    if (failure != NULL)
+        (void)err_set(&err, failure->code, "%s", failure->text);
     change.effort = (struct effort_report){ .instance = "local",
                                             .key = buf_text(&key),
                                             .state = failure == NULL ? EFFORT_DONE : EFFORT_FAILED,
@@ -140,6 +146,10 @@ static void obey_pull(struct scene *scene, const struct action *action)
     struct world_change change = { .kind = WORLD_IMAGE };
     const char *id;
 
+    if (scene->pull_failure.text != NULL) {
+        report_effort(scene, action, &scene->pull_failure, NULL);
+        return;
+    }
     sha256_hex(action->reference, strlen(action->reference), hex);
     id = arena_printf(&scene->arena, "sha256:%s", hex);
     change.image = (struct image_report){
@@ -152,26 +162,38 @@ static void obey_pull(struct scene *scene, const struct action *action)
 static void obey_create(struct scene *scene, const struct action *action)
 {
     struct arena *arena = &scene->arena;
-    size_t index = scene->container_count++;
+    const struct task_spec *task = action->target->task;
+    bool is_sandbox = action->container == SANDBOX_INDEX;
+    const struct container_definition *definition =
+        is_sandbox ? NULL : &task->container_definitions[action->container];
+    uint32_t count = (uint32_t)task->container_definitions_count;
+    size_t index = scene->container_count;
 
+    if (scene->create_failure.text != NULL) {
+        report_effort(scene, action, &scene->create_failure, NULL);
+        return;
+    }
+    scene->container_count++;
     ASSERT(index < SCENE_CONTAINERS_MAX);
     scene->containers[index] = (struct container_report){
         .instance = "local",
         .id = arena_printf(arena, "%064zx", index),
         .name = arena_text(arena, action->object),
-        .cluster = "c",
+        .cluster = arena_text(arena, action->target->cluster),
         .service = arena_text(arena, action->target->service),
         .task = arena_text(arena, action->identity.task),
-        .container = "main",
+        .container = is_sandbox ? SANDBOX_NAME : arena_text(arena, definition->name),
         .family = arena_text(arena, action->target->task_name),
         .revision = arena_text(arena, action->target->revision),
         .deployment = arena_text(arena, action->identity.deployment),
         .commit = arena_text(arena, action->identity.commit),
-        .containers = 1,
+        .containers = count > 1 ? count + 1 : count,
         .slot = action->identity.slot,
         .attempt = action->identity.attempt,
         .image_id = arena_text(arena, action->image_id),
         .inspected = true,
+        .health =
+            definition != NULL && definition->health_check != NULL ? HEALTH_STARTING : HEALTH_NONE,
         .created_ms = scene->now_ms,
         .drift = scene->rewrites > 0 ? "Memory" : NULL,
     };
@@ -195,12 +217,14 @@ static void obey_start(struct scene *scene, const struct action *action)
     size_t index = container_of(scene, action->container_id);
     struct container_report *report = &scene->containers[index];
 
-    if (scene->start_failure != NULL &&
-        (scene->start_failure_of == NULL || text_equal(scene->start_failure_of, report->service))) {
-        report_effort(scene, action, scene->start_failure, NULL);
+    if (scene->start_failure.text != NULL &&
+        (scene->start_failure.of == NULL || text_equal(scene->start_failure.of, report->service))) {
+        report_effort(scene, action, &scene->start_failure, NULL);
         return;
     }
     report->status = CONTAINER_RUNNING;
+    if (report->health == HEALTH_STARTING)
+        report->health = scene->checks;
     report->started_ms = scene->now_ms;
     scene_tell(scene, index);
     if (scene->exits_on_start)
@@ -215,7 +239,9 @@ static void obey(struct scene *scene, const struct action *action)
     case ACTION_VOLUME_REMOVE: obey_named(scene, action, WORLD_VOLUME_GONE); break;
     case ACTION_NETWORK_CREATE: obey_named(scene, action, WORLD_NETWORK); break;
     case ACTION_NETWORK_REMOVE: obey_named(scene, action, WORLD_NETWORK_GONE); break;
-    case ACTION_IMAGE_PULL: obey_pull(scene, action); break;
+    case ACTION_IMAGE_PULL:
+    case ACTION_SANDBOX_LOAD: obey_pull(scene, action); break;
+    case ACTION_IMAGE_REMOVE: apply(scene, WORLD_IMAGE_GONE, action->image_id); break;
     case ACTION_CONTAINER_CREATE: obey_create(scene, action); break;
     case ACTION_CONTAINER_START: obey_start(scene, action); break;
     case ACTION_CONTAINER_STOP:
@@ -224,8 +250,6 @@ static void obey(struct scene *scene, const struct action *action)
     case ACTION_CONTAINER_REMOVE: apply(scene, WORLD_CONTAINER_GONE, action->container_id); break;
     case ACTION_IMAGE_BUILD:
     case ACTION_IMAGE_PUSH:
-    case ACTION_IMAGE_REMOVE:
-    case ACTION_SANDBOX_LOAD:
     case ACTION_KIND_COUNT: fail_msg("%s is not part of a scene", action_kind_text(action->kind));
     }
 }

@@ -6,8 +6,16 @@
 #define TESTS_UNIT_PLAN_SCENE_H
 
 #include "reconciler/plan/plan.h"
+#include "spec/base/err.h"
 
-enum { SCENE_CONTAINERS_MAX = 64 };
+enum { SCENE_CONTAINERS_MAX = 2048 };
+
+/* What the engine answers instead of doing it; text NULL: it does. */
+struct scene_failure {
+    enum err_code code;
+    const char *text;
+    const char *of; /* a start: only of that service's containers; NULL: of all */
+};
 
 struct scene {
     struct arena arena;
@@ -24,14 +32,19 @@ struct scene {
     size_t container_count;
 
     /* How the engine behaves from now on. */
-    uint32_t rewrites;         /* so many of the next containers are made with another Memory */
-    const char *start_failure; /* of every start, or only of that service's: */
-    const char *start_failure_of;
-    bool exits_on_start; /* what it starts ends at once with exit code 1 */
+    uint32_t rewrites; /* so many of the next containers are made with another Memory */
+    struct scene_failure pull_failure;
+    struct scene_failure create_failure;
+    struct scene_failure start_failure;
+    bool exits_on_start;       /* what it starts ends at once with exit code 1 */
+    enum health_status checks; /* what the checks of a container tell as soon as it runs */
 };
 
 void scene_open(struct scene *scene);
 void scene_close(struct scene *scene);
+
+/* It says how large it is; 8 CPUs and 64 GiB at first. */
+void scene_engine(struct scene *scene, uint32_t cpu_units, uint32_t memory_mib);
 
 /* What a commit declares: all manifests there are. */
 void scene_commit(struct scene *scene, const char *commit, const char *manifests);
