@@ -1,7 +1,7 @@
 /*
  * Place: where a task goes and what must be there before it.  FARGATE is one elastic engine: a task
- * fits while its memory does (design: memory is reserved, CPU is a limit unless cpuOvercommit is
- * set).
+ * fits while its memory does. CPU is a limit of each task, and reserved only in clusters that set
+ * cpuOvercommit; no task may be larger than the engine, which would refuse it.
  */
 #include <string.h>
 
@@ -69,97 +69,182 @@ static uint32_t memory_of(const struct target *target)
     return sum;
 }
 
-/* What the tasks on the instance have reserved, and how many of the cluster are there. */
-static uint64_t reserved(struct planner *planner, const struct world_instance *instance,
-                         const char *cluster, uint32_t *out_tasks)
+/* A limit of the task, or of its containers where it has none itself. */
+static uint32_t cpu_of(const struct target *target)
 {
-    const struct plan_input *input = planner->input;
-    uint64_t sum = 0;
-    uint32_t tasks = 0;
+    uint32_t sum = 0;
 
-    for (const struct world_service *service = input->world->services; service != NULL;
-         service = service->by_key.next) {
-        const struct memory_service *memory = memory_service(input->memory, service->key);
-        const struct deployment *primary = memory_primary(memory);
-
-        for (size_t i = 0; i < service->task_count; i++) {
-            const struct world_task *task = service->tasks[i];
-            const struct deployment *made = memory_deployment(memory, task->deployment);
-
-            if (!text_equal(task->instance, instance->name))
-                continue;
-            if (made == NULL)
-                made = primary;
-            if (made != NULL)
-                sum += memory_of(made->goal->target);
-            if (text_equal(service->cluster, cluster))
-                tasks++;
-        }
-    }
-    for (size_t i = 0; i < input->pending_count; i++) {
-        const struct plan_pending *pending = &input->pending[i];
-
-        if (!text_equal(pending->instance, instance->name) ||
-            world_task(input->world, pending->task) != NULL)
-            continue;
-        sum += memory_of(pending->target);
-        tasks += text_equal(pending->target->cluster, cluster);
-    }
-    *out_tasks = tasks;
+    if (target->task->cpu != 0)
+        return target->task->cpu;
+    for (size_t i = 0; i < target->task->container_definitions_count; i++)
+        sum += target->task->container_definitions[i].cpu;
     return sum;
 }
 
-static void count_placed(struct planner *planner, const struct world_instance *instance,
-                         const struct target *target)
+struct cluster_use {
+    const char *cluster;
+    double cpu_overcommit; /* 0: its tasks reserve no CPU */
+    uint32_t tasks;
+    struct cluster_use *next;
+};
+
+/* What the tasks on an instance take of it. */
+struct placement {
+    const struct world_instance *instance;
+    uint64_t memory_mib;
+    uint64_t cpu_units; /* of the clusters that reserve CPU */
+    struct cluster_use *clusters;
+};
+
+static struct cluster_use *use_of_cluster(struct planner *planner, struct placement *placement,
+                                          const char *cluster)
 {
-    if (planner->placed_instance == instance)
+    const struct resource *resource;
+    struct cluster_use *use = placement->clusters;
+
+    while (use != NULL && !text_equal(use->cluster, cluster))
+        use = use->next;
+    if (use != NULL)
+        return use;
+    use = arena_new(planner->arena, struct cluster_use);
+    use->cluster = cluster;
+    resource = generation_find(planner->input->desired->generation, KIND_CLUSTER, cluster);
+    if (resource != NULL)
+        use->cpu_overcommit = resource_cluster(resource)->cpu_overcommit;
+    use->next = placement->clusters;
+    placement->clusters = use;
+    return use;
+}
+
+/* `target` NULL: what the task was made from is not remembered. */
+static void take(struct placement *placement, struct cluster_use *use, const struct target *target)
+{
+    use->tasks++;
+    if (target == NULL)
         return;
-    planner->placed_mib = reserved(planner, instance, target->cluster, &planner->placed_tasks);
-    planner->placed_instance = instance;
+    placement->memory_mib += memory_of(target);
+    if (use->cpu_overcommit > 0)
+        placement->cpu_units += cpu_of(target);
+}
+
+static void take_service(struct planner *planner, struct placement *placement,
+                         const struct world_service *service)
+{
+    const struct memory_service *memory = memory_service(planner->input->memory, service->key);
+    const struct deployment *primary = memory_primary(memory);
+    struct cluster_use *use = use_of_cluster(planner, placement, service->cluster);
+
+    for (size_t i = 0; i < service->task_count; i++) {
+        const struct world_task *task = service->tasks[i];
+        const struct deployment *made = memory_deployment(memory, task->deployment);
+
+        if (!text_equal(task->instance, placement->instance->name))
+            continue;
+        if (made == NULL)
+            made = primary;
+        take(placement, use, made == NULL ? NULL : made->goal->target);
+    }
+}
+
+/* Counted once per plan, and kept up while tasks are placed. */
+static struct placement *placement_of(struct planner *planner,
+                                      const struct world_instance *instance)
+{
+    const struct plan_input *input = planner->input;
+    struct placement *placement = planner->placement;
+
+    if (placement != NULL && placement->instance == instance)
+        return placement;
+    placement = arena_new(planner->arena, struct placement);
+    placement->instance = instance;
+    for (const struct world_service *service = input->world->services; service != NULL;
+         service = service->by_key.next)
+        take_service(planner, placement, service);
+    for (size_t i = 0; i < input->pending_count; i++) {
+        const struct plan_pending *pending = &input->pending[i];
+
+        if (text_equal(pending->instance, instance->name) &&
+            world_task(input->world, pending->task) == NULL)
+            take(placement, use_of_cluster(planner, placement, pending->target->cluster),
+                 pending->target);
+    }
+    planner->placement = placement;
+    return placement;
+}
+
+static uint64_t left(uint64_t capacity, uint64_t used)
+{
+    return used > capacity ? 0 : capacity - used;
+}
+
+/* What a task lacks on the instance; NULL: it fits. */
+static const char *shortage(struct planner *planner, const struct placement *placement,
+                            const struct cluster_use *use, const struct target *target)
+{
+    const struct world_instance *instance = placement->instance;
+    uint32_t memory_mib = memory_of(target);
+    uint32_t cpu_units = cpu_of(target);
+    uint64_t reservable = (uint64_t)(instance->cpu_units * use->cpu_overcommit);
+
+    if (placement->memory_mib + memory_mib > instance->memory_mib)
+        return arena_printf(planner->arena, "it needs %u MiB of memory, %s has %llu of %u MiB left",
+                            memory_mib, instance->name,
+                            (unsigned long long)left(instance->memory_mib, placement->memory_mib),
+                            instance->memory_mib);
+    if (cpu_units > instance->cpu_units)
+        return arena_printf(planner->arena, "it needs %u CPU units, %s has %u", cpu_units,
+                            instance->name, instance->cpu_units);
+    if (use->cpu_overcommit > 0 && placement->cpu_units + cpu_units > reservable)
+        return arena_printf(planner->arena,
+                            "it needs %u CPU units, and of the %llu that may be reserved on %s "
+                            "(cpuOvercommit %g of cluster %s) %llu are left",
+                            cpu_units, (unsigned long long)reservable, instance->name,
+                            use->cpu_overcommit, use->cluster,
+                            (unsigned long long)left(reservable, placement->cpu_units));
+    return NULL;
 }
 
 void place_release(struct planner *planner, const struct target *target, uint32_t count)
 {
     const struct world_instance *instance = place_engine(planner);
-    uint64_t freed_mib = (uint64_t)memory_of(target) * count;
+    struct placement *placement;
+    struct cluster_use *use;
 
     if (instance == NULL)
         return;
-    count_placed(planner, instance, target);
-    planner->placed_mib -= freed_mib > planner->placed_mib ? planner->placed_mib : freed_mib;
-    planner->placed_tasks -= count > planner->placed_tasks ? planner->placed_tasks : count;
+    placement = placement_of(planner, instance);
+    use = use_of_cluster(planner, placement, target->cluster);
+    placement->memory_mib = left(placement->memory_mib, (uint64_t)memory_of(target) * count);
+    if (use->cpu_overcommit > 0)
+        placement->cpu_units = left(placement->cpu_units, (uint64_t)cpu_of(target) * count);
+    use->tasks = (uint32_t)left(use->tasks, count);
 }
 
 const struct world_instance *place_task(struct planner *planner, const struct target *target)
 {
     const struct world_instance *instance = place_engine(planner);
-    uint32_t need_mib = memory_of(target);
-    uint32_t tasks;
-    uint64_t used_mib;
+    struct placement *placement;
+    struct cluster_use *use;
+    const char *lacks;
 
     if (instance == NULL)
         return NULL;
-    count_placed(planner, instance, target);
-    used_mib = planner->placed_mib;
-    tasks = planner->placed_tasks;
-    if (used_mib + need_mib > instance->memory_mib) {
+    placement = placement_of(planner, instance);
+    use = use_of_cluster(planner, placement, target->cluster);
+    lacks = shortage(planner, placement, use, target);
+    if (lacks != NULL) {
         plan_wait(planner,
                   "service %s was unable to place a task because no container instance met all of "
-                  "its requirements: it needs %u MiB of memory, %s has %llu of %u MiB left",
-                  target->service, need_mib, instance->name,
-                  used_mib > instance->memory_mib
-                      ? 0ULL
-                      : (unsigned long long)(instance->memory_mib - used_mib),
-                  instance->memory_mib);
+                  "its requirements: %s",
+                  target->service, lacks);
         return NULL;
     }
-    if (tasks >= NETWORK_TASKS_MAX) {
+    if (use->tasks >= NETWORK_TASKS_MAX) {
         plan_wait(planner, "the network of cluster %s holds at most %d tasks", target->cluster,
                   NETWORK_TASKS_MAX);
         return NULL;
     }
-    planner->placed_mib += need_mib;
-    planner->placed_tasks++;
+    take(placement, use, target);
     return instance;
 }
 

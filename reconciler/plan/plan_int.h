@@ -9,6 +9,8 @@
 
 #define NEVER INT64_MAX
 
+struct placement;
+
 struct planner {
     const struct plan_input *input;
     struct arena *arena;
@@ -19,11 +21,8 @@ struct planner {
     const char *unit;  /* what is being planned */
     size_t unit_facts; /* stated before it */
     size_t unit_waits;
-    int64_t wake_at_ms; /* of the unit */
-    /* What place_task() counted, once per plan. */
-    const struct world_instance *placed_instance;
-    uint64_t placed_mib;
-    uint32_t placed_tasks;
+    int64_t wake_at_ms;          /* of the unit */
+    struct placement *placement; /* place.c; NULL: not counted yet */
 };
 
 struct action *plan_action(struct planner *planner, enum action_kind kind, const char *instance,
@@ -86,6 +85,9 @@ bool container_is_up(const struct world_container *container);
 bool container_is_over(const struct world_container *container);
 bool container_restarts(const struct container_definition *definition,
                         const struct world_container *container);
+/* Why a create or start of a container is not tried any more; NULL: it did not fail for good. */
+const char *step_failure(struct planner *planner, const struct world_instance *instance,
+                         enum action_kind kind, const char *name);
 bool is_alive(const struct task_view *view); /* counts as RUNNING or PENDING, ecs.md 1.5 */
 
 /* ---- order: the next steps of one task ------------------------------------------------------ */
@@ -139,8 +141,9 @@ struct service_view {
     const char *service;
     struct task_view *tasks; /* by slot, attempt, id */
     size_t task_count;
-    uint32_t healthy; /* of the current revision, as the rollout left them */
-    bool may_start;   /* images, network and dependencies are ready */
+    uint32_t *attempts; /* by slot of the current commit: the highest that is seen */
+    uint32_t healthy;   /* of the current revision, as the rollout left them */
+    bool may_start;     /* images, network and dependencies are ready */
 };
 
 /* ceil and floor of ecs.md 1.5, "Rolling update". */
@@ -153,6 +156,9 @@ void service_view_make(struct planner *planner, const struct desired_service *de
                        struct service_view *out);
 /* Of a service that git no longer declares. */
 void removed_view_make(struct planner *planner, const char *key, struct service_view *view);
+/* Who the next task of a slot will be: one that was never seen. */
+void next_identity(const struct service_view *view, const struct deployment *deployment,
+                   uint32_t slot, struct task_identity *out);
 void plan_service(struct planner *planner, const char *key);
 void plan_removed(struct planner *planner, const char *key);
 /* Why the removal of a service has to be confirmed by a person; NULL: it need not. By what is known
@@ -165,9 +171,9 @@ void plan_instance(struct planner *planner, const char *name);
 void rollout(struct planner *planner, struct service_view *view);
 /* States what changed: tasks that run, got healthy, ended.  True when facts came out. */
 bool record_tasks(struct planner *planner, struct service_view *view);
-/* A task ended: when it never got going, the next one waits (ecs.md 1.5, throttle), and true. */
-bool throttle(struct planner *planner, const struct service_view *view,
-              const struct task_view *task);
+/* A task that started then (0: never) ended: when it never got going, the next one waits (ecs.md
+ * 1.5, throttle), and true. */
+bool throttle(struct planner *planner, const struct service_view *view, int64_t started_ms);
 void throttle_end(struct planner *planner, const struct service_view *view);
 /* True when the deployment failed just now. */
 bool breaker(struct planner *planner, const struct service_view *view);

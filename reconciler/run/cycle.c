@@ -185,11 +185,12 @@ void cycle_listing(struct cycle *cycle, bool begins)
 void cycle_renew(struct cycle *cycle)
 {
     cycle->converged = false;
-    /* Whether a removal has to be confirmed depends on how many there are; and what an instance has
-     * is there as long as any manifest names it. */
+    /* Whether a removal has to be confirmed depends on how many there are; what an instance has is
+     * there as long as any manifest names it; and what found no room may have got some (a Cluster's
+     * cpuOvercommit). */
     for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
-        at->dirty |=
-            at->kind == DIRTY_INSTANCE || desired_service(cycle->app->desired, at->key) == NULL;
+        at->dirty |= at->wait != NULL || at->kind == DIRTY_INSTANCE ||
+                     desired_service(cycle->app->desired, at->key) == NULL;
     schedule(cycle);
 }
 

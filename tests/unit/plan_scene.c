@@ -218,7 +218,7 @@ static void obey_start(struct scene *scene, const struct action *action)
     struct container_report *report = &scene->containers[index];
 
     if (scene->start_failure.text != NULL &&
-        (scene->start_failure.of == NULL || text_equal(scene->start_failure.of, report->service))) {
+        (scene->start_failure_of == NULL || text_equal(scene->start_failure_of, report->service))) {
         report_effort(scene, action, &scene->start_failure, NULL);
         return;
     }

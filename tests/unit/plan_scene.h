@@ -14,7 +14,6 @@ enum { SCENE_CONTAINERS_MAX = 2048 };
 struct scene_failure {
     enum err_code code;
     const char *text;
-    const char *of; /* a start: only of that service's containers; NULL: of all */
 };
 
 struct scene {
@@ -35,7 +34,8 @@ struct scene {
     uint32_t rewrites; /* so many of the next containers are made with another Memory */
     struct scene_failure pull_failure;
     struct scene_failure create_failure;
-    struct scene_failure start_failure;
+    struct scene_failure start_failure; /* of every start, or only of that service's: */
+    const char *start_failure_of;
     bool exits_on_start;       /* what it starts ends at once with exit code 1 */
     enum health_status checks; /* what the checks of a container tell as soon as it runs */
 };

@@ -35,7 +35,7 @@ static void an_engine_that_starts_nothing_proves_nothing(void **unused)
     struct scene scene;
 
     run_red(&scene);
-    scene.start_failure = (struct scene_failure){ ERR_FAILED, "the engine is shutting down", NULL };
+    scene.start_failure = (struct scene_failure){ ERR_FAILED, "the engine is shutting down" };
     commit(&scene, "c2", "blue");
     scene_run(&scene, 50 * 1000);
     assert_string_equal(scene_primary(&scene, "c/web")->commit, "c2");
@@ -54,7 +54,7 @@ static void what_never_starts_fails_in_the_end(void **unused)
     struct scene scene;
 
     run_red(&scene);
-    scene.start_failure = (struct scene_failure){ ERR_FAILED, "sysctl is not allowed", NULL };
+    scene.start_failure = (struct scene_failure){ ERR_FAILED, "sysctl is not allowed" };
     commit(&scene, "c2", "blue");
     scene_run(&scene, 600 * 1000);
     assert_true(scene_primary(&scene, "c/web")->rollback);
@@ -68,7 +68,8 @@ static void what_fails_alone_fails_soon(void **unused)
     struct scene scene;
 
     run_red(&scene);
-    scene.start_failure = (struct scene_failure){ ERR_FAILED, "sysctl is not allowed", "web" };
+    scene.start_failure = (struct scene_failure){ ERR_FAILED, "sysctl is not allowed" };
+    scene.start_failure_of = "web";
     commit(&scene, "c2", "blue");
     for (int second = 0; second < 30; second++) {
         for (size_t i = 0; i < scene.container_count; i++) {
