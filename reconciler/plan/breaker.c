@@ -2,6 +2,8 @@
  * Breaker: when a deployment has failed, and what then (ecs.md 1.5, "Circuit breaker" and "Throttle
  * of failing services"). Failures are counted once per task, by the record of its end.
  */
+#include <string.h>
+
 #include "reconciler/plan/plan_int.h"
 #include "spec/base/text.h"
 
@@ -35,15 +37,21 @@ uint32_t breaker_threshold(const struct service_spec *spec)
 /* What went wrong last, for people. */
 static const char *last_failure(struct planner *planner, const struct service_view *view)
 {
+    const char *revision = view->primary->goal->target->revision;
     const char *reason = image_failure(planner, view->primary, view->instance);
+    const struct task_record *last = NULL;
 
-    for (size_t i = 0; reason == NULL && i < view->task_count; i++) {
-        const struct task_view *task = &view->tasks[i];
+    if (reason != NULL)
+        return reason;
+    for (const struct memory_task *at = view->memory->tasks; at != NULL; at = at->next) {
+        const struct task_record *record = &at->record;
 
-        if (task->current && task->record != NULL && task->record->failed)
-            reason = task->record->reason;
+        if (record->failed && text_equal(record->revision, revision) &&
+            (last == NULL || record->stopped_ms > last->stopped_ms ||
+             (record->stopped_ms == last->stopped_ms && strcmp(record->id, last->id) < 0)))
+            last = record;
     }
-    return reason;
+    return last == NULL ? NULL : last->reason;
 }
 
 static void fail(struct planner *planner, const struct service_view *view)
@@ -117,10 +125,9 @@ bool breaker(struct planner *planner, const struct service_view *view)
     return true;
 }
 
-bool throttle(struct planner *planner, const struct service_view *view,
-              const struct task_view *task)
+bool throttle(struct planner *planner, const struct service_view *view, int64_t started_ms)
 {
-    int64_t ran_ms = task->started_ms == 0 ? 0 : planner->input->now_ms - task->started_ms;
+    int64_t ran_ms = started_ms == 0 ? 0 : planner->input->now_ms - started_ms;
     uint32_t failures = view->memory == NULL ? 0 : view->memory->start_failures;
     struct fact *fact;
     int64_t pause_ms;

@@ -130,27 +130,36 @@ static bool is_hopeless(struct planner *planner, const struct world_instance *in
     return false;
 }
 
+const char *step_failure(struct planner *planner, const struct world_instance *instance,
+                         enum action_kind kind, const char *name)
+{
+    const struct world_effort *effort = effort_of(planner, instance, kind, name);
+
+    ASSERT(kind == ACTION_CONTAINER_CREATE || kind == ACTION_CONTAINER_START);
+    if (effort == NULL || effort->state != EFFORT_FAILED ||
+        !is_hopeless(planner, instance, effort))
+        return NULL;
+    return arena_printf(planner->arena, "%s: %s",
+                        kind == ACTION_CONTAINER_CREATE ? "CannotCreateContainerError"
+                                                        : "CannotStartContainerError",
+                        effort->failure.text);
+}
+
 /* A create or start that no repetition mends ends the task: the next attempt is a new one. */
 static void judge_failure(struct planner *planner, struct task_view *view, const char *container)
 {
-    static const struct {
-        enum action_kind kind;
-        const char *prefix;
-    } steps[] = { { ACTION_CONTAINER_CREATE, "CannotCreateContainerError" },
-                  { ACTION_CONTAINER_START, "CannotStartContainerError" } };
+    static const enum action_kind steps[] = { ACTION_CONTAINER_CREATE, ACTION_CONTAINER_START };
     const struct world_container *seen = world_task_container(view->task, container);
     char name[CONTAINER_NAME_SIZE];
 
     container_name(view->task->id, container, name);
     for (size_t i = 0; i < ARRAY_COUNT(steps); i++) {
-        const struct world_effort *effort = effort_of(planner, view->instance, steps[i].kind, name);
+        const char *failure = is_mended(seen, steps[i])
+                                  ? NULL
+                                  : step_failure(planner, view->instance, steps[i], name);
 
-        if (effort == NULL || effort->state != EFFORT_FAILED || is_mended(seen, steps[i].kind))
-            continue;
-        if (!is_hopeless(planner, view->instance, effort))
-            continue;
-        ended(view, STOP_TASK_FAILED_TO_START,
-              arena_printf(planner->arena, "%s: %s", steps[i].prefix, effort->failure.text), -1);
+        if (failure != NULL)
+            ended(view, STOP_TASK_FAILED_TO_START, failure, -1);
     }
 }
 

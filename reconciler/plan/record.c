@@ -175,8 +175,13 @@ static void state_stopped(struct planner *planner, const struct service_view *vi
     if (record->stopping_ms == 0)
         record->stopping_ms = record->stopped_ms;
     task_fact(planner, view, record, /* durable= */ record->failed); /* what the breaker counts */
-    service_event(planner, view, "(service %s) has stopped 1 running tasks: (task %s). %s",
-                  view->service, record->id, record->reason);
+    if (record->stop_code == STOP_TASK_FAILED_TO_START)
+        service_event(planner, view,
+                      "(service %s) failed to launch a task (task %s) with (error %s).",
+                      view->service, record->id, record->reason);
+    else
+        service_event(planner, view, "(service %s) has stopped 1 running tasks: (task %s). %s",
+                      view->service, record->id, record->reason);
 }
 
 /* It ended by itself, which is its reason unless we had decided to stop it. */
@@ -208,7 +213,7 @@ static void record_end(struct planner *planner, const struct service_view *view,
                   task->current && view->primary != NULL ? view->primary : task->deployment,
                   record);
         if (record->failed && !ends->throttled)
-            ends->throttled = throttle(planner, view, task);
+            ends->throttled = throttle(planner, view, task->started_ms);
     } else if (record->stopping_ms == 0) {
         record->stopping_ms = planner->input->now_ms;
         task_fact(planner, view, record, false);
@@ -240,6 +245,74 @@ static void record_vanished(struct planner *planner, const struct service_view *
     }
 }
 
+static bool any_create_failed(const struct world_instance *instance)
+{
+    for (const struct world_effort *at = instance->efforts; at != NULL; at = at->by_key.next) {
+        if (at->state == EFFORT_FAILED && text_starts(at->key, "create "))
+            return true;
+    }
+    return false;
+}
+
+static bool is_being_created(const struct plan_input *input, const char *task)
+{
+    for (size_t i = 0; i < input->pending_count; i++) {
+        if (text_equal(input->pending[i].task, task))
+            return true;
+    }
+    return false;
+}
+
+static const struct task_record *
+record_unborn(struct planner *planner, const struct service_view *view, const struct deployment *of,
+              const struct task_identity *identity, const char *failure)
+{
+    struct task_record *record = arena_new(planner->arena, struct task_record);
+
+    text_copy(record->id, sizeof(record->id), identity->task);
+    text_copy(record->deployment, sizeof(record->deployment), of->id);
+    text_copy(record->revision, sizeof(record->revision), of->goal->target->revision);
+    text_copy(record->commit, sizeof(record->commit), of->commit);
+    record->cluster = view->cluster;
+    record->service = view->service;
+    record->instance = view->instance->name;
+    record->slot = identity->slot;
+    record->attempt = identity->attempt;
+    record->stop_code = STOP_TASK_FAILED_TO_START;
+    record->reason = failure;
+    record->exit_code = -1;
+    record->failed = true;
+    state_stopped(planner, view, record);
+    return record;
+}
+
+/* The task whose first container the engine does not create is never seen: of its end only the
+ * failed call tells. */
+static void record_uncreated(struct planner *planner, const struct service_view *view,
+                             const struct deployment *of, struct ends *ends)
+{
+    const struct plan_input *input = planner->input;
+    const struct task_spec *spec = of->goal->target->task;
+    const char *first =
+        spec->container_definitions_count > 1 ? SANDBOX_NAME : spec->container_definitions[0].name;
+
+    for (uint32_t slot = 0; slot < view->spec->desired_count; slot++) {
+        struct task_identity identity;
+        char name[CONTAINER_NAME_SIZE];
+        const char *failure;
+
+        next_identity(view, of, slot, &identity);
+        container_name(identity.task, first, name);
+        failure = step_failure(planner, view->instance, ACTION_CONTAINER_CREATE, name);
+        if (failure == NULL || world_task(input->world, identity.task) != NULL ||
+            is_being_created(input, identity.task))
+            continue;
+        tally_end(planner, ends, of, record_unborn(planner, view, of, &identity, failure));
+        if (!ends->throttled)
+            ends->throttled = throttle(planner, view, /* started_ms= */ 0);
+    }
+}
+
 bool record_tasks(struct planner *planner, struct service_view *view)
 {
     struct ends ends = { 0 };
@@ -254,6 +327,11 @@ bool record_tasks(struct planner *planner, struct service_view *view)
             healthier = true;
     }
     record_vanished(planner, view, &ends);
+    if (view->spec != NULL && view->primary != NULL && any_create_failed(view->instance)) {
+        record_uncreated(planner, view, view->primary, &ends);
+        if (view->fallback != NULL)
+            record_uncreated(planner, view, view->fallback, &ends);
+    }
     tally_state(planner, view, &ends, healthier);
     return unit_stated(planner);
 }

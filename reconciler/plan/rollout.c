@@ -135,20 +135,12 @@ static void count_started(struct count *count, uint32_t slot, bool current)
 static bool start_task(struct planner *planner, const struct service_view *view,
                        const struct deployment *deployment, uint32_t slot)
 {
-    struct task_identity identity = { .slot = slot };
+    struct task_identity identity;
     const struct world_instance *instance = place_task(planner, deployment->goal->target);
 
     if (instance == NULL)
         return false;
-    identity.attempt = deployment->attempt_max;
-    for (size_t i = 0; i < view->task_count; i++) {
-        if (view->tasks[i].task->slot == slot && view->tasks[i].task->attempt > identity.attempt)
-            identity.attempt = view->tasks[i].task->attempt;
-    }
-    identity.attempt++;
-    text_copy(identity.deployment, sizeof(identity.deployment), deployment->id);
-    text_copy(identity.commit, sizeof(identity.commit), deployment->commit);
-    task_id_make(deployment->id, slot, identity.attempt, identity.task);
+    next_identity(view, deployment, slot, &identity);
     task_advance(planner, deployment, &identity, instance, NULL);
     return true;
 }

@@ -167,19 +167,37 @@ static bool dependencies_ready(struct planner *planner, const struct service_vie
     return ready;
 }
 
+void next_identity(const struct service_view *view, const struct deployment *deployment,
+                   uint32_t slot, struct task_identity *out)
+{
+    uint32_t seen = view->attempts[slot];
+
+    *out = (struct task_identity){ .slot = slot };
+    out->attempt = 1 + (seen > deployment->attempt_max ? seen : deployment->attempt_max);
+    text_copy(out->deployment, sizeof(out->deployment), deployment->id);
+    text_copy(out->commit, sizeof(out->commit), deployment->commit);
+    task_id_make(deployment->id, slot, out->attempt, out->task);
+}
+
 static void view_tasks(struct planner *planner, struct service_view *view)
 {
     const struct world_service *seen =
         world_service(planner->input->world, view->cluster, view->service);
 
+    view->attempts = arena_array(planner->arena, uint32_t, view->spec->desired_count + 1);
     if (seen == NULL)
         return;
     view->tasks = arena_array(planner->arena, struct task_view, seen->task_count);
     view->task_count = seen->task_count;
-    for (size_t i = 0; i < seen->task_count; i++)
-        task_view_make(planner, seen->tasks[i], view->memory,
+    for (size_t i = 0; i < seen->task_count; i++) {
+        const struct world_task *task = seen->tasks[i];
+
+        task_view_make(planner, task, view->memory,
                        view->primary == NULL ? view->desired->goal : view->primary->goal,
                        &view->tasks[i]);
+        if (task->slot < view->spec->desired_count && task->attempt > view->attempts[task->slot])
+            view->attempts[task->slot] = task->attempt;
+    }
 }
 
 /* Step 6. */
