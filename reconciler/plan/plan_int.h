@@ -167,6 +167,9 @@ const char *removal_guard(const struct plan_input *input, const struct memory_se
                           struct arena *arena);
 const char *removal_guard_between(const struct desired *before, const struct desired *after,
                                   const struct desired_service *removed, struct arena *arena);
+/* Is a service that the commit does not declare held, or not judged yet?  Then all else that it
+ * removes waits, too. */
+bool removal_is_open(const struct plan_input *input);
 void plan_instance(struct planner *planner, const char *name);
 void rollout(struct planner *planner, struct service_view *view);
 /* States what changed: tasks that run, got healthy, ended.  True when facts came out. */

@@ -9,66 +9,6 @@
 #include "spec/base/text.h"
 #include "spec/names.h"
 
-/* Units that run or are remembered, and how many of them git no longer declares. What is on its way
- * out since an earlier commit is neither. */
-static void count_removed(const struct plan_input *input, size_t *out_known, size_t *out_removed)
-{
-    size_t known = input->desired->service_count;
-    size_t removed = 0;
-
-    for (const struct memory_service *at = input->memory->services; at != NULL;
-         at = at->by_key.next)
-        removed += at->removal == NULL && desired_service(input->desired, at->key) == NULL;
-    for (const struct world_service *at = input->world->services; at != NULL; at = at->by_key.next)
-        removed += at->task_count > 0 && desired_service(input->desired, at->key) == NULL &&
-                   memory_service(input->memory, at->key) == NULL;
-    *out_known = known + removed;
-    *out_removed = removed;
-}
-
-static const char *too_many(size_t removed, size_t known, struct arena *arena)
-{
-    if (removed == known)
-        return "the commit would remove the last service";
-    if (removed * 2 > known)
-        return arena_printf(arena, "the commit would remove %zu of %zu services", removed, known);
-    return NULL;
-}
-
-static const char *protection(const struct target *target)
-{
-    return target->spec->deletion_protection ? "it has deletionProtection" : NULL;
-}
-
-const char *removal_guard(const struct plan_input *input, const struct memory_service *memory,
-                          struct arena *arena)
-{
-    const struct deployment *primary = memory_primary(memory);
-    size_t known;
-    size_t removed;
-
-    if (input->prune_allowed || (memory != NULL && memory->removal != NULL))
-        return NULL;
-    if (memory != NULL && memory->hold != NULL)
-        return memory->hold;
-    if (primary != NULL && protection(primary->goal->target) != NULL)
-        return protection(primary->goal->target);
-    count_removed(input, &known, &removed);
-    return too_many(removed, known, arena);
-}
-
-const char *removal_guard_between(const struct desired *before, const struct desired *after,
-                                  const struct desired_service *removed, struct arena *arena)
-{
-    size_t gone = 0;
-
-    if (protection(removed->goal->target) != NULL)
-        return protection(removed->goal->target);
-    for (const struct desired_service *at = before->services; at != NULL; at = at->by_key.next)
-        gone += desired_service(after, at->key) == NULL;
-    return too_many(gone, after->service_count + gone, arena);
-}
-
 static bool depends_on(const struct memory_service *other, const struct service_view *view)
 {
     const struct deployment *primary = memory_primary(other);
@@ -233,7 +173,8 @@ static void claim(struct planner *planner, const struct world_instance *instance
 
 static bool cluster_is_used(const struct plan_input *input, const char *cluster)
 {
-    if (generation_find(input->desired->generation, KIND_CLUSTER, cluster) != NULL)
+    if (generation_find(input->desired->generation, KIND_CLUSTER, cluster) != NULL ||
+        removal_is_open(input))
         return true;
     for (const struct world_service *at = input->world->services; at != NULL;
          at = at->by_key.next) {
@@ -307,6 +248,8 @@ static size_t newer_images(const struct world_instance *instance, const struct w
 
 static void prune_images(struct planner *planner, const struct world_instance *instance)
 {
+    bool is_open = removal_is_open(planner->input);
+
     for (const struct world_image *at = instance->images; at != NULL; at = at->by_id.next) {
         const struct resource *image;
         struct action *action;
@@ -315,7 +258,7 @@ static void prune_images(struct planner *planner, const struct world_instance *i
             image_is_needed(planner->input, at))
             continue;
         image = generation_find(planner->input->desired->generation, KIND_IMAGE, at->name);
-        if (image != NULL && newer_images(instance, at) <= resource_image(image)->retain)
+        if (image == NULL ? is_open : newer_images(instance, at) <= resource_image(image)->retain)
             continue;
         if (!effort_allows(planner, instance, ACTION_IMAGE_REMOVE, at->id))
             continue;

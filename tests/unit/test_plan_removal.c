@@ -113,6 +113,110 @@ static void a_suspended_service_is_not_removed(void **unused)
     scene_close(&scene);
 }
 
+/* What a commit adds does not make its removals safer. */
+static void a_rename_of_everything_is_held(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    scene_open(&scene);
+    commit(&scene, "c1", "ab");
+    scene_run(&scene, 60 * 1000);
+    commit(&scene, "c2", "xyz");
+    scene_run(&scene, 60 * 1000);
+    assert_string_equal(remembered(&scene, "c/a")->hold, "the commit would remove all 2 services");
+    assert_int_equal(scene_running(&scene, "a"), 1);
+    assert_int_equal(scene_running(&scene, "b"), 1);
+    assert_int_equal(scene_running(&scene, "z"), 1);
+    scene_close(&scene);
+}
+
+static void more_than_half_of_what_there_was_is_held(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    run_five(&scene);
+    commit(&scene, "c2", "abcdefyz"); /* 3 of 5, and 8 in the end */
+    scene_run(&scene, 60 * 1000);
+    assert_string_equal(remembered(&scene, "c/v")->hold, "the commit would remove 3 of 5 services");
+    /* Of the eleven there are now four are not declared: the new one among them may go. */
+    commit(&scene, "c3", "abcdefy");
+    scene_run(&scene, 60 * 1000);
+    assert_null(remembered(&scene, "c/z"));
+    assert_non_null(remembered(&scene, "c/v")->hold);
+    scene_close(&scene);
+}
+
+/* An image of a manifest, as the engine reports it. */
+static void built_image(struct scene *scene, const char *name, const char *id, int64_t created_ms)
+{
+    const char *tag = arena_printf(&scene->arena, "berth/%s:%s", name, id);
+    const struct world_change change = { .kind = WORLD_IMAGE,
+                                         .image = { .instance = "local",
+                                                    .id = id,
+                                                    .tags = &tag,
+                                                    .tag_count = 1,
+                                                    .name = name,
+                                                    .owner = "me",
+                                                    .created_ms = created_ms } };
+    (void)world_apply(scene->world, &change);
+}
+
+static const char *image_manifest(struct scene *scene, const char *name, const char *more)
+{
+    return arena_printf(&scene->arena,
+                        "---\n{apiVersion: berth/v1, kind: Image, metadata: {name: %s}, "
+                        "spec: {source: 'example/%s:1', %s}}\n",
+                        name, name, more);
+}
+
+static void images_are_held_with_the_services(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const char *service;
+
+    scene_open(&scene);
+    service = scene_service(&scene, "web", "red", "desiredCount: 1");
+    scene_commit(&scene, "c1",
+                 arena_printf(&scene.arena, "%s%s", image_manifest(&scene, "tool", ""), service));
+    scene_run(&scene, 60 * 1000);
+    built_image(&scene, "tool", "sha256:1", 1);
+    scene_commit(&scene, "c2", scene_service(&scene, "shop", "red", "desiredCount: 1"));
+    scene_run(&scene, 60 * 1000);
+    assert_non_null(remembered(&scene, "c/web")->hold);
+    assert_non_null(world_image(world_instance(scene.world, "local"), "sha256:1"));
+    scene.prune_allowed = true;
+    scene_run(&scene, 60 * 1000);
+    assert_null(remembered(&scene, "c/web"));
+    assert_null(world_image(world_instance(scene.world, "local"), "sha256:1"));
+    scene_close(&scene);
+}
+
+static void former_images_are_retained(void **unused)
+{
+    (void)unused;
+    static const char *const ids[] = { "sha256:1", "sha256:2", "sha256:3", "sha256:4" };
+    struct scene scene;
+    const struct world_instance *local;
+
+    scene_open(&scene);
+    for (size_t i = 0; i < ARRAY_COUNT(ids); i++)
+        built_image(&scene, "tool", ids[i], (int64_t)i);
+    scene_commit(&scene, "c1",
+                 arena_printf(&scene.arena, "%s%s", image_manifest(&scene, "tool", "retain: 2"),
+                              scene_service(&scene, "web", "red", "desiredCount: 1")));
+    scene_run(&scene, 60 * 1000);
+    local = world_instance(scene.world, "local");
+    /* The newest is none of the former ones. */
+    assert_null(world_image(local, ids[0]));
+    assert_non_null(world_image(local, ids[1]));
+    assert_non_null(world_image(local, ids[2]));
+    assert_non_null(world_image(local, ids[3]));
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +224,10 @@ int main(void)
         cmocka_unit_test(what_is_declared_again_is_judged_anew),
         cmocka_unit_test(what_is_confirmed_is_not_held_any_more),
         cmocka_unit_test(a_suspended_service_is_not_removed),
+        cmocka_unit_test(a_rename_of_everything_is_held),
+        cmocka_unit_test(more_than_half_of_what_there_was_is_held),
+        cmocka_unit_test(images_are_held_with_the_services),
+        cmocka_unit_test(former_images_are_retained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
