@@ -31,6 +31,7 @@ static bool resolve_image(const struct generation *generation, const char *writt
 
     const struct image_spec *image = resource_image(resource);
     out->name = resource->name;
+    out->is_protected = resource_is_protected(resource);
     out->reference = image->source;
     if (image->build == NULL)
         return true;
@@ -174,6 +175,8 @@ const struct target *target_make(const struct generation *generation,
     ASSERT(task != NULL);
     struct target *target = arena_new(arena, struct target);
     target->cluster = spec->cluster;
+    target->cluster_is_protected =
+        resource_is_protected(generation_find(generation, KIND_CLUSTER, spec->cluster));
     target->service = service->name;
     target->spec = spec;
     target->task = resolve_environments(generation, resource_task(task), arena);
@@ -204,6 +207,13 @@ static void print_member(struct buf *out, const char *key, const char *text)
     buf_char(out, ',');
 }
 
+/* What is not so is not printed, as in all canonical text. */
+static void print_flag(struct buf *out, const char *key, bool value)
+{
+    if (value)
+        buf_printf(out, "\"%s\":\"true\",", key);
+}
+
 static void print_image(const char *container, const struct target_image *image, struct buf *out)
 {
     canonical_text(container, out);
@@ -216,6 +226,7 @@ static void print_image(const char *container, const struct target_image *image,
     print_member(out, "buildKey", image->build_key);
     print_member(out, "kind", image_kind_texts[image->kind]);
     print_member(out, "name", image->name);
+    print_flag(out, "protected", image->is_protected);
     print_member(out, "reference", image->reference);
     buf_text_add(out, "\"repository\":");
     canonical_text(image->repository, out);
@@ -244,6 +255,7 @@ void target_print(const struct target *target, struct buf *out)
 {
     buf_char(out, '{');
     print_member(out, "cluster", target->cluster);
+    print_flag(out, "clusterProtected", target->cluster_is_protected);
     buf_text_add(out, "\"images\":{");
     print_images(target, out);
     buf_text_add(out, "},");
@@ -289,6 +301,7 @@ static bool parse_image(const struct node *node, struct decoder *decoder, struct
     out->reference = member_text(node, "reference", arena);
     out->build_key = member_text(node, "buildKey", arena);
     out->repository = member_text(node, "repository", arena);
+    out->is_protected = node_get(node, "protected") != NULL;
     out->kind = text_equal(kind, image_kind_texts[TARGET_IMAGE_BUILD]) ? TARGET_IMAGE_BUILD
                                                                        : TARGET_IMAGE_REFERENCE;
     return kind != NULL && out->reference != NULL &&
@@ -305,6 +318,7 @@ static bool parse_members(const struct node *root, struct decoder *decoder, stru
     out->cluster = member_text(root, "cluster", arena);
     out->service = member_text(root, "service", arena);
     out->task_name = member_text(root, "taskName", arena);
+    out->cluster_is_protected = node_get(root, "clusterProtected") != NULL;
     if (out->cluster == NULL || out->service == NULL || out->task_name == NULL ||
         revision == NULL || strlen(revision) + 1 != sizeof(out->revision))
         return false;

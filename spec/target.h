@@ -19,6 +19,7 @@ struct target_image {
     const char *build_key;  /* of a build, else NULL */
     const char *repository; /* of a build: where it is pushed, or NULL */
     const struct image_build *build; /* of a build: how it is made, should it have to be again */
+    bool is_protected;               /* the Image has deletionProtection */
 };
 
 struct target {
@@ -27,6 +28,7 @@ struct target {
     const struct service_spec *spec;
     const struct task_spec *task;
     const char *task_name;
+    bool cluster_is_protected;   /* the Cluster has deletionProtection */
     struct target_image *images; /* of task->container_definitions, one each, in their order */
     char revision[SHA256_HEX_SIZE];
 };

@@ -276,7 +276,7 @@ void get_tasks(struct request *request)
 
 /* ---- Images ---------------------------------------------------------------------------------- */
 
-static struct json *show_image(const struct world_image *image)
+static struct json *show_image(const struct plan_input *input, const struct world_image *image)
 {
     struct json *object = json_object();
     struct json *tags = json_array();
@@ -284,6 +284,8 @@ static struct json *show_image(const struct world_image *image)
 
     json_set_text(object, "id", image->id);
     json_set_text(object, "name", image->name);
+    if (input->desired != NULL && image->name != NULL && text_equal(image->owner, input->owner))
+        json_set_text(object, "held", image_guard(input, image->name));
     for (size_t i = 0; i < image->tag_count; i++)
         json_append_text(tags, image->tags[i]);
     for (size_t i = 0; i < image->digest_count; i++)
@@ -317,6 +319,7 @@ static struct json *show_effort(const struct world_effort *effort)
 void get_images(struct request *request)
 {
     const struct app *app = app_of(request);
+    struct plan_input input = app_plan_input(app);
     struct json *answer = json_object();
     struct json *instances = json_array();
 
@@ -328,7 +331,7 @@ void get_images(struct request *request)
 
         json_set_text(instance, "name", at->name);
         for (const struct world_image *one = at->images; one != NULL; one = one->by_id.next)
-            json_append(images, show_image(one));
+            json_append(images, show_image(&input, one));
         for (const struct world_effort *one = at->efforts; one != NULL; one = one->by_key.next)
             json_append(efforts, show_effort(one));
         json_set(instance, "images", images);

@@ -25,8 +25,9 @@ static const char *size_text(struct cli *cli, int64_t bytes)
 }
 
 static void add_image(struct cli *cli, struct table *table, const char *instance,
-                      const struct json *image)
+                      const struct json *image, bool shows_held)
 {
+    const char *held = json_text(image, "held");
     const struct json *tags = ask_list(image, "tags");
     const struct json *digests = ask_list(image, "digests");
     const char *reference = json_as_text(json_at(tags, 0), NULL);
@@ -39,6 +40,23 @@ static void add_image(struct cli *cli, struct table *table, const char *instance
     table_add(table, size_text(cli, json_int(image, "sizeBytes", 0)));
     table_add(table, ask_age(cli, image, "createdAt"));
     table_add(table, reference);
+    if (shows_held)
+        table_add(table, held == NULL
+                             ? NULL
+                             : arena_printf(cli->arena, "%s: `berth confirm` lets it go", held));
+}
+
+static bool any_held(const struct json *instances)
+{
+    for (size_t i = 0; i < json_count(instances); i++) {
+        const struct json *images = ask_list(json_at(instances, i), "images");
+
+        for (size_t k = 0; k < json_count(images); k++) {
+            if (json_text(json_at(images, k), "held") != NULL)
+                return true;
+        }
+    }
+    return false;
 }
 
 static void add_work(struct cli *cli, struct table *table, const char *instance,
@@ -68,7 +86,10 @@ int cmd_images(struct cli *cli)
     if (cli->options.run.output == OUTPUT_JSON)
         return cli_print_json(cli, answer);
     const struct json *instances = ask_list(answer, "instances");
-    table_init(&images, cli->arena, "INSTANCE|IMAGE|ID|SIZE|AGE|REFERENCE");
+    const bool shows_held = any_held(instances);
+    table_init(&images, cli->arena,
+               shows_held ? "INSTANCE|IMAGE|ID|SIZE|AGE|REFERENCE|HELD"
+                          : "INSTANCE|IMAGE|ID|SIZE|AGE|REFERENCE");
     table_init(&works, cli->arena, "INSTANCE|WORK|STATE|AGE|FAILURES|PROGRESS");
     for (size_t i = 0; i < json_count(instances); i++) {
         const struct json *instance = json_at(instances, i);
@@ -76,7 +97,7 @@ int cmd_images(struct cli *cli)
         const struct json *list = ask_list(instance, "images");
 
         for (size_t k = 0; k < json_count(list); k++)
-            add_image(cli, &images, name, json_at(list, k));
+            add_image(cli, &images, name, json_at(list, k), shows_held);
         list = ask_list(instance, "work");
         work_count += json_count(list);
         for (size_t k = 0; k < json_count(list); k++)

@@ -56,12 +56,25 @@ static const char *too_many(size_t removed, size_t known, struct arena *arena)
     return NULL;
 }
 
+/* Something protected that the service is, or needs, is not declared any more. */
 static const char *protection_of(const struct target *target, const struct generation *after,
                                  struct arena *arena)
 {
-    (void)after;
-    (void)arena;
-    return target->spec->deletion_protection ? "it has deletionProtection" : NULL;
+    if (target->spec->deletion_protection)
+        return "it has deletionProtection";
+    if (target->cluster_is_protected &&
+        generation_find(after, KIND_CLUSTER, target->cluster) == NULL)
+        return arena_printf(arena, "its Cluster '%s' has deletionProtection", target->cluster);
+    if (target->task->deletion_protection &&
+        generation_find(after, KIND_TASK, target->task_name) == NULL)
+        return arena_printf(arena, "its Task '%s' has deletionProtection", target->task_name);
+    for (size_t i = 0; i < target->task->container_definitions_count; i++) {
+        const struct target_image *image = &target->images[i];
+
+        if (image->is_protected && generation_find(after, KIND_IMAGE, image->name) == NULL)
+            return arena_printf(arena, "its Image '%s' has deletionProtection", image->name);
+    }
+    return NULL;
 }
 
 const char *removal_guard(const struct plan_input *input, const struct memory_service *memory,
@@ -96,6 +109,39 @@ const char *removal_guard_between(const struct desired *before, const struct des
     for (const struct desired_service *at = before->services; at != NULL; at = at->by_key.next)
         gone += desired_service(after, at->key) == NULL;
     return too_many(gone, before->service_count, arena);
+}
+
+/* NULL: the deployment has nothing to do with it. */
+static const struct target_image *image_of(const struct deployment *deployment, const char *name)
+{
+    const struct target *target = deployment->goal->target;
+
+    for (size_t i = 0; i < target->task->container_definitions_count; i++) {
+        if (text_equal(target->images[i].name, name))
+            return &target->images[i];
+    }
+    return NULL;
+}
+
+const char *image_guard(const struct plan_input *input, const char *name)
+{
+    if (input->prune_allowed ||
+        generation_find(input->desired->generation, KIND_IMAGE, name) != NULL)
+        return NULL;
+    if (removal_is_open(input))
+        return "the removal of a service is held";
+    for (const struct memory_service *service = input->memory->services; service != NULL;
+         service = service->by_key.next) {
+        const struct target_image *image = NULL;
+
+        /* The newest that knows it knows whether it is still protected. */
+        for (const struct memory_deployment *at = service->newest; at != NULL && image == NULL;
+             at = at->older)
+            image = image_of(&at->record, name);
+        if (image != NULL && image->is_protected)
+            return "it has deletionProtection";
+    }
+    return NULL;
 }
 
 bool removal_is_open(const struct plan_input *input)

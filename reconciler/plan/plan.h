@@ -68,6 +68,10 @@ void plan_compute(const struct plan_input *input, const struct plan_unit *units,
 /* Every unit there is: desired, remembered, seen; services by key, then instances by name. */
 size_t plan_units(const struct plan_input *input, struct arena *arena, struct plan_unit **out);
 
+/* Why an image whose Image is not declared any more stays until it is confirmed; NULL: it need
+ * not. */
+const char *image_guard(const struct plan_input *input, const char *name);
+
 /* How a service stands, by the same rules the planner uses. */
 struct service_status {
     const char *key;

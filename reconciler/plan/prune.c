@@ -248,8 +248,6 @@ static size_t newer_images(const struct world_instance *instance, const struct w
 
 static void prune_images(struct planner *planner, const struct world_instance *instance)
 {
-    bool is_open = removal_is_open(planner->input);
-
     for (const struct world_image *at = instance->images; at != NULL; at = at->by_id.next) {
         const struct resource *image;
         struct action *action;
@@ -258,7 +256,8 @@ static void prune_images(struct planner *planner, const struct world_instance *i
             image_is_needed(planner->input, at))
             continue;
         image = generation_find(planner->input->desired->generation, KIND_IMAGE, at->name);
-        if (image == NULL ? is_open : newer_images(instance, at) <= resource_image(image)->retain)
+        if (image == NULL ? image_guard(planner->input, at->name) != NULL
+                          : newer_images(instance, at) <= resource_image(image)->retain)
             continue;
         if (!effort_allows(planner, instance, ACTION_IMAGE_REMOVE, at->id))
             continue;
