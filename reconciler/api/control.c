@@ -51,7 +51,7 @@ static int service_of(struct request *request, const char *const *members, size_
 static void answer_service(struct request *request, const char *key)
 {
     const struct app *app = app_of(request);
-    struct plan_input input = app_plan_input(app);
+    struct plan_input input = input_of(request);
 
     request_answer(request, show_service(app, &input, key, request_arena(request)));
 }

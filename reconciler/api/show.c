@@ -5,7 +5,19 @@
 
 #include "reconciler/api/api_int.h"
 #include "reconciler/run/cycle.h"
+#include "reconciler/run/execute.h"
 #include "spec/base/text.h"
+
+struct plan_input input_of(struct request *request)
+{
+    const struct app *app = app_of(request);
+    struct plan_input input = app_plan_input(app);
+    struct plan_pending *pending;
+
+    input.pending_count = executor_pending(app->executor, request_arena(request), &pending);
+    input.pending = pending;
+    return input;
+}
 
 void show_time(struct json *object, const char *key, int64_t ms)
 {
@@ -155,6 +167,28 @@ struct json *show_task(const struct plan_input *input, const struct world_task *
     }
     json_set_text(object, "address", address);
     json_set(object, "containers", containers);
+    return object;
+}
+
+struct json *show_wanted_task(const struct wanted_task *task, struct arena *arena)
+{
+    const struct target *target = task->target;
+    struct json *object = json_object();
+
+    json_set_text(object, "id", task->identity.task);
+    set_key(object, unit_key(arena, target->cluster, target->service), arena);
+    json_set_text(object, "instance", task->instance);
+    json_set_text(object, "status", task_status_text(task->status));
+    json_set_text(object, "health", health_status_text(HEALTH_NONE));
+    json_set_bool(object, "healthy", false);
+    json_set_text(object, "reason", task->reason);
+    json_set_text(object, "family", target->task_name);
+    json_set_text(object, "revision", target->revision);
+    json_set_text(object, "deployment", task->identity.deployment);
+    json_set_text(object, "commit", task->identity.commit);
+    json_set_int(object, "slot", task->identity.slot);
+    json_set_int(object, "attempt", task->identity.attempt);
+    json_set(object, "containers", json_array());
     return object;
 }
 

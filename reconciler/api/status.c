@@ -68,7 +68,7 @@ static struct json *show_instance(const struct world_instance *instance)
 static struct json *list_services(struct request *request, const char *cluster)
 {
     const struct app *app = app_of(request);
-    struct plan_input input = app_plan_input(app);
+    struct plan_input input = input_of(request);
     struct arena *arena = request_arena(request);
     struct json *list = json_array();
     struct plan_unit *units;
@@ -178,6 +178,17 @@ static int add_history(struct request *request, const struct history_filter *fil
     return 0;
 }
 
+/* Tasks of which nothing is seen yet. */
+static void list_wanted(const struct plan_input *input, const char *key, struct arena *arena,
+                        struct json *list)
+{
+    struct service_status status;
+
+    plan_service_status(input, key, arena, &status);
+    for (size_t i = 0; i < status.wanted_count; i++)
+        json_append(list, show_wanted_task(&status.wanted[i], arena));
+}
+
 static void add_running(const struct app *app, const struct plan_input *input, const char *key,
                         struct arena *arena, struct json *answer)
 {
@@ -189,6 +200,7 @@ static void add_running(const struct app *app, const struct plan_input *input, c
         if (at->service != NULL && text_equal(at->service->key, key))
             json_append(tasks, show_task(input, at, arena));
     }
+    list_wanted(input, key, arena, tasks);
     for (const struct memory_deployment *at = memory == NULL ? NULL : memory->newest; at != NULL;
          at = at->older)
         json_append(deployments, show_deployment(&at->record));
@@ -199,7 +211,7 @@ static void add_running(const struct app *app, const struct plan_input *input, c
 void get_service(struct request *request)
 {
     const struct app *app = app_of(request);
-    struct plan_input input = app_plan_input(app);
+    struct plan_input input = input_of(request);
     struct arena *arena = request_arena(request);
     struct history_filter filter = { .cluster = request_param(request, "cluster"),
                                      .service = request_param(request, "service"),
@@ -229,6 +241,20 @@ static bool task_fits(const struct world_task *task, const struct history_filter
            (filter->service == NULL || text_equal(task->service->service, filter->service));
 }
 
+static void list_wanted_of(const struct plan_input *input, const struct history_filter *filter,
+                           struct arena *arena, struct json *list)
+{
+    const struct desired_service *at = input->desired == NULL ? NULL : input->desired->services;
+
+    for (; at != NULL; at = at->by_key.next) {
+        const struct target *target = at->goal->target;
+
+        if ((filter->cluster == NULL || text_equal(target->cluster, filter->cluster)) &&
+            (filter->service == NULL || text_equal(target->service, filter->service)))
+            list_wanted(input, at->key, arena, list);
+    }
+}
+
 static int add_stopped(struct request *request, struct history_filter filter, struct json *list,
                        struct err *err)
 {
@@ -249,7 +275,7 @@ static int add_stopped(struct request *request, struct history_filter filter, st
 void get_tasks(struct request *request)
 {
     const struct app *app = app_of(request);
-    struct plan_input input = app_plan_input(app);
+    struct plan_input input = input_of(request);
     struct history_filter filter = { .cluster = request_query(request, "cluster"),
                                      .service = request_query(request, "service") };
     AUTO(json) *list = json_array();
@@ -265,6 +291,7 @@ void get_tasks(struct request *request)
         if (task_fits(at, &filter))
             json_append(list, show_task(&input, at, request_arena(request)));
     }
+    list_wanted_of(&input, &filter, request_arena(request), list);
     if (all && add_stopped(request, filter, list, &err) < 0) {
         request_fail(request, &err);
         return;
@@ -319,7 +346,7 @@ static struct json *show_effort(const struct world_effort *effort)
 void get_images(struct request *request)
 {
     const struct app *app = app_of(request);
-    struct plan_input input = app_plan_input(app);
+    struct plan_input input = input_of(request);
     struct json *answer = json_object();
     struct json *instances = json_array();
 

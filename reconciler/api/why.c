@@ -199,6 +199,39 @@ static void tell_stopped(struct story *story, const struct task_record *task)
     }
 }
 
+static void tell_wanted(struct story *story, const struct wanted_task *task)
+{
+    const struct target *target = task->target;
+    const char *key = unit_key(story->arena, target->cluster, target->service);
+
+    say(story, "status", "%s: %s", task_status_text(task->status), task->reason);
+    say(story, "task", "%s, slot %u, attempt %u", task->identity.task, task->identity.slot,
+        task->identity.attempt);
+    say(story, "revision", "%.12s", target->revision);
+    say(story, "service", "%s", key);
+    tell_origin(story, key, task->identity.deployment, task->identity.commit);
+}
+
+/* One of which nothing is seen yet. */
+static const struct wanted_task *find_wanted(struct story *story, const char *name)
+{
+    const struct desired *desired = story->input.desired;
+
+    if (strlen(name) < 4)
+        return NULL;
+    for (const struct desired_service *at = desired == NULL ? NULL : desired->services; at != NULL;
+         at = at->by_key.next) {
+        struct service_status status;
+
+        plan_service_status(&story->input, at->key, story->arena, &status);
+        for (size_t i = 0; i < status.wanted_count; i++) {
+            if (text_starts(status.wanted[i].identity.task, name))
+                return &status.wanted[i];
+        }
+    }
+    return NULL;
+}
+
 static const struct task_record *find_stopped(struct story *story, const char *name)
 {
     struct history_filter filter = { .limit = HISTORY_TASKS };
@@ -215,11 +248,12 @@ static const struct task_record *find_stopped(struct story *story, const char *n
     return NULL;
 }
 
-/* A service first, then a task, a container, a task that stopped.  NULL and *err: none of them. */
+/* A service first, then a task, a container, a task that is to come, one that stopped.  NULL and *err: none of them. */
 static const char *tell(struct story *story, const char *name, struct err *err)
 {
     const struct world_container *container;
     const struct world_task *task;
+    const struct wanted_task *wanted;
     const struct task_record *stopped;
     const char *key;
 
@@ -240,6 +274,11 @@ static const char *tell(struct story *story, const char *name, struct err *err)
         tell_container(story, container);
         return "container";
     }
+    wanted = find_wanted(story, name);
+    if (wanted != NULL) {
+        tell_wanted(story, wanted);
+        return "task";
+    }
     stopped = find_stopped(story, name);
     if (stopped != NULL) {
         tell_stopped(story, stopped);
@@ -253,7 +292,7 @@ static void answer_why(struct request *request, const char *name)
 {
     struct app *app = app_of(request);
     struct story story = { .app = app,
-                           .input = app_plan_input(app),
+                           .input = input_of(request),
                            .arena = request_arena(request) };
     AUTO(json) *answer = json_object();
     struct err err = { 0 };

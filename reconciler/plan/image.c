@@ -67,16 +67,22 @@ static const char *digest_in(const struct world_image *image, const char *reposi
     return NULL;
 }
 
+/* ecs.md 1.4, stoppedReason. */
+static const char *failure_prefix(enum action_kind kind)
+{
+    return kind == ACTION_IMAGE_PULL ? "CannotPullContainerError: " : "";
+}
+
 static void wait_for(const struct need *need, enum action_kind kind, const char *reference,
                      const char *doing)
 {
     const struct world_effort *effort = effort_of(need->planner, need->instance, kind, reference);
 
     if (effort != NULL && effort->state == EFFORT_FAILED)
-        plan_wait(need->planner, "%s: %s", reference, effort->failure.text);
+        plan_wait(need->planner, "%s%s: %s", failure_prefix(kind), reference, effort->failure.text);
     else if (effort != NULL && effort->state == EFFORT_RUNNING && effort->failures > 0)
-        plan_wait(need->planner, "%s: tried again after %u failures: %s", reference,
-                  effort->failures, effort->failure.text);
+        plan_wait(need->planner, "%s%s: tried again after %u failures: %s", failure_prefix(kind),
+                  reference, effort->failures, effort->failure.text);
     else if (effort != NULL && effort->state == EFFORT_RUNNING && effort->progress != NULL)
         plan_progress(need->planner, "%s image %s: %s", doing, reference, effort->progress);
     else
@@ -209,16 +215,20 @@ bool images_ready(struct planner *planner, const struct deployment *deployment,
 
 /* The effort of the deployment that failed most, and how often. That the engine was not reached, or
  * had no room, is no evidence against the revision. */
-static const struct world_effort *failed_effort(struct planner *planner,
-                                                const struct deployment *deployment,
-                                                const struct world_instance *instance,
-                                                uint32_t *out_failures)
+struct failed_effort {
+    const struct world_effort *effort; /* NULL: none did */
+    enum action_kind kind;
+    uint32_t failures;
+};
+
+static struct failed_effort failed_effort(struct planner *planner,
+                                          const struct deployment *deployment,
+                                          const struct world_instance *instance)
 {
     static const enum action_kind kinds[] = { ACTION_IMAGE_BUILD, ACTION_IMAGE_PULL,
                                               ACTION_IMAGE_PUSH };
-    const struct world_effort *worst = NULL;
+    struct failed_effort worst = { 0 };
 
-    *out_failures = 0;
     for (size_t i = 0; i < deployment->goal->target->task->container_definitions_count; i++) {
         const struct need need = need_of(planner, deployment, instance, i);
 
@@ -230,10 +240,8 @@ static const struct world_effort *failed_effort(struct planner *planner,
             uint32_t failures =
                 effort == NULL ? 0 : world_effort_refusals(effort, deployment->created_ms);
 
-            if (failures > *out_failures) {
-                *out_failures = failures;
-                worst = effort;
-            }
+            if (failures > worst.failures)
+                worst = (struct failed_effort){ effort, kinds[k], failures };
         }
     }
     return worst;
@@ -242,17 +250,15 @@ static const struct world_effort *failed_effort(struct planner *planner,
 uint32_t image_failures(struct planner *planner, const struct deployment *deployment,
                         const struct world_instance *instance)
 {
-    uint32_t failures;
-
-    (void)failed_effort(planner, deployment, instance, &failures);
-    return failures;
+    return failed_effort(planner, deployment, instance).failures;
 }
 
 const char *image_failure(struct planner *planner, const struct deployment *deployment,
                           const struct world_instance *instance)
 {
-    uint32_t failures;
-    const struct world_effort *effort = failed_effort(planner, deployment, instance, &failures);
+    struct failed_effort worst = failed_effort(planner, deployment, instance);
 
-    return effort == NULL ? NULL : effort->failure.text;
+    return worst.effort == NULL ? NULL
+                                : arena_printf(planner->arena, "%s%s", failure_prefix(worst.kind),
+                                               worst.effort->failure.text);
 }

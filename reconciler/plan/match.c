@@ -421,11 +421,11 @@ void task_view_make(struct planner *planner, const struct world_task *task,
         view.ended = true;
     }
     if (view.ended)
-        view.status = anything_up(task) ? TASK_STOPPING : TASK_STOPPED;
+        view.status = anything_up(task) ? TASK_STOPPING : TASK_DEPROVISIONING;
     else if (has_fallen(&view))
-        view.status = TASK_STOPPED; /* its end is recorded when it was inspected */
+        view.status = TASK_DEPROVISIONING; /* its end is recorded when it was inspected */
     else
-        view.status = all_settled(&view) ? TASK_RUNNING : TASK_PENDING;
+        view.status = all_settled(&view) ? TASK_RUNNING : TASK_ACTIVATING;
     if (!view.ended)
         judge_health(planner, &view,
                      current != NULL       ? current->target->spec
@@ -436,5 +436,5 @@ void task_view_make(struct planner *planner, const struct world_task *task,
 
 bool is_alive(const struct task_view *view)
 {
-    return view->status == TASK_PENDING || view->status == TASK_RUNNING;
+    return view->status == TASK_ACTIVATING || view->status == TASK_RUNNING;
 }

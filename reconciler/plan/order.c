@@ -39,31 +39,51 @@ static const struct world_container *seen(const struct making *making, const cha
     return making->task == NULL ? NULL : world_task_container(making->task, container);
 }
 
+static bool is_met(enum container_condition condition, const struct world_container *on)
+{
+    if (on == NULL)
+        return false;
+    switch (condition) {
+    case CONTAINER_CONDITION_COMPLETE: return container_is_over(on);
+    case CONTAINER_CONDITION_SUCCESS:
+        return container_is_over(on) && on->inspected && on->exit_code == 0;
+    case CONTAINER_CONDITION_HEALTHY: return on->health == HEALTH_HEALTHY;
+    case CONTAINER_CONDITION_START:
+    case CONTAINER_CONDITION_UNSET: break;
+    }
+    return true;
+}
+
+/* For people: "... waits for container proxy to be HEALTHY". */
+static const char *condition_text(enum container_condition condition)
+{
+    switch (condition) {
+    case CONTAINER_CONDITION_COMPLETE: return "to complete";
+    case CONTAINER_CONDITION_SUCCESS: return "to succeed";
+    case CONTAINER_CONDITION_HEALTHY: return "to be HEALTHY";
+    case CONTAINER_CONDITION_START:
+    case CONTAINER_CONDITION_UNSET: break;
+    }
+    return "to start";
+}
+
+static void wait_for_container(const struct making *making, const char *container, const char *on,
+                               enum container_condition condition)
+{
+    plan_wait(making->planner, "task %.12s: container %s waits for container %s %s",
+              making->identity->task, container, on, condition_text(condition));
+}
+
 /* Creating waits for all conditions but START, which only wants the other one created. */
 static bool may_create(const struct making *making, const struct container_definition *definition)
 {
     for (size_t i = 0; i < definition->depends_on_count; i++) {
         const struct container_dependency *need = &definition->depends_on[i];
-        const struct world_container *on = seen(making, need->container_name);
 
-        if (on == NULL)
-            return false;
-        switch (need->condition) {
-        case CONTAINER_CONDITION_COMPLETE:
-            if (!container_is_over(on))
-                return false;
-            break;
-        case CONTAINER_CONDITION_SUCCESS:
-            if (!container_is_over(on) || !on->inspected || on->exit_code != 0)
-                return false;
-            break;
-        case CONTAINER_CONDITION_HEALTHY:
-            if (on->health != HEALTH_HEALTHY)
-                return false;
-            break;
-        case CONTAINER_CONDITION_START:
-        case CONTAINER_CONDITION_UNSET: break;
-        }
+        if (is_met(need->condition, seen(making, need->container_name)))
+            continue;
+        wait_for_container(making, definition->name, need->container_name, need->condition);
+        return false;
     }
     return true;
 }
@@ -71,10 +91,13 @@ static bool may_create(const struct making *making, const struct container_defin
 static bool may_start(const struct making *making, const struct container_definition *definition)
 {
     for (size_t i = 0; i < definition->depends_on_count; i++) {
-        const struct world_container *on = seen(making, definition->depends_on[i].container_name);
+        const char *name = definition->depends_on[i].container_name;
+        const struct world_container *on = seen(making, name);
 
-        if (on == NULL || !container_ran(on))
-            return false;
+        if (on != NULL && container_ran(on))
+            continue;
+        wait_for_container(making, definition->name, name, CONTAINER_CONDITION_START);
+        return false;
     }
     return true;
 }
@@ -230,7 +253,7 @@ void task_wind_down(struct planner *planner, const struct task_view *view, bool 
 
         if (container_is_up(container))
             stop(planner, view, container);
-        else if (view->status == TASK_STOPPED && recorded && container->inspected)
+        else if (view->status == TASK_DEPROVISIONING && recorded && container->inspected)
             remove_container(planner, view, container);
     }
 }

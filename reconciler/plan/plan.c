@@ -100,6 +100,17 @@ void plan_progress(struct planner *planner, const char *format, ...)
     add_wait(planner, buf_text(&text), /* is_progress= */ true);
 }
 
+void plan_wanted(struct planner *planner, const struct wanted_task *task)
+{
+    struct wanted_list *list = planner->wanted;
+
+    if (list == NULL)
+        return;
+    list->items =
+        grow(planner->arena, list->items, list->count, &list->capacity, sizeof(*list->items));
+    list->items[list->count++] = *task;
+}
+
 void plan_wake(struct planner *planner, int64_t at_ms)
 {
     if (at_ms < planner->wake_at_ms)

@@ -72,28 +72,13 @@ size_t plan_units(const struct plan_input *input, struct arena *arena, struct pl
  * not. */
 const char *image_guard(const struct plan_input *input, const char *name);
 
-/* How a service stands, by the same rules the planner uses. */
-struct service_status {
-    const char *key;
-    uint32_t desired;
-    uint32_t running; /* RUNNING, ecs.md 1.4 */
-    uint32_t pending;
-    uint32_t healthy; /* ecs.md 1.5 */
-    uint32_t stopping;
-    uint32_t current; /* alive tasks of the revision it is being brought to */
-    const struct deployment *primary;
-    const char *wait; /* NULL: nothing to wait for */
-    bool steady;      /* primary COMPLETED and nothing to do */
-};
-void plan_service_status(const struct plan_input *input, const char *key, struct arena *arena,
-                         struct service_status *out);
-
-/* How a task stands. */
+/* How a task stands: of ecs.md 1.4 what there is here. */
 #define TASK_STATUSES(X)                                                                           \
-    X(PROVISIONING, "PROVISIONING")                                                                \
-    X(PENDING, "PENDING")                                                                          \
+    X(PENDING, "PENDING")       /* it waits for a place, or for what it depends on */              \
+    X(ACTIVATING, "ACTIVATING") /* images come, containers are created and started */              \
     X(RUNNING, "RUNNING")                                                                          \
     X(STOPPING, "STOPPING")                                                                        \
+    X(DEPROVISIONING, "DEPROVISIONING") /* stopped; its containers are still there */              \
     X(STOPPED, "STOPPED")
 
 #define PLAN_ENUM_TASK(name, text) TASK_##name,
@@ -101,12 +86,39 @@ enum task_status { TASK_STATUSES(PLAN_ENUM_TASK) TASK_STATUS_COUNT };
 #undef PLAN_ENUM_TASK
 const char *task_status_text(enum task_status status);
 
+/* A task that is wanted now and of which nothing is seen yet. */
+struct wanted_task {
+    struct task_identity identity; /* as its containers will say */
+    const struct target *target;
+    const char *instance; /* NULL: it has no place yet */
+    enum task_status status;
+    const char *reason; /* what it waits for */
+};
+
+/* How a service stands, by the same rules the planner uses. */
+struct service_status {
+    const char *key;
+    uint32_t desired;
+    uint32_t running; /* RUNNING, ecs.md 1.4 */
+    uint32_t pending; /* PENDING and ACTIVATING, `wanted` among them */
+    uint32_t healthy; /* ecs.md 1.5 */
+    uint32_t stopping;
+    uint32_t current; /* alive tasks of the revision it is being brought to */
+    const struct deployment *primary;
+    const char *wait; /* NULL: nothing to wait for */
+    bool steady;      /* primary COMPLETED and nothing to do */
+    struct wanted_task *wanted;
+    size_t wanted_count;
+};
+void plan_service_status(const struct plan_input *input, const char *key, struct arena *arena,
+                         struct service_status *out);
+
 struct task_state {
     const struct world_task *task;
     enum task_status status;
     enum health_status health; /* ecs.md 1.4: NONE is UNKNOWN */
     bool healthy;              /* as deployments count it, ecs.md 1.5 */
-    const char *reason;        /* stopping or stopped: why */
+    const char *reason;        /* stopping or stopped: why; activating: what it waits for */
 };
 void plan_task_state(const struct plan_input *input, const struct world_task *task,
                      struct arena *arena, struct task_state *out);

@@ -11,6 +11,13 @@
 
 struct placement;
 
+/* Tasks that are wanted and not seen, for people. */
+struct wanted_list {
+    struct wanted_task *items;
+    size_t count;
+    size_t capacity;
+};
+
 struct planner {
     const struct plan_input *input;
     struct arena *arena;
@@ -23,6 +30,7 @@ struct planner {
     size_t unit_waits;
     int64_t wake_at_ms;          /* of the unit */
     struct placement *placement; /* place.c; NULL: not counted yet */
+    struct wanted_list *wanted;  /* NULL: nobody asks */
 };
 
 struct action *plan_action(struct planner *planner, enum action_kind kind, const char *instance,
@@ -32,6 +40,8 @@ struct fact *plan_fact(struct planner *planner, enum fact_kind kind, const char 
 void plan_wait(struct planner *planner, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Likewise, for what ends by itself. */
 void plan_progress(struct planner *planner, const char *format, ...) PRINTF_LIKE(2, 3);
+/* A task of the deployment is wanted and not seen, if anybody asks. */
+void plan_wanted(struct planner *planner, const struct wanted_task *task);
 /* Did the unit state a fact, find something to wait for? */
 bool unit_stated(const struct planner *planner);
 bool unit_waits(const struct planner *planner);
@@ -92,6 +102,9 @@ bool is_alive(const struct task_view *view); /* counts as RUNNING or PENDING, ec
 
 /* ---- order: the next steps of one task ------------------------------------------------------ */
 
+/* The next steps of one that is there. */
+void task_step(struct planner *planner, const struct task_view *task,
+               const struct deployment *primary);
 /* Brings a task up.  `task` is NULL for one that does not exist yet. */
 void task_advance(struct planner *planner, const struct deployment *deployment,
                   const struct task_identity *identity, const struct world_instance *instance,
@@ -143,6 +156,7 @@ struct service_view {
     size_t task_count;
     uint32_t *attempts; /* by slot of the current commit: the highest that is seen */
     uint32_t healthy;   /* of the current revision, as the rollout left them */
+    bool is_free;       /* no service that it depends on holds it back */
     bool may_start;     /* images, network and dependencies are ready */
 };
 

@@ -207,7 +207,7 @@ static void record_end(struct planner *planner, const struct service_view *view,
     if (!task->ended || (task->record != NULL && task->record->stopped_ms != 0))
         return;
     record = record_of_end(planner, view, task);
-    if (task->status == TASK_STOPPED) {
+    if (task->status == TASK_DEPROVISIONING) {
         state_stopped(planner, view, record);
         tally_end(planner, ends,
                   task->current && view->primary != NULL ? view->primary : task->deployment,

@@ -66,6 +66,22 @@ static void hold_slot(struct count *count, struct task_view *task)
         *holder = task;
 }
 
+static void want_pending(struct planner *planner, const struct service_view *view,
+                         const struct plan_pending *pending)
+{
+    const struct deployment *made = memory_revision(view->memory, pending->target->revision);
+    struct wanted_task task = { .target = pending->target,
+                                .instance = pending->instance,
+                                .status = TASK_ACTIVATING,
+                                .reason = "its first container is being created" };
+
+    if (planner->wanted == NULL || made == NULL || pending->slot >= view->spec->desired_count)
+        return;
+    next_identity(view, made, pending->slot, &task.identity);
+    text_copy(task.identity.task, sizeof(task.identity.task), pending->task);
+    plan_wanted(planner, &task);
+}
+
 /* Tasks that are being created: they count as PENDING, and those of the current revision hold their
  * slot, so that nothing is started twice or beside the bounds. */
 static void count_pending(struct planner *planner, const struct service_view *view,
@@ -81,6 +97,7 @@ static void count_pending(struct planner *planner, const struct service_view *vi
         if (!text_equal(pending->unit, planner->unit) ||
             world_task(input->world, pending->task) != NULL)
             continue;
+        want_pending(planner, view, pending);
         count->alive++;
         count->old += !current;
         count->good_old += !current;
@@ -131,18 +148,29 @@ static void count_started(struct count *count, uint32_t slot, bool current)
     }
 }
 
+static const char *last_wait(const struct planner *planner)
+{
+    ASSERT(unit_waits(planner));
+    return planner->plan->waits[planner->plan->wait_count - 1].reason;
+}
+
 /* False when there is no place for it. */
 static bool start_task(struct planner *planner, const struct service_view *view,
                        const struct deployment *deployment, uint32_t slot)
 {
-    struct task_identity identity;
     const struct world_instance *instance = place_task(planner, deployment->goal->target);
+    size_t actions = planner->plan->action_count;
+    struct wanted_task task = { .target = deployment->goal->target, .status = TASK_PENDING };
 
-    if (instance == NULL)
-        return false;
-    next_identity(view, deployment, slot, &identity);
-    task_advance(planner, deployment, &identity, instance, NULL);
-    return true;
+    next_identity(view, deployment, slot, &task.identity);
+    if (instance != NULL) {
+        task.instance = instance->name;
+        task_advance(planner, deployment, &task.identity, instance, NULL);
+    }
+    task.reason =
+        planner->plan->action_count > actions ? "it is about to be created" : last_wait(planner);
+    plan_wanted(planner, &task);
+    return instance != NULL;
 }
 
 static bool throttled(struct planner *planner, const struct service_view *view)
@@ -183,12 +211,35 @@ static void restore_old(struct planner *planner, struct service_view *view, stru
     }
 }
 
+/* Those that step 3 would start, if something else did not have to come first. */
+static void list_waiting(struct planner *planner, const struct service_view *view,
+                         const struct count *count)
+{
+    uint32_t room = count->upper > count->alive ? count->upper - count->alive : 0;
+
+    ASSERT(unit_waits(planner));
+    for (uint32_t slot = 0; planner->wanted != NULL && slot < count->desired && room > 0; slot++) {
+        struct wanted_task task = { .target = view->primary->goal->target };
+
+        if (count->holders[slot] != NULL)
+            continue;
+        room--;
+        next_identity(view, view->primary, slot, &task.identity);
+        task.status = view->is_free ? TASK_ACTIVATING : TASK_PENDING;
+        task.reason = planner->plan->waits[planner->unit_waits].reason;
+        plan_wanted(planner, &task);
+    }
+}
+
 /* Step 3. */
 static void start_missing(struct planner *planner, struct service_view *view, struct count *count)
 {
-    if (count->missing == 0 || !view->may_start || view->primary->state == ROLLOUT_FAILED ||
-        throttled(planner, view))
+    if (count->missing == 0 || view->primary->state == ROLLOUT_FAILED || throttled(planner, view))
         return;
+    if (!view->may_start) {
+        list_waiting(planner, view, count);
+        return;
+    }
     for (uint32_t slot = 0; slot < count->desired && count->alive < count->upper; slot++) {
         if (count->holders[slot] != NULL)
             continue;
@@ -291,7 +342,7 @@ static void complete(struct planner *planner, struct service_view *view, const s
         return;
     for (size_t i = 0; i < view->task_count; i++) {
         if (view->tasks[i].unknown ||
-            (!view->tasks[i].current && view->tasks[i].status != TASK_STOPPED) ||
+            (!view->tasks[i].current && view->tasks[i].status != TASK_DEPROVISIONING) ||
             view->tasks[i].status == TASK_STOPPING)
             return;
     }

@@ -200,6 +200,23 @@ static void view_tasks(struct planner *planner, struct service_view *view)
     }
 }
 
+void task_step(struct planner *planner, const struct task_view *task,
+               const struct deployment *primary)
+{
+    const struct deployment *made =
+        task->deployment == NULL && task->current ? primary : task->deployment;
+    struct task_identity identity = { .slot = task->task->slot, .attempt = task->task->attempt };
+
+    if (made == NULL || task->instance->state != INSTANCE_ACTIVE)
+        return;
+    text_copy(identity.task, sizeof(identity.task), task->task->id);
+    text_copy(identity.deployment, sizeof(identity.deployment), task->task->deployment);
+    text_copy(identity.commit, sizeof(identity.commit), task->task->commit);
+    if (task->status == TASK_ACTIVATING ||
+        made->goal->target->task->container_definitions_count > 1)
+        task_advance(planner, made, &identity, task->instance, task->task);
+}
+
 /* Step 6. */
 static void step_tasks(struct planner *planner, const struct service_view *view)
 {
@@ -207,25 +224,17 @@ static void step_tasks(struct planner *planner, const struct service_view *view)
 
     for (size_t i = 0; i < view->task_count; i++) {
         const struct task_view *task = &view->tasks[i];
-        const struct deployment *made =
-            task->deployment == NULL && task->current ? view->primary : task->deployment;
-        struct task_identity identity = { .slot = task->task->slot,
-                                          .attempt = task->task->attempt };
 
-        if (!is_alive(task)) {
-            leaving++;
-            task_wind_down(planner, task, task->record != NULL && task->record->stopped_ms != 0);
+        if (is_alive(task)) {
+            task_step(planner, task, view->primary);
             continue;
         }
-        if (made == NULL || task->instance->state != INSTANCE_ACTIVE)
-            continue;
-        text_copy(identity.task, sizeof(identity.task), task->task->id);
-        text_copy(identity.deployment, sizeof(identity.deployment), task->task->deployment);
-        text_copy(identity.commit, sizeof(identity.commit), task->task->commit);
-        if (task->status == TASK_PENDING ||
-            made->goal->target->task->container_definitions_count > 1)
-            task_advance(planner, made, &identity, task->instance, task->task);
+        leaving++;
+        task_wind_down(planner, task, task->record != NULL && task->record->stopped_ms != 0);
     }
+    if (!unit_stated(planner) && !unit_waits(planner) && view->healthy < view->spec->desired_count)
+        plan_progress(planner, "%u of %u tasks are healthy", view->healthy,
+                      view->spec->desired_count);
     /* Whoever waits for nothing is at rest, and it is not: their end may come without a call of
      * ours. */
     if (leaving > 0)
@@ -269,7 +278,8 @@ void plan_service(struct planner *planner, const char *key)
         return;
     name_frozen(planner, &view);
     if (view.primary->state != ROLLOUT_FAILED) {
-        view.may_start = dependencies_ready(planner, &view);
+        view.is_free = dependencies_ready(planner, &view);
+        view.may_start = view.is_free;
         view.may_start &= images_ready(planner, view.primary, view.instance);
         if (unit_stated(planner))
             return;
@@ -277,7 +287,4 @@ void plan_service(struct planner *planner, const char *key)
     }
     rollout(planner, &view);
     step_tasks(planner, &view);
-    if (!unit_stated(planner) && !unit_waits(planner) && view.healthy < view.spec->desired_count)
-        plan_progress(planner, "%u of %u tasks are healthy", view.healthy,
-                      view.spec->desired_count);
 }

@@ -20,6 +20,7 @@ void plan_service_status(const struct plan_input *input, const char *key, struct
     struct plan plan;
     struct planner planner = reader(input, arena, &plan);
     struct service_view view = { 0 };
+    struct wanted_list wanted = { 0 };
 
     if (desired != NULL) {
         service_view_make(&planner, desired, &view);
@@ -31,20 +32,24 @@ void plan_service_status(const struct plan_input *input, const char *key, struct
         const struct task_view *task = &view.tasks[i];
 
         status.running += task->status == TASK_RUNNING;
-        status.pending += task->status == TASK_PENDING;
+        status.pending += task->status == TASK_ACTIVATING;
         status.stopping += task->status == TASK_STOPPING;
         status.healthy += task->healthy && is_alive(task);
         status.current += is_alive(task) && task->current;
     }
-    status.steady =
-        desired != NULL && status.primary != NULL && status.primary->state == ROLLOUT_COMPLETED &&
-        status.healthy == status.desired && status.running == status.desired && status.pending == 0;
     planner = reader(input, arena, &plan);
     planner.unit = key;
+    planner.wanted = &wanted;
     if (input->desired != NULL)
         plan_service(&planner, key);
     if (plan.wait_count > 0)
         status.wait = plan.waits[0].reason;
+    status.wanted = wanted.items;
+    status.wanted_count = wanted.count;
+    status.pending += (uint32_t)wanted.count;
+    status.steady =
+        desired != NULL && status.primary != NULL && status.primary->state == ROLLOUT_COMPLETED &&
+        status.healthy == status.desired && status.running == status.desired && status.pending == 0;
     *out = status;
 }
 
@@ -60,6 +65,10 @@ void plan_task_state(const struct plan_input *input, const struct world_task *ta
     struct task_view view;
 
     task_view_make(&planner, task, memory, primary == NULL ? NULL : primary->goal, &view);
+    if (view.status == TASK_ACTIVATING && view.reason == NULL) {
+        task_step(&planner, &view, primary);
+        view.reason = plan.wait_count > 0 ? plan.waits[0].reason : NULL;
+    }
     *out = (struct task_state){ .task = task,
                                 .status = view.status,
                                 .health = view.health,

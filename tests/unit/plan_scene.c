@@ -298,6 +298,18 @@ void scene_plan(struct scene *scene)
     (void)plan_all(scene);
 }
 
+static void obey_all(struct scene *scene)
+{
+    for (size_t i = 0; i < scene->plan.action_count; i++)
+        obey(scene, &scene->plan.actions[i]);
+}
+
+void scene_step(struct scene *scene)
+{
+    obey_all(scene);
+    (void)plan_all(scene);
+}
+
 void scene_run(struct scene *scene, int64_t for_ms)
 {
     int64_t end_ms = scene->now_ms + for_ms;
@@ -305,8 +317,7 @@ void scene_run(struct scene *scene, int64_t for_ms)
     for (;;) {
         int64_t wake_ms = plan_all(scene);
 
-        for (size_t i = 0; i < scene->plan.action_count; i++)
-            obey(scene, &scene->plan.actions[i]);
+        obey_all(scene);
         if (scene->plan.action_count > 0) {
             scene->now_ms++; /* an engine that loops for ever reaches the end, too */
             continue;

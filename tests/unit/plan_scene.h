@@ -56,6 +56,8 @@ const char *scene_service(struct scene *scene, const char *name, const char *col
 struct plan_input scene_input(const struct scene *scene);
 /* Plans all there is, states facts until there are none, and does nothing. */
 void scene_plan(struct scene *scene);
+/* Obeys the last plan once, and plans. */
+void scene_step(struct scene *scene);
 /* Plans and obeys, through the time that passes. */
 void scene_run(struct scene *scene, int64_t for_ms);
 /* Plans and obeys, until nothing is left to do now. */
