@@ -56,12 +56,29 @@ bool container_restarts(const struct container_definition *definition,
            (int64_t)policy->restart_attempt_period * 1000;
 }
 
-/* A container nobody remembers the definition of ends its task, as an essential one does. */
-static bool is_essential(const struct target *target, const struct world_container *container)
+/* Of a task whose revision nobody remembers: one that ended well may have been there for the start
+ * only, as long as anything else but the sandbox runs. */
+static bool may_be_over(const struct world_task *task, const struct world_container *container)
 {
-    const struct container_definition *definition = definition_find(target, container->container);
+    if (text_equal(container->container, SANDBOX_NAME) || container->exit_code != 0)
+        return false;
+    for (size_t i = 0; i < task->container_count; i++) {
+        if (container_is_up(task->containers[i]) &&
+            !text_equal(task->containers[i]->container, SANDBOX_NAME))
+            return true;
+    }
+    return false;
+}
 
-    return definition == NULL || definition->essential;
+/* Does its end end the task? */
+static bool is_essential(const struct task_view *view, const struct world_container *container)
+{
+    const struct container_definition *definition =
+        definition_find(view->target, container->container);
+
+    if (view->target == NULL)
+        return !may_be_over(view->task, container);
+    return definition == NULL || definition->essential; /* the sandbox has none */
 }
 
 static void ended(struct task_view *view, enum stop_code code, const char *reason, int exit_code)
@@ -80,7 +97,7 @@ static void judge_exit(struct planner *planner, struct task_view *view,
     const struct container_definition *definition =
         definition_find(view->target, container->container);
 
-    if (view->ended || !container_is_over(container) || !is_essential(view->target, container) ||
+    if (view->ended || !container_is_over(container) || !is_essential(view, container) ||
         container_restarts(definition, container))
         return;
     if (container->oom_killed)
@@ -225,7 +242,10 @@ static bool all_settled(const struct task_view *view)
 
     if (view->target == NULL) {
         for (size_t i = 0; i < view->task->container_count; i++) {
-            if (!container_is_up(view->task->containers[i]))
+            const struct world_container *container = view->task->containers[i];
+
+            if (!container_is_up(container) &&
+                !(container_is_over(container) && may_be_over(view->task, container)))
                 return false;
         }
         return view->task->container_count >= view->task->expected;

@@ -373,6 +373,31 @@ static void explain_deadlock(struct planner *planner, const struct service_view 
               view->service, count->healthy, count->desired, count->lower, count->upper);
 }
 
+/* Nothing is started any more; what runs of revisions of which nothing is remembered stays. */
+static void explain_failure(struct planner *planner, const struct service_view *view)
+{
+    const struct deployment *failed = view->primary;
+    const struct world_task *strange = NULL;
+    unsigned count = 0;
+
+    for (size_t i = 0; i < view->task_count; i++) {
+        if (!is_alive(&view->tasks[i]) || view->tasks[i].target != NULL)
+            continue;
+        count++;
+        strange = view->tasks[i].task;
+    }
+    if (count == 0)
+        plan_wait(planner, "deployment %.12s of commit %.8s failed: %s", failed->id, failed->commit,
+                  failed->reason == NULL ? "" : failed->reason);
+    else
+        plan_wait(
+            planner,
+            "deployment %.12s of commit %.8s failed: %s; %u tasks of revision %.12s (commit "
+            "%.8s) are kept, but nothing else is remembered of it, so that none is made again",
+            failed->id, failed->commit, failed->reason == NULL ? "" : failed->reason, count,
+            strange->revision, strange->commit);
+}
+
 void rollout(struct planner *planner, struct service_view *view)
 {
     struct count count = { 0 };
@@ -387,8 +412,6 @@ void rollout(struct planner *planner, struct service_view *view)
     complete(planner, view, &count);
     explain_deadlock(planner, view, &count);
     if (view->primary->state == ROLLOUT_FAILED)
-        plan_wait(planner, "deployment %.12s of commit %.8s failed: %s", view->primary->id,
-                  view->primary->commit,
-                  view->primary->reason == NULL ? "" : view->primary->reason);
+        explain_failure(planner, view);
     view->healthy = count.healthy_current;
 }
