@@ -362,6 +362,20 @@ static bool in_grace(struct planner *planner, const struct service_spec *spec, i
     return true;
 }
 
+static int64_t last_start_ms(const struct task_view *view)
+{
+    int64_t last_ms = 0;
+
+    for (size_t i = 0; i < view->task->container_count; i++) {
+        const struct world_container *container = view->task->containers[i];
+        int64_t started_ms = container->started_ms - view->instance->clock_skew_ms;
+
+        if (container->started_ms != 0 && started_ms > last_ms)
+            last_ms = started_ms;
+    }
+    return last_ms;
+}
+
 /* ecs.md 1.4: HEALTHY if all essential containers with a check are, UNHEALTHY if one of them is. */
 static void judge_health(struct planner *planner, struct task_view *view,
                          const struct service_spec *spec)
@@ -376,8 +390,6 @@ static void judge_health(struct planner *planner, struct task_view *view,
             definition_find(target, container->container);
         int64_t started_ms = container->started_ms - container->clock_skew_ms;
 
-        if (container->started_ms != 0 && started_ms > view->started_ms)
-            view->started_ms = started_ms;
         if (target == NULL
                 ? container->health == HEALTH_NONE
                 : definition == NULL || definition->health_check == NULL || !definition->essential)
@@ -433,6 +445,7 @@ void task_view_make(struct planner *planner, const struct world_task *task,
         *out = view;
         return;
     }
+    view.started_ms = last_start_ms(&view);
     judge_containers(planner, &view, memory);
     /* What was to stop, or did, is over, even when someone starts it again. */
     if (view.record != NULL && view.record->stopping_ms != 0) {

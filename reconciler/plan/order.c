@@ -70,7 +70,7 @@ static const char *condition_text(enum container_condition condition)
 static void wait_for_container(const struct making *making, const char *container, const char *on,
                                enum container_condition condition)
 {
-    plan_wait(making->planner, "task %.12s: container %s waits for container %s %s",
+    plan_progress(making->planner, "task %.12s: container %s waits for container %s %s",
               making->identity->task, container, on, condition_text(condition));
 }
 
