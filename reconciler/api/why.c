@@ -248,7 +248,8 @@ static const struct task_record *find_stopped(struct story *story, const char *n
     return NULL;
 }
 
-/* A service first, then a task, a container, a task that is to come, one that stopped.  NULL and *err: none of them. */
+/* A service first, then a task, a container, a task that is to come, one that stopped.  NULL and
+ * *err: none of them. */
 static const char *tell(struct story *story, const char *name, struct err *err)
 {
     const struct world_container *container;

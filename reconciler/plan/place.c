@@ -186,14 +186,15 @@ static const char *shortage(struct planner *planner, const struct placement *pla
     uint32_t cpu_units = cpu_of(target);
     uint64_t reservable = (uint64_t)(instance->cpu_units * use->cpu_overcommit);
 
+    /* What will never fit comes first. */
+    if (cpu_units > instance->cpu_units)
+        return arena_printf(planner->arena, "it needs %u CPU units, %s has %u", cpu_units,
+                            instance->name, instance->cpu_units);
     if (placement->memory_mib + memory_mib > instance->memory_mib)
         return arena_printf(planner->arena, "it needs %u MiB of memory, %s has %llu of %u MiB left",
                             memory_mib, instance->name,
                             (unsigned long long)left(instance->memory_mib, placement->memory_mib),
                             instance->memory_mib);
-    if (cpu_units > instance->cpu_units)
-        return arena_printf(planner->arena, "it needs %u CPU units, %s has %u", cpu_units,
-                            instance->name, instance->cpu_units);
     if (use->cpu_overcommit > 0 && placement->cpu_units + cpu_units > reservable)
         return arena_printf(planner->arena,
                             "it needs %u CPU units, and of the %llu that may be reserved on %s "

@@ -7,6 +7,7 @@
 
 #include "spec/base/digest.h"
 #include "spec/base/text.h"
+#include "tests/unit/plan_trace.h"
 #include "tests/unit/unit.h"
 
 #define OWNER      "me"
@@ -279,6 +280,8 @@ static int64_t plan_all(struct scene *scene)
         size_t count = plan_units(&input, &scene->arena, &units);
 
         plan_compute(&input, units, count, &scene->arena, &scene->plan);
+        if (scene->trace != NULL)
+            plan_trace(&scene->plan, scene->now_ms - START_MS, scene->trace);
         for (size_t i = 0; i < scene->plan.fact_count; i++)
             memory_apply(scene->memory, &scene->plan.facts[i]);
         if (scene->plan.fact_count > 0)

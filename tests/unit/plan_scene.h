@@ -24,7 +24,8 @@ struct scene {
     struct memory *memory;
     int64_t now_ms;
     bool prune_allowed;
-    struct plan plan; /* the last one */
+    struct plan plan;  /* the last one */
+    struct buf *trace; /* gets all of them as text; NULL: nobody reads it */
 
     /* The engine's containers, with the facts of which it tells. */
     struct container_report containers[SCENE_CONTAINERS_MAX];
