@@ -159,8 +159,8 @@ struct memory *memory_copy(const struct memory *memory);
  * deployments that nothing refers to. */
 void memory_expire(struct memory *memory, const struct world *world, int64_t before_ms);
 
-/* The clock was moved by so much: remembered times move along.  (In memory only: the store keeps what
- * was true when it was written.) */
+/* The clock was moved by so much: remembered times move along.  (In memory only: the store keeps
+ * what was true when it was written.) */
 void memory_clock_moved(struct memory *memory, int64_t moved_ms);
 /* Nothing that is remembered can be of the future: the clock was moved back while nobody looked. */
 void memory_clock_limit(struct memory *memory, int64_t now_ms);
