@@ -1,0 +1,127 @@
+/*
+ * What a commit declares, read from nothing: which commit, and whether its removals may go.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconciler/run/snapshot.h"
+#include "spec/base/text.h"
+#include "tests/unit/git_repo.h"
+#include "tests/unit/unit.h"
+
+/* A cluster; then a commit that removes it and says so, one that does not, and a branch that says
+ * so beside them. */
+static const char history[] =
+    "init repo; cd repo; "
+    "printf 'apiVersion: berth/v1\\nkind: Cluster\\nmetadata: {name: c}\\n"
+    "spec: {launchType: FARGATE}\\n' >c.yaml; commit first; git tag first; "
+    "git switch -q -c beside; echo x >notes; git add .; "
+    "git commit -q -m 'Beside' -m 'Berth-Confirm: prune'; git switch -q main; "
+    "git rm -q c.yaml; git commit -q -m 'Gone' -m 'Berth-Confirm: prune'; git tag said; "
+    "echo y >other; git add .; git commit -q -m 'More'";
+
+static int set_up(void **state)
+{
+    struct err err = { 0 };
+    char *folder;
+
+    if (source_global_init(&err) < 0)
+        return -1;
+    folder = git_repo_folder();
+    git_repo_run(folder, history);
+    *state = folder;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    git_repo_remove(*state);
+    source_global_exit();
+    return 0;
+}
+
+static char *id_of(const char *folder, const char *revision)
+{
+    char script[256];
+
+    (void)snprintf(script, sizeof(script), "cd repo; git rev-parse '%s^{commit}'", revision);
+    return git_repo_output(folder, script);
+}
+
+static struct snapshot load(const char *folder, struct snapshot_request request)
+{
+    char location[4096];
+    const struct source_options options = { .location = location };
+    AUTO(diag_list) diags = { 0 };
+    struct snapshot snapshot = { 0 };
+    struct err err = { 0 };
+
+    (void)snprintf(location, sizeof(location), "%s/repo", folder);
+    request.source = &options;
+    if (snapshot_load(&request, &diags, &snapshot, &err) < 0)
+        fail_msg("%s", err.text);
+    return snapshot;
+}
+
+static bool is_confirmed(const char *folder, const char *ref, const char *since,
+                         const char *confirmed)
+{
+    AUTO_TEXT char *from = since == NULL ? NULL : id_of(folder, since);
+    AUTO_TEXT char *person = confirmed == NULL ? NULL : id_of(folder, confirmed);
+    AUTO(snapshot)
+    snapshot =
+        load(folder, (struct snapshot_request){ .ref = ref, .since = from, .confirmed = person });
+
+    return snapshot.confirmed;
+}
+
+static void a_trailer_counts_between_what_is_in_force_and_the_candidate(void **state)
+{
+    const char *folder = *state;
+
+    assert_true(is_confirmed(folder, "main", "first", NULL));
+    assert_true(is_confirmed(folder, "said", "first", NULL));
+    assert_true(is_confirmed(folder, "beside", "first", NULL));
+    assert_false(is_confirmed(folder, "main", "said", NULL)); /* it was used up */
+    assert_false(is_confirmed(folder, "main", "main", NULL));
+    assert_false(is_confirmed(folder, "first", "main", NULL)); /* on the way back there is none */
+    /* With nothing in force, only what the commit itself says. */
+    assert_true(is_confirmed(folder, "said", NULL, NULL));
+    assert_false(is_confirmed(folder, "main", NULL, NULL));
+}
+
+static void a_person_confirms_one_commit(void **state)
+{
+    const char *folder = *state;
+
+    assert_true(is_confirmed(folder, "main", "said", "main"));
+    assert_false(is_confirmed(folder, "main", "said", "said"));
+}
+
+static void the_parent_and_the_root(void **state)
+{
+    const char *folder = *state;
+    AUTO_TEXT char *first = id_of(folder, "first");
+    AUTO(snapshot) tip = load(folder, (struct snapshot_request){ 0 });
+    AUTO(snapshot)
+    parent = load(folder, (struct snapshot_request){ .ref = "said", .parent = true });
+
+    assert_string_equal(tip.commit->items[0].subject, "More");
+    assert_string_equal(tip.root, first);
+    assert_string_equal(parent.commit->items[0].id, first);
+    assert_non_null(generation_find(parent.desired->generation, KIND_CLUSTER, "c"));
+    assert_null(generation_find(tip.desired->generation, KIND_CLUSTER, "c"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_trailer_counts_between_what_is_in_force_and_the_candidate),
+        TEST(a_person_confirms_one_commit),
+        TEST(the_parent_and_the_root),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
