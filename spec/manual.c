@@ -254,51 +254,140 @@ static int no_field(const struct record *record, const char *part, size_t size, 
     return err_set(err, ERR_NOT_FOUND, "there is no field '%s'", name);
 }
 
-static int explain_path(enum kind kind, const char *path, struct buf *out, struct err *err)
-{
-    const struct record *record = kind_record(kind);
-    const struct field *field = NULL;
+/* What a path leads to: a field, or with none a record of the kind. */
+struct place {
+    enum kind kind;
+    const struct record *record; /* NULL: the field has no fields */
+    const struct field *field;   /* NULL: the kind itself, or its metadata */
+};
 
+static int find_place(const char *path, struct place *place, struct err *err)
+{
+    const struct record *whole = kind_record(place->kind);
+
+    place->record = whole;
     while (*path != '\0') {
         size_t size = strcspn(path, ".");
-        bool is_envelope = field == NULL && record == kind_record(kind);
-        const struct field *next = record != NULL ? find_field(record, path, size) : NULL;
+        bool is_envelope = place->field == NULL && place->record == whole;
+        const struct field *next =
+            place->record != NULL ? find_field(place->record, path, size) : NULL;
         if (next == NULL && is_envelope && equal_but_case("metadata", path, size)) {
-            record = &metadata_record;
+            place->record = &metadata_record;
         } else if (next == NULL && is_envelope && equal_but_case("spec", path, size)) {
-            record = kind_record(kind);
+            place->record = whole;
         } else if (next == NULL) {
-            return record != NULL ? no_field(record, path, size, err)
-                                  : err_set(err, ERR_NOT_FOUND, "'%s' has no fields", field->key);
+            return place->record != NULL
+                       ? no_field(place->record, path, size, err)
+                       : err_set(err, ERR_NOT_FOUND, "'%s' has no fields", place->field->key);
         } else {
-            field = next;
-            record = field->record;
+            place->field = next;
+            place->record = next->record;
         }
         path += size;
         path += *path == '.' ? 1 : 0;
     }
-    if (field != NULL) {
-        explain_field(field, out);
-        return 0;
-    }
-    buf_printf(out, "%s\n", manual_summary(kind));
-    explain_children(record, out);
     return 0;
 }
 
-int manual_explain(const char *path, struct buf *out, struct err *err)
+static int find_kind(const char *path, struct place *out, struct err *err)
 {
     size_t size = strcspn(path, ".");
     const char *kinds[KIND_COUNT];
 
     for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
         kinds[kind] = kind_text(kind);
-        if (equal_but_case(kinds[kind], path, size))
-            return explain_path(kind, path[size] == '.' ? path + size + 1 : "", out, err);
+        if (!equal_but_case(kinds[kind], path, size))
+            continue;
+        *out = (struct place){ .kind = kind };
+        return find_place(path[size] == '.' ? path + size + 1 : "", out, err);
     }
     const char *near = text_nearest(path, kinds, KIND_COUNT);
     if (near != NULL)
         return err_set(err, ERR_NOT_FOUND, "there is no kind '%s': did you mean '%s'?", path, near);
     return err_set(err, ERR_NOT_FOUND, "there is no kind '%.*s': Image, Task, Cluster or Service",
                    size > 64 ? 64 : (int)size, path);
+}
+
+int manual_explain(const char *path, struct buf *out, struct err *err)
+{
+    struct place place;
+
+    if (find_kind(path, &place, err) < 0)
+        return -1;
+    if (place.field != NULL) {
+        explain_field(place.field, out);
+        return 0;
+    }
+    buf_printf(out, "%s\n", manual_summary(place.kind));
+    explain_children(place.record, out);
+    return 0;
+}
+
+/* ---- As JSON --------------------------------------------------------------------------------- */
+
+static void describe_field(const struct field *field, struct json *out)
+{
+    AUTO(buf) type = { 0 };
+
+    json_set_text(out, "help", field->help);
+    json_set_text(out, "ignored", field->ignored);
+    json_set_text(out, "refused", field->refused);
+    if (!is_understood(field))
+        return;
+    buf_init(&type, 4096);
+    type_text(field, &type);
+    json_set_text(out, "value", buf_text(&type));
+    json_set_bool(out, "required", field->required);
+    json_set_text(out, "default", has_default(field) ? field->initial : NULL);
+    json_set_text(out, "change", change_text(field->change));
+    json_set_bool(out, "possibleOnFargate", field->refused_on == 0);
+    if (field->fargate_max > 0)
+        json_set_real(out, "maximumOnFargate", field->fargate_max);
+}
+
+struct json *manual_kinds_json(void)
+{
+    struct json *object = json_object();
+    struct json *kinds = json_array();
+
+    json_set_text(object, "apiVersion", "berth/v1");
+    for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
+        struct json *item = json_object();
+
+        json_set_text(item, "kind", kind_text(kind));
+        json_set_text(item, "help", manual_summary(kind));
+        json_append(kinds, item);
+    }
+    json_set(object, "kinds", kinds);
+    return object;
+}
+
+int manual_explain_json(const char *path, struct json **out, struct err *err)
+{
+    struct json *object;
+    struct json *fields;
+    struct place place;
+
+    if (find_kind(path, &place, err) < 0)
+        return -1;
+    object = json_object();
+    json_set_text(object, "apiVersion", "berth/v1");
+    json_set_text(object, "kind", kind_text(place.kind));
+    if (place.field != NULL) {
+        json_set_text(object, "field", place.field->key);
+        describe_field(place.field, object);
+    } else {
+        json_set_text(object, "help", manual_summary(place.kind));
+    }
+    fields = json_array();
+    for (size_t i = 0; place.record != NULL && i < place.record->field_count; i++) {
+        struct json *item = json_object();
+
+        json_set_text(item, "field", place.record->fields[i].key);
+        describe_field(&place.record->fields[i], item);
+        json_append(fields, item);
+    }
+    json_set(object, "fields", fields);
+    *out = object;
+    return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "spec/base/buf.h"
 #include "spec/base/err.h"
+#include "spec/base/json.h"
 #include "spec/kinds/kinds.h"
 
 /* Markdown: every field of the kind, one section for each structure. */
@@ -18,5 +19,9 @@ const char *manual_summary(enum kind kind);
  * unknown name is ERR_NOT_FOUND with the nearest one.
  */
 MUST_USE int manual_explain(const char *path, struct buf *out, struct err *err);
+
+/* Likewise as JSON, with the fields of the kind or the field; and all kinds. */
+MUST_USE int manual_explain_json(const char *path, struct json **out, struct err *err);
+struct json *manual_kinds_json(void);
 
 #endif

@@ -26,11 +26,25 @@ static int list_kinds(struct cli *cli)
     return CLI_DONE;
 }
 
+static int explain_json(struct cli *cli)
+{
+    AUTO(json) *object = NULL;
+    struct err err = { 0 };
+
+    if (cli->operand_count == 0)
+        object = manual_kinds_json();
+    else if (manual_explain_json(cli->operands[0], &object, &err) < 0)
+        return cli_usage(cli, "%s", err.text);
+    return cli_print_json(cli, object);
+}
+
 int cmd_explain(struct cli *cli)
 {
     AUTO(buf) text = { 0 };
     struct err err = { 0 };
 
+    if (cli->options.run.output == OUTPUT_JSON)
+        return explain_json(cli);
     if (cli->operand_count == 0)
         return list_kinds(cli);
     buf_init(&text, LIMIT_OUTPUT);

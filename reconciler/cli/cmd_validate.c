@@ -58,7 +58,7 @@ static int print_json(struct cli *cli, const struct verdict *verdict)
     AUTO(json) *object = json_object();
     struct json *list = json_array();
 
-    json_set_int(object, "formatVersion", 1);
+    json_set_text(object, "apiVersion", "berth/v1");
     json_set_bool(object, "valid", verdict->valid);
     json_set_int(object, "files", (int64_t)verdict->files);
     json_set_int(object, "resources", (int64_t)verdict->resources);

@@ -61,6 +61,15 @@ int through_find(const struct cli_options *options, struct client **out, struct 
 
 /* ---- Plan ------------------------------------------------------------------------------------ */
 
+/* What is about nothing in particular. */
+static void tell_error(struct cli *cli, const char *text)
+{
+    if (cli->options.run.output == OUTPUT_JSON)
+        log_line(&cli->options.run, "error", /* fields= */ NULL, text);
+    else
+        fprintf(cli->errors, "%s\n", text);
+}
+
 static void print_mistakes(struct cli *cli, const struct json *mistakes)
 {
     for (size_t i = 0; i < json_count(mistakes); i++)
@@ -119,6 +128,15 @@ struct wait {
     bool confirms;
 };
 
+static void tell(struct cli *cli, const char *topic, const struct log_fields *fields,
+                 const char *text)
+{
+    if (cli->options.run.output == OUTPUT_JSON)
+        log_line(&cli->options.run, topic, fields, text);
+    else
+        fprintf(cli->errors, "%s: %s\n", fields->service, text);
+}
+
 /* Events that came since; with `silent` they are only counted. */
 static int tell_events(struct wait *wait, bool silent, struct err *err)
 {
@@ -136,11 +154,21 @@ static int tell_events(struct wait *wait, bool silent, struct err *err)
         const struct json *event = json_at(events, i);
 
         wait->event = json_int(event, "id", wait->event);
-        if (!silent && !cli->options.run.is_quiet)
-            fprintf(cli->errors, "%s: %s\n", ask_key(cli, event),
-                    json_as_text(json_get(event, "text"), ""));
+        if (silent || cli->options.run.is_quiet)
+            continue;
+        struct log_fields fields = { .service = ask_key(cli, event),
+                                     .commit = json_text(event, "commit") };
+        if (!text_parse_time_ms(json_as_text(json_get(event, "time"), ""), &fields.time_ms))
+            fields.time_ms = 0;
+        tell(cli, "event", &fields, json_as_text(json_get(event, "text"), ""));
     }
     return 0;
+}
+
+static void tell_mistakes(struct cli *cli, const struct json *mistakes)
+{
+    for (size_t i = 0; i < json_count(mistakes); i++)
+        tell_error(cli, ask_mistake(cli, json_at(mistakes, i)));
 }
 
 /* True: it is over, with *out.  What has not been looked at yet says nothing. */
@@ -154,12 +182,12 @@ static bool is_over(struct wait *wait, const struct json *status, enum app_outco
     if (json_int(status, "looks", 0) < wait->looks)
         return false;
     if (unread != NULL) { /* what runs may be what was wanted before */
-        fprintf(wait->cli->errors, "%s\n", unread);
+        tell_error(wait->cli, unread);
         *out = APP_FAILED;
         return true;
     }
     if (rejected != NULL) {
-        print_mistakes(wait->cli, ask_list(rejected, "errors"));
+        tell_mistakes(wait->cli, ask_list(rejected, "errors"));
         *out = APP_INVALID;
         return true;
     }
@@ -193,7 +221,7 @@ static void print_waits(struct cli *cli, const struct json *status)
         const char *waits = json_text(service, "waitsFor");
 
         if (waits != NULL)
-            fprintf(cli->errors, "%s: %s\n", ask_key(cli, service), waits);
+            tell(cli, "error", &(struct log_fields){ .service = ask_key(cli, service) }, waits);
     }
 }
 
@@ -201,7 +229,8 @@ static void print_end(struct cli *cli, const struct json *status, enum app_outco
 {
     if (outcome == APP_FAILED)
         print_waits(cli, status);
-    if (cli->options.run.is_quiet || outcome == APP_INVALID)
+    if (cli->options.run.is_quiet || cli->options.run.output == OUTPUT_JSON ||
+        outcome == APP_INVALID)
         return;
     fprintf(cli->errors, "%s %s\n", ask_short(cli, status, "commit.id", ASK_COMMIT_DIGITS),
             outcome == APP_CONVERGED     ? "converged"
@@ -209,33 +238,53 @@ static void print_end(struct cli *cli, const struct json *status, enum app_outco
                                          : "failed");
 }
 
-static int wait_for_end(struct wait *wait, enum app_outcome *out, struct err *err)
+static struct app_end end_of(const struct json *status, enum app_outcome outcome)
+{
+    const struct json *verdict = json_get(status, "verdict");
+    const char *commit = outcome == APP_INVALID ? json_text(json_get(status, "rejected"), "commit")
+                                                : json_text(json_get(status, "commit"), "id");
+    struct app_end end = { .outcome = outcome,
+                           .verdict = {
+                               .services = (size_t)json_int(verdict, "services", 0),
+                               .pending = (size_t)json_int(verdict, "pending", 0),
+                               .failed = (size_t)json_int(verdict, "failed", 0),
+                               .blocked = (size_t)json_int(verdict, "blocked", 0),
+                               .rolled_back = (size_t)json_int(verdict, "rolledBack", 0),
+                           } };
+
+    text_copy(end.commit, sizeof(end.commit), commit == NULL ? "" : commit);
+    return end;
+}
+
+static int wait_for_end(struct wait *wait, struct app_end *out, struct err *err)
 {
     const struct run_options *run = &wait->cli->options.run;
     int64_t deadline_ms = run->timeout_ms > 0 ? loop_wall_ms() + run->timeout_ms : INT64_MAX;
 
     for (;;) {
         AUTO(json) *status = NULL;
+        enum app_outcome outcome;
 
         if (client_call(wait->client, "GET", "/v1/status", NULL, &status, err) < 0 ||
             tell_events(wait, /* silent= */ false, err) < 0 || confirm_once(wait, status, err) < 0)
             return -1;
-        if (is_over(wait, status, out)) {
-            print_end(wait->cli, status, *out);
+        if (is_over(wait, status, &outcome)) {
+            print_end(wait->cli, status, outcome);
+            *out = end_of(status, outcome);
             return 0;
         }
         if (loop_wall_ms() >= deadline_ms) {
             print_waits(wait->cli, status);
-            fprintf(wait->cli->errors, "not converged within %lld s\n",
-                    (long long)(run->timeout_ms / 1000));
-            *out = APP_TIMED_OUT;
+            tell_error(wait->cli, arena_printf(wait->cli->arena, "not converged within %lld s",
+                                               (long long)(run->timeout_ms / 1000)));
+            *out = end_of(status, APP_TIMED_OUT);
             return 0;
         }
         (void)poll(NULL, 0, LOOK_AGAIN_MS);
     }
 }
 
-int through_apply(struct cli *cli, struct client *client, enum app_outcome *out, struct err *err)
+int through_apply(struct cli *cli, struct client *client, struct app_end *out, struct err *err)
 {
     struct wait wait = { .cli = cli,
                          .client = client,

@@ -15,8 +15,8 @@ int through_find(const struct cli_options *options, struct client **out, struct 
 /* Prints the plan and returns the exit code. */
 int through_plan(struct cli *cli, struct client *client);
 
-/* Lets the run look at the repository and waits until it has converged or failed, telling events on
- * cli->errors meanwhile. */
-int through_apply(struct cli *cli, struct client *client, enum app_outcome *out, struct err *err);
+/* Lets the run look at the repository and waits until it has converged or failed, telling events
+ * meanwhile: for people on cli->errors, as JSON like a run of its own would. */
+int through_apply(struct cli *cli, struct client *client, struct app_end *out, struct err *err);
 
 #endif

@@ -17,20 +17,40 @@
 #include "reconciler/run/secrets.h"
 #include "spec/base/text.h"
 
+#define LINE_BYTES (64 * 1024)
 #define WIND_UP_MS 10 /* between two looks at what still runs while stopping */
+
+static void say(struct app *app, const char *topic, const struct log_fields *fields,
+                const char *text)
+{
+    log_line(app->options, topic, fields, text);
+    for (const struct app_listener *at = app->listeners; at != NULL; at = at->next)
+        at->line(at->context, topic, text);
+}
 
 void app_say(struct app *app, const char *topic, const char *format, ...)
 {
     AUTO(buf) text = { 0 };
     va_list arguments;
 
-    buf_init(&text, 64 * 1024);
+    buf_init(&text, LINE_BYTES);
     va_start(arguments, format);
     buf_vprintf(&text, format, arguments);
     va_end(arguments);
-    log_line(app->options, topic, buf_text(&text));
-    for (const struct app_listener *at = app->listeners; at != NULL; at = at->next)
-        at->line(at->context, topic, buf_text(&text));
+    say(app, topic, /* fields= */ NULL, buf_text(&text));
+}
+
+void app_tell(struct app *app, const char *topic, const struct log_fields *fields,
+              const char *format, ...)
+{
+    AUTO(buf) text = { 0 };
+    va_list arguments;
+
+    buf_init(&text, LINE_BYTES);
+    va_start(arguments, format);
+    buf_vprintf(&text, format, arguments);
+    va_end(arguments);
+    say(app, topic, fields, buf_text(&text));
 }
 
 struct plan_input app_plan_input(const struct app *app)
@@ -52,8 +72,8 @@ static void give_up(void *context)
     struct app *app = context;
 
     for (const struct world_instance *at = app->world->instances; at != NULL; at = at->by_name.next)
-        app_say(app, "error", "the engine cannot be asked: %s",
-                at->failure == NULL ? "no answer" : at->failure);
+        app_tell(app, "error", &(struct log_fields){ .instance = at->name },
+                 "the engine cannot be asked: %s", at->failure == NULL ? "no answer" : at->failure);
     app_stop(app, APP_FAILED);
 }
 
@@ -63,22 +83,25 @@ static void on_change(void *context, const struct world_change *change)
 {
     struct app *app = context;
     const struct world_instance *instance;
+    struct log_fields fields = { 0 };
 
     cycle_check_clock(app->cycle); /* before anything is told by it */
     if (change->kind == WORLD_INSTANCE_LOST) {
+        fields.instance = change->lost.instance;
         instance = world_instance(app->world, change->lost.instance);
         if (instance == NULL || instance->state != INSTANCE_LOST)
-            app_say(app, "engine", "%s: %s", change->lost.instance,
-                    change->lost.failure == NULL ? "connection lost" : change->lost.failure);
+            app_tell(app, "engine", &fields, "%s: %s", change->lost.instance,
+                     change->lost.failure == NULL ? "connection lost" : change->lost.failure);
         if (instance == NULL && app->options->once)
             loop_defer(app->loop, give_up, app); /* not from within the driver */
     }
     if (change->kind == WORLD_INSTANCE) {
+        fields.instance = change->instance.instance;
         instance = world_instance(app->world, change->instance.instance);
         if (instance == NULL || instance->state != INSTANCE_ACTIVE)
-            app_say(app, "engine", "%s: Docker Engine %s, %u CPU units, %u MiB",
-                    change->instance.instance, change->instance.engine_version,
-                    change->instance.cpu_units, change->instance.memory_mib);
+            app_tell(app, "engine", &fields, "%s: Docker Engine %s, %u CPU units, %u MiB",
+                     change->instance.instance, change->instance.engine_version,
+                     change->instance.cpu_units, change->instance.memory_mib);
     }
     (void)world_apply(app->world, change);
     if (change->kind == WORLD_LISTING_BEGIN || change->kind == WORLD_LISTING_END)
@@ -101,7 +124,7 @@ static void on_output(void *context, const char *object, const char *line)
 
     if (line[0] == '\0' || (!app->options->is_verbose && is_about_layers(line)))
         return;
-    app_say(app, "build", "%s: %s", object, line);
+    app_tell(app, "build", &(struct log_fields){ .object = object }, "%s: %s", object, line);
 }
 
 static void on_dirty(void *context, enum dirty_kind kind, const char *key)
@@ -222,7 +245,8 @@ static void say_waits(struct app *app)
         const char *wait = cycle_wait(app->cycle, at->key);
 
         if (wait != NULL)
-            app_say(app, "error", "%s: %s", at->key, wait);
+            app_tell(app, "error", &(struct log_fields){ .service = at->key }, "%s: %s", at->key,
+                     wait);
     }
 }
 
@@ -242,9 +266,11 @@ void app_settled(struct app *app, bool converged)
         return;
     verdict = app_judge(app);
     if (converged)
-        app_say(app, "commit", "%.8s converged: %zu services are steady%s",
-                generation_commit(app->desired->generation), verdict.services,
-                verdict.rolled_back > 0 ? ", some of them rolled back" : "");
+        app_tell(app, "commit",
+                 &(struct log_fields){ .commit = generation_commit(app->desired->generation) },
+                 "%.8s converged: %zu services are steady%s",
+                 generation_commit(app->desired->generation), verdict.services,
+                 verdict.rolled_back > 0 ? ", some of them rolled back" : "");
     if (app->options->once && cycle_is_refused(app->cycle)) {
         app_stop(app, APP_FAILED);
         return;
@@ -405,12 +431,26 @@ static void end(struct app *app)
     loop_free(app->loop);
 }
 
-int app_run(const struct run_options *options, const struct app_part *part, enum app_outcome *out,
+static struct app_end end_of(const struct app *app)
+{
+    struct app_end end = { .outcome = app->outcome };
+
+    if (app->desired != NULL) {
+        text_copy(end.commit, sizeof(end.commit), generation_commit(app->desired->generation));
+        end.verdict = app_judge(app);
+    }
+    if (app->outcome == APP_INVALID)
+        text_copy(end.commit, sizeof(end.commit), app->progress.rejected);
+    return end;
+}
+
+int app_run(const struct run_options *options, const struct app_part *part, struct app_end *out,
             struct err *err)
 {
     static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
     struct loop_signal *watches[ARRAY_COUNT(signals)] = { NULL };
     struct app app = { .options = options, .part = part, .started_ms = loop_wall_ms() };
+    struct app_end how = { 0 };
     int status;
 
     status = begin(&app, err);
@@ -427,12 +467,14 @@ int app_run(const struct run_options *options, const struct app_part *part, enum
         loop_run(app.loop);
     for (size_t i = 0; i < ARRAY_COUNT(signals); i++)
         loop_unwatch_signal(watches[i]);
+    if (status == 0)
+        how = end_of(&app);
     end(&app);
     if (status == 0 && app.failure.code != ERR_OK) {
         *err = app.failure;
         return -1;
     }
     if (status == 0)
-        *out = app.outcome;
+        *out = how;
     return status;
 }

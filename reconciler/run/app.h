@@ -10,6 +10,7 @@
 #include "reconciler/memory/history.h"
 #include "reconciler/memory/store.h"
 #include "reconciler/plan/plan.h"
+#include "reconciler/run/log.h"
 #include "reconciler/run/options.h"
 #include "reconciler/source/source.h"
 #include "spec/base/err.h"
@@ -21,14 +22,18 @@ struct executor;
 struct follower;
 struct secrets;
 
-/* How the run ended; the exit codes of `berth apply`. */
-enum app_outcome {
-    APP_CONVERGED = 0,
-    APP_FAILED = 1,
-    APP_INVALID = 2,
-    APP_ROLLED_BACK = 3,
-    APP_TIMED_OUT = 4
-};
+/* X(constant, exit code of `berth apply`, text).  How the run ended. */
+#define APP_OUTCOMES(X)                                                                            \
+    X(CONVERGED, 0, "converged")                                                                   \
+    X(FAILED, 1, "failed")                                                                         \
+    X(INVALID, 2, "invalid")                                                                       \
+    X(ROLLED_BACK, 3, "rolledBack")                                                                \
+    X(TIMED_OUT, 4, "timedOut")
+
+#define APP_ENUM_OUTCOME(name, code, text) APP_##name = (code),
+enum app_outcome { APP_OUTCOMES(APP_ENUM_OUTCOME) APP_OUTCOME_COUNT };
+#undef APP_ENUM_OUTCOME
+const char *app_outcome_text(enum app_outcome outcome);
 
 /* Someone who wants to hear what happens (the API's followers, `apply` on a terminal). */
 struct app_listener {
@@ -72,9 +77,27 @@ struct app {
     struct err failure; /* what made going on senseless; ERR_OK: nothing did */
 };
 
-/* Runs until a signal, or, with options->once, until converged, failed or out of time.  0 and the
- * outcome, or -1 when it could not even begin. */
-int app_run(const struct run_options *options, const struct app_part *part, enum app_outcome *out,
+/* How far the services of a commit are. */
+struct app_verdict {
+    size_t services;
+    size_t pending; /* their deployment has not ended */
+    size_t failed;
+    size_t blocked;     /* suspended, or depend on one that failed or is blocked itself */
+    size_t rolled_back; /* what the commit wants failed, and the former revision runs again */
+};
+/* Of the current commit; app->desired must be there. */
+struct app_verdict app_judge(const struct app *app);
+
+/* What is left of a run. */
+struct app_end {
+    enum app_outcome outcome;
+    char commit[COMMIT_SIZE]; /* INVALID: the one that was rejected; else in force, "": none */
+    struct app_verdict verdict;
+};
+
+/* Runs until a signal, or, with options->once, until converged, failed or out of time.  0 and how
+ * it ended, or -1 when it could not even begin. */
+int app_run(const struct run_options *options, const struct app_part *part, struct app_end *out,
             struct err *err);
 
 /* Lets app_run() return. */
@@ -84,16 +107,6 @@ void app_fail(struct app *app, const struct err *failure);
 
 /* What the planner may look at, now. */
 struct plan_input app_plan_input(const struct app *app);
-
-/* How far the services of the current commit are; app->desired must be there. */
-struct app_verdict {
-    size_t services;
-    size_t pending; /* their deployment has not ended */
-    size_t failed;
-    size_t blocked;     /* suspended, or depend on one that failed or is blocked itself */
-    size_t rolled_back; /* what the commit wants failed, and the former revision runs again */
-};
-struct app_verdict app_judge(const struct app *app);
 
 /* A new generation takes over: `changed` services are planned.  Called by the follower. */
 void app_adopt(struct app *app, struct generation *generation, bool prune_allowed);
@@ -112,5 +125,8 @@ int app_retry(struct app *app, const char *key, struct err *err);
 /* Tells everyone who listens, and the log: topic is "commit", "deployment", "action", "build",
  * "engine", "warning" or "error". */
 void app_say(struct app *app, const char *topic, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Likewise, with what it is about. */
+void app_tell(struct app *app, const char *topic, const struct log_fields *fields,
+              const char *format, ...) PRINTF_LIKE(4, 5);
 
 #endif

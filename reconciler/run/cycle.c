@@ -230,25 +230,32 @@ static void mark_affected(struct cycle *cycle, const struct fact *fact)
 static void say_fact(struct app *app, const struct fact *fact)
 {
     const struct deployment *deployment = fact->deployment;
+    AUTO(arena) scratch = { 0 };
+    struct log_fields fields = { .service = unit_key(&scratch, fact->cluster, fact->service),
+                                 .commit = fact->commit };
 
     switch (fact->kind) {
-    case FACT_EVENT: app_say(app, "event", "%s", fact->text); break;
+    case FACT_EVENT: app_tell(app, "event", &fields, "%s", fact->text); break;
     case FACT_DEPLOYMENT:
+        fields.deployment = deployment->id;
         if (deployment->created_ms == fact->at_ms && !deployment->rollback)
-            app_say(app, "deployment", "%s/%s: deployment %.12s of commit %.8s begins",
-                    fact->cluster, fact->service, deployment->id, deployment->commit);
+            app_tell(app, "deployment", &fields, "%s/%s: deployment %.12s of commit %.8s begins",
+                     fact->cluster, fact->service, deployment->id, deployment->commit);
         break;
     case FACT_HOLD:
         if (!text_is_empty(fact->text))
-            app_say(app, "warning", "%s/%s: its removal is held: %s", fact->cluster, fact->service,
-                    fact->text);
+            app_tell(app, "warning", &fields, "%s/%s: its removal is held: %s", fact->cluster,
+                     fact->service, fact->text);
         break;
     case FACT_REMOVAL:
         if (!text_is_empty(fact->text))
-            app_say(app, "event", "(service %s) is being removed: commit %.8s declares it no more.",
-                    fact->service, fact->text);
+            app_tell(app, "event", &fields,
+                     "(service %s) is being removed: commit %.8s declares it no more.",
+                     fact->service, fact->text);
         break;
-    case FACT_FORGET: app_say(app, "event", "(service %s) was removed.", fact->service); break;
+    case FACT_FORGET:
+        app_tell(app, "event", &fields, "(service %s) was removed.", fact->service);
+        break;
     case FACT_TASK:
     case FACT_QUARANTINE:
     case FACT_SUSPEND:
@@ -313,7 +320,8 @@ static void say_refusal(struct cycle *cycle, struct unit *unit)
     free(unit->told);
     unit->told = unit->wait == NULL ? NULL : mem_text(unit->wait);
     if (unit->told != NULL)
-        app_say(cycle->app, "error", "%s: %s; nothing is done there", unit->key, unit->told);
+        app_tell(cycle->app, "error", &(struct log_fields){ .instance = unit->key },
+                 "%s: %s; nothing is done there", unit->key, unit->told);
 }
 
 static void keep_results(struct cycle *cycle, const struct plan_unit *units, size_t count,

@@ -194,6 +194,19 @@ static void report(struct app *app, const struct action *action, const struct er
     (void)world_apply(app->world, &change);
 }
 
+static void say_action(struct app *app, const char *topic, const struct action *action,
+                       const char *text)
+{
+    const struct log_fields fields = {
+        .service = action->unit == NULL || strchr(action->unit, '/') == NULL ? NULL : action->unit,
+        .instance = action->instance,
+        .object = action->object
+    };
+
+    app_tell(app, topic, &fields, "%s %s: %s", action_kind_text(action->kind), action->object,
+             text == NULL ? "" : text);
+}
+
 static void call_done(struct driver_call *call, const struct err *failure)
 {
     struct running_call *running = call->context;
@@ -207,8 +220,7 @@ static void call_done(struct driver_call *call, const struct err *failure)
     if (!action_kind_is_long(action->kind))
         report(app, action, failure);
     if (failure != NULL && failure->code != ERR_CANCELLED)
-        app_say(app, "warning", "%s %s: %s", action_kind_text(action->kind), action->object,
-                failure->text);
+        say_action(app, "warning", action, failure->text);
     cycle_disturb(app->cycle);
     if (action->unit != NULL)
         cycle_mark(app->cycle, strchr(action->unit, '/') == NULL ? DIRTY_INSTANCE : DIRTY_SERVICE,
@@ -236,12 +248,10 @@ static void begin(struct executor *executor, const struct action *action, const 
                                           .done = call_done,
                                           .context = running };
     if (app->options->is_verbose)
-        app_say(app, "action", "%s %s: %s", action_kind_text(action->kind), action->object,
-                action->cause == NULL ? "" : action->cause);
+        say_action(app, "action", action, action->cause);
     if (driver_apply(app->driver, &running->call, &err) < 0) {
         report(app, action, &err);
-        app_say(app, "warning", "%s %s: %s", action_kind_text(action->kind), action->object,
-                err.text);
+        say_action(app, "warning", action, err.text);
         running_free(running);
         return;
     }

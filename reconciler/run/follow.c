@@ -121,8 +121,8 @@ static void fall_back(struct follower *follower)
 
     if (app->options->once && !newest)
         return;
-    app_say(app, "commit", "%.8s %s (%s)%s", commit->id, commit->subject, commit->author,
-            newest ? "" : " stays in force");
+    app_tell(app, "commit", &(struct log_fields){ .commit = commit->id }, "%.8s %s (%s)%s",
+             commit->id, commit->subject, commit->author, newest ? "" : " stays in force");
     app_adopt(app, follower->generation, text_equal(app->progress.confirmed, commit->id));
 }
 
@@ -218,8 +218,9 @@ static void reject(struct follower *follower, struct diag_list *diags, const str
     diag_release(&follower->rejected);
     follower->rejected = *diags;
     *diags = (struct diag_list){ 0 };
-    app_say(app, "error", "commit %.8s is rejected, nothing was changed:\n%s",
-            follower->work.tip.commit, buf_text(&text));
+    app_tell(app, "error", &(struct log_fields){ .commit = follower->work.tip.commit },
+             "commit %.8s is rejected, nothing was changed:\n%s", follower->work.tip.commit,
+             buf_text(&text));
     if (app->options->once)
         app_stop(app, APP_INVALID);
 }
@@ -246,7 +247,8 @@ static void accept(struct follower *follower, struct generation *generation)
     if (confirmed)
         text_copy(app->progress.confirmed, sizeof(app->progress.confirmed), commit->id);
     give_files(follower, generation);
-    app_say(app, "commit", "%.8s %s (%s)", commit->id, commit->subject, commit->author);
+    app_tell(app, "commit", &(struct log_fields){ .commit = commit->id }, "%.8s %s (%s)",
+             commit->id, commit->subject, commit->author);
     remember(follower, COMMIT_APPLIED, NULL);
     generation_unref(follower->generation);
     follower->generation = generation_ref(generation);

@@ -4,20 +4,37 @@
 #include "reconciler/run/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "drivers/io/loop.h"
+#include "spec/base/json.h"
 #include "spec/base/text.h"
 
-void log_line(const struct run_options *options, const char *topic, const char *text)
+static void print_json(const char *topic, const struct log_fields *fields, const char *time,
+                       const char *text)
 {
-    char now[TEXT_TIME_SIZE];
+    AUTO(json) *object = json_object();
+    AUTO_TEXT char *line = NULL;
+
+    json_set_text(object, "time", time);
+    json_set_text(object, "topic", topic);
+    json_set_text(object, "service", fields->service);
+    json_set_text(object, "commit", fields->commit);
+    json_set_text(object, "deployment", fields->deployment);
+    json_set_text(object, "instance", fields->instance);
+    json_set_text(object, "object", fields->object);
+    json_set_text(object, "text", text);
+    line = json_print_text(object, JSON_STYLE_COMPACT);
+    (void)printf("%s\n", line);
+    (void)fflush(stdout);
+}
+
+static void print_text(const char *topic, const char *time, const char *text)
+{
     const char *line = text;
 
-    if (options->is_quiet && !text_equal(topic, "error") && !text_equal(topic, "warning"))
-        return;
-    text_print_time(loop_wall_ms(), now);
-    (void)fprintf(stderr, "%.8s %-10s ", now + strlen("2026-11-22T"), topic);
+    (void)fprintf(stderr, "%.8s %-10s ", time + strlen("2026-11-22T"), topic);
     while (*line != '\0') {
         size_t size = strcspn(line, "\n");
 
@@ -28,4 +45,21 @@ void log_line(const struct run_options *options, const char *topic, const char *
             line++;
     }
     (void)fflush(stderr);
+}
+
+void log_line(const struct run_options *options, const char *topic, const struct log_fields *fields,
+              const char *text)
+{
+    static const struct log_fields none = { 0 };
+    char time[TEXT_TIME_SIZE];
+
+    if (options->is_quiet && !text_equal(topic, "error") && !text_equal(topic, "warning"))
+        return;
+    if (fields == NULL)
+        fields = &none;
+    text_print_time(fields->time_ms == 0 ? loop_wall_ms() : fields->time_ms, time);
+    if (options->output == OUTPUT_JSON)
+        print_json(topic, fields, time, text);
+    else
+        print_text(topic, time, text);
 }

@@ -9,6 +9,16 @@
 #include "spec/base/hash.h"
 #include "spec/base/text.h"
 
+#define OUTCOME_TEXT(name, code, text) [code] = (text),
+static const char *const outcome_texts[] = { APP_OUTCOMES(OUTCOME_TEXT) };
+#undef OUTCOME_TEXT
+
+const char *app_outcome_text(enum app_outcome outcome)
+{
+    ASSERT(outcome < APP_OUTCOME_COUNT);
+    return outcome_texts[outcome];
+}
+
 enum standing { STANDING_DONE, STANDING_PENDING, STANDING_FAILED, STANDING_BLOCKED };
 
 struct judged {

@@ -32,6 +32,18 @@ site_service good good 1
 site_commit 'one good service'
 check 'converged is 0' apply_says 0
 check 'nothing to do is 0 too' apply_says 0
+verdict_is() # CONDITION: as JSON every line is an object, and the last one the verdict
+{
+    jq -se "all(.[]; (.time | length) > 20 and (.topic | length) > 0) and
+        (last | .topic == \"verdict\" and .apiVersion == \"berth/v1\" and ($1))" "$IT_DIR/apply.log" \
+        >/dev/null || { tail -n 30 "$IT_DIR/apply.log"; return 1; }
+}
+site_edit 's/desiredCount: 1/desiredCount: 2/' manifests/service-good.yaml 'two of them'
+check 'the same as JSON' apply_says 0 -o json
+check 'ends with the verdict' verdict_is ".outcome == \"converged\" and .exitCode == 0 and
+    .commit == \"$(git -C "$SITE" rev-parse HEAD)\" and .services == 1 and .failed == 0"
+check 'lines tell of which service they are' \
+    jq -se 'any(.[]; .topic == "event" and .service == "local/good" and (.text | length) > 0)' "$IT_DIR/apply.log"
 
 site_task wait "$SERVE" 'healthCheck: {command: [CMD, /bin/busybox, "false"], interval: 1, retries: 10, startPeriod: 300}'
 site_service wait wait 1
@@ -55,7 +67,9 @@ check 'rolled back is 3' apply_says 3
 check 'so it stays' apply_says 3
 site_edit 's/memory: 32/memory: many/' manifests/task-fail.yaml 'a mistake'
 check 'rejected is 2' apply_says 2
-check 'with the place' grep -q 'manifests/task-fail.yaml:6:11: ' "$IT_DIR/apply.log"
+check 'as JSON too' apply_says 2 -o json
+check 'with its verdict' verdict_is '.outcome == "invalid" and .exitCode == 2'
+check 'and the place' grep -q 'manifests/task-fail.yaml:6:11: ' "$IT_DIR/apply.log"
 check 'so is a wrong option' test "$("$BERTH" apply --no-such-option 2>/dev/null; echo $?)" = 2
 git -C "$SITE" rm -q manifests/service-fail.yaml manifests/task-fail.yaml
 site_commit 'without it'

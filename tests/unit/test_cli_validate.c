@@ -182,7 +182,7 @@ static void json_says_the_same(void **state)
 
     assert_int_equal(result.code, 2);
     assert_non_null(answer);
-    assert_int_equal(json_int(answer, "formatVersion", 0), 1);
+    assert_string_equal(json_text(answer, "apiVersion"), "berth/v1");
     assert_false(json_bool(answer, "valid", true));
     assert_string_equal(json_text(first, "level"), "error");
     assert_string_equal(json_text(first, "file"), "bad.yaml");

@@ -116,6 +116,38 @@ static void what_is_unknown_gets_a_suggestion(void **state)
     check_unknown("Service.spec.qqqqqqqqqq", "there is no field 'qqqqqqqqqq'");
 }
 
+static void the_same_as_json(void **state)
+{
+    (void)state;
+    AUTO(json) *kinds = manual_kinds_json();
+    AUTO(json) *kind = NULL;
+    AUTO(json) *field = NULL;
+    AUTO(json) *none = NULL;
+    const struct json *memory = NULL;
+    struct err err = { 0 };
+
+    assert_string_equal(json_text(kinds, "apiVersion"), "berth/v1");
+    assert_int_equal(json_count(json_get(kinds, "kinds")), KIND_COUNT);
+    assert_int_equal(manual_explain_json("task", &kind, &err), 0);
+    assert_string_equal(json_text(kind, "kind"), "Task");
+    for (size_t i = 0; i < json_count(json_get(kind, "fields")); i++) {
+        const struct json *at = json_at(json_get(kind, "fields"), i);
+        if (text_equal(json_text(at, "field"), "memory"))
+            memory = at;
+    }
+    assert_non_null(memory);
+    assert_string_equal(json_text(memory, "change"), "replaces tasks");
+    assert_non_null(json_text(memory, "value"));
+    assert_non_null(json_text(memory, "help"));
+    assert_int_equal(manual_explain_json("service.DESIREDCOUNT", &field, &err), 0);
+    assert_string_equal(json_text(field, "field"), "desiredCount");
+    assert_string_equal(json_text(field, "default"), "1");
+    assert_int_equal(json_count(json_get(field, "fields")), 0);
+    assert_int_equal(manual_explain_json("Service.desiredCuont", &none, &err), -1);
+    assert_non_null(strstr(err.text, "did you mean 'desiredCount'?"));
+    assert_null(none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +155,7 @@ int main(void)
         cmocka_unit_test(the_schema_holds_together),
         cmocka_unit_test(the_reference_is_as_reviewed),
         cmocka_unit_test(fields_are_explained),
+        cmocka_unit_test(the_same_as_json),
         cmocka_unit_test(what_is_unknown_gets_a_suggestion),
     };
 
