@@ -22,21 +22,38 @@ static struct process *process_of(const struct app *app)
 
 /* ---- What cycle and executor ask of the app ---- */
 
-void app_say(struct app *app, const char *topic, const char *format, ...)
+static void say(struct app *app, const char *topic, const char *format, va_list arguments)
 {
     struct process *process = process_of(app);
     AUTO(buf) text = { 0 };
-    va_list arguments;
 
     buf_init(&text, 64 * 1024);
-    va_start(arguments, format);
     buf_vprintf(&text, format, arguments);
-    va_end(arguments);
     if (text_starts(buf_text(&text), "the plan does not settle"))
         process->stuck = true;
     if (process->log != NULL)
         (void)fprintf(process->log, "%10lld %s: %s\n", (long long)loop_wall_ms(), topic,
                       buf_text(&text));
+}
+
+void app_say(struct app *app, const char *topic, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say(app, topic, format, arguments);
+    va_end(arguments);
+}
+
+void app_tell(struct app *app, const char *topic, const struct log_fields *fields,
+              const char *format, ...)
+{
+    va_list arguments;
+
+    (void)fields;
+    va_start(arguments, format);
+    say(app, topic, format, arguments);
+    va_end(arguments);
 }
 
 struct plan_input app_plan_input(const struct app *app)
