@@ -405,8 +405,8 @@ static void judge_health(struct planner *planner, struct task_view *view,
                    : checks > 0 && healthy == checks ? HEALTH_HEALTHY
                    : checks > 0                      ? HEALTH_STARTING
                                                      : HEALTH_NONE;
-    if (view->status != TASK_RUNNING || view->unhealthy)
-        return;
+    if (view->status != TASK_RUNNING || view->unhealthy || view->unknown)
+        return; /* of what was only listed, nobody knows since when it runs */
     if (checks > 0 || spec == NULL) {
         view->healthy = healthy == checks;
         return;

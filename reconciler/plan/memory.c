@@ -322,6 +322,7 @@ static void change_clock(struct memory *memory, const struct clock_change *chang
 {
     for (struct memory_service *at = memory->services; at != NULL; at = at->by_key.next) {
         change_time(change, RETRY_AHEAD_MS, &at->retry_at_ms);
+        change_time(change, 0, &at->thawed_ms);
         for (struct memory_deployment *of = at->newest; of != NULL; of = of->older) {
             change_time(change, 0, &of->record.created_ms);
             change_time(change, 0, &of->record.updated_ms);

@@ -155,7 +155,7 @@ struct service_view {
     struct task_view *tasks; /* by slot, attempt, id */
     size_t task_count;
     uint32_t *attempts; /* by slot of the current commit: the highest that is seen */
-    uint32_t healthy;   /* of the current revision, as the rollout left them */
+    uint32_t healthy;   /* slots of the current revision, as the rollout left them */
     bool is_free;       /* no service that it depends on holds it back */
     bool may_start;     /* images, network and dependencies are ready */
 };

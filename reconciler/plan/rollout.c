@@ -332,12 +332,22 @@ static void stop_surplus(struct planner *planner, struct service_view *view, str
     }
 }
 
+/* Slots whose task is healthy.  One beyond them proves nothing for those that are to stay. */
+static uint32_t healthy_slots(const struct count *count)
+{
+    uint32_t healthy = 0;
+
+    for (uint32_t slot = 0; slot < count->desired; slot++)
+        healthy += count->holders[slot] != NULL && count->holders[slot]->healthy;
+    return healthy;
+}
+
 /* Step 7. */
 static void complete(struct planner *planner, struct service_view *view, const struct count *count)
 {
     struct deployment *done;
 
-    if (view->primary->state != ROLLOUT_IN_PROGRESS || count->healthy_current < count->desired ||
+    if (view->primary->state != ROLLOUT_IN_PROGRESS || healthy_slots(count) < count->desired ||
         count->missing > 0 || count->old > 0)
         return;
     for (size_t i = 0; i < view->task_count; i++) {
@@ -413,5 +423,5 @@ void rollout(struct planner *planner, struct service_view *view)
     explain_deadlock(planner, view, &count);
     if (view->primary->state == ROLLOUT_FAILED)
         explain_failure(planner, view);
-    view->healthy = count.healthy_current;
+    view->healthy = healthy_slots(&count);
 }
