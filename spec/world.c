@@ -196,11 +196,11 @@ static bool failure_equal(const struct err *a, const struct err *b)
 }
 
 static void effort_failed(struct world_effort *effort, int64_t at_ms, enum err_code code,
-                          uint64_t starts)
+                          const struct world_instance *instance)
 {
-    if (effort->failures++ == 0)
-        effort->starts = starts;
-    effort->starts_elsewhere = starts != effort->starts;
+    if (effort->failures++ == 0 || effort->failed_ms[0] < instance->connected_ms)
+        effort->starts = instance->starts;
+    effort->starts_elsewhere = instance->starts != effort->starts;
     memmove(&effort->failed_ms[1], &effort->failed_ms[0],
             (WORLD_FAILURES_KEPT - 1) * sizeof(effort->failed_ms[0]));
     effort->failed_ms[0] = at_ms;
@@ -262,7 +262,7 @@ static bool effort_apply(struct world *world, const struct effort_report *report
                                                                     : &none;
     bool moved = is_new || effort->state != report->state || effort->at_ms != report->at_ms;
     if (report->state == EFFORT_FAILED && moved)
-        effort_failed(effort, report->at_ms, failure->code, instance->starts);
+        effort_failed(effort, report->at_ms, failure->code, instance);
     if (report->state == EFFORT_DONE)
         effort->failures = 0;
     if (!failure_equal(&effort->failure, failure)) {

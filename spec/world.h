@@ -97,7 +97,7 @@ struct world_effort {
     uint32_t failures;                      /* in a row */
     int64_t failed_ms[WORLD_FAILURES_KEPT]; /* when, newest first */
     enum err_code failed_codes[WORLD_FAILURES_KEPT];
-    uint64_t starts; /* of its engine, when the first of them was told */
+    uint64_t starts; /* of its engine, when the first of them on this connection was told */
     bool
         starts_elsewhere; /* between the first of them and the last, the engine started something */
     int64_t at_ms;

@@ -24,10 +24,11 @@ static void apply(struct scene *scene, enum world_change_kind kind, const char *
 
 void scene_engine(struct scene *scene, uint32_t cpu_units, uint32_t memory_mib)
 {
-    const struct world_change engine = {
-        .kind = WORLD_INSTANCE,
-        .instance = { .instance = "local", .cpu_units = cpu_units, .memory_mib = memory_mib }
-    };
+    const struct world_change engine = { .kind = WORLD_INSTANCE,
+                                         .instance = { .instance = "local",
+                                                       .cpu_units = cpu_units,
+                                                       .memory_mib = memory_mib,
+                                                       .connected_ms = scene->now_ms } };
 
     (void)world_apply(scene->world, &engine);
 }

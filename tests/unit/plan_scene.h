@@ -44,7 +44,7 @@ struct scene {
 void scene_open(struct scene *scene);
 void scene_close(struct scene *scene);
 
-/* It says how large it is; 8 CPUs and 64 GiB at first. */
+/* It is connected anew, and says how large it is; 8 CPUs and 64 GiB at first. */
 void scene_engine(struct scene *scene, uint32_t cpu_units, uint32_t memory_mib);
 
 /* What a commit declares: all manifests there are. */

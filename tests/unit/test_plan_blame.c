@@ -83,12 +83,34 @@ static void what_fails_alone_fails_soon(void **unused)
     scene_close(&scene);
 }
 
+/* Nor do the failures of an earlier connection, however long ago they were. */
+static void what_failed_before_a_reconnection_proves_nothing(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    run_red(&scene);
+    scene.create_failure = (struct scene_failure){ ERR_FAILED, "the engine is shutting down" };
+    commit(&scene, "c2", "blue");
+    scene_run(&scene, 4 * 1000);
+    scene.now_ms += 600 * 1000;
+    scene_engine(&scene, 8192, 65536);
+    scene_run(&scene, 1);
+    assert_int_equal(scene_primary(&scene, "c/web")->failed_tasks, 0);
+    scene.create_failure.text = NULL;
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(scene_primary(&scene, "c/web")->state, ROLLOUT_COMPLETED);
+    assert_string_equal(scene_primary(&scene, "c/web")->commit, "c2");
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_engine_that_starts_nothing_proves_nothing),
         cmocka_unit_test(what_never_starts_fails_in_the_end),
         cmocka_unit_test(what_fails_alone_fails_soon),
+        cmocka_unit_test(what_failed_before_a_reconnection_proves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
