@@ -175,7 +175,8 @@ static void state_stopped(struct planner *planner, const struct service_view *vi
     if (record->stopping_ms == 0)
         record->stopping_ms = record->stopped_ms;
     task_fact(planner, view, record, /* durable= */ record->failed); /* what the breaker counts */
-    if (record->stop_code == STOP_TASK_FAILED_TO_START)
+    if (record->stop_code == STOP_TASK_FAILED_TO_START &&
+        world_task(planner->input->world, record->id) == NULL)
         service_event(planner, view,
                       "(service %s) failed to launch a task (task %s) with (error %s).",
                       view->service, record->id, record->reason);

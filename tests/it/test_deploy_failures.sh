@@ -6,6 +6,11 @@
 . "$(dirname "$0")/site.sh"
 . "$(dirname "$0")/breaker.sh"
 
+pending_for_memory()
+{
+    grep -q 'PENDING .*it needs 9999999 MiB of memory' <("$BERTH" ps --state "$BERTH_STATE" web)
+}
+
 begin_well
 
 : >"$IT_DIR/berth.log"
@@ -37,6 +42,23 @@ rolls_back 'no such command'
 check 'no such command: tasks say so' \
     grep -q 'stopped.*CannotStartContainerError: .*/bin/absent' "$IT_DIR/berth.log" || berth_log 40
 revert 'no such command'
+
+# Nothing of such a task ever exists: of its end only the engine's answer tells.
+sed -i '$a\      linuxParameters: {capabilities: {drop: [FOO]}}' "$SITE/manifests/task-web.yaml"
+site_commit 'a capability that does not exist'
+rolls_back 'refused'
+check 'refused: the reason says so' \
+    grep -q 'failed to launch a task .*CannotCreateContainerError: .*FOO' "$IT_DIR/berth.log" || berth_log 40
+check 'refused: ps shows its tasks' grep -q 'STOPPED .*CannotCreateContainerError' \
+    <("$BERTH" ps --all --state "$BERTH_STATE" web) || "$BERTH" ps --all --state "$BERTH_STATE" web
+revert 'refused'
+
+# Larger than any engine: it waits, and is shown.
+site_edit 's/memory: 32/memory: 9999999/' manifests/task-web.yaml 'no engine is so large'
+check 'too large: its tasks are pending' eventually 40 pending_for_memory
+check 'too large: with the reason, also alone' grep -q 'MiB of memory' \
+    <("$BERTH" why --state "$BERTH_STATE" "$("$BERTH" ps --state "$BERTH_STATE" web | awk '/PENDING/ { print $1; exit }')")
+revert 'too large'
 
 sed -i '$a\      command: [/bin/busybox, sh, -c, "exit 3"]' "$SITE/manifests/task-web.yaml"
 site_commit 'a program that ends at once'

@@ -122,6 +122,15 @@ static void efforts_know_what_else_is_started(void **state)
     assert_true(apply_effort(world, "start x", EFFORT_DONE, 4, NULL));
     fail_with(world, ERR_FAILED, 5);
     assert_false(effort->starts_elsewhere);
+
+    /* What it started before it was away says nothing of what it does now. */
+    const struct world_change back = { .kind = WORLD_INSTANCE,
+                                       .instance = { .instance = "a", .connected_ms = 10 } };
+    report.container.started_ms = 18;
+    (void)world_apply(world, &report);
+    (void)world_apply(world, &back);
+    fail_with(world, ERR_FAILED, 11);
+    assert_false(effort->starts_elsewhere);
 }
 
 static void efforts_count_failures_in_a_row(void **state)
