@@ -153,8 +153,7 @@ const char *step_failure(struct planner *planner, const struct world_instance *i
     const struct world_effort *effort = effort_of(planner, instance, kind, name);
 
     ASSERT(kind == ACTION_CONTAINER_CREATE || kind == ACTION_CONTAINER_START);
-    if (effort == NULL || effort->state != EFFORT_FAILED ||
-        !is_hopeless(planner, instance, effort))
+    if (effort == NULL || effort->state != EFFORT_FAILED || !is_hopeless(planner, instance, effort))
         return NULL;
     return arena_printf(planner->arena, "%s: %s",
                         kind == ACTION_CONTAINER_CREATE ? "CannotCreateContainerError"

@@ -71,7 +71,7 @@ static void wait_for_container(const struct making *making, const char *containe
                                enum container_condition condition)
 {
     plan_progress(making->planner, "task %.12s: container %s waits for container %s %s",
-              making->identity->task, container, on, condition_text(condition));
+                  making->identity->task, container, on, condition_text(condition));
 }
 
 /* Creating waits for all conditions but START, which only wants the other one created. */
