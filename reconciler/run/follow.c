@@ -14,8 +14,7 @@
 #include <string.h>
 
 #include "drivers/io/worker.h"
-#include "reconciler/run/context_keys.h"
-#include "reconciler/run/environment.h"
+#include "reconciler/run/commit_files.h"
 #include "reconciler/run/secrets.h"
 #include "reconciler/source/watch.h"
 #include "spec/base/rng.h"
@@ -46,8 +45,7 @@ struct follower {
     struct source_log *commit;     /* of the generation */
     struct diag_list rejected;
     char rejected_commit[SOURCE_ID_SIZE];
-    struct context_keys keys;
-    struct environment environment;
+    struct commit_files files;
     /* What the running job fills. */
     struct {
         char base[SOURCE_ID_SIZE];
@@ -225,19 +223,6 @@ static void reject(struct follower *follower, struct diag_list *diags, const str
         app_stop(app, APP_INVALID);
 }
 
-/* What a generation needs of the repository beside its manifests: contexts, environment files. */
-static void prepare_files(struct follower *follower)
-{
-    context_keys_prepare(&follower->keys, follower->work.generation);
-    environment_prepare(&follower->environment, follower->work.generation);
-}
-
-static void give_files(const struct follower *follower, struct generation *generation)
-{
-    context_keys_give(&follower->keys, generation);
-    environment_give(&follower->environment, generation);
-}
-
 static void accept(struct follower *follower, struct generation *generation)
 {
     struct app *app = follower->app;
@@ -246,7 +231,7 @@ static void accept(struct follower *follower, struct generation *generation)
 
     if (confirmed)
         text_copy(app->progress.confirmed, sizeof(app->progress.confirmed), commit->id);
-    give_files(follower, generation);
+    commit_files_give(&follower->files, generation);
     app_tell(app, "commit", &(struct log_fields){ .commit = commit->id }, "%.8s %s (%s)",
              commit->id, commit->subject, commit->author);
     remember(follower, COMMIT_APPLIED, NULL);
@@ -262,19 +247,8 @@ static void accept(struct follower *follower, struct generation *generation)
 static void key_work(void *context)
 {
     struct follower *follower = context;
-    const char *commit = follower->work.tip.commit;
 
-    context_keys_compute(&follower->keys, follower->source, commit);
-    environment_read(&follower->environment, follower->source, commit);
-}
-
-/* A context or file that is not as it must be is a mistake of the commit.  False: the repository
- * cannot be read now, which is none. */
-static bool judge_files(struct follower *follower, struct diag_list *diags, struct err *out_err)
-{
-    bool readable = context_keys_judge(&follower->keys, diags, out_err);
-
-    return environment_judge(&follower->environment, diags, out_err) && readable;
+    commit_files_read(&follower->files, follower->source, follower->work.tip.commit);
 }
 
 static void key_done(void *context, bool cancelled)
@@ -286,7 +260,7 @@ static void key_done(void *context, bool cancelled)
     bool readable = true;
 
     if (!cancelled && !follower->app->stopping) {
-        readable = judge_files(follower, &diags, &err);
+        readable = commit_files_judge(&follower->files, &diags, &err);
         if (!readable) {
             say_once(follower, err.text);
             follower->seen[0] = '\0';
@@ -329,7 +303,7 @@ static bool derive(struct follower *follower)
         return false;
     }
     say_warnings(follower, &diags);
-    prepare_files(follower);
+    commit_files_prepare(&follower->files, follower->work.generation);
     follower->job = worker_queue_submit(follower->queue, key_work, key_done, follower);
     return true;
 }
@@ -508,8 +482,8 @@ static void restore_keyed(void *context, bool cancelled)
     AUTO(diag_list) diags = { 0 };
     struct err err;
 
-    if (!cancelled && judge_files(follower, &diags, &err) && diags.count == 0) {
-        give_files(follower, follower->work.generation);
+    if (!cancelled && commit_files_judge(&follower->files, &diags, &err) && diags.count == 0) {
+        commit_files_give(&follower->files, follower->work.generation);
         text_copy(follower->seen, sizeof(follower->seen), follower->work.tip.commit);
         follower->generation = TAKE(follower->work.generation);
         follower->commit = TAKE(follower->work.log);
@@ -531,7 +505,7 @@ static void restore_read(void *context, bool cancelled)
         restore_end(follower);
         return;
     }
-    prepare_files(follower);
+    commit_files_prepare(&follower->files, follower->work.generation);
     follower->job = worker_queue_submit(follower->queue, key_work, restore_keyed, follower);
 }
 
@@ -596,8 +570,7 @@ void follower_free(struct follower *follower)
     generation_unref(follower->generation);
     source_log_free(follower->commit);
     diag_release(&follower->rejected);
-    context_keys_release(&follower->keys);
-    environment_release(&follower->environment);
+    commit_files_release(&follower->files);
     free(follower->said);
     free(follower);
 }
