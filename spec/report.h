@@ -39,7 +39,8 @@ const char *health_status_text(enum health_status status);
 MUST_USE bool health_status_parse(const char *text, enum health_status *out);
 
 #define TASK_ID_SIZE       33 /* 32 hexadecimal digits and the NUL */
-#define DEPLOYMENT_ID_SIZE 33 /* likewise */
+#define TASK_DIGITS_MIN    4  /* so many name a task, where people do */
+#define DEPLOYMENT_ID_SIZE 33 /* likewise 32 */
 #define COMMIT_SIZE        65 /* SHA-1 or SHA-256 in hexadecimal */
 
 /* Name of the sandbox in `berth.container`: no container of a task may be called so (it begins with

@@ -540,3 +540,8 @@ bool node_says_nothing(const struct node *node)
             return false;
     return true;
 }
+
+const char *yaml_library_version(void)
+{
+    return yaml_get_version_string();
+}

@@ -61,4 +61,7 @@ bool node_is_null(const struct node *node);
 /* Null, an empty list or map, an empty text, 0 or false, or made of nothing else. */
 bool node_says_nothing(const struct node *node);
 
+/* Of the library below, as it is loaded: "2.14". */
+const char *yaml_library_version(void);
+
 #endif

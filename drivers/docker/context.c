@@ -168,3 +168,11 @@ int context_write(const struct context_reader *reader, struct context_list *list
     fd = -1;
     return 0;
 }
+
+const char *context_library_version(void)
+{
+    const char *text = archive_version_string(); /* "libarchive 3.6.2" */
+    const char *blank = strchr(text, ' ');
+
+    return blank == NULL ? text : blank + 1;
+}

@@ -455,3 +455,8 @@ const char *http_response_header(const struct http_response *response, const cha
         return NULL;
     return header->value;
 }
+
+const char *http_library_version(void)
+{
+    return curl_version_info(CURLVERSION_NOW)->version;
+}

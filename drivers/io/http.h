@@ -95,4 +95,7 @@ void http_pause(struct http_request *request, bool paused);
 /* The first header of that name, in any case; NULL: none.  Valid during on_done. */
 const char *http_response_header(const struct http_response *response, const char *name);
 
+/* Of the library below, as it is loaded: "2.14". */
+const char *http_library_version(void);
+
 #endif

@@ -394,3 +394,8 @@ void loop_unwatch_signal(struct loop_signal *watch)
     watch->loop->watch_count--;
     uv_close((uv_handle_t *)&watch->uv, watch_closed);
 }
+
+const char *loop_library_version(void)
+{
+    return uv_version_string();
+}

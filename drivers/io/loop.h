@@ -81,4 +81,7 @@ struct loop_signal *loop_watch_signal(struct loop *loop, int signal_number, loop
                                       void *ctx, struct err *err);
 void loop_unwatch_signal(struct loop_signal *watch);
 
+/* Of the library below, as it is loaded: "2.14". */
+const char *loop_library_version(void);
+
 #endif

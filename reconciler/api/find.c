@@ -33,14 +33,23 @@ int find_service(const struct app *app, const char *name, struct arena *arena, c
     return 0;
 }
 
+const char *task_hint(const char *name)
+{
+    size_t size = strlen(name);
+
+    return size < TASK_DIGITS_MIN && strspn(name, "0123456789abcdef") == size
+               ? ": a task is named by at least 4 digits of its id"
+               : "";
+}
+
 int find_task(const struct app *app, const char *name, const struct world_task **out,
               struct err *err)
 {
     const struct world_task *found = NULL;
     size_t size = strlen(name);
 
-    if (size < 4 || size >= TASK_ID_SIZE)
-        return err_set(err, ERR_NOT_FOUND, "there is no task '%s'", name);
+    if (size < TASK_DIGITS_MIN || size >= TASK_ID_SIZE)
+        return err_set(err, ERR_NOT_FOUND, "there is no task '%s'%s", name, task_hint(name));
     for (const struct world_task *at = app->world->tasks; at != NULL; at = at->by_id.next) {
         if (!text_starts(at->id, name))
             continue;

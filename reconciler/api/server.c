@@ -300,3 +300,8 @@ size_t server_request_count(const struct server *server)
 {
     return server->request_count;
 }
+
+const char *server_library_version(void)
+{
+    return MHD_get_version();
+}

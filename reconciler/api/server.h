@@ -57,4 +57,7 @@ uint16_t server_port(const struct server *server);
 /* Requests that are being answered now, followers included. */
 size_t server_request_count(const struct server *server);
 
+/* Of the library below, as it is loaded: "2.14". */
+const char *server_library_version(void);
+
 #endif

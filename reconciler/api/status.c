@@ -122,7 +122,7 @@ void get_status(struct request *request)
     json_set_text(answer, "version", api_of(request)->version);
     json_set_text(answer, "owner", app->options->owner);
     show_repository(app, answer);
-    json_set_text(answer, "branch", app->options->branch);
+    json_set_text(answer, "branch", follower_branch(app->follower));
     json_set_text(answer, "path", app->options->path);
     show_time(answer, "startedAt", app->started_ms);
     json_set_bool(answer, "converged", cycle_is_converged(app->cycle));

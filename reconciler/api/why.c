@@ -111,7 +111,7 @@ static void tell_service(struct story *story, const char *key)
     say(story, "status", "%u of %u tasks run, %u pending, %u healthy, %u stopping%s",
         status.running, status.desired, status.pending, status.healthy, status.stopping,
         status.steady ? ": steady" : "");
-    if (wait != NULL)
+    if (wait != NULL && (memory == NULL || memory->suspended == NULL))
         say(story, "waits for", "%s", wait);
     if (memory != NULL && memory->suspended != NULL)
         say(story, "suspended", "%s", memory->suspended);
@@ -238,7 +238,7 @@ static const struct task_record *find_stopped(struct story *story, const char *n
     struct task_record *stopped;
     size_t count;
 
-    if (strlen(name) < 4 ||
+    if (strlen(name) < TASK_DIGITS_MIN ||
         history_tasks(story->app->store, &filter, story->arena, &stopped, &count, NULL) < 0)
         return NULL;
     for (size_t i = 0; i < count; i++) {
@@ -285,7 +285,8 @@ static const char *tell(struct story *story, const char *name, struct err *err)
         tell_stopped(story, stopped);
         return "task";
     }
-    (void)err_set(err, ERR_NOT_FOUND, "there is no service, task or container '%s'", name);
+    (void)err_set(err, ERR_NOT_FOUND, "there is no service, task or container '%s'%s", name,
+                  task_hint(name));
     return NULL;
 }
 

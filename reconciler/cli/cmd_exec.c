@@ -222,6 +222,12 @@ static const struct target *choose(const struct targets *targets)
     return NULL;
 }
 
+/* Where the command begins: a "--" before it is a habit from elsewhere. */
+static size_t command_of(const struct cli *cli)
+{
+    return text_equal(cli->operands[1], "--") ? 2 : 1;
+}
+
 static int make_body(struct cli *cli, struct json *body, struct err *err)
 {
     AUTO(client) *client = NULL;
@@ -231,7 +237,7 @@ static int make_body(struct cli *cli, struct json *body, struct err *err)
     uint16_t rows;
     uint16_t columns;
 
-    for (size_t i = 1; i < cli->operand_count; i++)
+    for (size_t i = command_of(cli); i < cli->operand_count; i++)
         json_append_text(command, cli->operands[i]);
     json_set(body, "command", command);
     if (client_new(&cli->options, &client, err) < 0 ||
@@ -268,6 +274,13 @@ int cmd_exec(struct cli *cli)
     AUTO_FD int fd = -1;
     struct err err = { 0 };
 
+    if (command_of(cli) == cli->operand_count)
+        return cli_usage(cli, "no command is given");
+    if (cli->operands[command_of(cli)][0] == '-' && command_of(cli) == 1)
+        return cli_usage(cli,
+                         "'%s' comes after '%s', where the command begins: options of "
+                         "`berth exec` stand before it",
+                         cli->operands[1], cli->operands[0]);
     if (cli->options.tty && isatty(STDIN_FILENO) != 1)
         return cli_usage(cli, "--tty needs a terminal, which standard input is not");
     buf_init(&early, UNSENT_MAX);

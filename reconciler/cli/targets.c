@@ -8,7 +8,6 @@
 #include "spec/base/text.h"
 #include "spec/world.h"
 
-#define TASK_DIGITS_MIN      4
 #define CONTAINER_DIGITS_MIN 8
 #define CONTAINERS_MAX       64
 

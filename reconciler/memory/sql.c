@@ -300,3 +300,8 @@ int64_t sql_changes(const struct sql *sql)
 {
     return sqlite3_changes64(sql->connection);
 }
+
+const char *sql_library_version(void)
+{
+    return sqlite3_libversion();
+}

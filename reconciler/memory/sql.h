@@ -78,4 +78,7 @@ void query_get_fixed(struct query *query, int column, char *out, size_t size); /
 int64_t sql_last_id(const struct sql *sql);
 int64_t sql_changes(const struct sql *sql);
 
+/* Of the library below, as it is loaded: "2.14". */
+const char *sql_library_version(void);
+
 #endif

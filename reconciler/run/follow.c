@@ -41,6 +41,7 @@ struct follower {
     uint64_t looks;                /* that are over, failed ones too */
     struct generation *generation; /* the last good one */
     char seen[SOURCE_ID_SIZE];     /* the last tip that was judged */
+    char ref[SOURCE_REF_SIZE];     /* what the last look found it at; "" before the first */
     char *said;                    /* the trouble that was told and lasts */
     struct source_log *commit;     /* of the generation */
     struct diag_list rejected;
@@ -369,6 +370,8 @@ static void look_done(void *context, bool cancelled)
     bool failed = follower->work.status < 0 && !unfit;
     bool more = false;
 
+    if (!cancelled && follower->work.status == 0 && follower->work.tip.state == SOURCE_FOUND)
+        text_copy(follower->ref, sizeof(follower->ref), follower->work.tip.ref);
     if (!cancelled && !follower->app->stopping) {
         if (unfit) {
             text_copy(follower->seen, sizeof(follower->seen), follower->work.tip.commit);
@@ -573,6 +576,16 @@ void follower_free(struct follower *follower)
     commit_files_release(&follower->files);
     free(follower->said);
     free(follower);
+}
+
+const char *follower_branch(const struct follower *follower)
+{
+    const char *heads = "refs/heads/";
+    const char *ref = follower->ref;
+
+    if (ref[0] == '\0')
+        return follower->app->options->branch;
+    return text_starts(ref, heads) ? ref + strlen(heads) : ref;
 }
 
 const struct source_commit *follower_commit(const struct follower *follower)

@@ -31,6 +31,9 @@ uint64_t follower_looks(const struct follower *follower);
 /* A job runs on a worker. */
 bool follower_is_busy(const struct follower *follower);
 
+/* The name of the branch that is followed, or the whole one of a tag ("refs/tags/v1"); what was asked
+ * for until it was found, NULL: HEAD. */
+const char *follower_branch(const struct follower *follower);
 /* The commit that is in force, as people know it; NULL before the first. */
 const struct source_commit *follower_commit(const struct follower *follower);
 /* Why the newest commit is not known; NULL: it is. */

@@ -280,3 +280,8 @@ int source_refresh(struct source *source, struct source_tip *out, struct err *er
         *err = first;
     return -1;
 }
+
+const char *source_library_version(void)
+{
+    return LIBGIT2_VERSION;
+}

@@ -232,4 +232,7 @@ int source_file_blob(struct source *source, const char *commit, const char *path
 #define SOURCE_FETCH_VERB "fetch-child"
 int source_fetch_main(void);
 
+/* Of the library below, as it was built with: "1.5.1". */
+const char *source_library_version(void);
+
 #endif

@@ -185,3 +185,8 @@ void random_bytes(void *out, size_t size)
         }
     }
 }
+
+const char *digest_library_version(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION_STRING);
+}

@@ -32,4 +32,7 @@ char *base64_decode(const char *text, size_t *out_size);
 /* From the system's generator; aborts when there is none. */
 void random_bytes(void *out, size_t size);
 
+/* Of the library below, as it is loaded: "2.14". */
+const char *digest_library_version(void);
+
 #endif

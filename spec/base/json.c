@@ -464,3 +464,8 @@ char *json_print_text(const struct json *value, enum json_style style)
     json_print(value, style, &text);
     return buf_take(&text);
 }
+
+const char *json_library_version(void)
+{
+    return jansson_version_str();
+}

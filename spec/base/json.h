@@ -77,4 +77,7 @@ enum json_style {
 void json_print(const struct json *value, enum json_style style, struct buf *out);
 char *json_print_text(const struct json *value, enum json_style style); /* heap */
 
+/* Of the library below, as it is loaded: "2.14". */
+const char *json_library_version(void);
+
 #endif

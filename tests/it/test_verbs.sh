@@ -61,7 +61,7 @@ commit=$(git -C "$SITE" rev-parse --short=8 HEAD)
 
 # ---- Looking
 
-check 'status tells repository and path' shows "^repository  $SITE, branch HEAD, path manifests" status
+check 'status tells repository and path' shows "^repository  $SITE, branch main, path manifests" status
 check 'status tells the commit' shows "^commit +$commit a service that talks" status
 check 'status tells its author' shows '^author +Test, [0-9a-z]+ ago' status
 check 'status tells that it converged' shows '^state +converged' status
@@ -82,6 +82,8 @@ check 'and the line of its manifest' shows '^manifest +manifests/service-web.yam
 check 'why of a task' shows '^service +local/web' why "${task:0:6}"
 check 'why of a container' shows "^container +'berth-${task:0:12}-web'" why "berth-${task:0:12}-web"
 check 'why as JSON' json_fits '.kind == "service"' why local/web
+check 'three digits are too few for a task, and it says so' \
+    complains 'a task is named by at least 4 digits of its id' verb why "${task:0:3}"
 check 'why of nothing' complains "no service, task or container 'none'" verb why none
 check 'events are told oldest first' \
     test "$(verb events web | sed -n '1s/.*has \(started\).*/\1/p;$s/.*a \(steady\) state.*/\1/p' | xargs)" = 'started steady'
@@ -137,6 +139,7 @@ large_input() # 20 MB there and back
 }
 check 'much input comes back whole' large_input
 check 'one container of several' test "$(verb exec -C side pair /bin/busybox echo hi)" = hi
+check 'a habit from elsewhere' test "$(verb exec web -- /bin/busybox echo hi)" = hi
 check 'which must be named' exits 125 verb exec pair /bin/busybox true
 check 'as another user' test "$(verb exec -u 65534 web /bin/busybox id -u)" = 65534
 check 'in another folder' test "$(verb exec -w /www web /bin/busybox pwd)" = /www
@@ -217,8 +220,10 @@ check 'its revert is applied' exits 0 on apply --quiet
 
 check 'a service is suspended' shows '^local/web is suspended' suspend web --reason 'a look'
 check 'status repeats why' shows '^local/web .*suspended: a look' status
+check 'why says it once' test "$(verb why web | grep -c suspended)" = 1
 site_edit 's/desiredCount: 3/desiredCount: 2/' manifests/service-web.yaml 'two web tasks'
 check 'apply gives up in time' exits 4 on apply --timeout 3
+check 'a plan says that nothing happens' shows 'nothing happens until `berth resume local/web`' on plan
 check 'nothing of it was changed' count_is 3 "$(service_is web)"
 check 'it is resumed' shows '^local/web is resumed$' resume web
 check 'and does what the commit says' exits 0 on apply --timeout 60

@@ -7,6 +7,7 @@
 
 #include "reconciler/cli/cli.h"
 #include "reconciler/cli/verbs.h"
+#include "spec/base/json.h"
 #include "spec/base/text.h"
 #include "tests/unit/golden.h"
 #include "tests/unit/unit.h"
@@ -87,6 +88,10 @@ static void wrong_usage_exits_with_2_and_says_so_on_stderr(void **state)
                             "Try `berth help completion`.\n" },
         { "version --outptu", "berth: there is no option '--outptu': did you mean '--output'?\n"
                               "Try `berth help version`.\n" },
+        { "exec web --state /x", "berth: '--state' comes after 'web', where the command begins: "
+                                 "options of `berth exec` stand before it\n"
+                                 "Try `berth help exec`.\n" },
+        { "exec web --", "berth: no command is given\nTry `berth help exec`.\n" },
         { "help versio", "berth: there is no verb 'versio': did you mean 'version'?\n"
                          "Try `berth help help`.\n" },
     };
@@ -130,6 +135,32 @@ static void a_full_disk_is_a_failure(void **state)
     assert_int_equal(cli_run(&start), 1);
     fclose(full);
     fclose(errors);
+}
+
+static void the_version_says_what_a_report_needs(void **state)
+{
+    (void)state;
+    static const char *const NAMES[] = { "libarchive", "libcurl",       "libgit2",
+                                         "libjansson", "libmicrohttpd", "libuv",
+                                         "libyaml",    "openssl",       "sqlite" };
+    struct result text = run("version");
+    struct result json = run("version -o json");
+    AUTO(json) *answer = json_parse(json.out, strlen(json.out), NULL);
+
+    assert_int_equal(text.code, 0);
+    assert_true(text_starts(text.out, "berth "));
+    assert_non_null(strstr(text.out, "\nEngine API     1.41 to 1."));
+    assert_non_null(strstr(text.out, json_text(answer, "compiler")));
+    assert_string_equal(json_text(json_get(answer, "engineApi"), "oldest"), "1.41");
+    for (size_t i = 0; i < ARRAY_COUNT(NAMES); i++) {
+        const char *version = json_text(json_get(answer, "libraries"), NAMES[i]);
+        assert_non_null(version);
+        assert_true(version[0] >= '0' && version[0] <= '9');
+        assert_non_null(strstr(text.out, version));
+        assert_non_null(strstr(text.out, NAMES[i]));
+    }
+    release(&text);
+    release(&json);
 }
 
 static void color_is_for_terminals_that_want_it(void **state)
@@ -317,6 +348,7 @@ int main(void)
         cmocka_unit_test(wrong_usage_exits_with_2_and_says_so_on_stderr),
         cmocka_unit_test(nothing_at_all_is_wrong_usage_with_help),
         cmocka_unit_test(a_full_disk_is_a_failure),
+        cmocka_unit_test(the_version_says_what_a_report_needs),
         cmocka_unit_test(color_is_for_terminals_that_want_it),
         cmocka_unit_test(help_is_as_reviewed),
         cmocka_unit_test(dash_help_says_the_same),
