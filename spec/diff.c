@@ -94,6 +94,7 @@ static void diff_value(struct diffing *diffing, const struct field *field, const
 static void diff_pair(struct diffing *diffing, const struct field *field, const struct pair *old,
                       const struct pair *new)
 {
+    ASSERT(old != NULL || new != NULL);
     const char *key = old != NULL ? old->key : new->key;
     size_t path_size = diffing->path.size;
     bool secret = field->secret || (field->secret_by_name && field_name_is_secret(key));

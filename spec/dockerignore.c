@@ -57,6 +57,14 @@ static uint32_t take_character(const char **cursor)
 
 /* ---- Reading -------------------------------------------------------------------------------- */
 
+/* `out` without its last name, but not before `floor`. */
+static char *without_last(char *out, const char *floor)
+{
+    while (out > floor && out[-1] != '/')
+        out--;
+    return out > floor ? out - 1 : out;
+}
+
 /* filepath.Clean() in place: no "//", ".", or inner "..", no '/' at the end. */
 static void clean_path(char *path)
 {
@@ -71,10 +79,7 @@ static void clean_path(char *path)
         if (size == 0 || (size == 1 && at[0] == '.')) {
             /* says nothing */
         } else if (is_up && out > floor) {
-            while (out > floor && out[-1] != '/')
-                out--;
-            if (out > floor)
-                out--;
+            out = without_last(out, floor);
         } else if (!is_up || !rooted) {
             if (out > path && out[-1] != '/')
                 *out++ = '/';
@@ -265,38 +270,42 @@ static void add(struct walk *walk, const struct pattern *pattern, size_t step)
     }
 }
 
+/* Adds what may come after the step has taken the character. */
+static void take(const struct pattern *pattern, size_t at, uint32_t character, struct walk *to)
+{
+    const struct step *step = &pattern->steps[at];
+
+    switch (step->kind) {
+    case STEP_CHARACTER:
+        if (step->character == character)
+            add(to, pattern, at + 1);
+        break;
+    case STEP_ANY:
+        if (character != '/')
+            add(to, pattern, at + 1);
+        break;
+    case STEP_CLASS:
+        if (class_matches(step->class, character))
+            add(to, pattern, at + 1);
+        break;
+    case STEP_RUN:
+        if (character != '/')
+            add(to, pattern, at);
+        break;
+    case STEP_ALL: add(to, pattern, at); break;
+    case STEP_DIRECTORY: break;
+    }
+}
+
 /* `inside` tells, for each '**' in the middle, that it has begun and is waiting for its '/'. */
 static void advance(const struct walk *from, struct walk *to, const struct pattern *pattern,
                     bool *inside, uint32_t character)
 {
     for (size_t i = from->first; i <= from->last && i < pattern->step_count; i++) {
-        const struct step *step = &pattern->steps[i];
-        if (step->kind == STEP_DIRECTORY) {
+        if (pattern->steps[i].kind == STEP_DIRECTORY)
             inside[i] = inside[i] || from->next[i];
-            continue;
-        }
-        if (!from->next[i])
-            continue;
-        switch (step->kind) {
-        case STEP_CHARACTER:
-            if (step->character == character)
-                add(to, pattern, i + 1);
-            break;
-        case STEP_ANY:
-            if (character != '/')
-                add(to, pattern, i + 1);
-            break;
-        case STEP_CLASS:
-            if (class_matches(step->class, character))
-                add(to, pattern, i + 1);
-            break;
-        case STEP_RUN:
-            if (character != '/')
-                add(to, pattern, i);
-            break;
-        case STEP_ALL: add(to, pattern, i); break;
-        case STEP_DIRECTORY: break;
-        }
+        else if (from->next[i])
+            take(pattern, i, character, to);
     }
     /* Having begun, a '**' goes on for ever; each '/' may be its last. */
     for (size_t i = 0; i < pattern->step_count && character == '/'; i++)

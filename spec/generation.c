@@ -281,6 +281,7 @@ static void forget_build_keys(struct derivation *derivation)
     }
 }
 
+/* NOLINTNEXTLINE(readability-function-size): changes and their count are one thing */
 int generation_derive(struct generation *parent, const char *commit,
                       const struct file_change *changes, size_t count, struct diag_list *diags,
                       struct generation **out, struct err *err)

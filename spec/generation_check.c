@@ -88,12 +88,12 @@ static void check_references(struct checking *checking, const struct resource *r
 
 /* ---- Launch types --------------------------------------------------------------------------- */
 
-static void refuse_all(struct checking *checking, const struct resource *resource,
+static void refuse_all(struct checking *checking, const struct resource *subject,
                        const struct resource *service)
 {
-    for (size_t i = 0; i < resource->refusal_count; i++) {
-        const struct refusal *refusal = &resource->refusals[i];
-        MISTAKE(checking->check, resource_pos(resource, refusal->line, refusal->column),
+    for (size_t i = 0; i < subject->refusal_count; i++) {
+        const struct refusal *refusal = &subject->refusals[i];
+        MISTAKE(checking->check, resource_pos(subject, refusal->line, refusal->column),
                 "%s (Service '%s' runs on it)", refusal->text, service->name);
     }
 }

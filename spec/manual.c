@@ -276,6 +276,7 @@ static int find_place(const char *path, struct place *place, struct err *err)
         } else if (next == NULL && is_envelope && equal_but_case("spec", path, size)) {
             place->record = whole;
         } else if (next == NULL) {
+            ASSERT(place->record != NULL || place->field != NULL);
             return place->record != NULL
                        ? no_field(place->record, path, size, err)
                        : err_set(err, ERR_NOT_FOUND, "'%s' has no fields", place->field->key);

@@ -93,7 +93,7 @@ void world_mark(const struct world *world, enum dirty_kind kind, const char *key
         world->dirty(world->dirty_context, kind, key);
 }
 
-void world_mark_instance(const struct world *world, const struct world_instance *instance)
+static void world_mark_instance(const struct world *world, const struct world_instance *instance)
 {
     const struct world_service *last = NULL;
 

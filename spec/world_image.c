@@ -94,6 +94,7 @@ static void references_drop(struct world_instance *instance, const struct world_
         struct world_reference *reference = reference_find(instance, texts[i]);
         if (reference == NULL || reference->image != image)
             continue;
+        ASSERT(instance->references != NULL);
         HASH_DELETE(by_text, instance->references, reference);
         free(reference);
     }

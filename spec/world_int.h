@@ -21,8 +21,6 @@ const char *pack_text(char **at, const char *text); /* NULL stays NULL */
 bool text_set(char **slot, const char *text);
 
 void world_mark(const struct world *world, enum dirty_kind kind, const char *key);
-/* The instance, and every service with a task there. */
-void world_mark_instance(const struct world *world, const struct world_instance *instance);
 
 bool world_image_apply(struct world *world, struct world_instance *instance,
                        const struct image_report *report);

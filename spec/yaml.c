@@ -217,10 +217,12 @@ static void refuse_duplicates(struct builder *builder, const struct node_member 
 
     if (count < 2)
         return;
+    /* NOLINTBEGIN(bugprone-sizeof-expression): pointers are sorted */
     sorted = mem_resize(NULL, count * sizeof(*sorted));
     for (size_t i = 0; i < count; i++)
         sorted[i] = &members[i];
     qsort(sorted, count, sizeof(*sorted), compare_members);
+    /* NOLINTEND(bugprone-sizeof-expression) */
     for (size_t i = 1; i < count; i++) {
         struct pos pos = { builder->file, sorted[i]->line, sorted[i]->column };
         if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0)

@@ -105,7 +105,7 @@ static char *header_of(const struct json *value)
     return header;
 }
 
-char *auth_anonymous(void)
+static char *auth_anonymous(void)
 {
     return base64_encode("{}", 2, /* url_safe= */ true);
 }

@@ -26,8 +26,6 @@ struct auth_choice {
 void auth_choose(const struct json *config, const char *registry, struct auth_choice *out);
 /* What a helper printed, as a header; NULL: it knows none. */
 char *auth_from_helper(const char *server, const char *text, size_t size);
-/* The header for a registry that asks for nothing. */
-char *auth_anonymous(void);
 
 /* header is heap text and now the receiver's (auth_wipe()); NULL with a failure of auth_start(). */
 typedef void auth_done_fn(void *ctx, char *header, const struct err *failure);

@@ -24,8 +24,6 @@
     "install the buildx plugin of the docker client (package docker-buildx-plugin or "             \
     "docker-buildx), or Debian 12's docker.io, whose client needs none"
 
-extern char **environ;
-
 /* ---- The context, on a worker thread -------------------------------------------------------- */
 
 /* NULL: nothing is known that would speak against the classic builder. */

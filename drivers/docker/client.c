@@ -580,12 +580,6 @@ void docker_cancel(struct docker_call *call)
     call_fail_later(call, &failure);
 }
 
-void docker_body_ready(struct docker_call *call)
-{
-    if (call->http != NULL)
-        http_body_ready(call->http);
-}
-
 void docker_pause(struct docker_call *call, bool paused)
 {
     if (call->http != NULL)

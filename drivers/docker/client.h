@@ -93,8 +93,6 @@ struct docker_call *docker_call(struct docker *docker, const struct docker_reque
                                 docker_done_fn *done, void *ctx);
 /* done follows with ERR_CANCELLED; no other callback does.  NULL is allowed. */
 void docker_cancel(struct docker_call *call);
-/* body_read has data again. */
-void docker_body_ready(struct docker_call *call);
 /* Stops and starts the flow of on_data and on_line. */
 void docker_pause(struct docker_call *call, bool paused);
 

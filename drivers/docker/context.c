@@ -56,7 +56,7 @@ struct tar *tar_new_buf(struct buf *out)
     return tar;
 }
 
-struct tar *tar_new_fd(int fd)
+static struct tar *tar_new_fd(int fd)
 {
     struct tar *tar = tar_new();
 
@@ -164,8 +164,7 @@ int context_write(const struct context_reader *reader, struct context_list *list
     if (fstat(fd, &status) < 0 || lseek(fd, 0, SEEK_SET) < 0)
         return err_set_errno(err, ERR_FAILED, errno, "the file of the build context");
     *out_size = status.st_size;
-    *out_fd = fd;
-    fd = -1;
+    *out_fd = fd_take(&fd);
     return 0;
 }
 

@@ -38,7 +38,7 @@ void engine_clock_moved(struct engine *engine);
 void engine_start(struct engine *engine);
 int engine_apply(struct engine *engine, struct driver_call *call, struct err *err);
 int engine_observe(struct engine *engine, struct driver_call *call, struct err *err);
-void engine_cancel(struct engine *engine, struct driver_call *call);
+void engine_cancel(struct engine *engine, struct driver_call *outer);
 /* Work on other threads is waited for: `freed` (which may be NULL) is called when nothing is left,
  * at once or later. */
 void engine_free(struct engine *engine, void (*freed)(void *context), void *context);

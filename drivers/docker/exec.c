@@ -66,6 +66,31 @@ static void on_stream_end(void *ctx, const struct err *failure)
     exec->call = docker_call(exec->docker, &request, on_ended, exec);
 }
 
+static void on_resized(void *ctx, const struct docker_answer *answer, const struct err *failure)
+{
+    (void)ctx;
+    (void)answer;
+    (void)failure;
+}
+
+/* The size of its terminal changed.  A failure has no effect. */
+static void exec_resize(struct exec *exec, uint32_t rows, uint32_t columns)
+{
+    AUTO(buf) query = { 0 };
+    char path[PATH_SIZE];
+
+    if (exec->hijack == NULL || !exec->tty || rows == 0 || columns == 0)
+        return;
+    buf_init(&query, PATH_SIZE);
+    docker_query_add_int(&query, "h", rows);
+    docker_query_add_int(&query, "w", columns);
+    exec_path(exec, "resize", path);
+    struct docker_request request = {
+        .method = "POST", .path = path, .query = buf_text(&query), .deadline_ms = CALL_MS
+    };
+    (void)docker_call(exec->docker, &request, on_resized, NULL);
+}
+
 static void on_stream_open(void *ctx)
 {
     struct exec *exec = ctx;
@@ -173,45 +198,10 @@ void exec_write(struct exec *exec, const void *data, size_t size)
         hijack_write(exec->hijack, data, size);
 }
 
-size_t exec_unsent(const struct exec *exec)
-{
-    return exec->hijack != NULL ? hijack_unsent(exec->hijack) : 0;
-}
-
 void exec_finish(struct exec *exec)
 {
     if (exec->hijack != NULL)
         hijack_finish(exec->hijack);
-}
-
-void exec_pause(struct exec *exec, bool paused)
-{
-    if (exec->hijack != NULL)
-        hijack_pause(exec->hijack, paused);
-}
-
-static void on_resized(void *ctx, const struct docker_answer *answer, const struct err *failure)
-{
-    (void)ctx;
-    (void)answer;
-    (void)failure;
-}
-
-void exec_resize(struct exec *exec, uint32_t rows, uint32_t columns)
-{
-    AUTO(buf) query = { 0 };
-    char path[PATH_SIZE];
-
-    if (exec->hijack == NULL || !exec->tty || rows == 0 || columns == 0)
-        return;
-    buf_init(&query, PATH_SIZE);
-    docker_query_add_int(&query, "h", rows);
-    docker_query_add_int(&query, "w", columns);
-    exec_path(exec, "resize", path);
-    struct docker_request request = {
-        .method = "POST", .path = path, .query = buf_text(&query), .deadline_ms = CALL_MS
-    };
-    (void)docker_call(exec->docker, &request, on_resized, NULL);
 }
 
 void exec_close(struct exec *exec)

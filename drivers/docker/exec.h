@@ -31,11 +31,7 @@ struct exec_options {
 struct exec *exec_open(struct docker *docker, const struct exec_options *options);
 /* As hijack_write() and its like (stream.h); no effect before on_open and after on_end. */
 void exec_write(struct exec *exec, const void *data, size_t size);
-size_t exec_unsent(const struct exec *exec);
 void exec_finish(struct exec *exec);
-void exec_pause(struct exec *exec, bool paused);
-/* The size of its terminal changed.  A failure has no effect. */
-void exec_resize(struct exec *exec, uint32_t rows, uint32_t columns);
 /* No callback follows; the program itself may go on, for the engine cannot end it.  Allowed from
  * any callback; after on_end it still has to be called.  NULL is allowed. */
 void exec_close(struct exec *exec);

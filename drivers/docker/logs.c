@@ -128,12 +128,6 @@ struct logs *logs_open(struct docker *docker, const struct logs_options *options
     return logs;
 }
 
-void logs_pause(struct logs *logs, bool paused)
-{
-    if (logs->streaming && logs->call != NULL)
-        docker_pause(logs->call, paused);
-}
-
 void logs_close(struct logs *logs)
 {
     if (logs == NULL)

@@ -22,8 +22,6 @@ struct logs_options {
 
 /* Options are copied.  Never fails at once. */
 struct logs *logs_open(struct docker *docker, const struct logs_options *options);
-/* Stops and starts the flow: for a reader slower than the engine. */
-void logs_pause(struct logs *logs, bool paused);
 /* No callback follows.  Allowed from any callback; after on_end it still has to be called.  NULL is
  * allowed. */
 void logs_close(struct logs *logs);

@@ -434,8 +434,3 @@ struct event_report read_event(const struct reader *reader, const struct json *v
     }
     return report;
 }
-
-const char *read_message(const struct json *value)
-{
-    return json_text(value, "message");
-}

@@ -83,7 +83,4 @@ struct event_report {
 /* One line of GET /events. */
 struct event_report read_event(const struct reader *reader, const struct json *value);
 
-/* "No such image: x": the message of an engine's refusal; NULL when there is none. */
-const char *read_message(const struct json *value);
-
 #endif

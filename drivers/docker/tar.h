@@ -11,7 +11,6 @@
 struct tar;
 
 struct tar *tar_new_buf(struct buf *out);
-struct tar *tar_new_fd(int fd); /* stays the caller's */
 /* mode: 0100644, 0100755, or 0120000 with the link's target as bytes.  bytes may be NULL when size
  * is 0. */
 MUST_USE int tar_add(struct tar *tar, const char *path, uint32_t mode, const void *bytes,

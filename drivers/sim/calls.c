@@ -30,7 +30,7 @@ static struct sim_call *call_find(const struct sim *sim, uint64_t serial)
     return call;
 }
 
-void sim_call_end(struct sim *sim, struct sim_call *call, const struct err *failure)
+static void sim_call_end(struct sim *sim, struct sim_call *call, const struct err *failure)
 {
     struct driver_call *outer = call->outer;
     struct sim_request *request = call->request;
@@ -77,19 +77,34 @@ static void connection_reset(struct sim *sim, const struct sim_job *job)
 
 /* ---- Answers ---- */
 
+static void report_create(struct sim *sim, struct sim_request *request)
+{
+    const char *image_id = request->body->seen.report.image_id;
+
+    if (!request->failed)
+        sim_report_body(sim, request->body);
+    else if (sim_image_find(request->instance, image_id) == NULL)
+        sim_report_named(sim, WORLD_IMAGE_GONE, request->instance, image_id);
+}
+
+static void report_image_remove(struct sim *sim, struct sim_request *request)
+{
+    if (request->image == NULL) {
+        if (request->image_id != NULL)
+            sim_report_named(sim, WORLD_IMAGE_GONE, request->instance, request->image_id);
+    } else if (sim_image_find(request->instance, request->image->report.id) == NULL) {
+        sim_report_named(sim, WORLD_IMAGE_GONE, request->instance, request->image->report.id);
+    } else {
+        sim_report_image(sim, request->instance, request->image);
+    }
+}
+
 static void report_result(struct sim *sim, struct sim_request *request)
 {
     struct world_change change = { .kind = WORLD_NETWORK, .named = request->named };
 
     switch (request->kind) {
-    case ACTION_CONTAINER_CREATE:
-        if (request->failed &&
-            sim_image_find(request->instance, request->body->seen.report.image_id) == NULL)
-            sim_report_named(sim, WORLD_IMAGE_GONE, request->instance,
-                             request->body->seen.report.image_id);
-        if (!request->failed)
-            sim_report_body(sim, request->body);
-        break;
+    case ACTION_CONTAINER_CREATE: report_create(sim, request); break;
     case ACTION_CONTAINER_START:
     case ACTION_CONTAINER_STOP:
     case ACTION_CONTAINER_REMOVE:
@@ -116,16 +131,7 @@ static void report_result(struct sim *sim, struct sim_request *request)
         if (!request->failed)
             sim_report_named(sim, WORLD_VOLUME_GONE, request->instance, request->named.name);
         break;
-    case ACTION_IMAGE_REMOVE:
-        if (request->image == NULL && request->image_id != NULL)
-            sim_report_named(sim, WORLD_IMAGE_GONE, request->instance, request->image_id);
-        if (request->image == NULL)
-            break;
-        if (sim_image_find(request->instance, request->image->report.id) == NULL)
-            sim_report_named(sim, WORLD_IMAGE_GONE, request->instance, request->image->report.id);
-        else
-            sim_report_image(sim, request->instance, request->image);
-        break;
+    case ACTION_IMAGE_REMOVE: report_image_remove(sim, request); break;
     case ACTION_IMAGE_BUILD:
     case ACTION_IMAGE_PULL:
     case ACTION_IMAGE_PUSH:
@@ -344,6 +350,7 @@ static struct sim_call *call_make(struct sim *sim, struct driver_call *outer,
 
 static void request_send(struct sim *sim, struct sim_request *request, int64_t timeout_ms)
 {
+    ASSERT(request->instance != NULL);
     const struct sim_faults *faults = &sim->faults;
     int64_t delay_ms = sim_latency(sim);
     int64_t stop_ms = (int64_t)request->stop_timeout_s * 1000 + STOP_MARGIN_MS;

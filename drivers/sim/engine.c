@@ -21,8 +21,8 @@ struct sim_body *sim_body_find(const struct sim *sim, const char *id)
     return body;
 }
 
-struct sim_body *sim_body_named(const struct sim *sim, const struct sim_instance *instance,
-                                const char *name)
+static struct sim_body *sim_body_named(const struct sim *sim, const struct sim_instance *instance,
+                                       const char *name)
 {
     for (size_t i = 0; i < sim->living_count; i++) {
         struct sim_body *body = sim->living[i];

@@ -109,8 +109,10 @@ static struct sim_instance *draw_instance(struct sim *sim)
     if (count == 0)
         return NULL;
     struct sim_instance *instance = sim->instances;
-    for (uint64_t skip = rng_below(&sim->rng, count); skip > 0; skip--)
+    for (uint64_t skip = rng_below(&sim->rng, count); skip > 0; skip--) {
+        ASSERT(instance->next != NULL);
         instance = instance->next;
+    }
     return instance;
 }
 

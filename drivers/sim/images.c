@@ -67,7 +67,7 @@ bool sim_has_program(const struct sim *sim, const char *reference)
     return source != NULL;
 }
 
-const struct sim_source *sim_source(struct sim *sim, const char *reference)
+static const struct sim_source *sim_source(struct sim *sim, const char *reference)
 {
     const struct sim_program plain = { .work_ms = WORK_MS };
     struct sim_source *source;
@@ -127,8 +127,8 @@ static void image_untag(struct sim *sim, struct sim_image *image, const char *ta
     image->report.tag_count = count;
 }
 
-void sim_image_tag(struct sim *sim, struct sim_instance *instance, struct sim_image *image,
-                   const char *tag)
+static void sim_image_tag(struct sim *sim, struct sim_instance *instance, struct sim_image *image,
+                          const char *tag)
 {
     if (texts_have(image->report.tags, image->report.tag_count, tag))
         return;

@@ -254,30 +254,6 @@ const char *sim_add_image(struct sim *sim, const char *instance, const char *ref
     return sim_image_had(sim, instance_of(sim, instance), reference)->report.id;
 }
 
-void sim_add_volume(struct sim *sim, const struct named_report *report)
-{
-    struct sim_instance *instance = instance_of(sim, report->instance);
-    struct sim_named *volume = arena_new(&sim->arena, struct sim_named);
-    volume->report = sim_named_copy(sim, report);
-    volume->next = instance->volumes;
-    instance->volumes = volume;
-}
-
-void sim_remove_network(struct sim *sim, const char *instance, const char *name)
-{
-    struct sim_named **at = &instance_of(sim, instance)->networks;
-    while (*at != NULL && !text_equal((*at)->report.name, name))
-        at = &(*at)->next;
-    if (*at != NULL)
-        *at = (*at)->next;
-}
-
-void sim_remove_image(struct sim *sim, const char *instance, const char *reference)
-{
-    /* What a container uses stays, as it would by hand. */
-    (void)sim_image_remove(sim, instance_of(sim, instance), reference, /* err= */ NULL);
-}
-
 /* ---- The truth ---- */
 
 size_t sim_container_count(const struct sim *sim)
@@ -294,16 +270,6 @@ const struct sim_container *sim_container(const struct sim *sim, const char *id)
 {
     const struct sim_body *body = sim_body_find(sim, id);
     return body == NULL ? NULL : &body->seen;
-}
-
-bool sim_has_image(const struct sim *sim, const char *instance, const char *reference)
-{
-    return sim_image_find(instance_of(sim, instance), reference) != NULL;
-}
-
-bool sim_has_network(const struct sim *sim, const char *instance, const char *name)
-{
-    return sim_named_find(instance_of(sim, instance)->networks, name) != NULL;
 }
 
 bool sim_has_volume(const struct sim *sim, const char *instance, const char *name)

@@ -155,9 +155,6 @@ void sim_cut(struct sim *sim, const char *instance, int64_t for_ms, bool with_en
 void sim_stop_engine(struct sim *sim, const char *instance, int64_t after_ms, int64_t for_ms);
 /* As if it had been pulled; its id. */
 const char *sim_add_image(struct sim *sim, const char *instance, const char *reference);
-void sim_add_volume(struct sim *sim, const struct named_report *report);
-void sim_remove_network(struct sim *sim, const char *instance, const char *name);
-void sim_remove_image(struct sim *sim, const char *instance, const char *reference);
 
 /* ---- The truth ---- */
 
@@ -165,8 +162,6 @@ void sim_remove_image(struct sim *sim, const char *instance, const char *referen
 size_t sim_container_count(const struct sim *sim);
 const struct sim_container *sim_container_at(const struct sim *sim, size_t index);
 const struct sim_container *sim_container(const struct sim *sim, const char *id);
-bool sim_has_image(const struct sim *sim, const char *instance, const char *reference);
-bool sim_has_network(const struct sim *sim, const char *instance, const char *name);
 bool sim_has_volume(const struct sim *sim, const char *instance, const char *name);
 
 struct sim_counts {

@@ -181,8 +181,6 @@ struct named_report sim_named_copy(struct sim *sim, const struct named_report *r
 enum sim_event { SIM_EVENT_CHANGED, SIM_EVENT_KILLED, SIM_EVENT_GONE };
 
 struct sim_body *sim_body_find(const struct sim *sim, const char *id);
-struct sim_body *sim_body_named(const struct sim *sim, const struct sim_instance *instance,
-                                const char *name);
 bool sim_is_up(const struct sim_body *body); /* running or paused */
 void sim_body_add(struct sim *sim, struct sim_body *body);
 int sim_body_start(struct sim *sim, struct sim_body *body, struct err *err);
@@ -198,13 +196,10 @@ struct sim_named *sim_named_find(struct sim_named *all, const char *name);
 /* ---- images.c ---- */
 
 struct sim_image *sim_image_find(const struct sim_instance *instance, const char *reference);
-const struct sim_source *sim_source(struct sim *sim, const char *reference);
 /* Pulls, builds, pushes: sim_answer() comes when it is over. */
 void sim_image_work(struct sim *sim, struct sim_request *request);
 int sim_image_remove(struct sim *sim, struct sim_instance *instance, const char *reference,
                      struct err *err);
-void sim_image_tag(struct sim *sim, struct sim_instance *instance, struct sim_image *image,
-                   const char *tag);
 /* Reports that it goes on, and how it ended: with `failure`, or as the request says. */
 void sim_work_began(struct sim *sim, const struct sim_request *request);
 void sim_work_ended(struct sim *sim, struct sim_request *request, const struct err *failure);
@@ -222,14 +217,12 @@ void sim_calls_lost(struct sim *sim, const struct sim_instance *instance);
 /* The listing that was begun last is over: who waited for it is answered. */
 void sim_calls_listed(struct sim *sim, const struct sim_instance *instance);
 bool sim_has_stop(const struct sim *sim, const struct sim_body *body);
-void sim_call_end(struct sim *sim, struct sim_call *call, const struct err *failure);
 
 /* ---- watch.c ---- */
 
 void sim_report(struct sim *sim, const struct world_change *change);
 void sim_report_named(struct sim *sim, enum world_change_kind kind,
                       const struct sim_instance *instance, const char *name);
-void sim_report_gone(struct sim *sim, struct sim_body *body);
 /* The truth of now. */
 void sim_report_body(struct sim *sim, struct sim_body *body);
 void sim_output(struct sim *sim, const char *object, const char *line);

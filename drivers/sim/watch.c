@@ -72,7 +72,7 @@ static void picture_report(struct sim *sim, struct sim_body *body,
     sim_report(sim, &change);
 }
 
-void sim_report_gone(struct sim *sim, struct sim_body *body)
+static void sim_report_gone(struct sim *sim, struct sim_body *body)
 {
     if (body->told_in == body->host->epoch && body->told_gone)
         return;

@@ -71,7 +71,6 @@ struct json *show_event(const struct history_event *event);
 struct json *show_mistakes(const struct diag_list *diags);
 
 /* cluster, service and limit from the query; false: the request has failed. */
-bool filter_of(struct request *request, struct history_filter *out);
 
 /* events.c, plan.c: ends what they hold. */
 void followers_tell(struct api *api);

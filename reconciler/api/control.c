@@ -59,9 +59,9 @@ static void answer_service(struct request *request, const char *key)
 void post_suspend(struct request *request)
 {
     static const char *const members[] = { "service", "reason" };
-    const struct json *body;
+    const struct json *body = NULL;
     const char *reason;
-    const char *key;
+    const char *key = NULL;
     struct err err = { 0 };
 
     if (service_of(request, members, ARRAY_COUNT(members), &body, &key, &err) == 0) {
@@ -79,8 +79,8 @@ void post_suspend(struct request *request)
 void post_resume(struct request *request)
 {
     static const char *const members[] = { "service", "retry" };
-    const struct json *body;
-    const char *key;
+    const struct json *body = NULL;
+    const char *key = NULL;
     struct err err = { 0 };
 
     if (service_of(request, members, ARRAY_COUNT(members), &body, &key, &err) == 0 &&

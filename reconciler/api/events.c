@@ -6,7 +6,7 @@
 #include "reconciler/api/api_int.h"
 #include "spec/base/text.h"
 
-bool filter_of(struct request *request, struct history_filter *out)
+static bool filter_of(struct request *request, struct history_filter *out)
 {
     struct history_filter filter = { 0 };
     struct err err = { 0 };

@@ -154,7 +154,7 @@ static void check_head(struct request *request, const char *method, const char *
 
 /* ---- Life of a request --------------------------------------------------------------------- */
 
-int request_descriptor(const struct request *request)
+static int request_descriptor(const struct request *request)
 {
     return MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
         ->connect_fd;
@@ -274,6 +274,7 @@ static void run_handler(struct request *request)
     ASSERT(request->response != NULL || request->gone != NULL); /* answered or kept */
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's signature */
 enum MHD_Result exchange_handle(void *context, struct MHD_Connection *connection, const char *url,
                                 const char *method, const char *version, const char *upload,
                                 size_t *upload_size, void **slot)

@@ -162,7 +162,6 @@ static int socket_bind(int family, const void *address, socklen_t size, struct e
 {
     AUTO_FD int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;
-    int bound;
 
     if (fd < 0)
         return err_set_errno(err, code_of_errno(errno), errno, "socket");
@@ -170,9 +169,7 @@ static int socket_bind(int family, const void *address, socklen_t size, struct e
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (bind(fd, address, size) < 0)
         return err_set_errno(err, code_of_errno(errno), errno, "bind");
-    bound = fd;
-    fd = -1;
-    return bound;
+    return fd_take(&fd);
 }
 
 static int local_listen(struct listener *listener, const char *path, struct err *err)
@@ -234,9 +231,9 @@ static int address_parse(const char *text, struct sockaddr_storage *out, socklen
 
 static int tcp_listen(struct listener *listener, const char *where, struct err *err)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = { 0 };
     struct sockaddr_in *bound = (struct sockaddr_in *)(void *)&address;
-    socklen_t size;
+    socklen_t size = 0;
 
     if (address_parse(where, &address, &size, err) < 0)
         return -1;
@@ -246,6 +243,7 @@ static int tcp_listen(struct listener *listener, const char *where, struct err *
     if (listen(listener->fd, BACKLOG) < 0 ||
         getsockname(listener->fd, (struct sockaddr *)(void *)&address, &size) < 0)
         return err_set_errno(err, code_of_errno(errno), errno, "listen on '%s'", where);
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): getsockname() wrote it */
     listener->server->port = ntohs(bound->sin_port); /* at the same place for IPv6 */
     return listener_start(listener, err);
 }

@@ -91,7 +91,6 @@ void request_set_response(struct request *request, unsigned status, struct MHD_R
 /* With another status than the code's, and one more member of `error` (or NULL). */
 void request_fail_with(struct request *request, unsigned status, const struct err *err,
                        const char *extra, struct json *value);
-int request_descriptor(const struct request *request);
 
 /* upgrade.c */
 void upgrade_close(struct request *request);

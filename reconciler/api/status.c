@@ -99,15 +99,15 @@ static void show_repository(const struct app *app, struct json *answer)
 
 static void show_verdict(const struct app *app, struct json *answer)
 {
-    struct json *object = json_object();
+    struct json *counts = json_object();
     struct app_verdict verdict = app_judge(app);
 
-    json_set_int(object, "services", (int64_t)verdict.services);
-    json_set_int(object, "pending", (int64_t)verdict.pending);
-    json_set_int(object, "failed", (int64_t)verdict.failed);
-    json_set_int(object, "blocked", (int64_t)verdict.blocked);
-    json_set_int(object, "rolledBack", (int64_t)verdict.rolled_back);
-    json_set(answer, "verdict", object);
+    json_set_int(counts, "services", (int64_t)verdict.services);
+    json_set_int(counts, "pending", (int64_t)verdict.pending);
+    json_set_int(counts, "failed", (int64_t)verdict.failed);
+    json_set_int(counts, "blocked", (int64_t)verdict.blocked);
+    json_set_int(counts, "rolledBack", (int64_t)verdict.rolled_back);
+    json_set(answer, "verdict", counts);
 }
 
 void get_status(struct request *request)

@@ -109,7 +109,8 @@ static void upgrade_moved(void *context, int fd, unsigned events)
         watch_update(upgrade);
 }
 
-/* Called by libmicrohttpd after the 101 has left. */
+/* Called by libmicrohttpd after the 101 has left.
+ * NOLINTNEXTLINE(readability-function-size): its signature */
 static void upgrade_opened(void *context, struct MHD_Connection *connection, void *slot,
                            const char *early, size_t early_size, MHD_socket fd,
                            struct MHD_UpgradeResponseHandle *handle)

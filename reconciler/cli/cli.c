@@ -12,13 +12,13 @@
 
 const char *cli_color(const struct cli *cli, enum cli_color color)
 {
-    static const char *const SEQUENCES[] = {
+    static const char *const sequences[] = {
         [COLOR_PLAIN] = "\033[0m", [COLOR_BOLD] = "\033[1m",   [COLOR_DIM] = "\033[2m",
         [COLOR_RED] = "\033[31m",  [COLOR_GREEN] = "\033[32m", [COLOR_YELLOW] = "\033[33m",
     };
 
-    ASSERT(color < ARRAY_COUNT(SEQUENCES));
-    return cli->options.run.has_color ? SEQUENCES[color] : "";
+    ASSERT(color < ARRAY_COUNT(sequences));
+    return cli->options.run.has_color ? sequences[color] : "";
 }
 
 int cli_failed(struct cli *cli, const struct err *err)
@@ -79,8 +79,9 @@ static int run_verb(struct cli *cli, const struct option_words *words)
     struct err err = { 0 };
 
     if (options_parse(cli->arena, words, OPTS_EVERY | cli->verb->options, cli->sources,
-                      &cli->options, &cli->operands, &err) < 0)
+                      &cli->options, &err) < 0)
         return cli_usage(cli, "%s", err.text);
+    cli->operands = cli->options.operands;
     cli->options.run.has_color = cli->out_is_terminal && !cli->options.no_color &&
                                  text_is_empty(cli->sources->environment("NO_COLOR"));
     if (cli->options.help) {

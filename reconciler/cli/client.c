@@ -141,12 +141,12 @@ static void on_answer(void *ctx, const struct http_response *response, const str
 int client_call(struct client *client, const char *method, const char *path,
                 const struct json *body, struct json **out, struct err *err)
 {
-    static const char *const HEADERS[] = { "Content-Type: application/json", NULL };
+    static const char *const headers[] = { "Content-Type: application/json", NULL };
     AUTO_TEXT char *text = body != NULL ? json_print_text(body, JSON_STYLE_COMPACT) : NULL;
     struct exchange exchange = { .client = client, .err = err };
     struct http_options options = { .method = method,
                                     .path = path,
-                                    .headers = text != NULL ? HEADERS : NULL,
+                                    .headers = text != NULL ? headers : NULL,
                                     .body = text,
                                     .body_size = text != NULL ? strlen(text) : 0,
                                     .deadline_ms = CLIENT_DEADLINE_MS,

@@ -88,7 +88,7 @@ static void offer_kinds(const struct request *request)
  * say: a shell waits. */
 static void offer_live(const struct request *request, enum completion complete)
 {
-    static const char *const LISTS[] = {
+    static const char *const lists[] = {
 #define COMPLETION_LIST(name, list) [COMPLETE_##name] = (list),
         COMPLETIONS(COMPLETION_LIST)
 #undef COMPLETION_LIST
@@ -102,7 +102,7 @@ static void offer_live(const struct request *request, enum completion complete)
     if (client_new(&request->options, &client, &err) < 0 ||
         client_call(
             client, "GET",
-            client_query(request->cli->arena, "/v1/complete", "what", LISTS[complete], NULL), NULL,
+            client_query(request->cli->arena, "/v1/complete", "what", lists[complete], NULL), NULL,
             &answer, &err) < 0)
         return;
     const struct json *names = json_get(answer, "names");
@@ -167,13 +167,12 @@ static void read_options(struct request *request, const struct cli_verb *verb)
     struct option_words words = { .items = cli->operands + 1,
                                   .count = cli->operand_count - 2,
                                   .operands_end = verb->operands_end };
-    const char *const *operands;
     struct cli_options options = { 0 };
     struct err err;
 
     /* The last of them may be an option that waits for the word that is completed. */
     while (options_parse(cli->arena, &words, OPTS_EVERY | verb->options, cli->sources, &options,
-                         &operands, &err) < 0) {
+                         &err) < 0) {
         if (words.count == 0)
             return;
         words.count--;

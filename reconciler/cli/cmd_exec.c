@@ -270,6 +270,7 @@ int cmd_exec(struct cli *cli)
 {
     struct session session = { .cli = cli };
     AUTO(json) *body = json_object();
+    const struct upgrade_request request = { "/v1/exec", EXEC_PROTOCOL, body };
     AUTO(buf) early = { 0 };
     AUTO_FD int fd = -1;
     struct err err = { 0 };
@@ -285,7 +286,7 @@ int cmd_exec(struct cli *cli)
         return cli_usage(cli, "--tty needs a terminal, which standard input is not");
     buf_init(&early, UNSENT_MAX);
     if (make_body(cli, body, &err) < 0 ||
-        upgrade_open(&cli->options, "/v1/exec", EXEC_PROTOCOL, body, &fd, &early, &err) < 0)
+        upgrade_open(&cli->options, &request, &fd, &early, &err) < 0)
         return not_run(cli, &err);
     session.fd = fd;
     int result = run(&session, &early);

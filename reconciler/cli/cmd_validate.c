@@ -126,14 +126,14 @@ static int print(struct cli *cli, const struct verdict *verdict)
 
 int cmd_validate(struct cli *cli)
 {
-    static const char *const HERE[] = { "." };
+    static const char *const here[] = { "." };
     AUTO(diag_list) diags = { 0 };
     AUTO(generation) *generation = NULL;
     struct manifest_files files;
     struct err err = { 0 };
     bool named = cli->operand_count > 0;
 
-    if (manifest_files_read(cli->arena, named ? cli->operands : HERE,
+    if (manifest_files_read(cli->arena, named ? cli->operands : here,
                             named ? cli->operand_count : 1, &files, &err) < 0)
         return cli_failed(cli, &err);
     if (files.count == 0) {

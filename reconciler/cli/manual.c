@@ -6,7 +6,7 @@
 #include "reconciler/cli/help.h"
 #include "spec/base/text.h"
 
-static const char GENERATED[] = "made by `make docs` from reconciler/cli/*.def";
+static const char generated[] = "made by `make docs` from reconciler/cli/*.def";
 
 static const char *exit_meaning(struct arena *arena, const struct exit_row *row)
 {
@@ -56,7 +56,7 @@ void manual_print_markdown(FILE *out, struct arena *arena)
             "`/etc/berth/berth.yaml` (one `name: value` a line, the names being those of the\n"
             "options), else it has its default.\n\n"
             "Every verb has these options:\n",
-            GENERATED);
+            generated);
     markdown_options(out, arena, OPTS_EVERY);
     fputs("\n## Exit codes\n\n| code | meaning |\n| --- | --- |\n", out);
     for (size_t i = 0; i < exit_row_count; i++)
@@ -142,7 +142,7 @@ void manual_print_roff(FILE *out, struct arena *arena)
             "berth \\- keeps containers as a git repository of manifests declares them\n"
             ".SH SYNOPSIS\n.B berth\n.I VERB\n[\\fIOPTION\\fR...] [\\fIOPERAND\\fR...]\n"
             ".SH OPTIONS OF EVERY VERB\n",
-            GENERATED);
+            generated);
     roff_options(out, arena, OPTS_EVERY);
     for (size_t group = 0; group < VERBS_HIDDEN; group++) {
         bool any = false;

@@ -21,12 +21,12 @@ const struct cli_option cli_options[OPTION_COUNT_ALL] = {
 };
 #undef OPTION
 
-static const char *const FORMAT_TEXTS[] = {
+static const char *const format_texts[] = {
 #define FORMAT_TEXT(name, text) text,
     OUTPUT_FORMATS(FORMAT_TEXT)
 #undef FORMAT_TEXT
 };
-_Static_assert(ARRAY_COUNT(FORMAT_TEXTS) == OUTPUT_FORMAT_COUNT, "each format has a text");
+_Static_assert(ARRAY_COUNT(format_texts) == OUTPUT_FORMAT_COUNT, "each format has a text");
 
 const char *option_environment(struct arena *arena, const struct cli_option *option)
 {
@@ -53,8 +53,8 @@ static const char *absolute(struct arena *arena, const char *text)
 
 static int set_format(const char *text, enum output_format *out, struct err *err)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(FORMAT_TEXTS); i++) {
-        if (text_equal(text, FORMAT_TEXTS[i])) {
+    for (size_t i = 0; i < ARRAY_COUNT(format_texts); i++) {
+        if (text_equal(text, format_texts[i])) {
             *out = (enum output_format)i;
             return 0;
         }
@@ -297,8 +297,7 @@ static void set_defaults(struct parser *parser, const struct option_sources *sou
 }
 
 int options_parse(struct arena *arena, const struct option_words *words, uint64_t allowed,
-                  const struct option_sources *sources, struct cli_options *out,
-                  const char *const **out_operands, struct err *err)
+                  const struct option_sources *sources, struct cli_options *out, struct err *err)
 {
     struct cli_options options = { 0 };
     struct parser parser = { .arena = arena, .words = words, .allowed = allowed, .out = &options };
@@ -311,7 +310,7 @@ int options_parse(struct arena *arena, const struct option_words *words, uint64_
         config_read(arena, sources, allowed, &parser.seen, &options, err) < 0)
         return -1;
     set_defaults(&parser, sources);
+    options.operands = parser.operands;
     *out = options;
-    *out_operands = parser.operands;
     return 0;
 }

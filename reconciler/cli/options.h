@@ -14,6 +14,7 @@
 
 struct cli_options {
     struct run_options run;
+    const char *const *operands; /* the words that are no options, in the arena; NULL-terminated */
     bool help;
     const char *config; /* NULL: the system's, which may be missing */
     bool no_color;
@@ -106,11 +107,10 @@ struct option_words {
     size_t operands_end;
 };
 
-/* Fills *out with the options of `allowed` and `out_operands` (in the arena, NULL-terminated) with
- * the other words.  ERR_INVALID says what is wrong and what would be right. */
+/* Fills *out with the options of `allowed` and the operands.  ERR_INVALID says what is wrong and what
+ * would be right. */
 int options_parse(struct arena *arena, const struct option_words *words, uint64_t allowed,
-                  const struct option_sources *sources, struct cli_options *out,
-                  const char *const **out_operands, struct err *err);
+                  const struct option_sources *sources, struct cli_options *out, struct err *err);
 
 /* One value, as the command line and the files give it. */
 int option_set(struct arena *arena, const struct cli_option *option, const char *text,

@@ -10,11 +10,11 @@
 
 static void watched_signals(sigset_t *out)
 {
-    static const int SIGNALS[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH };
+    static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH };
 
     (void)sigemptyset(out);
-    for (size_t i = 0; i < ARRAY_COUNT(SIGNALS); i++)
-        (void)sigaddset(out, SIGNALS[i]);
+    for (size_t i = 0; i < ARRAY_COUNT(signals); i++)
+        (void)sigaddset(out, signals[i]);
 }
 
 int terminal_open(struct terminal *terminal, int fd, bool raw, struct err *err)
@@ -30,7 +30,7 @@ int terminal_open(struct terminal *terminal, int fd, bool raw, struct err *err)
     opened.signals_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (opened.signals_fd < 0)
         return err_set_errno(err, ERR_CAPACITY, errno, "signalfd");
-    (void)sigprocmask(SIG_BLOCK, &signals, &opened.mask_before);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, &opened.mask_before);
     *terminal = opened;
     if (!raw)
         return 0;
@@ -53,7 +53,7 @@ void terminal_close(struct terminal *terminal)
     if (terminal->is_raw)
         (void)tcsetattr(terminal->fd, TCSADRAIN, &terminal->before);
     (void)close(terminal->signals_fd);
-    (void)sigprocmask(SIG_SETMASK, &terminal->mask_before, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &terminal->mask_before, NULL);
     *terminal = (struct terminal){ 0 };
 }
 

@@ -34,9 +34,7 @@ static int socket_open(const char *path, struct err *err)
                              path);
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    int opened = fd;
-    fd = -1;
-    return opened;
+    return fd_take(&fd);
 }
 
 static int send_all(int fd, const char *data, size_t size, struct err *err)
@@ -139,11 +137,11 @@ static int handshake(int fd, struct buf *early, struct err *err)
     return 0;
 }
 
-int upgrade_open(const struct cli_options *options, const char *path, const char *protocol,
-                 const struct json *body, int *out_fd, struct buf *early, struct err *err)
+int upgrade_open(const struct cli_options *options, const struct upgrade_request *request,
+                 int *out_fd, struct buf *early, struct err *err)
 {
-    static const struct timeval NO_LIMIT = { 0 };
-    AUTO_TEXT char *text = json_print_text(body, JSON_STYLE_COMPACT);
+    static const struct timeval no_limit = { 0 };
+    AUTO_TEXT char *text = json_print_text(request->body, JSON_STYLE_COMPACT);
     AUTO(arena) arena = { 0 };
     const char *server = options->server;
 
@@ -162,13 +160,12 @@ int upgrade_open(const struct cli_options *options, const char *path, const char
                                     "POST %s HTTP/1.1\r\nHost: berth\r\nConnection: Upgrade\r\n"
                                     "Upgrade: %s\r\nContent-Type: application/json\r\n"
                                     "Content-Length: %zu\r\n\r\n",
-                                    path, protocol, strlen(text));
+                                    request->path, request->protocol, strlen(text));
     if (send_all(fd, head, strlen(head), err) < 0 || send_all(fd, text, strlen(text), err) < 0 ||
         handshake(fd, early, err) < 0)
         return -1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &NO_LIMIT, sizeof(NO_LIMIT));
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &NO_LIMIT, sizeof(NO_LIMIT));
-    *out_fd = fd;
-    fd = -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &no_limit, sizeof(no_limit));
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &no_limit, sizeof(no_limit));
+    *out_fd = fd_take(&fd);
     return 0;
 }

@@ -22,7 +22,7 @@ const struct cli_verb cli_verbs[] = {
 
 const size_t cli_verb_count = ARRAY_COUNT(cli_verbs);
 
-static const char *const GROUP_TITLES[] = {
+static const char *const group_titles[] = {
 #define GROUP_TITLE(name, title) title,
     VERB_GROUPS(GROUP_TITLE)
 #undef GROUP_TITLE
@@ -52,5 +52,5 @@ const char *verb_nearest(const char *name)
 const char *verb_group_title(enum verb_group group)
 {
     ASSERT(group < VERB_GROUP_COUNT);
-    return GROUP_TITLES[group];
+    return group_titles[group];
 }

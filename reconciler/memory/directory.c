@@ -95,7 +95,6 @@ int directory_lock(const char *directory, const struct store_identity *identity,
 {
     AUTO(buf) path = { 0 };
     AUTO_FD int fd = -1;
-    int held;
 
     buf_init(&path, strlen(directory) + 16);
     buf_printf(&path, "%s/lock", directory);
@@ -109,7 +108,5 @@ int directory_lock(const char *directory, const struct store_identity *identity,
     }
     if (holder_write(fd, identity) < 0)
         return err_set_errno(err, code_of_errno(errno), errno, "write '%s'", buf_text(&path));
-    held = fd;
-    fd = -1;
-    return held;
+    return fd_take(&fd);
 }

@@ -18,7 +18,7 @@ const char *commit_outcome_text(enum commit_outcome outcome)
     return outcome_texts[outcome];
 }
 
-bool commit_outcome_parse(const char *text, enum commit_outcome *out)
+static bool commit_outcome_parse(const char *text, enum commit_outcome *out)
 {
     for (unsigned i = 0; i < COMMIT_OUTCOME_COUNT; i++) {
         if (text_equal(text, outcome_texts[i])) {

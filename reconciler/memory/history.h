@@ -34,7 +34,6 @@ enum commit_outcome { COMMIT_OUTCOMES(HISTORY_ENUM_OUTCOME) COMMIT_OUTCOME_COUNT
 #undef HISTORY_ENUM_OUTCOME
 
 const char *commit_outcome_text(enum commit_outcome outcome);
-MUST_USE bool commit_outcome_parse(const char *text, enum commit_outcome *out);
 
 struct history_commit {
     int64_t number; /* grows; given by the store */

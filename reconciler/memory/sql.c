@@ -291,16 +291,6 @@ void query_get_fixed(struct query *query, int column, char *out, size_t size)
     out[length] = '\0';
 }
 
-int64_t sql_last_id(const struct sql *sql)
-{
-    return sqlite3_last_insert_rowid(sql->connection);
-}
-
-int64_t sql_changes(const struct sql *sql)
-{
-    return sqlite3_changes64(sql->connection);
-}
-
 const char *sql_library_version(void)
 {
     return sqlite3_libversion();

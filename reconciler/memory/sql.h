@@ -74,10 +74,6 @@ const void *query_get_blob(struct query *query, int column, size_t *out_size);
 uint32_t query_get_u32(struct query *query, int column);
 void query_get_fixed(struct query *query, int column, char *out, size_t size); /* null: "" */
 
-/* What the last INSERT made; how many rows the last statement changed. */
-int64_t sql_last_id(const struct sql *sql);
-int64_t sql_changes(const struct sql *sql);
-
 /* Of the library below, as it is loaded: "2.14". */
 const char *sql_library_version(void);
 

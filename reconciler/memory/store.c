@@ -299,14 +299,37 @@ int store_load(struct store *store, struct memory *memory, struct err *err)
 
 /* ---- Pruning ------------------------------------------------------------------------------- */
 
+struct id_list {
+    struct arena arena;
+    const char **items;
+    size_t count;
+    size_t room;
+};
+
+static void id_list_release(struct id_list *ids)
+{
+    arena_release(&ids->arena);
+}
+DEFINE_AUTO_VALUE(id_list, id_list_release)
+
+static void id_list_add(struct id_list *ids, const char *id)
+{
+    if (ids->count == ids->room) {
+        const char **more = arena_array(&ids->arena, const char *, ids->room * 2 + 64);
+
+        if (ids->count > 0)
+            memcpy(more, ids->items, ids->count * sizeof(*more));
+        ids->items = more;
+        ids->room = ids->room * 2 + 64;
+    }
+    ids->items[ids->count++] = arena_text(&ids->arena, id);
+}
+
 /* Ids that the tables hold and memory has let go. */
 static int expired(struct store *store, const char *select, const struct memory *memory,
-                   struct arena *arena, const char ***out, size_t *out_count, struct err *err)
+                   struct id_list *ids, struct err *err)
 {
     struct query row = query_start(store->sql, select);
-    const char **ids = NULL;
-    size_t count = 0;
-    size_t room = 0;
 
     while (query_row(&row)) {
         const char *id = query_get_text(&row, 0);
@@ -319,21 +342,9 @@ static int expired(struct store *store, const char *select, const struct memory 
                 : memory_deployment(memory_service(memory, unit_key(&scratch, cluster, service)),
                                     id) != NULL)
             continue;
-        if (count == room) {
-            const char **more = arena_array(arena, const char *, room * 2 + 64);
-
-            if (count > 0)
-                memcpy(more, ids, count * sizeof(*ids));
-            ids = more;
-            room = room * 2 + 64;
-        }
-        ids[count++] = arena_text(arena, id);
+        id_list_add(ids, id);
     }
-    if (query_end(&row, err) < 0)
-        return -1;
-    *out = ids;
-    *out_count = count;
-    return 0;
+    return query_end(&row, err);
 }
 
 static int by_id(struct store *store, const char *statement, const char *id, struct err *err)
@@ -346,24 +357,25 @@ static int by_id(struct store *store, const char *statement, const char *id, str
 
 static int facts_prune(struct store *store, const struct memory *memory, struct err *err)
 {
-    AUTO(arena) arena = { 0 };
-    const char **ids;
-    size_t count;
+    AUTO(id_list) deployments = { 0 };
+    AUTO(id_list) tasks = { 0 };
 
     if (expired(store, "SELECT id, cluster, service FROM deployment WHERE goal IS NOT NULL", memory,
-                &arena, &ids, &count, err) < 0)
+                &deployments, err) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
-        if (by_id(store, "DELETE FROM pin WHERE deployment = ?", ids[i], err) < 0 ||
-            by_id(store, "UPDATE deployment SET goal = NULL WHERE id = ?", ids[i], err) < 0)
+    for (size_t i = 0; i < deployments.count; i++) {
+        const char *id = deployments.items[i];
+
+        if (by_id(store, "DELETE FROM pin WHERE deployment = ?", id, err) < 0 ||
+            by_id(store, "UPDATE deployment SET goal = NULL WHERE id = ?", id, err) < 0)
             return -1;
     }
     /* A task that never stopped and is not remembered was lost with its service. */
-    if (expired(store, "SELECT id, NULL, NULL FROM task WHERE stopped_ms = 0", memory, &arena, &ids,
-                &count, err) < 0)
+    if (expired(store, "SELECT id, NULL, NULL FROM task WHERE stopped_ms = 0", memory, &tasks,
+                err) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
-        if (by_id(store, "DELETE FROM task WHERE id = ?", ids[i], err) < 0)
+    for (size_t i = 0; i < tasks.count; i++) {
+        if (by_id(store, "DELETE FROM task WHERE id = ?", tasks.items[i], err) < 0)
             return -1;
     }
     return sql_run(store->sql,

@@ -375,6 +375,16 @@ static int64_t last_start_ms(const struct task_view *view)
     return last_ms;
 }
 
+/* Of a task whose definition is not known any more, those count that are checked. */
+static bool counts_for_health(const struct target *target,
+                              const struct container_definition *definition,
+                              const struct world_container *container)
+{
+    if (target == NULL)
+        return container->health != HEALTH_NONE;
+    return definition != NULL && definition->health_check != NULL && definition->essential;
+}
+
 /* ecs.md 1.4: HEALTHY if all essential containers with a check are, UNHEALTHY if one of them is. */
 static void judge_health(struct planner *planner, struct task_view *view,
                          const struct service_spec *spec)
@@ -389,9 +399,7 @@ static void judge_health(struct planner *planner, struct task_view *view,
             definition_find(target, container->container);
         int64_t started_ms = container->started_ms - container->clock_skew_ms;
 
-        if (target == NULL
-                ? container->health == HEALTH_NONE
-                : definition == NULL || definition->health_check == NULL || !definition->essential)
+        if (!counts_for_health(target, definition, container))
             continue;
         checks++;
         healthy += container->health == HEALTH_HEALTHY;
@@ -400,10 +408,10 @@ static void judge_health(struct planner *planner, struct task_view *view,
             view->reason = "Task failed container health checks";
         }
     }
-    view->health = view->unhealthy                   ? HEALTH_UNHEALTHY
-                   : checks > 0 && healthy == checks ? HEALTH_HEALTHY
-                   : checks > 0                      ? HEALTH_STARTING
-                                                     : HEALTH_NONE;
+    if (view->unhealthy)
+        view->health = HEALTH_UNHEALTHY;
+    else if (checks > 0)
+        view->health = healthy == checks ? HEALTH_HEALTHY : HEALTH_STARTING;
     if (view->status != TASK_RUNNING || view->unhealthy || view->unknown)
         return; /* of what was only listed, nobody knows since when it runs */
     if (checks > 0 || spec == NULL) {
@@ -418,25 +426,32 @@ static void judge_health(struct planner *planner, struct task_view *view,
         plan_wake(planner, view->started_ms + (int64_t)spec->min_ready_seconds * 1000);
 }
 
+/* What the task was made from, as far as that is remembered or still wanted. */
+static void find_target(struct task_view *view, const struct memory_service *memory,
+                        const struct goal *current)
+{
+    const struct world_task *task = view->task;
+
+    view->current = current != NULL && text_equal(task->revision, current->target->revision);
+    view->deployment = memory_deployment(memory, task->deployment);
+    if (view->deployment == NULL)
+        view->deployment = memory_revision(memory, task->revision);
+    if (view->deployment != NULL)
+        view->target = view->deployment->goal->target;
+    else if (view->current)
+        view->target = current->target;
+}
+
 void task_view_make(struct planner *planner, const struct world_task *task,
                     const struct memory_service *memory, const struct goal *current,
                     struct task_view *out)
 {
     struct task_view view = { .task = task, .exit_code = -1 };
-    const char *wanted = current == NULL ? NULL : current->target->revision;
 
     view.instance = world_instance(planner->input->world, task->instance);
     ASSERT(view.instance != NULL);
     view.record = memory_task(planner->input->memory, task->id);
-    view.current = text_equal(task->revision, wanted);
-    view.deployment = memory_deployment(memory, task->deployment);
-    if (view.deployment == NULL)
-        view.deployment = memory_revision(memory, task->revision);
-    if (view.deployment != NULL)
-        view.target = view.deployment->goal->target;
-    else if (view.current)
-        view.target = current->target;
-
+    find_target(&view, memory, current);
     if (view.instance->state != INSTANCE_ACTIVE || !view.instance->complete) {
         view.unknown = true;
         view.status = TASK_RUNNING;

@@ -66,6 +66,7 @@ static void deployment_free(struct memory_deployment *deployment)
 
 static void task_free(struct memory *memory, struct memory_task *task)
 {
+    ASSERT(memory->tasks != NULL);
     HASH_DELETE(by_id, memory->tasks, task);
     if (task->service != NULL)
         DL_DELETE2(task->service->tasks, task, previous, next);

@@ -161,9 +161,8 @@ static void advance_container(const struct making *making, size_t index,
             create(making, index, definition->name, sandbox);
         return;
     }
-    if (container->status == CONTAINER_CREATED && may_start(making, definition))
-        start(making, container);
-    else if (container_is_over(container) && container_restarts(definition, container))
+    if ((container->status == CONTAINER_CREATED && may_start(making, definition)) ||
+        (container_is_over(container) && container_restarts(definition, container)))
         start(making, container);
 }
 

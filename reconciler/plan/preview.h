@@ -73,8 +73,6 @@ void preview_compute(const struct plan_input *input, const struct desired *befor
 /* Something would happen. */
 bool preview_has_changes(const struct preview *preview);
 
-/* The summary line: "Plan: 1 to create, 2 to replace, ...". */
-const char *preview_summary(const struct preview *preview, struct arena *arena);
 /* For a terminal; marks in column 1, so that a ```diff block colours them. */
 void preview_print_text(const struct preview *preview, struct buf *out);
 /* For a pull request's comment: under 65,536 characters, and nothing that the repository says is

@@ -30,7 +30,7 @@ static void add_counts(const struct preview *preview, const enum preview_verdict
     }
 }
 
-const char *preview_summary(const struct preview *preview, struct arena *arena)
+static const char *preview_summary(const struct preview *preview, struct arena *arena)
 {
     static const enum preview_verdict moving[] = { PREVIEW_CONTINUE, PREVIEW_REPAIR };
     static const enum preview_verdict still[] = { PREVIEW_SUSPENDED, PREVIEW_QUARANTINED };

@@ -199,8 +199,32 @@ static void prune_networks(struct planner *planner, const struct world_instance 
     }
 }
 
-/* An image is needed when a container was made from it, or a deployment that may come back pinned
- * it. */
+/* A NULL deployment pins nothing. */
+static bool deployment_pins(const struct deployment *deployment, const struct world_image *image)
+{
+    size_t count =
+        deployment == NULL ? 0 : deployment->goal->target->task->container_definitions_count;
+
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(deployment->pins[i].image_id, image->id))
+            return true;
+    }
+    return false;
+}
+
+static bool target_names(const struct target *target, const struct world_image *image)
+{
+    for (size_t i = 0; i < target->task->container_definitions_count; i++) {
+        for (size_t t = 0; t < image->tag_count; t++) {
+            if (text_equal(target->images[i].reference, image->tags[t]))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* An image is needed when a container was made from it, a deployment that may come back pinned it, or
+ * a service that is declared names it. */
 static bool image_is_needed(const struct plan_input *input, const struct world_image *image)
 {
     for (const struct world_container *at = input->world->containers; at != NULL;
@@ -210,27 +234,14 @@ static bool image_is_needed(const struct plan_input *input, const struct world_i
     }
     for (const struct memory_service *service = input->memory->services; service != NULL;
          service = service->by_key.next) {
-        const struct deployment *kept[] = { memory_primary(service), memory_fallback(service) };
-
-        for (size_t k = 0; k < ARRAY_COUNT(kept); k++) {
-            for (size_t i = 0;
-                 kept[k] != NULL && i < kept[k]->goal->target->task->container_definitions_count;
-                 i++) {
-                if (text_equal(kept[k]->pins[i].image_id, image->id))
-                    return true;
-            }
-        }
+        if (deployment_pins(memory_primary(service), image) ||
+            deployment_pins(memory_fallback(service), image))
+            return true;
     }
     for (const struct desired_service *at = input->desired->services; at != NULL;
          at = at->by_key.next) {
-        const struct target *target = at->goal->target;
-
-        for (size_t i = 0; i < target->task->container_definitions_count; i++) {
-            for (size_t t = 0; t < image->tag_count; t++) {
-                if (text_equal(target->images[i].reference, image->tags[t]))
-                    return true;
-            }
-        }
+        if (target_names(at->goal->target, image))
+            return true;
     }
     return false;
 }

@@ -175,10 +175,9 @@ static bool start_task(struct planner *planner, const struct service_view *view,
 
 static bool throttled(struct planner *planner, const struct service_view *view)
 {
-    int64_t retry = view->memory == NULL ? 0 : view->memory->retry_at_ms;
-
-    if (retry <= planner->input->now_ms)
+    if (view->memory == NULL || view->memory->retry_at_ms <= planner->input->now_ms)
         return false;
+    int64_t retry = view->memory->retry_at_ms;
     plan_wake(planner, retry);
     plan_wait(planner, "tasks keep failing to start (%u times): the next try is in %lld s",
               view->memory->start_failures,

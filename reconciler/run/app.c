@@ -145,6 +145,28 @@ static void on_desired_changed(void *context, const char *key)
     cycle_mark(app->cycle, DIRTY_SERVICE, key);
 }
 
+/* The repository's root commit is known. */
+static int connect_engine(struct app *app, const char *root, struct err *err)
+{
+    const struct fargate_options options = {
+        .loop = app->loop,
+        .docker_host = app->options->docker_host,
+        .owner = app->options->owner,
+        .root_commit = root,
+        .reader = builds_reader(app->builds),
+        .secret = secret_read,
+        .secret_context = app->secrets,
+        .sink = { on_change, on_output, app },
+    };
+
+    ASSERT(app->driver == NULL && root[0] != '\0');
+    if (fargate_new(&options, &app->driver, err) < 0)
+        return -1;
+    app->docker = fargate_docker(app->driver);
+    driver_start(app->driver);
+    return 0;
+}
+
 void app_adopt(struct app *app, struct generation *generation, bool prune_allowed)
 {
     struct desired *before = app->desired;
@@ -159,7 +181,7 @@ void app_adopt(struct app *app, struct generation *generation, bool prune_allowe
     }
     cycle_renew(app->cycle);
     desired_free(before);
-    if (app->driver == NULL && app_connect(app, app->progress.root, &err) < 0) {
+    if (app->driver == NULL && connect_engine(app, app->progress.root, &err) < 0) {
         app_say(app, "error", "%s", err.text);
         app_stop(app, APP_FAILED);
     }
@@ -344,27 +366,6 @@ static void on_signal(void *context, int number)
     app_stop(app, app->options->once ? APP_FAILED : APP_CONVERGED);
 }
 
-int app_connect(struct app *app, const char *root, struct err *err)
-{
-    const struct fargate_options options = {
-        .loop = app->loop,
-        .docker_host = app->options->docker_host,
-        .owner = app->options->owner,
-        .root_commit = root,
-        .reader = builds_reader(app->builds),
-        .secret = secret_read,
-        .secret_context = app->secrets,
-        .sink = { on_change, on_output, app },
-    };
-
-    ASSERT(app->driver == NULL && root[0] != '\0');
-    if (fargate_new(&options, &app->driver, err) < 0)
-        return -1;
-    app->docker = fargate_docker(app->driver);
-    driver_start(app->driver);
-    return 0;
-}
-
 static int open_state(struct app *app, struct err *err)
 {
     unsigned char key[STORE_KEY_BYTES];
@@ -460,7 +461,7 @@ int app_run(const struct run_options *options, const struct app_part *part, stru
     }
     /* One known from before is dialled while the repository is read; app_adopt() reports. */
     if (status == 0 && app.progress.root[0] != '\0')
-        (void)app_connect(&app, app.progress.root, err);
+        (void)connect_engine(&app, app.progress.root, err);
     if (status < 0 && app.loop != NULL)
         app_stop(&app, APP_FAILED);
     if (app.loop != NULL)

@@ -113,8 +113,6 @@ void app_adopt(struct app *app, struct generation *generation, bool prune_allowe
 /* Called by the cycle after each plan: nothing is left to do and a fresh observation agrees, or
  * not. */
 void app_settled(struct app *app, bool converged);
-/* The repository's root commit is known: the engine may be dialled. */
-int app_connect(struct app *app, const char *root, struct err *err);
 /* Confirms the removals of the current commit, as `berth confirm` asks. */
 int app_confirm(struct app *app, struct err *err);
 /* Suspends (reason not empty) or resumes a service, "CLUSTER/SERVICE".  ERR_NOT_FOUND. */

@@ -22,6 +22,6 @@ void secrets_free(struct secrets *secrets);
 int secret_read(void *secrets, const char *value_from, struct buf *out, struct err *err);
 
 /* A secret_digest_fn: NULL when the value cannot be read; the text lives until the next call. */
-const char *secret_digest(void *secrets, const char *value_from);
+const char *secret_digest(void *context, const char *value_from);
 
 #endif

@@ -69,10 +69,11 @@ static int add_removed(struct walk *walk, const char *path, struct err *err)
 static int add_refused(struct walk *walk, const char *path, const char *reason, struct err *err)
 {
     struct err *refused = arena_new(&walk->changes->arena, struct err);
-    struct file_change *item;
+    struct file_change *item = NULL;
 
     if (add_item(walk, path, &item, err) < 0)
         return -1;
+    ASSERT(item != NULL);
     (void)err_set_at(refused, ERR_INVALID, (struct pos){ .file = item->path }, "%s", reason);
     item->refused = refused;
     return 0;
@@ -83,7 +84,7 @@ static int add_content(struct walk *walk, const char *path, const git_oid *id, s
 {
     struct arena *arena = &walk->changes->arena;
     AUTO(git_odb_object) *object = NULL;
-    struct file_change *item;
+    struct file_change *item = NULL;
     git_object_t type;
     size_t size;
     int code = git_odb_read_header(&size, &type, walk->source->odb, id);
@@ -106,6 +107,7 @@ static int add_content(struct walk *walk, const char *path, const git_oid *id, s
         return git_fail(err, code, "'%s'", path);
     if (add_item(walk, path, &item, err) < 0)
         return -1;
+    ASSERT(item != NULL);
     item->bytes = arena_text_n(arena, git_odb_object_data(object), size);
     item->size = size;
     (void)git_oid_tostr(item->blob, sizeof(item->blob), id);
@@ -136,9 +138,12 @@ static bool is_wanted(const git_tree_entry *entry)
            (is_submodule(entry) || manifest_path_is(git_tree_entry_name(entry)));
 }
 
-/* The order of a git tree: a folder sorts as if its name ended in '/'. */
+/* The order of a git tree: a folder sorts as if its name ended in '/'.  NULL, the end, comes last. */
 static int compare_entries(const git_tree_entry *a, const git_tree_entry *b)
 {
+    if (a == NULL || b == NULL)
+        return a == NULL ? 1 : -1;
+
     const char *name_a = git_tree_entry_name(a);
     const char *name_b = git_tree_entry_name(b);
     size_t size_a = strlen(name_a);
@@ -258,7 +263,7 @@ static int walk_folders(struct walk *walk, const git_tree *before, const git_tre
     while (i < before_count || j < after_count) {
         const git_tree_entry *old = i < before_count ? git_tree_entry_byindex(before, i) : NULL;
         const git_tree_entry *new = j < after_count ? git_tree_entry_byindex(after, j) : NULL;
-        int order = old == NULL ? 1 : new == NULL ? -1 : compare_entries(old, new);
+        int order = compare_entries(old, new);
 
         if (walk_entry(walk, order <= 0 ? old : NULL, order >= 0 ? new : NULL, err) < 0)
             return -1;

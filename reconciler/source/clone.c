@@ -47,8 +47,7 @@ int clone_lock(const char *directory, int *out_fd, struct err *err)
     fd = open(buf_text(&name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || flock(fd, LOCK_EX) < 0)
         return err_set_errno(err, ERR_FAILED, errno, "'%s' can't be locked", buf_text(&name));
-    *out_fd = fd;
-    fd = -1;
+    *out_fd = fd_take(&fd);
     return 0;
 }
 
@@ -106,16 +105,16 @@ static size_t count_packs(const char *folder)
  * error. */
 static void remove_packs_but(const char *folder, const char *keep)
 {
-    static const char *const ENDINGS[] = { ".idx", ".pack" };
+    static const char *const endings[] = { ".idx", ".pack" };
 
-    for (size_t i = 0; i < ARRAY_COUNT(ENDINGS); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(endings); i++) {
         DIR *list = opendir(folder);
         const struct dirent *entry;
 
         if (list == NULL)
             return;
         while ((entry = readdir(list)) != NULL)
-            if (text_ends(entry->d_name, ENDINGS[i]) && strstr(entry->d_name, keep) == NULL)
+            if (text_ends(entry->d_name, endings[i]) && strstr(entry->d_name, keep) == NULL)
                 (void)unlinkat(dirfd(list), entry->d_name, 0);
         (void)closedir(list);
     }

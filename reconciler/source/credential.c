@@ -17,8 +17,6 @@
 
 #define CREDENTIAL_BYTES_MAX (256UL * 1024)
 
-extern char **environ;
-
 /* Zeroed is none.  Overwritten before it is freed. */
 struct login {
     char *user;
@@ -39,6 +37,12 @@ static void login_release(struct login *login)
     *login = (struct login){ 0 };
 }
 DEFINE_AUTO_VALUE(login, login_release)
+
+static void login_move(struct login *from, struct login *to)
+{
+    *to = *from;
+    *from = (struct login){ 0 };
+}
 
 static void set(char **slot, const char *text, size_t size)
 {
@@ -131,8 +135,7 @@ static bool parse_netrc(const char *text, const char *host, const char *user, st
     }
     if (!matches || found.user == NULL || found.password == NULL)
         return false;
-    *out = found;
-    found = (struct login){ 0 };
+    login_move(&found, out);
     return true;
 }
 
@@ -243,8 +246,7 @@ static bool from_helper(const struct url *url, const char *user, struct login *o
     explicit_bzero(answer.data, answer.size);
     if (found.user == NULL || found.password == NULL)
         return false;
-    *out = found;
-    found = (struct login){ 0 };
+    login_move(&found, out);
     return true;
 }
 
@@ -253,15 +255,15 @@ typedef bool login_source_fn(const struct url *url, const char *user, struct log
 int credential_acquire(git_credential **out, const char *url, const char *user, unsigned allowed,
                        void *payload)
 {
-    static login_source_fn *const SOURCES[] = { from_netrc, from_helper };
+    static login_source_fn *const sources[] = { from_netrc, from_helper };
     struct credential *credential = payload;
 
     (void)url; /* has no scheme, host and port apart; ours has */
     while ((allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT) != 0 &&
-           credential->tried < ARRAY_COUNT(SOURCES)) {
+           credential->tried < ARRAY_COUNT(sources)) {
         AUTO(login) login = { 0 };
 
-        if (SOURCES[credential->tried++](credential->url, user, &login))
+        if (sources[credential->tried++](credential->url, user, &login))
             return git_credential_userpass_plaintext_new(out, login.user, login.password);
     }
     git_error_set_str(GIT_ERROR_HTTP, "no user name and password that it accepts were found in the "

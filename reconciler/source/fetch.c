@@ -23,12 +23,10 @@
 #include "spec/base/buf.h"
 #include "spec/base/text.h"
 
-extern char **environ;
-
 enum { PIPE_IN, PIPE_OUT, PIPE_ERR, PIPE_COUNT };
 
 #define STATE_TEXT(name, text) [SOURCE_##name] = text,
-static const char *const STATE_TEXTS[] = { SOURCE_STATES(STATE_TEXT) };
+static const char *const state_texts[] = { SOURCE_STATES(STATE_TEXT) };
 #undef STATE_TEXT
 
 /* A child and our ends of its pipes. */
@@ -263,7 +261,7 @@ static int read_answer(const struct child *child, struct source_tip *out, struct
     struct source_tip tip = { 0 };
 
     for (int i = 0; i < SOURCE_STATE_COUNT; i++) {
-        if (!text_equal(state, STATE_TEXTS[i]))
+        if (!text_equal(state, state_texts[i]))
             continue;
         tip.state = (enum source_state)i;
         if (!copy_field(field_of(&child->answer, 1), tip.commit, sizeof(tip.commit)) ||
@@ -297,7 +295,7 @@ int fetch_run(const struct fetch_request *request, struct source_tip *out, struc
 
 static void put_answer(struct buf *record, const struct source_tip *tip)
 {
-    put_field(record, STATE_TEXTS[tip->state]);
+    put_field(record, state_texts[tip->state]);
     put_field(record, tip->commit);
     put_field(record, tip->ref);
     put_field(record, tip->text);

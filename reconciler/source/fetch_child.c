@@ -92,7 +92,7 @@ static void want(struct wanted *wanted, const git_remote_head **heads, size_t co
 static void want_branch(struct wanted *wanted, const git_remote_head **heads, size_t count,
                         const char *branch)
 {
-    static const char *const PREFIXES[] = { "refs/heads/", "refs/tags/" };
+    static const char *const prefixes[] = { "refs/heads/", "refs/tags/" };
     const git_remote_head *head = find_head(heads, count, "HEAD");
 
     if (branch == NULL) {
@@ -104,11 +104,11 @@ static void want_branch(struct wanted *wanted, const git_remote_head **heads, si
         want(wanted, heads, count, branch);
         return;
     }
-    for (size_t i = 0; i < ARRAY_COUNT(PREFIXES) && wanted->name[0] == '\0'; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(prefixes) && wanted->name[0] == '\0'; i++) {
         AUTO(buf) name;
 
         buf_init(&name, SOURCE_REF_SIZE + 16);
-        buf_printf(&name, "%s%s", PREFIXES[i], branch);
+        buf_printf(&name, "%s%s", prefixes[i], branch);
         want(wanted, heads, count, buf_text(&name));
     }
 }
@@ -329,8 +329,10 @@ int fetch_perform(const struct fetch_request *request, struct source_tip *out, s
     buf_printf(&fresh, "%s.new", request->directory);
     fetch.fresh = buf_take(&fresh);
     (void)umask(077); /* what is fetched may be private */
+    /* NOLINTBEGIN(concurrency-mt-unsafe): this process has one thread */
     (void)setenv("GIT_TERMINAL_PROMPT", "0", 1);
     (void)setenv("GCM_INTERACTIVE", "never", 1);
+    /* NOLINTEND(concurrency-mt-unsafe) */
     if (url_parse(request->location, &fetch.url, &failure) == 0 && start_libgit2(&failure) == 0) {
         if (check_file(&fetch, &failure) == 0 &&
             ssh_register(&fetch.ssh, &fetch.url, &failure) == 0 &&

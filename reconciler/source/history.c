@@ -236,7 +236,7 @@ static int find_same_parent(git_commit *commit, bool shallow, const char *path,
     *out = NULL;
     for (unsigned i = 0; i < git_commit_parentcount(commit); i++) {
         AUTO(git_commit) *parent = NULL;
-        struct version theirs;
+        struct version theirs = { 0 };
         int code = git_commit_parent(&parent, commit, i);
 
         if (code == GIT_ENOTFOUND && shallow)
@@ -266,7 +266,7 @@ static int find_last_change(struct source *source, void *argument, struct err *e
     AUTO(source_log) *log = NULL;
     AUTO(git_commit) *commit = NULL;
     bool shallow = git_repository_is_shallow(source->repository) == 1;
-    struct version version;
+    struct version version = { 0 };
     size_t capacity = 0;
 
     if (git_find_commit(source, call->commit, &commit, err) < 0 ||

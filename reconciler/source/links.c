@@ -103,6 +103,18 @@ bool link_is_file(const struct link *link)
            strspn(link->outcome, "0123456789abcdef") == SOURCE_ID_SIZE - 1;
 }
 
+/* False above the root. */
+static bool leave_folder(struct buf *path)
+{
+    if (path->size == 0)
+        return false;
+    const char *last = memrchr(path->data, '/', path->size);
+
+    path->size = last != NULL ? (size_t)(last - path->data) : 0;
+    path->data[path->size] = '\0';
+    return true;
+}
+
 /* What the link at `path` names, from the root of the repository; NULL when that is outside. */
 static char *target_path(const char *path, const char *target)
 {
@@ -119,12 +131,8 @@ static char *target_path(const char *path, const char *target)
         size_t size = strcspn(at, "/");
 
         if (size == 2 && at[0] == '.' && at[1] == '.') {
-            const char *last = joined.size > 0 ? memrchr(joined.data, '/', joined.size) : NULL;
-
-            if (joined.size == 0)
+            if (!leave_folder(&joined))
                 return NULL;
-            joined.size = last != NULL ? (size_t)(last - joined.data) : 0;
-            joined.data[joined.size] = '\0';
         } else if (size > 0 && !(size == 1 && at[0] == '.')) {
             if (joined.size > 0)
                 buf_char(&joined, '/');

@@ -125,18 +125,18 @@ static int lookup_ref(struct source *source, const char *name, git_reference **o
 /* A branch wins over a tag of the same name.  *out NULL: neither is there. */
 static int lookup_branch(struct source *source, git_reference **out, struct err *err)
 {
-    static const char *const PREFIXES[] = { "refs/heads/", "refs/tags/" };
+    static const char *const prefixes[] = { "refs/heads/", "refs/tags/" };
 
     if (source->branch == NULL)
         return lookup_ref(source, "HEAD", out, err);
     if (text_starts(source->branch, "refs/"))
         return lookup_ref(source, source->branch, out, err);
     *out = NULL;
-    for (size_t i = 0; i < ARRAY_COUNT(PREFIXES) && *out == NULL; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(prefixes) && *out == NULL; i++) {
         AUTO(buf) full;
 
         buf_init(&full, SOURCE_REF_SIZE + 16);
-        buf_printf(&full, "%s%s", PREFIXES[i], source->branch);
+        buf_printf(&full, "%s%s", prefixes[i], source->branch);
         if (lookup_ref(source, buf_text(&full), out, err) < 0)
             return -1;
     }

@@ -18,8 +18,6 @@
 #define SSH_ARGUMENTS_MAX 16
 #define SSH_COMMAND_MAX   8192
 
-extern char **environ;
-
 struct ssh_stream {
     git_smart_subtransport_stream base; /* first: libgit2 hands out its address */
     struct ssh *ssh;

@@ -25,6 +25,7 @@ static char *copy_range(const char *begin, const char *end)
 /* Names go to ssh as arguments of their own, so a leading '-' would be read as an option. */
 static int check_ssh(const struct url *url, struct err *err)
 {
+    ASSERT(url->host != NULL && url->path != NULL); /* parsed, however empty */
     if (text_is_empty(url->host) || text_is_empty(url->path))
         return err_set(err, ERR_INVALID, "'%s' names no %s: write ssh://user@host/path", url->shown,
                        text_is_empty(url->host) ? "host" : "path");
@@ -51,7 +52,7 @@ static int parse_port(const char *text, struct url *url, struct err *err)
 static int parse_host(const char *begin, const char *end, struct url *url, struct err *err)
 {
     AUTO_TEXT char *text = copy_range(begin, end);
-    char *after = text;
+    char *after;
 
     if (text[0] == '[') {
         char *close = strchr(text, ']');
@@ -93,6 +94,7 @@ static int parse_authority(const char *rest, struct url *url, struct err *err)
     url->path = mem_text(slash != NULL ? slash : "");
     if (url->kind == URL_SSH)
         return check_ssh(url, err);
+    ASSERT(url->host != NULL);
     if (url->host[0] == '\0')
         return err_set(err, ERR_INVALID, "'%s' names no host", url->shown);
     return 0;

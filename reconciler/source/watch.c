@@ -216,7 +216,7 @@ static void want_ref(struct plan *plan, const char *folder, const char *common_d
 static void want_branch(struct plan *plan, const char *branch, const char *git_dir,
                         const char *common_dir)
 {
-    static const char *const PREFIXES[] = { "refs/heads", "refs/tags" };
+    static const char *const prefixes[] = { "refs/heads", "refs/tags" };
     AUTO_TEXT char *packed = join(common_dir, "packed-refs");
 
     want_path(plan, packed, common_dir);
@@ -228,8 +228,8 @@ static void want_branch(struct plan *plan, const char *branch, const char *git_d
         want_ref(plan, common_dir, common_dir, branch);
         return;
     }
-    for (size_t i = 0; i < ARRAY_COUNT(PREFIXES); i++) {
-        AUTO_TEXT char *name = join(PREFIXES[i], branch);
+    for (size_t i = 0; i < ARRAY_COUNT(prefixes); i++) {
+        AUTO_TEXT char *name = join(prefixes[i], branch);
 
         want_ref(plan, common_dir, common_dir, name);
     }

@@ -30,6 +30,14 @@ void fd_auto(int *slot)
     errno = saved;
 }
 
+int fd_take(int *slot)
+{
+    int taken = *slot;
+
+    *slot = -1;
+    return taken;
+}
+
 void assert_failed(const char *condition, const char *file, int line)
 {
     (void)fprintf(stderr, "berth: %s:%d: assertion failed: %s\n", file, line, condition);

@@ -38,6 +38,7 @@ void text_auto(char **slot);
 /* File descriptor closed at the end of its scope; -1 is none: AUTO_FD int fd = ... */
 #define AUTO_FD __attribute__((cleanup(fd_auto)))
 void fd_auto(int *slot);
+int fd_take(int *slot); /* what TAKE is for pointers */
 
 /* Moves a pointer out of an AUTO variable: the scope no longer releases it. */
 #define TAKE(slot)                                                                                 \

@@ -144,7 +144,7 @@ double json_as_real(const struct json *value, double fallback)
     return json_is_number(in(value)) ? json_number_value(in(value)) : fallback;
 }
 
-bool json_as_bool(const struct json *value, bool fallback)
+static bool json_as_bool(const struct json *value, bool fallback)
 {
     return json_is_boolean(in(value)) ? json_is_true(in(value)) : fallback;
 }

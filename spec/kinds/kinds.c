@@ -98,13 +98,3 @@ const char *enumeration_text(const struct enumeration *values, unsigned value)
     ASSERT(value < values->count);
     return values->texts[value];
 }
-
-bool enumeration_parse(const struct enumeration *values, const char *text, unsigned *out)
-{
-    for (unsigned value = 0; value < values->count; value++)
-        if (values->texts[value] != NULL && text_equal(values->texts[value], text)) {
-            *out = value;
-            return true;
-        }
-    return false;
-}

@@ -49,6 +49,5 @@ MUST_USE bool kind_parse(const char *text, enum kind *out);
 
 /* The text of an enumeration's value, as in the manifest; NULL for one that cannot be written. */
 const char *enumeration_text(const struct enumeration *values, unsigned value);
-MUST_USE bool enumeration_parse(const struct enumeration *values, const char *text, unsigned *out);
 
 #endif

@@ -109,11 +109,11 @@ static void copy_bytes(FILE *in, FILE *out, uint64_t size)
 /* 0 when it is no number: the last chunk too. */
 static uint64_t parse_hex(const char *text)
 {
-    static const char DIGITS[] = "0123456789abcdef";
+    static const char digits[] = "0123456789abcdef";
     uint64_t number = 0;
 
-    for (; *text != '\0' && strchr(DIGITS, *text | 0x20) != NULL; text++)
-        number = number * 16 + (uint64_t)(strchr(DIGITS, *text | 0x20) - DIGITS);
+    for (; *text != '\0' && strchr(digits, *text | 0x20) != NULL; text++)
+        number = number * 16 + (uint64_t)(strchr(digits, *text | 0x20) - digits);
     return number;
 }
 
@@ -145,7 +145,6 @@ static void run_backend(const char *folder, const struct request *request, FILE 
     char verb[] = "http-backend";
     char *const arguments[] = { program, verb, NULL };
     posix_spawn_file_actions_t actions;
-    extern char **environ;
     char chunk[4096];
     ssize_t size;
     int ends[2];

@@ -16,13 +16,11 @@
 
 #include "spec/base/buf.h"
 
-static const char PREAMBLE[] = "export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null\n"
+static const char preamble[] = "export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null\n"
                                "export GIT_AUTHOR_NAME=Ada GIT_AUTHOR_EMAIL=ada@example.org\n"
                                "export GIT_COMMITTER_NAME=Ada GIT_COMMITTER_EMAIL=ada@example.org\n"
                                "init() { git -c init.defaultBranch=main init -q \"$@\"; }\n"
                                "commit() { git add -A; git commit -q -m \"$1\"; }\n";
-
-extern char **environ;
 
 /* libgit2 1.5 loses the match data of every regular expression that does not match. */
 __attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
@@ -74,7 +72,7 @@ static void run(const char *folder, const char *script, struct buf *output)
     pid_t pid = 0;
 
     buf_init(&text, 65536);
-    buf_text_add(&text, PREAMBLE);
+    buf_text_add(&text, preamble);
     buf_text_add(&text, script);
     list[3] = mem_text(buf_text(&text));
     ASSERT(pipe2(ends, O_CLOEXEC) == 0);

@@ -7,6 +7,15 @@
 #include "spec/base/rng.h"
 #include "tests/unit/unit.h"
 
+static bool is_filled(const unsigned char *block, size_t size, unsigned char with)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (block[i] != with)
+            return false;
+    }
+    return true;
+}
+
 static void memory_is_zeroed_aligned_and_apart(void **state)
 {
     (void)state;
@@ -21,16 +30,14 @@ static void memory_is_zeroed_aligned_and_apart(void **state)
             sizes[i] = (size_t)rng_below(&rng, rng_chance(&rng, 5) ? 600000 : 300);
             blocks[i] = arena_alloc(&arena, sizes[i]);
             assert_int_equal((uintptr_t)blocks[i] % _Alignof(max_align_t), 0);
-            for (size_t k = 0; k < sizes[i]; k++)
-                if (blocks[i][k] != 0)
-                    fail_msg("byte %zu of block %zu is not zero", k, i);
+            if (!is_filled(blocks[i], sizes[i], 0))
+                fail_msg("block %zu is not zero", i);
             memset(blocks[i], (int)(i % 255 + 1), sizes[i]);
             total += sizes[i];
         }
         for (size_t i = 0; i < ARRAY_COUNT(blocks); i++)
-            for (size_t k = 0; k < sizes[i]; k++)
-                if (blocks[i][k] != i % 255 + 1)
-                    fail_msg("block %zu was overwritten", i);
+            if (!is_filled(blocks[i], sizes[i], (unsigned char)(i % 255 + 1)))
+                fail_msg("block %zu was overwritten", i);
         assert_int_equal(arena.size_bytes, total);
         arena_reset(&arena);
         assert_int_equal(arena.size_bytes, 0);

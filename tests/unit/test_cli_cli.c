@@ -75,7 +75,7 @@ static void wrong_usage_exits_with_2_and_says_so_on_stderr(void **state)
     static const struct {
         const char *words;
         const char *errors;
-    } CASES[] = {
+    } cases[] = {
         { "versoin", "berth: there is no verb 'versoin': did you mean 'version'?\n"
                      "Try `berth help`.\n" },
         { "qqqqqqqqqqqq", "berth: there is no verb 'qqqqqqqqqqqq'\nTry `berth help`.\n" },
@@ -96,11 +96,11 @@ static void wrong_usage_exits_with_2_and_says_so_on_stderr(void **state)
                          "Try `berth help help`.\n" },
     };
 
-    for (size_t i = 0; i < ARRAY_COUNT(CASES); i++) {
-        struct result result = run(CASES[i].words);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct result result = run(cases[i].words);
         assert_int_equal(result.code, 2);
         assert_string_equal(result.out, "");
-        assert_string_equal(result.errors, CASES[i].errors);
+        assert_string_equal(result.errors, cases[i].errors);
         release(&result);
     }
 }
@@ -122,10 +122,10 @@ static void nothing_at_all_is_wrong_usage_with_help(void **state)
 static void a_full_disk_is_a_failure(void **state)
 {
     (void)state;
-    static const char *const WORDS[] = { "help" };
+    static const char *const words[] = { "help" };
     FILE *full = fopen("/dev/full", "we");
     FILE *errors = fopen("/dev/null", "we");
-    struct cli_start start = { .words = WORDS,
+    struct cli_start start = { .words = words,
                                .word_count = 1,
                                .sources.environment = nothing,
                                .out = full,
@@ -327,10 +327,10 @@ static void scripts_are_as_reviewed(void **state)
 static void pages_name_every_verb_and_option(void **state)
 {
     (void)state;
-    static const char *const PAGES[] = { "__docs cli.md", "__docs berth.1" };
+    static const char *const pages[] = { "__docs cli.md", "__docs berth.1" };
 
-    for (size_t page = 0; page < ARRAY_COUNT(PAGES); page++) {
-        struct result result = run(PAGES[page]);
+    for (size_t page = 0; page < ARRAY_COUNT(pages); page++) {
+        struct result result = run(pages[page]);
         assert_int_equal(result.code, 0);
         for (size_t i = 0; i < cli_verb_count; i++) {
             if (cli_verbs[i].group != VERBS_HIDDEN)

@@ -128,21 +128,21 @@ static void refusals_say_what_the_server_said(void **state)
         const char *path;
         enum err_code code;
         const char *text;
-    } CASES[] = {
+    } cases[] = {
         { "/nothing", ERR_NOT_FOUND, "no such" },
         { "/busy", ERR_CONFLICT, "held" },
         { "/broken", ERR_FAILED, "the server answered 500" },
         { "/garbage", ERR_INVALID, NULL },
     };
 
-    for (size_t i = 0; i < ARRAY_COUNT(CASES); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct json *answer = NULL;
         struct err err = { 0 };
-        assert_int_equal(client_call(fixture->client, "GET", CASES[i].path, NULL, &answer, &err),
+        assert_int_equal(client_call(fixture->client, "GET", cases[i].path, NULL, &answer, &err),
                          -1);
-        assert_int_equal(err.code, CASES[i].code);
-        if (CASES[i].text != NULL)
-            assert_string_equal(err.text, CASES[i].text);
+        assert_int_equal(err.code, cases[i].code);
+        if (cases[i].text != NULL)
+            assert_string_equal(err.text, cases[i].text);
         assert_null(answer);
     }
 }

@@ -17,7 +17,6 @@
 struct fixture {
     struct arena arena;
     struct cli_options options;
-    const char *const *operands;
     struct err err;
     const char *config;
 };
@@ -30,15 +29,15 @@ static const char *nothing(const char *name)
 
 static const char *some(const char *name)
 {
-    static const char *const PAIRS[][2] = {
+    static const char *const pairs[][2] = {
         { "BERTH_OWNER", "env" },         { "BERTH_DOCKER_HOST", "tcp://env:1" },
         { "BERTH_INTERVAL", "7s" },       { "BERTH_QUIET", "true" },
         { "DOCKER_HOST", "unix:///env" }, { "BERTH_BRANCH", "" },
     };
 
-    for (size_t i = 0; i < ARRAY_COUNT(PAIRS); i++) {
-        if (text_equal(PAIRS[i][0], name))
-            return PAIRS[i][1];
+    for (size_t i = 0; i < ARRAY_COUNT(pairs); i++) {
+        if (text_equal(pairs[i][0], name))
+            return pairs[i][1];
     }
     return NULL;
 }
@@ -59,7 +58,7 @@ static int parse(struct fixture *fixture, const char *text, uint64_t allowed, si
             *at++ = '\0';
     }
     return options_parse(&fixture->arena, &words, allowed, &sources, &fixture->options,
-                         &fixture->operands, &fixture->err);
+                         &fixture->err);
 }
 
 static void release(struct fixture *fixture)
@@ -70,12 +69,12 @@ static void release(struct fixture *fixture)
 static void every_form_of_an_option_works(void **state)
 {
     (void)state;
-    static const char *const FORMS[] = { "--branch=dev", "--branch dev", "-b dev",     "-bdev",
+    static const char *const forms[] = { "--branch=dev", "--branch dev", "-b dev",     "-bdev",
                                          "-qb dev",      "-qbdev",       "repo -b dev" };
 
-    for (size_t i = 0; i < ARRAY_COUNT(FORMS); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(forms); i++) {
         struct fixture f = { 0 };
-        assert_int_equal(parse(&f, FORMS[i], RUN_OPTIONS, 0, nothing), 0);
+        assert_int_equal(parse(&f, forms[i], RUN_OPTIONS, 0, nothing), 0);
         assert_string_equal(f.options.run.branch, "dev");
         release(&f);
     }
@@ -87,12 +86,12 @@ static void operands_and_options_mix_until_two_dashes(void **state)
     struct fixture f = { 0 };
 
     assert_int_equal(parse(&f, "a -q b - -- -v --branch", RUN_OPTIONS, 0, nothing), 0);
-    assert_string_equal(f.operands[0], "a");
-    assert_string_equal(f.operands[1], "b");
-    assert_string_equal(f.operands[2], "-");
-    assert_string_equal(f.operands[3], "-v");
-    assert_string_equal(f.operands[4], "--branch");
-    assert_null(f.operands[5]);
+    assert_string_equal(f.options.operands[0], "a");
+    assert_string_equal(f.options.operands[1], "b");
+    assert_string_equal(f.options.operands[2], "-");
+    assert_string_equal(f.options.operands[3], "-v");
+    assert_string_equal(f.options.operands[4], "--branch");
+    assert_null(f.options.operands[5]);
     assert_true(f.options.run.is_quiet);
     assert_false(f.options.run.is_verbose);
     release(&f);
@@ -107,9 +106,9 @@ static void a_command_keeps_its_own_options(void **state)
                      0);
     assert_true(f.options.tty);
     assert_true(f.options.interactive);
-    assert_string_equal(f.operands[1], "ls");
-    assert_string_equal(f.operands[2], "-la");
-    assert_string_equal(f.operands[3], "--color");
+    assert_string_equal(f.options.operands[1], "ls");
+    assert_string_equal(f.options.operands[2], "-la");
+    assert_string_equal(f.options.operands[3], "--color");
     release(&f);
 }
 
@@ -136,7 +135,7 @@ static void mistakes_are_explained(void **state)
     static const struct {
         const char *words;
         const char *text;
-    } CASES[] = {
+    } cases[] = {
         { "--brnch x", "there is no option '--brnch': did you mean '--branch'?" },
         { "--zzzzzzzz", "there is no option '--zzzzzzzz'" },
         { "--brnch=x", "there is no option '--brnch': did you mean '--branch'?" },
@@ -155,10 +154,10 @@ static void mistakes_are_explained(void **state)
         { "--ref x", "there is no option '--ref'" },
     };
 
-    for (size_t i = 0; i < ARRAY_COUNT(CASES); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct fixture f = { 0 };
-        assert_int_equal(parse(&f, CASES[i].words, RUN_OPTIONS, 0, nothing), -1);
-        assert_string_equal(f.err.text, CASES[i].text);
+        assert_int_equal(parse(&f, cases[i].words, RUN_OPTIONS, 0, nothing), -1);
+        assert_string_equal(f.err.text, cases[i].text);
         assert_int_equal(f.err.code, ERR_INVALID);
         release(&f);
     }
@@ -234,7 +233,7 @@ static void mistakes_in_the_file_have_their_place(void **state)
     static const struct {
         const char *file;
         const char *text;
-    } CASES[] = {
+    } cases[] = {
         { "path: x\nownr: y\n", ":2:1: unknown key 'ownr': did you mean 'owner'?" },
         { "follow: true\n", ":1:1: unknown key 'follow'" },
         { "owner: [a]\n", ":1:8: 'owner' needs one plain value" },
@@ -243,15 +242,15 @@ static void mistakes_in_the_file_have_their_place(void **state)
         { "a: {\n", NULL },
     };
 
-    for (size_t i = 0; i < ARRAY_COUNT(CASES); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         char path[] = "/tmp/berth-config-XXXXXX";
         struct fixture f = { .config = path };
 
-        write_config(path, CASES[i].file);
+        write_config(path, cases[i].file);
         assert_int_equal(parse(&f, "", RUN_OPTIONS, 0, nothing), -1);
         assert_true(text_starts(f.err.text, path));
-        if (CASES[i].text != NULL)
-            assert_string_equal(f.err.text + strlen(path), CASES[i].text);
+        if (cases[i].text != NULL)
+            assert_string_equal(f.err.text + strlen(path), cases[i].text);
         release(&f);
         unlink(path);
     }

@@ -13,11 +13,11 @@
 #include "spec/base/text.h"
 #include "tests/unit/unit.h"
 
-static const char GOOD[] = "apiVersion: berth/v1\n"
+static const char good[] = "apiVersion: berth/v1\n"
                            "kind: Cluster\n"
                            "metadata: {name: local}\n"
                            "spec: {launchType: FARGATE}\n";
-static const char BAD[] = "apiVersion: berth/v1\n"
+static const char bad[] = "apiVersion: berth/v1\n"
                           "kind: Cluster\n"
                           "metadata: {name: other}\n"
                           "spec: {launchTyp: FARGATE}\n";
@@ -79,13 +79,13 @@ static int leave(void **state)
 {
     char *home = *state;
     AUTO_TEXT char *here = getcwd(NULL, 0);
-    static const char *const NAMES[] = { "good.yaml", "bad.yaml",        "note.txt",
+    static const char *const names[] = { "good.yaml", "bad.yaml",        "note.txt",
                                          "link.yaml", "huge.json",       "dangling.yaml",
                                          "sub/b.yml", "sub/.git/c.yaml", "sub/.git",
                                          "sub" };
 
-    for (size_t i = 0; i < ARRAY_COUNT(NAMES); i++)
-        (void)remove(NAMES[i]);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        (void)remove(names[i]);
     int result = chdir(home);
     free(home);
     return result < 0 ? result : rmdir(here);
@@ -94,7 +94,7 @@ static int leave(void **state)
 static void good_manifests_exit_with_0(void **state)
 {
     (void)state;
-    write_file("good.yaml", GOOD);
+    write_file("good.yaml", good);
     write_file("note.txt", "none of ours");
     struct result result = run("-otext", ".");
 
@@ -157,8 +157,8 @@ static void environment_files_are_read_from_disk(void **state)
 static void mistakes_have_places_and_exit_with_2(void **state)
 {
     (void)state;
-    write_file("good.yaml", GOOD);
-    write_file("bad.yaml", BAD);
+    write_file("good.yaml", good);
+    write_file("bad.yaml", bad);
     struct result result = run("-otext", ".");
 
     assert_int_equal(result.code, 2);
@@ -175,7 +175,7 @@ static void mistakes_have_places_and_exit_with_2(void **state)
 static void json_says_the_same(void **state)
 {
     (void)state;
-    write_file("bad.yaml", BAD);
+    write_file("bad.yaml", bad);
     struct result result = run("-ojson", "bad.yaml");
     AUTO(json) *answer = json_parse(result.out, strlen(result.out), NULL);
     const struct json *first = json_at(json_get(answer, "diagnostics"), 0);
@@ -194,7 +194,7 @@ static void json_says_the_same(void **state)
 static void markdown_is_a_list(void **state)
 {
     (void)state;
-    write_file("bad.yaml", BAD);
+    write_file("bad.yaml", bad);
     struct result result = run("-omarkdown", "bad.yaml");
 
     assert_true(text_starts(result.out, "**not valid**: "));
@@ -220,23 +220,23 @@ static void folders_are_walked_in_order_without_git(void **state)
 {
     (void)state;
     AUTO(arena) arena = { 0 };
-    static const char *const PATHS[] = { ".", "good.yaml", "note.txt" };
+    static const char *const paths[] = { ".", "good.yaml", "note.txt" };
     struct manifest_files files;
     struct err err = { 0 };
 
-    write_file("good.yaml", GOOD);
-    write_file("note.txt", GOOD);
+    write_file("good.yaml", good);
+    write_file("note.txt", good);
     assert_int_equal(mkdir("sub", 0700), 0);
     assert_int_equal(mkdir("sub/.git", 0700), 0);
-    write_file("sub/b.yml", BAD);
-    write_file("sub/.git/c.yaml", BAD);
+    write_file("sub/b.yml", bad);
+    write_file("sub/.git/c.yaml", bad);
     assert_int_equal(symlink("good.yaml", "link.yaml"), 0);
     assert_int_equal(symlink("nowhere", "dangling.yaml"), 0);
-    assert_int_equal(manifest_files_read(&arena, PATHS, ARRAY_COUNT(PATHS), &files, &err), 0);
+    assert_int_equal(manifest_files_read(&arena, paths, ARRAY_COUNT(paths), &files, &err), 0);
     assert_int_equal(files.count, 4);
     assert_string_equal(files.items[0].path, "good.yaml");
     assert_string_equal(files.items[1].path, "link.yaml");
-    assert_string_equal(files.items[1].bytes, GOOD);
+    assert_string_equal(files.items[1].bytes, good);
     assert_string_equal(files.items[2].path, "note.txt"); /* named, so meant */
     assert_string_equal(files.items[3].path, "sub/b.yml");
 }
@@ -245,7 +245,7 @@ static void a_huge_file_is_refused(void **state)
 {
     (void)state;
     AUTO(arena) arena = { 0 };
-    static const char *const PATHS[] = { "huge.json" };
+    static const char *const paths[] = { "huge.json" };
     struct manifest_files files;
     struct err err = { 0 };
     FILE *file = fopen("huge.json", "we");
@@ -253,7 +253,7 @@ static void a_huge_file_is_refused(void **state)
     assert_non_null(file);
     assert_int_equal(ftruncate(fileno(file), LIMIT_MANIFEST_BYTES + 1), 0);
     fclose(file);
-    assert_int_equal(manifest_files_read(&arena, PATHS, 1, &files, &err), 0);
+    assert_int_equal(manifest_files_read(&arena, paths, 1, &files, &err), 0);
     assert_int_equal(files.count, 1);
     assert_non_null(files.items[0].refused);
     assert_non_null(strstr(files.items[0].refused->text, "at most 1048576 bytes"));

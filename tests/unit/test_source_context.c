@@ -215,13 +215,13 @@ static void same_key_while_the_build_sees_the_same(void **state)
 static void another_key_for_anything_that_it_sees(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const CHANGES[] = {
+    static const char *const changes[] = {
         "echo new >app/src/main.c",          "chmod +x app/a.b",
         "git mv app/a.b app/a.bb",           "rm app/link; ln -s a app/link",
         "echo docs/x.md >app/.dockerignore", "rm app/a/c",
         "echo FROM new >app/Dockerfile",
     };
-    static const struct source_build_arg ARGS[][2] = {
+    static const struct source_build_arg args[][2] = {
         { { "A", "1" }, { "B", "2" } },  { { "A", "2" }, { "B", "2" } },
         { { "A", NULL }, { "B", "2" } }, { { "A", "" }, { "B", "2" } },
         { { "AB", "" }, { "2", "" } },
@@ -231,8 +231,8 @@ static void another_key_for_anything_that_it_sees(void **state)
     size_t count = 0;
 
     key_of(fixture, &request, keys[count++]);
-    for (size_t i = 0; i < ARRAY_COUNT(CHANGES); i++) {
-        commit(fixture, CHANGES[i]);
+    for (size_t i = 0; i < ARRAY_COUNT(changes); i++) {
+        commit(fixture, changes[i]);
         key_of(fixture, &request, keys[count++]);
     }
     request.dockerfile = "src/Other";
@@ -243,8 +243,8 @@ static void another_key_for_anything_that_it_sees(void **state)
     request.platform = NULL;
     key_of(fixture, &request, keys[count++]);
     request.arg_count = 2;
-    for (size_t i = 0; i < ARRAY_COUNT(ARGS); i++) {
-        request.args = ARGS[i];
+    for (size_t i = 0; i < ARRAY_COUNT(args); i++) {
+        request.args = args[i];
         key_of(fixture, &request, keys[count++]);
     }
     for (size_t i = 0; i < count; i++)

@@ -208,7 +208,7 @@ static void a_missing_repository_is_an_error(void **state)
 static void damaged_clones_are_made_again(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const ACCIDENTS[] = {
+    static const char *const accidents[] = {
         "rm -r $c/objects; mkdir $c/objects",
         "rm $c/HEAD",
         ": >$c/config; : >$c/HEAD",
@@ -221,14 +221,14 @@ static void damaged_clones_are_made_again(void **state)
     };
 
     open_file(fixture, NULL);
-    for (size_t i = 0; i < ARRAY_COUNT(ACCIDENTS); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(accidents); i++) {
         char script[1024];
 
         check_tip(fixture, "main", "refs/heads/main", "one");
         (void)snprintf(script, sizeof(script),
                        "c=$(ls -d state/repos/* | grep -v '[.]' | head -1)\n"
                        "%s",
-                       ACCIDENTS[i]);
+                       accidents[i]);
         git_repo_run(fixture->folder, script);
         if (i % 2 == 0) /* while it is open, and before it is opened */
             open_file(fixture, NULL);
@@ -288,14 +288,14 @@ static void write_script(struct fixture *fixture, const char *variable, const ch
 static void hanging_servers_meet_the_deadline(void **state)
 {
     struct fixture *fixture = *state;
-    static const enum git_http_mode MODES[] = { GIT_HTTP_SILENT, GIT_HTTP_HALF };
+    static const enum git_http_mode modes[] = { GIT_HTTP_SILENT, GIT_HTTP_HALF };
     char url[256];
     AUTO_TEXT char *pid = NULL;
 
-    for (size_t i = 0; i < ARRAY_COUNT(MODES); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(modes); i++) {
         int64_t start_ms = now_ms();
 
-        git_http_start(&fixture->http, fixture->folder, MODES[i], NULL);
+        git_http_start(&fixture->http, fixture->folder, modes[i], NULL);
         (void)snprintf(url, sizeof(url), "http://u:secret@127.0.0.1:%u/repo", fixture->http.port);
         open_url(fixture, url, NULL, 1500);
         check_fails(fixture, ERR_TIMEOUT, "1500 ms");
@@ -355,7 +355,7 @@ static void failures_of_ssh_are_told(void **state)
         const char *script;
         enum err_code code;
         const char *text;
-    } CASES[] = {
+    } cases[] = {
         { "echo 'ssh: connect to host h port 22: Connection refused' >&2; exit 255",
           ERR_UNREACHABLE, "Connection refused" },
         { "echo 'git@h: Permission denied (publickey).' >&2; exit 255", ERR_DENIED,
@@ -367,10 +367,10 @@ static void failures_of_ssh_are_told(void **state)
         { "exit 0", ERR_UNREACHABLE, "" },
     };
 
-    for (size_t i = 0; i < ARRAY_COUNT(CASES); i++) {
-        write_script(fixture, "GIT_SSH", CASES[i].script);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        write_script(fixture, "GIT_SSH", cases[i].script);
         open_url(fixture, "ssh://h/none", NULL, GENEROUS_MS);
-        check_fails(fixture, CASES[i].code, CASES[i].text);
+        check_fails(fixture, cases[i].code, cases[i].text);
     }
     (void)setenv("GIT_SSH", "/nowhere/ssh", 1);
     check_fails(fixture, ERR_UNREACHABLE, "ssh");

@@ -355,8 +355,6 @@ static void missing_objects_are_a_clear_error(void **state)
 
 /* ---- While git works on it ------------------------------------------------------------------ */
 
-extern char **environ;
-
 static pid_t start_script(const struct fixture *fixture, const char *script)
 {
     posix_spawn_file_actions_t actions;
@@ -493,7 +491,7 @@ static void commits_and_trailers(void **state)
 static void last_change_is_what_git_log_finds(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const PATHS[] = { "a.yaml", "d/b.yaml", "d/c.yaml", "m.yaml", "d" };
+    static const char *const paths[] = { "a.yaml", "d/b.yaml", "d/c.yaml", "m.yaml", "d" };
     struct source_tip tip;
     AUTO(source_log) *none = NULL;
     struct err err = { 0 };
@@ -506,14 +504,14 @@ static void last_change_is_what_git_log_finds(void **state)
                            "echo 2 >a.yaml; commit two; echo one >a.yaml; commit back");
     open_as(fixture, "repo", NULL);
     tip = refresh(fixture);
-    for (size_t i = 0; i < ARRAY_COUNT(PATHS); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
         AUTO(source_log) *log = NULL;
         AUTO_TEXT char *expected = NULL;
         char script[256];
 
-        (void)snprintf(script, sizeof(script), "cd repo; git log -1 --format=%%H -- %s", PATHS[i]);
+        (void)snprintf(script, sizeof(script), "cd repo; git log -1 --format=%%H -- %s", paths[i]);
         expected = git_repo_output(fixture->folder, script);
-        if (source_last_change(fixture->source, tip.commit, PATHS[i], &log, &err) < 0)
+        if (source_last_change(fixture->source, tip.commit, paths[i], &log, &err) < 0)
             fail_msg("%s", err.text);
         assert_int_equal(log->count, 1);
         assert_string_equal(log->items[0].id, expected);

@@ -23,7 +23,7 @@ static void check_text(const char *found, const char *expected)
 
 static void test_forms(void **state)
 {
-    static const struct example EXAMPLES[] = {
+    static const struct example examples[] = {
         { "/srv/repo", URL_LOCAL, NULL, NULL, NULL, "/srv/repo" },
         { "./a:b", URL_LOCAL, NULL, NULL, NULL, "./a:b" },
         { "repo", URL_LOCAL, NULL, NULL, NULL, "repo" },
@@ -40,23 +40,23 @@ static void test_forms(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_COUNT(EXAMPLES); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(examples); i++) {
         AUTO(url) url = { 0 };
         struct err err = { 0 };
 
-        if (url_parse(EXAMPLES[i].location, &url, &err) < 0)
-            fail_msg("%s: %s", EXAMPLES[i].location, err.text);
-        assert_int_equal(url.kind, EXAMPLES[i].kind);
-        check_text(url.user, EXAMPLES[i].user);
-        check_text(url.host, EXAMPLES[i].host);
-        check_text(url.port, EXAMPLES[i].port);
-        check_text(url.path, EXAMPLES[i].path);
+        if (url_parse(examples[i].location, &url, &err) < 0)
+            fail_msg("%s: %s", examples[i].location, err.text);
+        assert_int_equal(url.kind, examples[i].kind);
+        check_text(url.user, examples[i].user);
+        check_text(url.host, examples[i].host);
+        check_text(url.port, examples[i].port);
+        check_text(url.path, examples[i].path);
     }
 }
 
 static void test_refused(void **state)
 {
-    static const char *const LOCATIONS[] = {
+    static const char *const locations[] = {
         "",
         "ftp://example.org/a",
         "ext::sh -c id://",
@@ -76,19 +76,19 @@ static void test_refused(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_COUNT(LOCATIONS); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(locations); i++) {
         AUTO(url) url = { 0 };
         struct err err = { 0 };
 
-        if (url_parse(LOCATIONS[i], &url, &err) == 0)
-            fail_msg("'%s' was accepted", LOCATIONS[i]);
+        if (url_parse(locations[i], &url, &err) == 0)
+            fail_msg("'%s' was accepted", locations[i]);
         assert_int_equal(err.code, ERR_INVALID);
     }
 }
 
 static void test_redacted(void **state)
 {
-    static const char *const PAIRS[][2] = {
+    static const char *const pairs[][2] = {
         { "https://ada:secret@example.org/a", "https://***@example.org/a" },
         { "https://token@example.org/a", "https://***@example.org/a" },
         { "https://ada:se@cret@example.org/a", "https://***@example.org/a" },
@@ -102,10 +102,10 @@ static void test_redacted(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_COUNT(PAIRS); i++) {
-        AUTO_TEXT char *shown = url_redact(PAIRS[i][0]);
+    for (size_t i = 0; i < ARRAY_COUNT(pairs); i++) {
+        AUTO_TEXT char *shown = url_redact(pairs[i][0]);
 
-        assert_string_equal(shown, PAIRS[i][1]);
+        assert_string_equal(shown, pairs[i][1]);
     }
 }
 

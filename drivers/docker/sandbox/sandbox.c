@@ -49,9 +49,11 @@ static long call(long number, long a, long b, long c, long d)
 #endif
 }
 
+/* NOLINTBEGIN(readability-identifier-naming): the linker's name */
 __attribute__((noreturn, used)) void _start(void);
 
 void _start(void)
+/* NOLINTEND(readability-identifier-naming) */
 {
     unsigned long wanted = BIT(SIGNAL_INT) | BIT(SIGNAL_TERM) | BIT(SIGNAL_CHLD);
 
