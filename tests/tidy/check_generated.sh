@@ -10,4 +10,6 @@ if ! ${MAKE:-make} -s --no-print-directory docs DOCS=$fresh >build/tidy/docs.log
     cat build/tidy/docs.log
     exit 1
 fi
-diff -rq docs/reference $fresh | sed 's/$/: run `make docs`/' | report
+diff -rq docs/reference $fresh | sed -E 's|^Files (.*) and .* differ$|\1|; s|^Only in (.*): |\1/|
+    s|^.*/tidy/reference|docs/reference|; s|$|:1: is not what the program prints: run `make docs`|' |
+    report

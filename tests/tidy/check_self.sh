@@ -4,7 +4,8 @@ self=$(mktemp -d) || exit 1
 trap 'rm -rf "$self"' EXIT
 cp .clang-format "$self/"
 cd "$self" || exit 1
-mkdir -p spec/base drivers/io drivers/fargate drivers/sim reconciler/plan reconciler/cli tests/unit
+mkdir -p spec/base drivers/io drivers/fargate drivers/sim reconciler/plan reconciler/cli tests/unit \
+    docs/reference build/release/obj/spec
 
 # plant FILE LINE...; {N} in a line stands for N blank lines
 plant()
@@ -44,6 +45,17 @@ yes '' | head -n 601 >spec/long.c
 plant spec/line.def "$(printf '%0101d' 0)" 'end ' "$(printf '%099d' 0)é"
 plant spec/format.c 'int  x;'
 touch other
+plant spec/lonely.c '' 'int lonely = 1;' 'int shared = 2;' 'int tested = 3;'
+plant spec/friend.c 'extern int shared;' 'int *const tested_too = &shared;'
+plant tests/unit/user.c 'extern int tested;' 'extern int *const tested_too;'
+for name in lonely friend; do
+    ${CC:-gcc} -c -o build/release/obj/spec/$name.o spec/$name.c || exit 1
+done
+plant docs/reference/stale.md old
+plant docs/reference/good.md good
+plant docs/reference/gone.md gone
+plant Makefile '.PHONY: program docs' 'program:' 'docs:' \
+    "$(printf '\t@cd $(DOCS) && echo new >stale.md && echo good >good.md && echo new >new.md')"
 
 expected=$(sort <<'TEXT'
 layers reconciler/main.c:2
@@ -67,10 +79,15 @@ lines spec/line.def:2
 words spec/banned.c:8
 words spec/work.c:1
 format spec/format.c:1
+symbols spec/lonely.c:2
+generated docs/reference/stale.md:1
+generated docs/reference/gone.md:1
+generated docs/reference/new.md:1
 places other:1
 TEXT
 )
-found=$(for rule in layers headers alone guards size functions banned lines words places; do
+found=$(for rule in layers headers alone guards size functions banned lines words places symbols \
+    generated; do
     "$TIDY/check_$rule.sh" 2>&1 | awk -F : -v rule="$rule" '!/note:/ { print rule, $1 ":" $2 }'
 done
 "$TIDY/check_format.sh" | awk -F : '/^spec\/format/ && !n++ { print "format", $1 ":" $2 }')
