@@ -20,7 +20,7 @@ static uint32_t percent_up(uint32_t desired, uint32_t percent)
     return (uint32_t)(((uint64_t)desired * percent + 99) / 100);
 }
 
-static uint32_t breaker_threshold(const struct service_spec *spec)
+uint32_t breaker_threshold(const struct service_spec *spec)
 {
     const struct threshold_configuration *threshold =
         spec->deployment_configuration->deployment_circuit_breaker->threshold_configuration;

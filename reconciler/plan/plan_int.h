@@ -163,6 +163,8 @@ struct service_view {
 /* ceil and floor of ecs.md 1.5, "Rolling update". */
 uint32_t lower_bound(const struct service_spec *spec);
 uint32_t upper_bound(const struct service_spec *spec);
+/* ecs.md 1.5, "Circuit breaker". */
+uint32_t breaker_threshold(const struct service_spec *spec);
 
 void service_view_make(struct planner *planner, const struct desired_service *desired,
                        struct service_view *out);
