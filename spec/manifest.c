@@ -66,6 +66,19 @@ bool manifest_path_is(const char *path)
     return text_ends(path, ".yaml") || text_ends(path, ".yml") || text_ends(path, ".json");
 }
 
+bool resource_is_protected(const struct resource *resource)
+{
+    switch (resource->kind) {
+    case KIND_IMAGE: return resource_image(resource)->deletion_protection;
+    case KIND_TASK: return resource_task(resource)->deletion_protection;
+    case KIND_CLUSTER: return resource_cluster(resource)->deletion_protection;
+    case KIND_SERVICE: return resource_service(resource)->deletion_protection;
+    case KIND_COUNT: break;
+    }
+    ASSERT(false);
+    return false;
+}
+
 /* ---- The envelope --------------------------------------------------------------------------- */
 
 static void check_keys(struct decoder *decoder, const struct node *root)

@@ -63,6 +63,9 @@ struct resource {
 KINDS(RESOURCE_SPEC)
 #undef RESOURCE_SPEC
 
+/* Is deletionProtection set? */
+bool resource_is_protected(const struct resource *resource);
+
 /* Does a file of this path hold manifests: *.yaml, *.yml or *.json? */
 bool manifest_path_is(const char *path);
 
