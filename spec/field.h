@@ -112,32 +112,38 @@ struct record {
 
 /* ---- Expansion to a C struct ---------------------------------------------------------------- */
 
-#define FIELD_MEMBER_BOOL(member, child)   bool member;
-#define FIELD_MEMBER_U32(member, child)    uint32_t member;
-#define FIELD_MEMBER_I64(member, child)    int64_t member;
-#define FIELD_MEMBER_F64(member, child)    double member;
-#define FIELD_MEMBER_TEXT(member, child)   const char *member;
-#define FIELD_MEMBER_ENUM(member, child)   enum child member;
-#define FIELD_MEMBER_RECORD(member, child) const struct child *member;
-#define FIELD_MEMBER_LIST_TEXT(member, child)                                                      \
-    const char **member;                                                                           \
-    size_t member##_count;
-#define FIELD_MEMBER_LIST_U32(member, child)                                                       \
-    uint32_t *member;                                                                              \
-    size_t member##_count;
-#define FIELD_MEMBER_LIST_ENUM(member, child)                                                      \
-    enum child *member;                                                                            \
-    size_t member##_count;
-#define FIELD_MEMBER_LIST_RECORD(member, child)                                                    \
-    struct child *member;                                                                          \
-    size_t member##_count;
-#define FIELD_MEMBER_MAP(member, child)                                                            \
-    struct pair *member;                                                                           \
-    size_t member##_count;
-#define FIELD_MEMBER_IGNORED(member, child)
-#define FIELD_MEMBER_REFUSED(member, child)
+/* In front of each member: how tests/tidy/check_fields.sh learns which of them are read. */
+#ifndef FIELD_NOTE
+#    define FIELD_NOTE(structure, member)
+#endif
 
-#define FIELD_MEMBER(structure, type, member, key, child, ...) FIELD_MEMBER_##type(member, child)
+#define FIELD_MEMBER_BOOL(note, member, child)   note bool member;
+#define FIELD_MEMBER_U32(note, member, child)    note uint32_t member;
+#define FIELD_MEMBER_I64(note, member, child)    note int64_t member;
+#define FIELD_MEMBER_F64(note, member, child)    note double member;
+#define FIELD_MEMBER_TEXT(note, member, child)   note const char *member;
+#define FIELD_MEMBER_ENUM(note, member, child)   note enum child member;
+#define FIELD_MEMBER_RECORD(note, member, child) note const struct child *member;
+#define FIELD_MEMBER_LIST_TEXT(note, member, child)                                                \
+    note const char **member;                                                                      \
+    size_t member##_count;
+#define FIELD_MEMBER_LIST_U32(note, member, child)                                                 \
+    note uint32_t *member;                                                                         \
+    size_t member##_count;
+#define FIELD_MEMBER_LIST_ENUM(note, member, child)                                                \
+    note enum child *member;                                                                       \
+    size_t member##_count;
+#define FIELD_MEMBER_LIST_RECORD(note, member, child)                                              \
+    note struct child *member;                                                                     \
+    size_t member##_count;
+#define FIELD_MEMBER_MAP(note, member, child)                                                      \
+    note struct pair *member;                                                                      \
+    size_t member##_count;
+#define FIELD_MEMBER_IGNORED(note, member, child)
+#define FIELD_MEMBER_REFUSED(note, member, child)
+
+#define FIELD_MEMBER(structure, type, member, key, child, ...)                                     \
+    FIELD_MEMBER_##type(FIELD_NOTE(structure, member), member, child)
 #define RECORD_STRUCT(structure, FIELDS)                                                           \
     struct structure {                                                                             \
         FIELDS(FIELD_MEMBER, structure)                                                            \

@@ -12,7 +12,6 @@
 /* ---- Ports ---------------------------------------------------------------------------------- */
 
 #define PORT_RANGES_MAX 100 /* of a container, ecs.md 1.3 */
-#define PORT_NAME_MAX   64
 
 /* Ports that a mapping takes, and who it is. */
 struct taken {
@@ -41,14 +40,6 @@ static bool parse_range(const char *text, uint32_t *out_first, uint32_t *out_las
     *out_first = from;
     *out_last = to;
     return from >= 1 && from <= to && to <= 65535;
-}
-
-static bool is_port_name(const char *name)
-{
-    size_t size = strlen(name);
-
-    return size > 0 && size <= PORT_NAME_MAX && name[0] != '-' &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == size;
 }
 
 /* The host's port must be the container's where both are the same; FARGATE too, when no mode is
@@ -119,27 +110,6 @@ static void validate_clash(const struct validation *v, const struct task_spec *t
     }
 }
 
-static void validate_port_name(const struct validation *v, const struct task_spec *task, size_t c,
-                               size_t m)
-{
-    const char *name = task->container_definitions[c].port_mappings[m].name;
-    const struct node *node = validation_node(v, AT ".portMappings[%zu].name", c, m);
-
-    if (name == NULL)
-        return;
-    if (!is_port_name(name))
-        decode_mistake(v->decoder, node,
-                       "name: '%s' must be up to %d lower-case letters, digits, '_' and '-', not "
-                       "beginning with '-'",
-                       name, PORT_NAME_MAX);
-    for (size_t i = 0; i <= c; i++) {
-        const struct container_definition *other = &task->container_definitions[i];
-        for (size_t j = 0; j < (i < c ? other->port_mappings_count : m); j++)
-            if (text_equal(other->port_mappings[j].name, name))
-                decode_mistake(v->decoder, node, "name: two ports are named '%s'", name);
-    }
-}
-
 void validate_ports(const struct validation *v, const struct task_spec *task)
 {
     size_t total = 0;
@@ -157,7 +127,6 @@ void validate_ports(const struct validation *v, const struct task_spec *task)
             struct taken *mine = &taken[count];
             *mine = (struct taken){ .protocol = mapping->protocol, .container = c, .mapping = m };
             ranges += mapping->container_port_range != NULL ? 1 : 0;
-            validate_port_name(v, task, c, m);
             if (!read_mapping(v, node, mapping, mine))
                 continue;
             validate_host_port(v, task, node, mapping);
