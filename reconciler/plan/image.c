@@ -1,12 +1,16 @@
 /*
  * Image: what a deployment's containers are created from. A built image is known by the tag that
- * its content gives it; a reference is pulled once per deployment, and what came is pinned (ecs.md
- * 1.3, versionConsistency). ECS's default pull behaviour: try the registry, else use what is there.
+ * its content gives it; a reference is pulled once per deployment, and what came is pinned, or,
+ * with versionConsistency disabled, for each task that starts (ecs.md 1.3). ECS's default pull
+ * behaviour: try the registry, else use what is there.
  */
 #include <string.h>
 
 #include "reconciler/plan/plan_int.h"
 #include "spec/base/text.h"
+
+/* Clocks that differ by less are the same. */
+#define SKEW_NOISE_MS 1000
 
 struct need {
     struct planner *planner;
@@ -180,6 +184,78 @@ static bool ready_reference(const struct need *need)
     return false;
 }
 
+/* ---- versionConsistency: disabled ------------------------------------------------------------ */
+
+static const struct container_definition *definition_of(const struct need *need)
+{
+    return &need->deployment->goal->target->task->container_definitions[need->index];
+}
+
+/* Its tag is looked up anew for each task that starts. */
+static bool is_loose(const struct need *need)
+{
+    return need->image->kind == TARGET_IMAGE_REFERENCE &&
+           !is_digest_reference(need->image->reference) &&
+           definition_of(need)->version_consistency == VERSION_CONSISTENCY_DISABLED;
+}
+
+/* When a container of the deployment was last made: what was pulled before is of that one. */
+static int64_t last_made_ms(const struct need *need)
+{
+    const struct target *target = need->deployment->goal->target;
+    const char *key = unit_key(need->planner->arena, target->cluster, target->service);
+    const struct plan_input *input = need->planner->input;
+    const struct memory_service *memory = memory_service(input->memory, key);
+    const struct world_service *seen =
+        world_service(input->world, target->cluster, target->service);
+    int64_t skew_ms = need->instance->clock_skew_ms;
+    int64_t last_ms = need->deployment->created_ms;
+
+    if (skew_ms > -SKEW_NOISE_MS && skew_ms < SKEW_NOISE_MS)
+        skew_ms = 0;
+    for (size_t i = 0; seen != NULL && i < seen->task_count; i++) {
+        const struct world_container *container =
+            text_equal(seen->tasks[i]->deployment, need->deployment->id)
+                ? world_task_container(seen->tasks[i], definition_of(need)->name)
+                : NULL;
+
+        if (container != NULL && container->created_ms - skew_ms > last_ms)
+            last_ms = container->created_ms - skew_ms;
+    }
+    for (const struct memory_task *at = memory == NULL ? NULL : memory->tasks; at != NULL;
+         at = at->next) {
+        if (text_equal(at->record.deployment, need->deployment->id) &&
+            at->record.stopped_ms > last_ms)
+            last_ms = at->record.stopped_ms;
+    }
+    return last_ms;
+}
+
+static bool ready_loose(const struct need *need)
+{
+    const char *reference = need->image->reference;
+    const struct world_effort *effort =
+        effort_of(need->planner, need->instance, ACTION_IMAGE_PULL, reference);
+    bool fresh = effort != NULL && effort->at_ms >= last_made_ms(need);
+    const struct world_image *image = NULL;
+    bool pulled = fresh && effort->state == EFFORT_DONE && effort->image_id != NULL;
+
+    if (pulled)
+        image = world_image(need->instance, effort->image_id);
+    else if (fresh && effort->state == EFFORT_FAILED)
+        image = world_image(need->instance, reference); /* what there is, as ECS does it */
+    if (image == NULL) {
+        if (may_try(need, ACTION_IMAGE_PULL, reference))
+            (void)image_action(need, ACTION_IMAGE_PULL, reference);
+        wait_for(need, ACTION_IMAGE_PULL, reference, "pulling");
+        return false;
+    }
+    if (text_equal(need->deployment->pins[need->index].image_id, image->id))
+        return true;
+    pin(need, image->id, pulled ? effort->digest : NULL);
+    return false;
+}
+
 static bool ready_sandbox(struct planner *planner, const struct world_instance *instance)
 {
     const char *tag = planner->input->sandbox;
@@ -196,8 +272,17 @@ static bool ready_sandbox(struct planner *planner, const struct world_instance *
     return false;
 }
 
+static bool ready_one(const struct need *need, bool starting)
+{
+    if (need->image->kind == TARGET_IMAGE_BUILD)
+        return ready_built(need);
+    if (is_loose(need))
+        return !starting || ready_loose(need);
+    return ready_reference(need);
+}
+
 bool images_ready(struct planner *planner, const struct deployment *deployment,
-                  const struct world_instance *instance)
+                  const struct world_instance *instance, bool starting)
 {
     size_t count = deployment->goal->target->task->container_definitions_count;
     bool ready = count == 1 || ready_sandbox(planner, instance);
@@ -205,8 +290,7 @@ bool images_ready(struct planner *planner, const struct deployment *deployment,
     for (size_t i = 0; i < count; i++) {
         const struct need need = need_of(planner, deployment, instance, i);
 
-        ready &=
-            need.image->kind == TARGET_IMAGE_BUILD ? ready_built(&need) : ready_reference(&need);
+        ready &= ready_one(&need, starting);
         if (unit_stated(planner))
             return false; /* each fact holds the whole record: one at a time */
     }

@@ -114,9 +114,10 @@ void task_wind_down(struct planner *planner, const struct task_view *view, bool 
 
 /* ---- image: what containers are created from ------------------------------------------------ */
 
-/* True when every container of the deployment has its image on the instance and is pinned. */
+/* True when every container of the deployment has its image on the instance and is pinned. When no
+ * task is about to start, tags that are looked up anew for each are left alone. */
 bool images_ready(struct planner *planner, const struct deployment *deployment,
-                  const struct world_instance *instance);
+                  const struct world_instance *instance, bool starting);
 /* The id of an image that was built there and needs no push; NULL: there is none. */
 const char *image_built(const struct world_instance *instance, const struct target_image *image);
 /* How often an image could not be had, in a row and since the deployment began. */
@@ -186,6 +187,8 @@ const char *removal_guard_between(const struct desired *before, const struct des
 bool removal_is_open(const struct plan_input *input);
 void plan_instance(struct planner *planner, const char *name);
 void rollout(struct planner *planner, struct service_view *view);
+/* Has a slot no good task, and none on its way? */
+bool rollout_is_short(struct planner *planner, struct service_view *view);
 /* States what changed: tasks that run, got healthy, ended.  True when facts came out. */
 bool record_tasks(struct planner *planner, struct service_view *view);
 /* A task that started then (0: never) ended: when it never got going, the next one waits (ecs.md

@@ -192,7 +192,7 @@ static void restore_old(struct planner *planner, struct service_view *view, stru
 
     if (view->fallback == NULL || view->primary->state == ROLLOUT_COMPLETED ||
         count->good_old + count->healthy_current >= count->lower || throttled(planner, view) ||
-        !images_ready(planner, view->fallback, view->instance))
+        !images_ready(planner, view->fallback, view->instance, /* starting= */ true))
         return;
     while (count->good_old + count->healthy_current < count->lower && count->alive < count->upper &&
            slot < count->desired) {
@@ -405,6 +405,14 @@ static void explain_failure(struct planner *planner, const struct service_view *
             "%.8s) are kept, but nothing else is remembered of it, so that none is made again",
             failed->id, failed->commit, failed->reason == NULL ? "" : failed->reason, count,
             strange->revision, strange->commit);
+}
+
+bool rollout_is_short(struct planner *planner, struct service_view *view)
+{
+    struct count count = { 0 };
+
+    count_tasks(planner, view, &count);
+    return count.missing > 0;
 }
 
 void rollout(struct planner *planner, struct service_view *view)

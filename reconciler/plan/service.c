@@ -280,7 +280,8 @@ void plan_service(struct planner *planner, const char *key)
     if (view.primary->state != ROLLOUT_FAILED) {
         view.is_free = dependencies_ready(planner, &view);
         view.may_start = view.is_free;
-        view.may_start &= images_ready(planner, view.primary, view.instance);
+        view.may_start &=
+            images_ready(planner, view.primary, view.instance, rollout_is_short(planner, &view));
         if (unit_stated(planner))
             return;
         view.may_start &= place_ready(planner, view.primary->goal->target, view.instance);

@@ -146,13 +146,16 @@ static void obey_pull(struct scene *scene, const struct action *action)
 {
     char hex[SHA256_HEX_SIZE];
     struct world_change change = { .kind = WORLD_IMAGE };
+    const char *what;
     const char *id;
 
+    scene->pull_count++;
     if (scene->pull_failure.text != NULL) {
         report_effort(scene, action, &scene->pull_failure, NULL);
         return;
     }
-    sha256_hex(action->reference, strlen(action->reference), hex);
+    what = arena_printf(&scene->arena, "%s %u", action->reference, scene->pulled_version);
+    sha256_hex(what, strlen(what), hex);
     id = arena_printf(&scene->arena, "sha256:%s", hex);
     change.image = (struct image_report){
         .instance = "local", .id = id, .tags = &action->reference, .tag_count = 1

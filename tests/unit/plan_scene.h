@@ -37,6 +37,8 @@ struct scene {
     struct scene_failure create_failure;
     struct scene_failure start_failure; /* of every start, or only of that service's: */
     const char *start_failure_of;
+    unsigned pulled_version; /* what tags mean in the registry now */
+    size_t pull_count;
     bool exits_on_start;       /* what it starts ends at once with exit code 1 */
     enum health_status checks; /* what the checks of a container tell as soon as it runs */
 };

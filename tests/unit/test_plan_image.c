@@ -1,0 +1,80 @@
+/*
+ * Which image a task is made from: tags that are pinned, and tags that are looked up anew.
+ */
+#include <string.h>
+
+#include "spec/base/text.h"
+#include "tests/unit/plan_scene.h"
+#include "tests/unit/unit.h"
+
+static void run_two(struct scene *scene, const char *consistency)
+{
+    scene_open(scene);
+    scene_commit(scene, "c1",
+                 arena_printf(&scene->arena,
+                              "---\napiVersion: berth/v1\nkind: Task\nmetadata: {name: a}\nspec:\n"
+                              "  cpu: 256\n  memory: 512\n  containerDefinitions:\n"
+                              "    - {name: main, image: 'example/a:1', versionConsistency: %s}\n"
+                              "---\napiVersion: berth/v1\nkind: Service\nmetadata: {name: a}\n"
+                              "spec: {cluster: c, taskDefinition: a, minReadySeconds: 1, "
+                              "desiredCount: 2}\n",
+                              consistency));
+    scene_run(scene, 60 * 1000);
+    assert_int_equal(scene->container_count, 2);
+    assert_string_equal(scene->containers[0].image_id, scene->containers[1].image_id);
+}
+
+/* The first task dies and is replaced, by the container of that index. */
+static const char *replaced_by(struct scene *scene, size_t index)
+{
+    scene_end_container(scene, index - 2, 1);
+    scene_run(scene, 20 * 60 * 1000);
+    assert_int_equal(scene->container_count, index + 1);
+    assert_int_equal(scene_running(scene, "a"), 2);
+    return scene->containers[index].image_id;
+}
+
+static void a_tag_is_pinned_for_a_deployment(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    run_two(&scene, "enabled");
+    scene.pulled_version++;
+    assert_string_equal(replaced_by(&scene, 2), scene.containers[1].image_id);
+    assert_int_equal(scene.pull_count, 1);
+    scene_close(&scene);
+}
+
+static void a_loose_tag_is_looked_up_for_each_start(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    run_two(&scene, "disabled");
+    scene.pulled_version++;
+    size_t before = scene.pull_count;
+    scene_run(&scene, 60 * 60 * 1000);
+    assert_int_equal(scene.pull_count, before); /* nothing starts, nothing is asked */
+    assert_int_equal(scene.container_count, 2);
+
+    assert_string_not_equal(replaced_by(&scene, 2), scene.containers[1].image_id);
+    assert_int_equal(scene.pull_count, before + 1);
+    assert_string_equal(replaced_by(&scene, 3), scene.containers[2].image_id);
+    assert_int_equal(scene.pull_count, before + 2);
+
+    /* Without the registry what is there has to do. */
+    scene.pull_failure = (struct scene_failure){ .code = ERR_UNREACHABLE, .text = "no route" };
+    assert_string_equal(replaced_by(&scene, 4), scene.containers[2].image_id);
+    assert_true(scene.pull_count > before + 2);
+    scene_close(&scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_tag_is_pinned_for_a_deployment),
+        cmocka_unit_test(a_loose_tag_is_looked_up_for_each_start),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
