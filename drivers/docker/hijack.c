@@ -249,6 +249,10 @@ static int connect_socket(struct hijack *hijack, struct err *err)
         .unix_path = where->unix_path,
         .host = where->host,
         .port = where->port,
+        .is_tls = where->tls,
+        .ca_path = where->ca_path,
+        .cert_path = where->cert_path,
+        .key_path = where->key_path,
         .on_data = on_socket_data,
         .on_drained = on_socket_drained,
         .on_end = on_socket_end,
@@ -303,12 +307,6 @@ struct hijack *hijack_open(struct docker *docker, const struct hijack_options *o
     };
 
     ASSERT(options->on_data != NULL && options->on_end != NULL);
-    if (docker_where(docker)->tls) {
-        (void)err_set(err, ERR_INVALID,
-                      "%s: interactive streams are not possible over TLS: use its socket or ssh",
-                      docker_name(docker));
-        return NULL;
-    }
 
     struct hijack *hijack = mem_alloc(sizeof(*hijack));
     hijack->docker = docker;

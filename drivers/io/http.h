@@ -1,5 +1,5 @@
 /*
- * HTTP/1.1 client on the loop: libcurl's multi interface, the only home of <curl/curl.h>.
+ * HTTP/1.1 client on the loop: libcurl's multi interface.
  *
  * Contract: an accepted request is answered by exactly one on_done, always from loop_run(), never
  * from inside http_start() or http_cancel(); only http_endpoint_free() calls those that are left

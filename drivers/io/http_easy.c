@@ -93,8 +93,7 @@ static int on_rewind(void *ctx, curl_off_t offset, int origin)
 }
 
 /* libcurl 7.88 opens sockets that a child would inherit. */
-static curl_socket_t on_socket_wanted(void *ctx, curlsocktype purpose,
-                                      struct curl_sockaddr *address)
+curl_socket_t http_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
     (void)ctx;
     (void)purpose;
@@ -114,7 +113,7 @@ static unsigned set_connection(CURL *easy, const struct http_endpoint *endpoint)
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
-    SET(CURLOPT_OPENSOCKETFUNCTION, on_socket_wanted);
+    SET(CURLOPT_OPENSOCKETFUNCTION, http_open_socket);
     if (endpoint->unix_path != NULL) {
         SET(CURLOPT_UNIX_SOCKET_PATH, endpoint->unix_path);
         SET(CURLOPT_PROXY, "");
@@ -221,10 +220,10 @@ static const struct error_row error_rows[] = {
     { CURLE_OUT_OF_MEMORY, ERR_CAPACITY },
 };
 
-static enum err_code error_code(CURLcode curl)
+enum err_code http_error_code(CURLcode code)
 {
     for (size_t i = 0; i < ARRAY_COUNT(error_rows); i++)
-        if (error_rows[i].curl == curl)
+        if (error_rows[i].curl == code)
             return error_rows[i].code;
     return ERR_FAILED;
 }
@@ -262,5 +261,6 @@ void http_easy_fail(struct http_request *request, CURLcode code)
     if (code == CURLE_COULDNT_CONNECT)
         fail_to_connect(request);
     else
-        (void)err_set(&request->failure, error_code(code), "%s: %s", request->endpoint->name, text);
+        (void)err_set(&request->failure, http_error_code(code), "%s: %s", request->endpoint->name,
+                      text);
 }

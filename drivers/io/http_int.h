@@ -84,6 +84,10 @@ struct http_request {
 int http_easy_set_up(struct http_request *request);
 /* Sets request->failure from what libcurl said, unless it is set. */
 void http_easy_fail(struct http_request *request, CURLcode code);
+/* CURLOPT_OPENSOCKETFUNCTION: no child inherits it. */
+curl_socket_t http_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address);
+/* What an error of libcurl means. */
+enum err_code http_error_code(CURLcode code);
 /* Puts the request in line for its callbacks. */
 void http_request_ready(struct http_request *request);
 /* Ends it by a decision of ours; on_done follows.  No effect on one that ended. */

@@ -12,11 +12,13 @@
 #include <uv.h>
 
 #include "drivers/io/loop_int.h"
+#include "drivers/io/tls.h"
 
 #define READ_SIZE ((size_t)64 * 1024)
 #define NAME_SIZE 256
 
 struct socket {
+    struct tls *tls; /* NULL: a plain one, and the rest is used */
     struct loop *loop;
     union {
         uv_handle_t handle;
@@ -143,6 +145,10 @@ static void send_end(struct socket *socket)
 
 void socket_write(struct socket *socket, const void *data, size_t size)
 {
+    if (socket->tls != NULL) {
+        tls_write(socket->tls, data, size);
+        return;
+    }
     if (socket->ended || socket->finishing || size == 0)
         return;
 
@@ -162,11 +168,15 @@ void socket_write(struct socket *socket, const void *data, size_t size)
 
 size_t socket_unsent(const struct socket *socket)
 {
-    return socket->unsent;
+    return socket->tls != NULL ? tls_unsent(socket->tls) : socket->unsent;
 }
 
 void socket_finish(struct socket *socket)
 {
+    if (socket->tls != NULL) {
+        tls_finish(socket->tls);
+        return;
+    }
     if (socket->ended || socket->finishing)
         return;
     socket->finishing = true;
@@ -176,6 +186,10 @@ void socket_finish(struct socket *socket)
 
 void socket_pause(struct socket *socket, bool paused)
 {
+    if (socket->tls != NULL) {
+        tls_pause(socket->tls, paused);
+        return;
+    }
     socket->paused = paused;
     if (!socket->connected || socket->ended)
         return;
@@ -293,6 +307,13 @@ struct socket *socket_connect(struct loop *loop, const struct socket_options *op
     }
 
     struct socket *socket = mem_alloc(sizeof(*socket));
+    if (options->is_tls) {
+        socket->tls = tls_connect(loop, options, err);
+        if (socket->tls != NULL)
+            return socket;
+        free(socket);
+        return NULL;
+    }
     socket->loop = loop;
     socket->is_pipe = options->unix_path != NULL;
     socket->options = *options;
@@ -318,6 +339,11 @@ void socket_free(struct socket *socket)
 
     if (socket == NULL)
         return;
+    if (socket->tls != NULL) {
+        tls_free(socket->tls);
+        free(socket);
+        return;
+    }
     ASSERT(!socket->freed);
 
     socket->freed = true;

@@ -1,6 +1,6 @@
 /*
- * A plain byte stream to a unix or TCP socket, for protocols that libcurl does not speak (the
- * Engine's hijacked connections).
+ * A byte stream to a unix or TCP socket, plain or with TLS, for protocols that libcurl does not
+ * speak (the Engine's hijacked connections).
  *
  * Contract: after socket_connect() returned a socket, on_end is called exactly once, from
  * loop_run(), unless socket_free() came first.
@@ -18,6 +18,10 @@ struct socket_options {
     const char *unix_path; /* or host and port; everything is copied */
     const char *host;      /* a name or an address */
     const char *port;      /* decimal */
+    bool is_tls;           /* of a host */
+    const char *ca_path;   /* PEM, with TLS; NULL: the system's */
+    const char *cert_path; /* PEM client certificate; NULL: none */
+    const char *key_path;
     /* Connected; may write.  Optional. */
     void (*on_open)(void *ctx);
     /* Bytes came, valid during the call. */
@@ -25,7 +29,7 @@ struct socket_options {
     /* All that was written has left.  Optional: for writers that wait. */
     void (*on_drained)(void *ctx);
     /* Nothing more comes.  failure: NULL at an orderly end of the peer's stream, else
-     * ERR_UNREACHABLE. */
+     * ERR_UNREACHABLE, or ERR_DENIED when one side does not trust the other. */
     void (*on_end)(void *ctx, const struct err *failure);
     void *ctx;
 };

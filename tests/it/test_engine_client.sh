@@ -151,7 +151,28 @@ check 'a server of another authority is refused' grep -qx 'failure denied: .*' \
     <(tls_probe "$IT_DIR/others" call GET /info)
 cp "$IT_DIR/certs/ca.pem" "$IT_DIR/others/ca.pem"
 check 'a client of another authority is refused' grep -qx 'failure .*' <(tls_probe "$IT_DIR/others" call GET /info)
-check 'an exec over TLS says that it cannot' grep -qx 'failure invalid: .*not possible over TLS.*' \
-    <(tls_probe "$IT_DIR/certs" exec any '' frames)
+check 'and says so' grep -qx 'failure .*: .*certificate.*' <(tls_probe "$IT_DIR/others" call GET /info)
+check 'one with no certificate is refused by the engine' grep -qi 'alert.*certificate' <(
+    curl -sS --noproxy '*' --cacert "$IT_DIR/certs/ca.pem" "https://$ENGINE_ADDRESS:2376/info" 2>&1)
+mkdir "$IT_DIR/none" && cp "$IT_DIR/certs/ca.pem" "$IT_DIR/none/"
+check 'and told what is missing' grep -qx "failure .*'$IT_DIR/none/cert.pem' cannot be read" \
+    <(tls_probe "$IT_DIR/none" exec any '' frames 2>&1)
+check 'a container runs there' engine_busybox && check 'it is up' run_box box sleep 100000
+check 'an exec over TLS reads its input to the end' grep -qx 'out 5' \
+    <(tls_probe "$IT_DIR/certs" exec "$(exec_id box false wc -c)" 12345 frames)
+check 'in order' grep -qx end \
+    <(tls_probe "$IT_DIR/certs" exec "$(exec_id box false cat)" 12345 frames)
+check 'and a terminal' grep -qxE '(out )?3.?' \
+    <(tls_probe "$IT_DIR/certs" exec "$(exec_id box true sh -c 'read -r text; echo ${#text}')" $'abc\n' tty)
+big=$(head -c 100000 /dev/zero | tr '\0' x)
+check 'much goes both ways' grep -qx 'out 100000' \
+    <(tls_probe "$IT_DIR/certs" exec "$(exec_id box false wc -c)" "$big" frames)
+check 'more than one record comes back' grep -qx 'bytes 3000000' <(tls_probe "$IT_DIR/certs" \
+    exec "$(exec_id box false sh -c 'head -c 3000000 /dev/zero | tr "\\0" x')" '' frames |
+    awk '/^out / { bytes += length($0) - 4 } END { print "bytes", bytes }')
+check 'an exec that is not there is refused over TLS' grep -qx \
+    'failure not-found: No such exec instance: none' \
+    <(tls_probe "$IT_DIR/certs" exec none '' frames)
+engine_api POST /containers/box/kill
 check 'it stops' engine_stop tls
 finish
