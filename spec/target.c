@@ -19,9 +19,34 @@
 
 /* ---- Images --------------------------------------------------------------------------------- */
 
+const char *task_platform(const struct task_spec *task)
+{
+    if (task->runtime_platform == NULL)
+        return NULL;
+    switch (task->runtime_platform->cpu_architecture) {
+    case CPU_ARCHITECTURE_UNSET: return NULL;
+    case CPU_ARCHITECTURE_X86_64: return "linux/amd64";
+    case CPU_ARCHITECTURE_ARM64: return "linux/arm64";
+    }
+    return NULL;
+}
+
+/* What the Image does not say, the Task may. */
+static const struct image_build *build_for(const struct task_spec *task,
+                                           const struct image_build *written, struct arena *arena)
+{
+    struct image_build *build;
+
+    if (written->platform != NULL || task_platform(task) == NULL)
+        return written;
+    build = arena_copy(arena, written, sizeof(*written));
+    build->platform = task_platform(task);
+    return build;
+}
+
 /* False while the build key is not known. */
-static bool resolve_image(const struct generation *generation, const char *written,
-                          struct arena *arena, struct target_image *out)
+static bool resolve_image(const struct generation *generation, const struct target *target,
+                          const char *written, struct arena *arena, struct target_image *out)
 {
     const struct resource *resource = generation_find(generation, KIND_IMAGE, written);
 
@@ -41,7 +66,7 @@ static bool resolve_image(const struct generation *generation, const char *writt
     out->kind = TARGET_IMAGE_BUILD;
     out->build_key = arena_text(arena, key); /* the generation may get another one */
     out->repository = image->repository;
-    out->build = image->build;
+    out->build = build_for(target->task, image->build, arena);
     if (image->repository != NULL)
         out->reference = arena_printf(arena, "%s:%.*s", image->repository, KEY_SHOWN, key);
     else
@@ -186,7 +211,7 @@ const struct target *target_make(const struct generation *generation,
     target->images =
         arena_array(arena, struct target_image, target->task->container_definitions_count);
     for (size_t i = 0; i < target->task->container_definitions_count; i++)
-        if (!resolve_image(generation, target->task->container_definitions[i].image, arena,
+        if (!resolve_image(generation, target, target->task->container_definitions[i].image, arena,
                            &target->images[i]))
             return NULL;
     make_revision(generation, target, secret_digest, context, arena);

@@ -51,6 +51,10 @@ const struct target *target_make(const struct generation *generation,
                                  const struct resource *service, secret_digest_fn *secret_digest,
                                  void *context, struct arena *arena);
 
+/* What an image for the task must be made for, as Docker writes it ("linux/arm64"); NULL: what the
+ * engine itself is. */
+const char *task_platform(const struct task_spec *task);
+
 /*
  * Canonical JSON from which target_parse() makes an equal target with the same revision, containers
  * in the order of their names; kept in memory for rolling back.  It holds no secret values.

@@ -18,6 +18,7 @@
 #include "drivers/docker/sandbox_image.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
+#include "spec/target.h"
 
 #define PATH_SIZE        2048
 #define QUERY_SIZE       (1024 * 1024)
@@ -187,7 +188,12 @@ static void send_pull(struct image_work *work, const char *const *headers)
     const char *reference = work->reference;
     struct docker_request request = { .path = "/images/create", .headers = headers };
 
+    const struct target *target = work->call->call->action->target;
+    const char *platform = target == NULL ? NULL : task_platform(target->task);
+
     docker_query_add(&work->query, "fromImage", reference);
+    if (platform != NULL)
+        docker_query_add(&work->query, "platform", platform);
     /* Without a tag the engine would take all that there are. */
     if (strchr(reference, '@') == NULL && tag_of(reference) == NULL)
         docker_query_add(&work->query, "tag", "latest");

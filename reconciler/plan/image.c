@@ -285,8 +285,11 @@ bool images_ready(struct planner *planner, const struct deployment *deployment,
                   const struct world_instance *instance, bool starting)
 {
     size_t count = deployment->goal->target->task->container_definitions_count;
-    bool ready = count == 1 || ready_sandbox(planner, instance);
+    bool ready;
 
+    if (!place_architecture(planner, deployment->goal->target, instance))
+        return false; /* nothing is fetched that could not run */
+    ready = count == 1 || ready_sandbox(planner, instance);
     for (size_t i = 0; i < count; i++) {
         const struct need need = need_of(planner, deployment, instance, i);
 

@@ -221,6 +221,34 @@ void place_release(struct planner *planner, const struct target *target, uint32_
     use->tasks = (uint32_t)left(use->tasks, count);
 }
 
+#define NO_PLACE                                                                                   \
+    "service %s was unable to place a task because no container instance met all of its "          \
+    "requirements: "
+
+/* By the name that the engine gives it, its kernel's or Go's. */
+static bool is_architecture(enum cpu_architecture wanted, const char *name)
+{
+    switch (wanted) {
+    case CPU_ARCHITECTURE_UNSET: return true;
+    case CPU_ARCHITECTURE_X86_64: return text_equal(name, "x86_64") || text_equal(name, "amd64");
+    case CPU_ARCHITECTURE_ARM64: return text_equal(name, "aarch64") || text_equal(name, "arm64");
+    }
+    return false;
+}
+
+bool place_architecture(struct planner *planner, const struct target *target,
+                        const struct world_instance *instance)
+{
+    const struct runtime_platform *platform = target->task->runtime_platform;
+
+    if (platform == NULL || is_architecture(platform->cpu_architecture, instance->architecture))
+        return true;
+    plan_wait(planner, NO_PLACE "it needs the architecture %s, %s has %s", target->service,
+              enumeration_text(&cpu_architecture_values, platform->cpu_architecture),
+              instance->name, instance->architecture == NULL ? "none" : instance->architecture);
+    return false;
+}
+
 const struct world_instance *place_task(struct planner *planner, const struct target *target)
 {
     const struct world_instance *instance = place_engine(planner);
@@ -228,16 +256,13 @@ const struct world_instance *place_task(struct planner *planner, const struct ta
     struct cluster_use *use;
     const char *lacks;
 
-    if (instance == NULL)
+    if (instance == NULL || !place_architecture(planner, target, instance))
         return NULL;
     placement = placement_of(planner, instance);
     use = use_of_cluster(planner, placement, target->cluster);
     lacks = shortage(planner, placement, use, target);
     if (lacks != NULL) {
-        plan_wait(planner,
-                  "service %s was unable to place a task because no container instance met all of "
-                  "its requirements: %s",
-                  target->service, lacks);
+        plan_wait(planner, NO_PLACE "%s", target->service, lacks);
         return NULL;
     }
     if (use->tasks >= NETWORK_TASKS_MAX) {

@@ -133,6 +133,9 @@ const struct world_instance *place_task(struct planner *planner, const struct ta
 /* As if so many tasks of the target had gone already. */
 void place_release(struct planner *planner, const struct target *target, uint32_t count);
 const struct world_instance *place_engine(struct planner *planner); /* the local one, ready */
+/* The instance has the architecture that the task needs; else a wait. */
+bool place_architecture(struct planner *planner, const struct target *target,
+                        const struct world_instance *instance);
 /* The engine is claimed for our repository; else a wait. */
 bool place_is_ours(struct planner *planner, const struct world_instance *instance);
 const char *network_name(struct planner *planner, const char *cluster);

@@ -96,6 +96,14 @@ static struct container_definition bad[] = {
       .entry_point_count = ARRAY_COUNT(bad_command) },
 };
 
+static const struct runtime_platform platform = {
+#ifdef __aarch64__
+    .cpu_architecture = CPU_ARCHITECTURE_ARM64,
+#else
+    .cpu_architecture = CPU_ARCHITECTURE_X86_64,
+#endif
+};
+
 static const struct task_spec tasks[] = {
     { .family = "alone",
       .cpu = 256,
@@ -103,7 +111,8 @@ static const struct task_spec tasks[] = {
       .container_definitions = alone,
       .container_definitions_count = 1,
       .volumes = volumes,
-      .volumes_count = 1 },
+      .volumes_count = 1,
+      .runtime_platform = &platform },
     { .family = "pair",
       .cpu = 256,
       .memory = 64,
@@ -343,6 +352,8 @@ static bool fill(struct drive *drive, struct action *action, char *const words[3
     action->commit = COMMIT;
     action->repository = action->reference;
     action->name = drive->network;
+    if (action->kind == ACTION_IMAGE_PULL)
+        action->target = &targets[0];
     if (action->kind == ACTION_CLAIM)
         action->name = claim_volume_name(&drive->arena, drive->owner);
     if (action->kind == ACTION_VOLUME_CREATE || action->kind == ACTION_VOLUME_REMOVE)

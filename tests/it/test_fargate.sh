@@ -174,6 +174,7 @@ check 'its digest is known' said_since 'EFFORT push 127.0.0.1:5000/web:012345678
 digest=$(sed -n 's/^EFFORT push .* digest=\(sha256:.*\)/\1/p' "$LOG" | tail -n 1)
 check 'pull by digest' does "pull 127.0.0.1:5000/web@$digest"
 check 'its digest is the one' said_since "EFFORT pull .*: done image=sha256:[0-9a-f]+ digest=$digest"
+check 'for the architecture of its task' test "$(requests POST '/images/create[?].*platform=linux%2Fa(md|rm)64')" = 1
 check 'a name that the registry does not have' does 'pull 127.0.0.1:5000/none:1' 'failed not-found: .*'
 
 # Failures, and cleaning up.

@@ -26,6 +26,7 @@ void scene_engine(struct scene *scene, uint32_t cpu_units, uint32_t memory_mib)
 {
     const struct world_change engine = { .kind = WORLD_INSTANCE,
                                          .instance = { .instance = "local",
+                                                       .architecture = "x86_64",
                                                        .cpu_units = cpu_units,
                                                        .memory_mib = memory_mib,
                                                        .connected_ms = scene->now_ms } };

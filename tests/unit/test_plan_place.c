@@ -70,6 +70,29 @@ static void no_task_is_larger_than_the_engine(void **unused)
     scene_close(&scene);
 }
 
+static void another_architecture_waits_and_fetches_nothing(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    scene_open(&scene);
+    scene_commit(&scene, "c1",
+                 sized(&scene, "c", "web",
+                       "cpu: 256, memory: 512, runtimePlatform: {cpuArchitecture: ARM64}", 1));
+    scene_run(&scene, 10 * 1000);
+    assert_int_equal(tasks_of(&scene, "c", "web"), 0);
+    assert_non_null(strstr(scene_wait(&scene, "c/web"),
+                           "no container instance met all of its requirements: it needs the "
+                           "architecture ARM64, local has x86_64"));
+    assert_null(world_image(world_instance(scene.world, "local"), "example/web:1"));
+    scene_commit(&scene, "c2",
+                 sized(&scene, "c", "web",
+                       "cpu: 256, memory: 512, runtimePlatform: {cpuArchitecture: X86_64}", 1));
+    scene_run(&scene, 10 * 1000);
+    assert_int_equal(tasks_of(&scene, "c", "web"), 1);
+    scene_close(&scene);
+}
+
 static void cpu_is_not_reserved(void **unused)
 {
     (void)unused;
@@ -152,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_reserved),
         cmocka_unit_test(no_task_is_larger_than_the_engine),
+        cmocka_unit_test(another_architecture_waits_and_fetches_nothing),
         cmocka_unit_test(cpu_is_not_reserved),
         cmocka_unit_test(cpu_overcommit_reserves_it),
         cmocka_unit_test(all_that_reserve_share_one_engine),

@@ -262,6 +262,33 @@ static void images_are_resolved(void **state)
     assert_string_equal(target_of(pushed, "one")->images[0].repository, "r.io:5000/x");
 }
 
+static const char *build_platform(const char *from, const char *to)
+{
+    AUTO(generation) *generation = generation_with(from, to);
+    const struct target *target = target_of(generation, "one");
+
+    for (size_t i = 0; i < target->task->container_definitions_count; i++) {
+        if (target->images[i].build != NULL && target->images[i].build->platform != NULL)
+            return arena_text(&arena, target->images[i].build->platform);
+    }
+    return "";
+}
+
+static void images_are_built_for_the_architecture_of_the_task(void **state)
+{
+    (void)state;
+    assert_string_equal(build_platform(NULL, NULL), "");
+    assert_string_equal(
+        build_platform("  cpu: 256", "  cpu: 256\n  runtimePlatform: {cpuArchitecture: ARM64}"),
+        "linux/arm64");
+    assert_string_equal(
+        build_platform("  cpu: 256", "  cpu: 256\n  runtimePlatform: {cpuArchitecture: X86_64}"),
+        "linux/amd64");
+    assert_string_equal(build_platform("  cpu: 256", "  cpu: 256\n  runtimePlatform: {}"), "");
+    assert_string_equal(build_platform("build: {context: a}", "build: {context: a, platform: a/b}"),
+                        "a/b");
+}
+
 static void without_a_build_key_there_is_no_target(void **state)
 {
     (void)state;
@@ -352,6 +379,7 @@ int main(void)
         TEST(variables_are_what_counts_not_where_they_stand),
         TEST(without_an_environment_file_there_is_no_target),
         TEST(images_are_resolved),
+        TEST(images_are_built_for_the_architecture_of_the_task),
         TEST(without_a_build_key_there_is_no_target),
         TEST(text_brings_the_same_target_back),
         TEST(other_text_is_refused),
