@@ -274,6 +274,8 @@ static void copy_service(struct memory *copy, const struct memory_service *from)
     replace_text(&service->hold, from->hold);
     replace_text(&service->removal, from->removal);
     replace_text(&service->suspended, from->suspended);
+    replace_text(&service->frozen, from->frozen);
+    service->thawed_ms = from->thawed_ms;
     service->start_failures = from->start_failures;
     service->retry_at_ms = from->retry_at_ms;
 }

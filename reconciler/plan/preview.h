@@ -20,7 +20,8 @@
     X(CONTINUE, "rollout under way", "~") /* it was begun by a commit before */                    \
     X(REPAIR, "repair", "~")              /* what runs is not what is declared */                  \
     X(SUSPENDED, "suspended", " ")        /* nothing happens until it is resumed */                \
-    X(QUARANTINED, "quarantined", " ")    /* its revision failed and is not tried again */
+    X(QUARANTINED, "quarantined", " ")    /* its revision failed and is not tried again */         \
+    X(LEFT, "left as it is", " ")         /* all that could be done is done, and not all is well */
 
 #define PREVIEW_ENUM(name, text, mark) PREVIEW_##name,
 enum preview_verdict { PREVIEW_VERDICTS(PREVIEW_ENUM) PREVIEW_VERDICT_COUNT };

@@ -383,4 +383,8 @@ void preview_live(struct previewer *previewer, const struct desired_service *des
     check_places(previewer, new, old, &standing);
     if (service->wait == NULL && previewer->preview->blocked == NULL)
         service->wait = foretold_wait(previewer, desired->key);
+    if (service->verdict == PREVIEW_NONE && service->wait != NULL) {
+        service->verdict = PREVIEW_LEFT;
+        service->cause = "nothing more can be done about it now";
+    }
 }

@@ -33,8 +33,11 @@ static void add_counts(const struct preview *preview, const enum preview_verdict
 static const char *preview_summary(const struct preview *preview, struct arena *arena)
 {
     static const enum preview_verdict moving[] = { PREVIEW_CONTINUE, PREVIEW_REPAIR };
-    static const enum preview_verdict still[] = { PREVIEW_SUSPENDED, PREVIEW_QUARANTINED };
-    bool has_still = preview->counts[PREVIEW_SUSPENDED] + preview->counts[PREVIEW_QUARANTINED] > 0;
+    static const enum preview_verdict still[] = { PREVIEW_SUSPENDED, PREVIEW_QUARANTINED,
+                                                  PREVIEW_LEFT };
+    bool has_still = preview->counts[PREVIEW_SUSPENDED] + preview->counts[PREVIEW_QUARANTINED] +
+                         preview->counts[PREVIEW_LEFT] >
+                     0;
     AUTO(buf) text = { 0 };
 
     buf_init(&text, TEXT_SHOWN);

@@ -275,6 +275,25 @@ static void without_a_rollback_a_failure_stays_one(void **unused)
     scene_close(&scene);
 }
 
+static void what_comes_back_is_left_as_it_is(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    scene_open(&scene);
+    scene.rewrites = UINT32_MAX;
+    commit(&scene, "c1", "red", "desiredCount: 1");
+    scene_run(&scene, MINUTE_MS);
+    assert_non_null(memory_service(scene.memory, "c/web")->frozen);
+    AUTO(asked) asked = ask_live(&scene);
+    AUTO(memory) *copy = memory_copy(scene.memory);
+    assert_verdict(&asked, "c/web", PREVIEW_LEFT);
+    assert_says(&asked, "it would wait: Memory is not as declared, and came back");
+    assert_says(&asked, "No changes: 1 left as it is;");
+    assert_string_equal(memory_service(copy, "c/web")->frozen, "Memory");
+    scene_close(&scene);
+}
+
 /* ---- What cannot be ---- */
 
 static void what_does_not_fit_is_told_in_the_planners_words(void **unused)
@@ -518,6 +537,7 @@ static void a_copy_of_a_memory_is_its_own(void **unused)
     assert_string_equal(to->suspended, "looking");
     assert_int_equal(to->start_failures, from->start_failures);
     assert_int_equal(to->retry_at_ms, from->retry_at_ms);
+    assert_int_equal(to->thawed_ms, from->thawed_ms);
     for (const struct memory_deployment *a = from->newest, *b = to->newest; a != NULL || b != NULL;
          a = a->older, b = b->older) {
         assert_non_null(a);
@@ -544,6 +564,7 @@ int main(void)
         cmocka_unit_test(nothing_happens_to_what_is_suspended),
         cmocka_unit_test(what_failed_stays_rolled_back),
         cmocka_unit_test(without_a_rollback_a_failure_stays_one),
+        cmocka_unit_test(what_comes_back_is_left_as_it_is),
         cmocka_unit_test(what_does_not_fit_is_told_in_the_planners_words),
         cmocka_unit_test(what_it_depends_on_is_waited_for),
         cmocka_unit_test(an_engine_that_is_lost_tells_nothing),
