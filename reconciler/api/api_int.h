@@ -42,7 +42,8 @@ int find_service(const struct app *app, const char *name, struct arena *arena, c
 /* By its id or the first digits of it, at least 4. */
 int find_task(const struct app *app, const char *name, const struct world_task **out,
               struct err *err);
-/* What to add for people when nothing has this name: it may be too little of a task's id, else "". */
+/* What to add for people when nothing has this name, which may be too little of a task's id; else
+ * "". */
 const char *task_hint(const char *name);
 /* By the engine's name or id, or its first digits, at least 8; NULL: none. */
 const struct world_container *find_container(const struct app *app, const char *name);

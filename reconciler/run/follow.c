@@ -15,15 +15,14 @@
 
 #include "drivers/io/worker.h"
 #include "reconciler/run/commit_files.h"
+#include "reconciler/run/confirm.h"
 #include "reconciler/run/secrets.h"
 #include "reconciler/source/watch.h"
 #include "spec/base/rng.h"
 #include "spec/base/text.h"
 
-#define RETRY_MIN_MS  1000
-#define RETRY_MAX_MS  (5 * 60 * 1000)
-#define CONFIRM_KEY   "Berth-Confirm"
-#define CONFIRM_VALUE "prune"
+#define RETRY_MIN_MS 1000
+#define RETRY_MAX_MS (5 * 60 * 1000)
 
 struct follower {
     struct app *app;
@@ -145,18 +144,9 @@ static void finish(struct follower *follower, bool failed)
 
 /* ---- Judge: on the loop ---------------------------------------------------------------------- */
 
-bool follow_confirms(const struct source_log *log)
-{
-    for (size_t i = 0; i < log->count; i++) {
-        if (source_commit_has_trailer(&log->items[i], CONFIRM_KEY, CONFIRM_VALUE))
-            return true;
-    }
-    return false;
-}
-
 static bool is_confirmed(const struct follower *follower)
 {
-    if (follower->work.forward && follow_confirms(follower->work.log))
+    if (follower->work.forward && confirm_is_given(follower->work.log))
         return true;
     return text_equal(follower->app->progress.confirmed, follower->work.tip.commit);
 }
@@ -318,7 +308,7 @@ static int read_log(struct follower *follower, struct err *err)
     const char *tip = follower->work.tip.commit;
     const char *base = follower->work.base;
 
-    if (source_log(follower->source, base, tip, base[0] == '\0' ? 1 : FOLLOW_LOG_MAX,
+    if (source_log(follower->source, base, tip, base[0] == '\0' ? 1 : CONFIRM_LOG_MAX,
                    &follower->work.log, err) < 0)
         return -1;
     follower->work.forward = follower->work.log->count > 0;

@@ -12,10 +12,6 @@
 /* The options of a run as the source takes them. */
 struct source_options follow_options(const struct run_options *options);
 
-/* One of the commits that came lets removals go by its trailer.  So many are looked at. */
-#define FOLLOW_LOG_MAX 200
-bool follow_confirms(const struct source_log *log);
-
 /* Opens the repository of app->source_options and looks at it; one that cannot be opened ends the
  * program: app_fail(). */
 struct follower *follower_new(struct app *app);
@@ -31,8 +27,8 @@ uint64_t follower_looks(const struct follower *follower);
 /* A job runs on a worker. */
 bool follower_is_busy(const struct follower *follower);
 
-/* The name of the branch that is followed, or the whole one of a tag ("refs/tags/v1"); what was asked
- * for until it was found, NULL: HEAD. */
+/* The name of the branch that is followed, or all of a tag's ("refs/tags/v1"); what was asked for
+ * until it was found, NULL: HEAD. */
 const char *follower_branch(const struct follower *follower);
 /* The commit that is in force, as people know it; NULL before the first. */
 const struct source_commit *follower_commit(const struct follower *follower);

@@ -4,8 +4,8 @@
 #include "reconciler/run/snapshot.h"
 
 #include "reconciler/run/builds.h"
+#include "reconciler/run/confirm.h"
 #include "reconciler/run/environment.h"
-#include "reconciler/run/follow.h"
 #include "spec/base/text.h"
 
 /* Replaces the commit by its parent where that is asked for. */
@@ -48,10 +48,11 @@ static int read_confirmed(struct source *source, const struct snapshot_request *
 {
     AUTO(source_log) *log = NULL;
     const char *since = request->since;
+    size_t max = text_is_empty(since) ? 1 : CONFIRM_LOG_MAX;
 
-    if (source_log(source, since, commit, text_is_empty(since) ? 1 : FOLLOW_LOG_MAX, &log, err) < 0)
+    if (source_log(source, since, commit, max, &log, err) < 0)
         return -1;
-    *out_confirmed = follow_confirms(log) || text_equal(request->confirmed, commit);
+    *out_confirmed = confirm_is_given(log) || text_equal(request->confirmed, commit);
     return 0;
 }
 

@@ -89,7 +89,7 @@ static bool is_short_id(const char *text)
     return text[size] == '\0' && size >= DIGITS_MIN && size < SOURCE_ID_SIZE - 1;
 }
 
-/* What stands before "~1" is fetched as a branch, a tag or an id; the rest is found in what came. */
+/* What stands before "~1" is fetched as a branch, tag or id; the rest is found in what came. */
 static int open_fetched(const struct source_options *options, const char *expression,
                         struct source **out, char commit[SOURCE_ID_SIZE], struct err *err)
 {
