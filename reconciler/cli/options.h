@@ -107,8 +107,8 @@ struct option_words {
     size_t operands_end;
 };
 
-/* Fills *out with the options of `allowed` and the operands.  ERR_INVALID says what is wrong and what
- * would be right. */
+/* Fills *out with the options of `allowed` and the operands.  ERR_INVALID says what is wrong and
+ * what would be right. */
 int options_parse(struct arena *arena, const struct option_words *words, uint64_t allowed,
                   const struct option_sources *sources, struct cli_options *out, struct err *err);
 

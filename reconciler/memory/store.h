@@ -37,8 +37,8 @@ DEFINE_AUTO(store, store_close)
 const struct diag_list *store_warnings(const struct store *store);
 
 /* All facts or none; on disk before it returns when any of them is durable. Others gather in one
- * transaction until store_flush(), the next durable write or store_close(): a process that is killed
- * before may have lost them.
+ * transaction until store_flush(), the next durable write or store_close(): a process that is
+ * killed before may have lost them.
  * ERR_CAPACITY when the disk is full: the store goes on working once there is room. */
 int store_write(struct store *store, const struct fact *facts, size_t count, struct err *err);
 

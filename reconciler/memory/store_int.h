@@ -16,8 +16,8 @@ struct store {
     struct diag_list warnings;
 };
 
-/* A transaction of its own; `durable`: its commit waits for the disk. What has gathered is committed
- * first. */
+/* A transaction of its own; `durable`: its commit waits for the disk. What has gathered is
+ * committed first. */
 int store_begin(struct store *store, bool durable, struct err *err);
 /* Commits when status is 0, else rolls back; returns -1 when either failed. */
 int store_end(struct store *store, int status, struct err *err);

@@ -223,8 +223,8 @@ static bool target_names(const struct target *target, const struct world_image *
     return false;
 }
 
-/* An image is needed when a container was made from it, a deployment that may come back pinned it, or
- * a service that is declared names it. */
+/* An image is needed when a container was made from it, a deployment that may come back pinned it,
+ * or a service that is declared names it. */
 static bool image_is_needed(const struct plan_input *input, const struct world_image *image)
 {
     for (const struct world_container *at = input->world->containers; at != NULL;

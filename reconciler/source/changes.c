@@ -138,7 +138,7 @@ static bool is_wanted(const git_tree_entry *entry)
            (is_submodule(entry) || manifest_path_is(git_tree_entry_name(entry)));
 }
 
-/* The order of a git tree: a folder sorts as if its name ended in '/'.  NULL, the end, comes last. */
+/* The order of a git tree: a folder sorts as if its name ended in '/'.  NULL, the end, is last. */
 static int compare_entries(const git_tree_entry *a, const git_tree_entry *b)
 {
     if (a == NULL || b == NULL)
