@@ -109,22 +109,46 @@ const char *image_built(const struct world_instance *instance, const struct targ
     return seen == NULL ? NULL : seen->id;
 }
 
+/* The registry was asked for the image and has none, or does not say so to us. */
+static bool is_not_there(const struct world_effort *pull)
+{
+    return pull != NULL && pull->state == EFFORT_FAILED &&
+           (pull->failure.code == ERR_NOT_FOUND || pull->failure.code == ERR_DENIED);
+}
+
+/* Somebody may have pushed what the content gives: the key in the tag says that it is the same. */
+static bool may_be_pulled(const struct need *need)
+{
+    const struct world_effort *pull =
+        effort_of(need->planner, need->instance, ACTION_IMAGE_PULL, need->image->reference);
+
+    return need->image->repository != NULL &&
+           !(is_not_there(pull) && pull->at_ms >= need->deployment->created_ms);
+}
+
+static void get(const struct need *need, enum action_kind kind, const char *doing)
+{
+    if (may_try(need, kind, need->image->reference))
+        (void)image_action(need, kind, need->image->reference);
+    wait_for(need, kind, need->image->reference, doing);
+}
+
 static bool ready_built(const struct need *need)
 {
     const char *tag = need->image->reference;
     const struct world_image *image = world_image(need->instance, tag);
     const char *pinned = need->deployment->pins[need->index].image_id;
 
+    if (image == NULL && may_be_pulled(need)) {
+        get(need, ACTION_IMAGE_PULL, "pulling");
+        return false;
+    }
     if (image == NULL) {
-        if (may_try(need, ACTION_IMAGE_BUILD, tag))
-            (void)image_action(need, ACTION_IMAGE_BUILD, tag);
-        wait_for(need, ACTION_IMAGE_BUILD, tag, "building");
+        get(need, ACTION_IMAGE_BUILD, "building");
         return false;
     }
     if (need->image->repository != NULL && digest_in(image, need->image->repository) == NULL) {
-        if (may_try(need, ACTION_IMAGE_PUSH, tag))
-            (void)image_action(need, ACTION_IMAGE_PUSH, tag);
-        wait_for(need, ACTION_IMAGE_PUSH, tag, "pushing");
+        get(need, ACTION_IMAGE_PUSH, "pushing");
         return false;
     }
     if (text_equal(pinned, image->id))
@@ -327,6 +351,9 @@ static struct failed_effort failed_effort(struct planner *planner,
             uint32_t failures =
                 effort == NULL ? 0 : world_effort_refusals(effort, deployment->created_ms);
 
+            if (kinds[k] == ACTION_IMAGE_PULL && need.image->kind == TARGET_IMAGE_BUILD &&
+                is_not_there(effort))
+                continue; /* then it is built */
             if (failures > worst.failures)
                 worst = (struct failed_effort){ effort, kinds[k], failures };
         }

@@ -139,6 +139,18 @@ check 'with the digest of the registry' test \
     "$(containers "$(service_is pulled)" | jq -r '[.[].Labels["berth.digest"]] | unique | join(" ")')" = "$digest"
 check 'the helper was asked' grep -qx "get $REGISTRY" "$IT_DIR/asked"
 
+check 'it was built, the registry had none' grep -q "build image $REGISTRY/web:" "$IT_DIR/berth.log"
+berth_stop
+lines=$(wc -l <"$IT_DIR/berth.log")
+engine_api DELETE "/containers/$(containers "$(service_is web)" | jq -r '.[0].Id')?force=1"
+engine_api GET /images/json | jq -r '.[].RepoTags[]?' | grep -F "$REGISTRY/web:" | while read -r tag; do
+    engine_api DELETE "/images/$tag?force=1"
+done >/dev/null
+berth_start
+check 'once the registry has it' eventually 60 count_is 1 "$(service_is web)" || berth_log
+check 'it is pulled' eval "tail -n +$((lines + 1)) '$IT_DIR/berth.log' | grep -q 'pull image $REGISTRY/web:'"
+check_not 'and not built again' eval "tail -n +$((lines + 1)) '$IT_DIR/berth.log' | grep -q 'build image'"
+
 # ---- A tag that moves
 
 check 'the tag moves' base two

@@ -13,6 +13,7 @@
 #define OWNER      "me"
 #define ROOT       "0123456789012345678901234567890123456789"
 #define START_MS   INT64_C(1700000000000)
+#define BUILD_KEY  "0123456789abcdef0123456789abcdef"
 #define ROUNDS_MAX 100
 
 static void apply(struct scene *scene, enum world_change_kind kind, const char *name)
@@ -83,6 +84,11 @@ void scene_commit(struct scene *scene, const char *commit, const char *manifests
     sha256_hex(file.bytes, file.size, file.blob);
     if (generation_derive(scene->generation, commit, &file, 1, &diags, &generation, &err) < 0)
         fail_msg("%s", diags.items[0].text);
+    for (size_t i = 0; i < generation_count(generation, KIND_IMAGE); i++) {
+        const struct resource *image = generation_at(generation, KIND_IMAGE, i);
+        if (resource_image(image)->build != NULL)
+            generation_set_build_key(generation, image->name, BUILD_KEY);
+    }
     generation_unref(scene->generation);
     scene->generation = generation;
     scene->prune_allowed = false;
@@ -143,26 +149,41 @@ static void report_effort(struct scene *scene, const struct action *action,
     (void)world_apply(scene->world, &change);
 }
 
-static void obey_pull(struct scene *scene, const struct action *action)
+/* The engine has the image of that id under the action's reference; `digest`: and knows it from a
+ * registry. */
+static void have_image(struct scene *scene, const struct action *action, const char *id,
+                       bool digest)
 {
-    char hex[SHA256_HEX_SIZE];
-    struct world_change change = { .kind = WORLD_IMAGE };
-    const char *what;
-    const char *id;
-
-    scene->pull_count++;
-    if (scene->pull_failure.text != NULL) {
-        report_effort(scene, action, &scene->pull_failure, NULL);
-        return;
-    }
-    what = arena_printf(&scene->arena, "%s %u", action->reference, scene->pulled_version);
-    sha256_hex(what, strlen(what), hex);
-    id = arena_printf(&scene->arena, "sha256:%s", hex);
-    change.image = (struct image_report){
-        .instance = "local", .id = id, .tags = &action->reference, .tag_count = 1
-    };
+    size_t size = (size_t)(strrchr(action->reference, ':') - action->reference);
+    const char *known = arena_printf(&scene->arena, "%.*s@%s", (int)size, action->reference, id);
+    const struct world_change change = { .kind = WORLD_IMAGE,
+                                         .image = { .instance = "local",
+                                                    .id = id,
+                                                    .tags = &action->reference,
+                                                    .tag_count = 1,
+                                                    .digests = &known,
+                                                    .digest_count = digest ? 1 : 0 } };
     (void)world_apply(scene->world, &change);
     report_effort(scene, action, /* failure= */ NULL, id);
+}
+
+static const char *image_of(struct scene *scene, const struct action *action)
+{
+    const char *what =
+        arena_printf(&scene->arena, "%s %u", action->reference, scene->pulled_version);
+    char hex[SHA256_HEX_SIZE];
+
+    sha256_hex(what, strlen(what), hex);
+    return arena_printf(&scene->arena, "sha256:%s", hex);
+}
+
+static void obey_pull(struct scene *scene, const struct action *action)
+{
+    scene->pull_count++;
+    if (scene->pull_failure.text != NULL)
+        report_effort(scene, action, &scene->pull_failure, NULL);
+    else
+        have_image(scene, action, image_of(scene, action), /* digest= */ true);
 }
 
 static void obey_create(struct scene *scene, const struct action *action)
@@ -255,7 +276,13 @@ static void obey(struct scene *scene, const struct action *action)
         break;
     case ACTION_CONTAINER_REMOVE: apply(scene, WORLD_CONTAINER_GONE, action->container_id); break;
     case ACTION_IMAGE_BUILD:
+        scene->build_count++;
+        have_image(scene, action, image_of(scene, action), /* digest= */ false);
+        break;
     case ACTION_IMAGE_PUSH:
+        scene->push_count++;
+        have_image(scene, action, image_of(scene, action), /* digest= */ true);
+        break;
     case ACTION_KIND_COUNT: fail_msg("%s is not part of a scene", action_kind_text(action->kind));
     }
 }

@@ -39,6 +39,8 @@ struct scene {
     const char *start_failure_of;
     unsigned pulled_version; /* what tags mean in the registry now */
     size_t pull_count;
+    size_t build_count;
+    size_t push_count;
     bool exits_on_start;       /* what it starts ends at once with exit code 1 */
     enum health_status checks; /* what the checks of a container tell as soon as it runs */
 };

@@ -70,11 +70,77 @@ static void a_loose_tag_is_looked_up_for_each_start(void **unused)
     scene_close(&scene);
 }
 
+/* Pulls end so; the image of the service is built and has a repository. */
+static void run_built(struct scene *scene, struct scene_failure pulls)
+{
+    scene_open(scene);
+    scene->pull_failure = pulls;
+    scene_commit(scene, "c1",
+                 "---\napiVersion: berth/v1\nkind: Image\nmetadata: {name: app}\n"
+                 "spec: {build: {context: a}, repository: 'registry.example/app'}\n"
+                 "---\napiVersion: berth/v1\nkind: Task\nmetadata: {name: a}\nspec:\n"
+                 "  cpu: 256\n  memory: 512\n  containerDefinitions: [{name: main, image: app}]\n"
+                 "---\napiVersion: berth/v1\nkind: Service\nmetadata: {name: a}\n"
+                 "spec:\n  cluster: c\n  taskDefinition: a\n  minReadySeconds: 1\n"
+                 "  deploymentConfiguration:\n"
+                 "    deploymentCircuitBreaker:\n"
+                 "      enable: true\n"
+                 "      thresholdConfiguration: {type: COUNT, value: 1}\n");
+    scene_run(scene, 60 * 1000);
+}
+
+static void what_the_registry_has_is_not_built(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    run_built(&scene, (struct scene_failure){ 0 });
+    assert_int_equal(scene_running(&scene, "a"), 1);
+    assert_int_equal(scene.pull_count, 1);
+    assert_int_equal(scene.build_count + scene.push_count, 0);
+    assert_non_null(scene_primary(&scene, "c/a")->pins[0].digest);
+    scene_close(&scene);
+}
+
+static void what_it_has_not_is_built_and_pushed(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    run_built(&scene, (struct scene_failure){ .code = ERR_NOT_FOUND, .text = "manifest unknown" });
+    assert_int_equal(scene_running(&scene, "a"), 1); /* and it is no failure of the deployment */
+    assert_int_equal(scene.pull_count, 1);
+    assert_int_equal(scene.build_count, 1);
+    assert_int_equal(scene.push_count, 1);
+    scene_close(&scene);
+}
+
+/* What is built could not be pushed. */
+static void a_registry_that_does_not_answer_is_waited_for(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    run_built(&scene, (struct scene_failure){ .code = ERR_UNREACHABLE, .text = "no route" });
+    assert_int_equal(scene.build_count, 0);
+    assert_true(scene.pull_count > 1);
+    assert_string_equal(scene_wait(&scene, "c/a"),
+                        "CannotPullContainerError: registry.example/app:0123456789ab: no route");
+    scene.pull_failure = (struct scene_failure){ 0 };
+    scene_run(&scene, 20 * 60 * 1000);
+    assert_int_equal(scene_running(&scene, "a"), 1);
+    assert_int_equal(scene.build_count, 0);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tag_is_pinned_for_a_deployment),
         cmocka_unit_test(a_loose_tag_is_looked_up_for_each_start),
+        cmocka_unit_test(what_the_registry_has_is_not_built),
+        cmocka_unit_test(what_it_has_not_is_built_and_pushed),
+        cmocka_unit_test(a_registry_that_does_not_answer_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
