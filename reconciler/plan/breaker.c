@@ -125,9 +125,8 @@ bool breaker(struct planner *planner, const struct service_view *view)
     return true;
 }
 
-bool throttle(struct planner *planner, const struct service_view *view, int64_t started_ms)
+bool throttle(struct planner *planner, const struct service_view *view, int64_t ran_ms)
 {
-    int64_t ran_ms = started_ms == 0 ? 0 : planner->input->now_ms - started_ms;
     uint32_t failures = view->memory == NULL ? 0 : view->memory->start_failures;
     struct fact *fact;
     int64_t pause_ms;

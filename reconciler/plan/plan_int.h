@@ -194,9 +194,9 @@ void rollout(struct planner *planner, struct service_view *view);
 bool rollout_is_short(struct planner *planner, struct service_view *view);
 /* States what changed: tasks that run, got healthy, ended.  True when facts came out. */
 bool record_tasks(struct planner *planner, struct service_view *view);
-/* A task that started then (0: never) ended: when it never got going, the next one waits (ecs.md
+/* A task that ran for so long (0: never) ended: when it never got going, the next one waits (ecs.md
  * 1.5, throttle), and true. */
-bool throttle(struct planner *planner, const struct service_view *view, int64_t started_ms);
+bool throttle(struct planner *planner, const struct service_view *view, int64_t ran_ms);
 void throttle_end(struct planner *planner, const struct service_view *view);
 /* True when the deployment failed just now. */
 bool breaker(struct planner *planner, const struct service_view *view);

@@ -200,6 +200,12 @@ static struct task_record *record_of_end(struct planner *planner, const struct s
     return record;
 }
 
+/* Until its first essential container ended; that the others took their time to stop is no life. */
+static int64_t ran_ms(const struct task_view *task, const struct task_record *record)
+{
+    return task->started_ms == 0 ? 0 : record->stopping_ms - task->started_ms;
+}
+
 static void record_end(struct planner *planner, const struct service_view *view,
                        const struct task_view *task, struct ends *ends)
 {
@@ -214,7 +220,7 @@ static void record_end(struct planner *planner, const struct service_view *view,
                   task->current && view->primary != NULL ? view->primary : task->deployment,
                   record);
         if (record->failed && !ends->throttled)
-            ends->throttled = throttle(planner, view, task->started_ms);
+            ends->throttled = throttle(planner, view, ran_ms(task, record));
     } else if (record->stopping_ms == 0) {
         record->stopping_ms = planner->input->now_ms;
         task_fact(planner, view, record, false);
@@ -310,7 +316,7 @@ static void record_uncreated(struct planner *planner, const struct service_view 
             continue;
         tally_end(planner, ends, of, record_unborn(planner, view, of, &identity, failure));
         if (!ends->throttled)
-            ends->throttled = throttle(planner, view, /* started_ms= */ 0);
+            ends->throttled = throttle(planner, view, /* ran_ms= */ 0);
     }
 }
 
