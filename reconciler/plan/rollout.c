@@ -409,9 +409,12 @@ static void explain_failure(struct planner *planner, const struct service_view *
 
 bool rollout_is_short(struct planner *planner, struct service_view *view)
 {
+    struct wanted_list *wanted = planner->wanted;
     struct count count = { 0 };
 
+    planner->wanted = NULL; /* whoever asks is told by rollout() */
     count_tasks(planner, view, &count);
+    planner->wanted = wanted;
     return count.missing > 0;
 }
 
