@@ -351,6 +351,22 @@ static size_t service_of_volume(const char *name)
     return SERVICES_MAX;
 }
 
+static void check_removal(struct check *check, const struct action *action)
+{
+    const struct world *world = check->process->app.world;
+
+    if (action->kind == ACTION_VOLUME_REMOVE) {
+        size_t service = service_of_volume(action->name);
+        if (service == SERVICES_MAX || (check->people->removed_ever & (1U << service)) == 0)
+            check_failed(check, "volume %s is removed, which nobody declared", action->name);
+    }
+    if (action->kind == ACTION_CONTAINER_REMOVE) {
+        const struct world_container *container = world_container(world, action->container_id);
+        if (container == NULL || !container->inspected)
+            check_failed(check, "%s is removed, and was not inspected", action->object);
+    }
+}
+
 void check_apply(void *context, const struct action *action)
 {
     struct check *check = context;
@@ -378,16 +394,7 @@ void check_apply(void *context, const struct action *action)
     if (action->kind == ACTION_CONTAINER_CREATE &&
         world_task(app->world, action->identity.task) == NULL)
         check_new_task(check, action);
-    if (action->kind == ACTION_VOLUME_REMOVE) {
-        size_t service = service_of_volume(action->name);
-        if (service == SERVICES_MAX || (check->people->removed_ever & (1U << service)) == 0)
-            check_failed(check, "volume %s is removed, which nobody declared", action->name);
-    }
-    if (action->kind == ACTION_CONTAINER_REMOVE) {
-        const struct world_container *container = world_container(app->world, action->container_id);
-        if (container == NULL || !container->inspected)
-            check_failed(check, "%s is removed, and was not inspected", action->object);
-    }
+    check_removal(check, action);
 }
 
 void check_engine(void *context, enum action_kind kind, const char *object,

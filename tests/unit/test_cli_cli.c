@@ -140,7 +140,7 @@ static void a_full_disk_is_a_failure(void **state)
 static void the_version_says_what_a_report_needs(void **state)
 {
     (void)state;
-    static const char *const NAMES[] = { "libarchive", "libcurl",       "libgit2",
+    static const char *const names[] = { "libarchive", "libcurl",       "libgit2",
                                          "libjansson", "libmicrohttpd", "libuv",
                                          "libyaml",    "openssl",       "sqlite" };
     struct result text = run("version");
@@ -152,12 +152,12 @@ static void the_version_says_what_a_report_needs(void **state)
     assert_non_null(strstr(text.out, "\nEngine API     1.41 to 1."));
     assert_non_null(strstr(text.out, json_text(answer, "compiler")));
     assert_string_equal(json_text(json_get(answer, "engineApi"), "oldest"), "1.41");
-    for (size_t i = 0; i < ARRAY_COUNT(NAMES); i++) {
-        const char *version = json_text(json_get(answer, "libraries"), NAMES[i]);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        const char *version = json_text(json_get(answer, "libraries"), names[i]);
         assert_non_null(version);
         assert_true(version[0] >= '0' && version[0] <= '9');
         assert_non_null(strstr(text.out, version));
-        assert_non_null(strstr(text.out, NAMES[i]));
+        assert_non_null(strstr(text.out, names[i]));
     }
     release(&text);
     release(&json);

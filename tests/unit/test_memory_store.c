@@ -159,6 +159,13 @@ static struct fact fact_of(enum fact_kind kind, const char *service)
     };
 }
 
+static void forget(struct bench *bench, struct fact fact)
+{
+    fact.kind = FACT_FORGET;
+    state(bench, &fact, 1);
+    assert_kept(bench);
+}
+
 static void every_kind_of_fact_comes_back(void **unused)
 {
     (void)unused;
@@ -227,9 +234,7 @@ static void every_kind_of_fact_comes_back(void **unused)
     task.stop_code = STOP_NONE;
     state(&bench, facts, ARRAY_COUNT(facts));
     assert_kept(&bench);
-    facts[0].kind = FACT_FORGET;
-    state(&bench, facts, 1);
-    assert_kept(&bench);
+    forget(&bench, facts[0]);
     bench_close(&bench);
 }
 
