@@ -161,9 +161,10 @@ suite_sim()
     collect
 }
 
+# The scripts wait more than they compute.
 suite_it()
 {
-    local script name
+    local script name JOBS=$((JOBS * 2))
     build program MODE=release program probes
     build probes MODE=asan probes
     for script in tests/it/test_*.sh; do
