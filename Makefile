@@ -190,14 +190,16 @@ $(BENCHES): $(BUILD)/tests/bench/%: $(OBJ)/tests/bench/%.o $(ARCHIVE)
 RUNS ?= 5
 
 # Rules that compile something do so with the flags of the program.
-test test-long check tidy lint: export TIDY_CC = $(CC) $(BERTH_CPPFLAGS) $(BERTH_CFLAGS)
-test test-long check: export MAKE := $(MAKE)
+test test-slow test-long check tidy lint: export TIDY_CC = $(CC) $(BERTH_CPPFLAGS) $(BERTH_CFLAGS)
+test test-slow test-long check: export MAKE := $(MAKE)
 
-PUBLIC += test test-long check tidy lint format sim bench
+PUBLIC += test test-slow test-long check tidy lint format sim bench
 test: deps-test ## everything in its short form; ends in `N passed, N failed`
 	+@tests/run.sh unit sim it tidy
+test-slow: deps-test ## the integration scripts that take too long for it
+	+@tests/run.sh it_slow
 test-long: deps-test ## everything in full, with clang and clang-tidy too
-	+@LONG=1 tests/run.sh unit sim clang it tidy lint
+	+@LONG=1 tests/run.sh unit sim clang it it_slow tidy lint
 check: deps-test ## what a change should pass before it is committed: unit tests and tidy
 	+@MODES=$(MODE) tests/run.sh unit tidy
 tidy: deps-test ## layers, header homes, sizes, format: tests/tidy

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Runs tests and sums them up: the last line is `N passed, N failed`.
 #
-#     tests/run.sh unit|sim|clang|it|tidy|lint...  through `make test`, which passes its job server on
+#     tests/run.sh unit|sim|it|it_slow|clang|tidy|lint...  through `make test`, which passes its job
+#                                                          server on
 #
 # A test is one function of a unit program, one simulated life, one `check` of an integration script,
 # or one rule of tidy.  One that could not be built, crashed, hung or counted nothing has failed; none
@@ -15,12 +16,15 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 JOBS=${JOBS:-2}
-MODES=${MODES:-release asan}
+MODES=${MODES:-$( ((${LONG:-0})) && echo release) asan}
 ONLY=${ONLY-}
 MAKE=${MAKE:-make}
 LOGS=build/test
 UNIT_SECONDS=$((${LONG:-0} ? 1800 : 120))
 SCRIPT_SECONDS=$((${LONG:-0} ? 3600 : 300))
+if ((${LONG:-0})); then
+    export ENGINE_RUNTIME=runc # tests/it/engine.sh has a faster one
+fi
 
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
@@ -56,8 +60,7 @@ count_line() # its last line says `N passed, N failed`
         }' "$1"
 }
 
-names=()    # of what was started, in that order
-counters=() # which function counts it
+declare -A counters=() # of what was started and is not counted yet: which function counts it
 
 # start NAME COUNTER SECONDS COMMAND...: waits for a free place first
 start()
@@ -67,8 +70,8 @@ start()
     while [ "$(jobs -pr | wc -l)" -ge "$JOBS" ]; do
         wait -n
     done
-    names+=("$name")
-    counters+=("$counter")
+    harvest
+    counters[$name]=$counter
     (
         trap 'kill $pid 2>/dev/null' TERM
         begin=${EPOCHREALTIME/./}
@@ -77,20 +80,21 @@ start()
         wait $pid
         status=$?
         [ $status != 124 ] || echo "took more than $seconds seconds" >>"$log.log"
-        echo "$status $(((${EPOCHREALTIME/./} - begin) / 1000))" >"$log.status"
+        echo "$status $(((${EPOCHREALTIME/./} - begin) / 1000))" >"$log.status.new"
+        mv "$log.status.new" "$log.status"
     ) 2>>"$log.log" &
 }
 
-# Waits for all that was started and counts.
-collect()
+# Counts what has ended.
+harvest()
 {
-    local at name log status ms good bad
-    wait
-    for at in "${!names[@]}"; do
-        name=${names[at]}
+    local name log status ms good bad
+    for name in "${!counters[@]}"; do
         log=$LOGS/${name//\//-}
-        read -r status ms <"$log.status" || { status=1 ms=0; }
-        read -r good bad <<<"$("${counters[at]}" "$log.log" "$status")"
+        [ -e "$log.status" ] || continue
+        read -r status ms <"$log.status"
+        read -r good bad <<<"$("${counters[$name]}" "$log.log" "$status")"
+        unset "counters[$name]"
         passed=$((passed + good))
         failed=$((failed + bad))
         if [ "$bad" = 0 ]; then
@@ -102,7 +106,17 @@ collect()
             failures+=("$name ($log.log)")
         fi
     done
-    names=()
+}
+
+# Waits for all that was started and counts.
+collect()
+{
+    local name
+    wait
+    harvest
+    for name in "${!counters[@]}"; do
+        count "$name (it was killed)" 1
+    done
     counters=()
 }
 
@@ -149,7 +163,6 @@ suite_unit()
                 env CMOCKA_MESSAGE_OUTPUT=TAP "build/$mode/tests/$name"
         done
     done
-    collect
 }
 
 # Simulated lives, those first that found something before.
@@ -158,34 +171,41 @@ suite_sim()
     build sim MODE=release build/release/tests/sim
     start sim count_line $SCRIPT_SECONDS build/release/tests/sim 1 $((${LONG:-0} ? 5000 : 300)) \
         tests/sim/regressions
-    collect
 }
 
-# The scripts wait more than they compute.
-suite_it()
+# Integration scripts KIND_*.sh.  They wait for a third of their time, so one more runs at once.
+scripts()
 {
-    local script name JOBS=$((JOBS * 2))
+    local script name JOBS=$((JOBS + 1))
     build program MODE=release program probes
     build probes MODE=asan probes
-    for script in tests/it/test_*.sh; do
+    for script in tests/it/"$1"_*.sh; do
         name=$(basename "$script" .sh)
         { [ -e "$script" ] && wanted "$name"; } || continue
         start "it/$name" count_line $SCRIPT_SECONDS "$script"
     done
-    collect
+}
+
+suite_it()
+{
+    scripts test
+}
+
+# Variations, and what takes its time: too much for ten minutes.
+suite_it_slow()
+{
+    scripts slow
 }
 
 # Suites that sum up for themselves.
 suite_tidy()
 {
     start tidy count_line 300 tests/tidy/run.sh
-    collect
 }
 
 suite_lint()
 {
     start lint count_line 3600 tests/tidy/lint.sh
-    collect
 }
 
 # The other compiler warns about other things.
@@ -200,6 +220,7 @@ trap 'kill $(jobs -p) 2>/dev/null; exit 1' HUP INT TERM
 for suite in "$@"; do
     "suite_$suite"
 done
+collect
 
 if [ ${#failures[@]} -gt 0 ]; then
     echo 'Failed:'

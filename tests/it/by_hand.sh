@@ -17,8 +17,10 @@ id_of() # SERVICE CONTAINER
 # as_declared: three web tasks that are healthy, one pair of three containers, one lone, nothing else
 as_declared()
 {
-    count_is 3 "$(service_is web) and (.Status | test(\"\\\\(healthy\\\\)\"))" &&
-        count_is 3 "$(service_is pair)" && count_is 1 "$(service_is lone)" && count_is 7 true
+    containers | jq -e 'def running($service):
+        map(select(.Labels["berth.service"] == $service and .State == "running"));
+        (running("web") | map(select(.Status | test("\\(healthy\\)"))) | length) == 3 and
+        (running("pair") | length) == 3 and (running("lone") | length) == 1 and length == 7'
 }
 
 gone() # ID...

@@ -119,17 +119,19 @@ check_not()
 # Limits are those of a quiet machine; a busy one gets so many times as long.
 IT_PATIENCE=${IT_PATIENCE-4}
 
-# eventually SECONDS COMMAND...: tries until it succeeds; prints what the last try printed.
+# eventually SECONDS COMMAND...: tries until it succeeds; prints what the last try printed.  It asks
+# less and less often, because asking costs what is being waited for: processor time.
 eventually()
 {
-    local limit=$((SECONDS + $1 * IT_PATIENCE)) output
+    local limit=$((SECONDS + $1 * IT_PATIENCE)) output pauses=(0.1 0.1 0.1 0.2 0.2 0.3 0.3 0.4)
     shift
     until output=$("$@" 2>&1); do
         if [ $SECONDS -ge $limit ]; then
             printf '%s\nstill failing: %s\n' "$output" "$*"
             return 1
         fi
-        sleep 0.1
+        sleep "${pauses[0]-0.5}"
+        pauses=("${pauses[@]:1}")
     done
     printf '%s\n' "$output"
 }

@@ -1,6 +1,7 @@
 #!/bin/bash
 # The FARGATE driver on a real engine, with every kind of action, and what happens behind its back.
 . "$(dirname "$0")/lib.sh"
+ENGINE_RUNTIME=runc
 . "$(dirname "$0")/engine.sh"
 
 DRIVE=$ROOT/build/${MODE:-release}/tests/it/fargate_drive

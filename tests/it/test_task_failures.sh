@@ -1,6 +1,7 @@
 #!/bin/bash
 # Tasks that do not do what they should: what is said of them, and what is left alone.
 . "$(dirname "$0")/lib.sh"
+ENGINE_RUNTIME=runc
 . "$(dirname "$0")/engine.sh"
 . "$(dirname "$0")/site.sh"
 

@@ -4,6 +4,7 @@
 # run to run (ids, addresses, ages, sizes) is replaced on both sides.  UPDATE=1 writes the outputs into
 # the pages.
 . "$(dirname "$0")/lib.sh"
+ENGINE_RUNTIME=runc
 . "$(dirname "$0")/engine.sh"
 
 # A tree of its own, for `make run` makes build/hello, and the one here may be someone's.
