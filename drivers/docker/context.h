@@ -45,7 +45,4 @@ struct context_reader {
 int context_write(const struct context_reader *reader, struct context_list *list, int *out_fd,
                   int64_t *out_size, struct err *err);
 
-/* Of the library below, as it is loaded: "2.14". */
-const char *context_library_version(void);
-
 #endif

@@ -41,10 +41,10 @@ static const struct program *program_for(const char *architecture)
 
 static int write_layer(const struct program *program, struct buf *layer, struct err *err)
 {
-    AUTO(tar) *tar = tar_new_buf(layer);
+    AUTO(tar) *tar = tar_new_buf(layer, err);
     size_t size = (size_t)(program->end - program->bytes);
 
-    if (tar_add(tar, "sandbox", 0100755, program->bytes, size, err) < 0)
+    if (tar == NULL || tar_add(tar, "sandbox", 0100755, program->bytes, size, err) < 0)
         return -1;
     return tar_finish(tar, err);
 }
@@ -126,8 +126,8 @@ int sandbox_image_write(const char *architecture, struct buf *out, struct err *e
     sandbox_image_tag(tag);
     AUTO_TEXT char *manifest = write_manifest(tag);
 
-    AUTO(tar) *tar = tar_new_buf(out);
-    if (tar_add(tar, "config.json", 0100644, config, strlen(config), err) < 0 ||
+    AUTO(tar) *tar = tar_new_buf(out, err);
+    if (tar == NULL || tar_add(tar, "config.json", 0100644, config, strlen(config), err) < 0 ||
         tar_add(tar, "layer.tar", 0100644, layer.data, layer.size, err) < 0 ||
         tar_add(tar, "manifest.json", 0100644, manifest, strlen(manifest), err) < 0)
         return -1;

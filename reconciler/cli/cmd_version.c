@@ -2,7 +2,7 @@
  * berth version: what a report of a mistake has to say.
  */
 #include "drivers/docker/client.h"
-#include "drivers/docker/context.h"
+#include "drivers/docker/tar.h"
 #include "drivers/io/http.h"
 #include "drivers/io/loop.h"
 #include "reconciler/api/server.h"
@@ -23,7 +23,7 @@ static const struct {
     const char *name;
     const char *(*version)(void);
 } libraries[] = {
-    { "libarchive", context_library_version },   { "libcurl", http_library_version },
+    { "libarchive", tar_library_version },       { "libcurl", http_library_version },
     { "libgit2", source_library_version },       { "libjansson", json_library_version },
     { "libmicrohttpd", server_library_version }, { "libuv", loop_library_version },
     { "libyaml", yaml_library_version },         { "openssl", digest_library_version },
