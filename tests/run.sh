@@ -20,8 +20,8 @@ MODES=${MODES:-$( ((${LONG:-0})) && echo release) asan}
 ONLY=${ONLY-}
 MAKE=${MAKE:-make}
 LOGS=build/test
-UNIT_SECONDS=$((${LONG:-0} ? 1800 : 120))
-SCRIPT_SECONDS=$((${LONG:-0} ? 3600 : 300))
+UNIT_SECONDS=$((${LONG:-0} ? 1800 : 300))
+SCRIPT_SECONDS=$((${LONG:-0} ? 3600 : 900))
 if ((${LONG:-0})); then
     export ENGINE_RUNTIME=runc # tests/it/engine.sh has a faster one
 fi
