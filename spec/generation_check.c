@@ -10,6 +10,7 @@
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
 #include "spec/generation_int.h"
+#include "spec/target.h"
 
 struct checking {
     struct generation_check *check;
@@ -127,6 +128,42 @@ static void check_launch_type(struct checking *checking, const struct resource *
     refuse_all(checking, task, resource);
 }
 
+/* ---- Platforms ------------------------------------------------------------------------------ */
+
+/* Does "linux/arm64/v8" mean "linux/arm64"?  A variant says more of the same. */
+static bool is_platform(const char *built, const char *wanted)
+{
+    size_t size = strlen(wanted);
+
+    return strncmp(built, wanted, size) == 0 && (built[size] == '\0' || built[size] == '/');
+}
+
+/* What the Image says is built, so it must be what the Task runs on. */
+static void check_platforms(struct checking *checking, const struct resource *task)
+{
+    struct generation_check *check = checking->check;
+    const struct task_spec *spec = resource_task(task);
+    const char *wanted = task_platform(spec);
+
+    for (size_t i = 0; wanted != NULL && i < task->reference_count; i++) {
+        const struct reference *reference = &task->references[i];
+        const struct resource *image =
+            reference->kind == KIND_IMAGE
+                ? generation_find(check->generation, KIND_IMAGE, reference->name)
+                : NULL;
+        const struct image_build *build = image == NULL ? NULL : resource_image(image)->build;
+
+        if (build != NULL && build->platform != NULL && !is_platform(build->platform, wanted))
+            MISTAKE(check, resource_pos(task, reference->line, reference->column),
+                    "Image '%s' is built for %s, but runtimePlatform.cpuArchitecture is %s, which "
+                    "is %s: they must be the same",
+                    image->name, build->platform,
+                    enumeration_text(&cpu_architecture_values,
+                                     spec->runtime_platform->cpu_architecture),
+                    wanted);
+    }
+}
+
 /* ---- Cycles --------------------------------------------------------------------------------- */
 
 /* Of one service in the depth-first walk along dependsOn. */
@@ -207,6 +244,8 @@ static void look_at(struct checking *checking, const struct resource *resource)
         return;
     tree_put(looked_at, resource->name, checking, /* owner= */ NULL);
     check_references(checking, resource);
+    if (resource->kind == KIND_TASK)
+        check_platforms(checking, resource);
     if (resource->kind == KIND_SERVICE) {
         check_launch_type(checking, resource);
         check_cycles(checking, resource);

@@ -79,12 +79,21 @@ static void add_random_resource(struct rng *rng, struct buf *out)
 
     switch (rng_below(rng, 5)) {
     case 0: buf_printf(out, HEAD("Cluster", "n%u") "spec: {}\n", name); break;
-    case 1: buf_printf(out, HEAD("Image", "n%u") "spec: {source: r/i:%u}\n", name, other); break;
+    case 1:
+        if (other > 1)
+            buf_printf(out, HEAD("Image", "n%u") "spec: {source: r/i:%u}\n", name, other);
+        else
+            buf_printf(out,
+                       HEAD("Image", "n%u") "spec: {build: {context: a, platform: linux/%s}}\n",
+                       name, other == 0 ? "amd64" : "arm64");
+        break;
     case 2:
         buf_printf(out,
                    HEAD("Task", "n%u") "spec:\n  cpu: 256\n  memory: 512\n  containerDefinitions:\n"
-                                       "    - {name: a, image: n%u, privileged: %s}\n",
-                   name, other, rng_chance(rng, 5) ? "true" : "false");
+                                       "    - {name: a, image: n%u, privileged: %s}\n"
+                                       "  runtimePlatform: {cpuArchitecture: %s}\n",
+                   name, other, rng_chance(rng, 5) ? "true" : "false",
+                   rng_chance(rng, 90) ? "X86_64" : "ARM64");
         break;
     default:
         buf_printf(out, HEAD("Service", "n%u") "spec: {cluster: n%u, taskDefinition: n%u%s}\n",
