@@ -23,6 +23,12 @@ MUST_USE int reference_parse(const char *text, struct arena *arena, struct image
                              struct err *err);
 /* In full: "docker.io/library/redis:7".  Without a tag or digest no ":latest" is added. */
 void reference_print(const struct image_reference *reference, struct buf *out);
+/* Do two references mean the same: "redis" and "docker.io/library/redis:latest"? */
+bool reference_is_same(const char *a, const char *b);
+/* Are they of one repository, whatever their tags and digests? */
+bool reference_is_sibling(const char *a, const char *b);
+/* "docker.io/library/redis" of "redis:7". */
+const char *reference_repository(const char *text, struct arena *arena);
 /* Does the text of Task.containerDefinitions[].image name an Image resource rather than a
  * reference? */
 bool reference_is_bare_name(const char *text);

@@ -94,6 +94,7 @@ struct image_report {
     size_t digest_count;
     const char *name;  /* label berth.image.name; NULL: not made by us */
     const char *owner; /* label berth.image.owner */
+    const char *key;   /* label berth.image.key, of the build */
     int64_t created_ms;
     uint64_t size_bytes;
 };
@@ -112,9 +113,13 @@ struct effort_report {
     const char *instance;
     const char *key; /* of the action: "pull REFERENCE", "build TAG", "push TAG" */
     enum effort_state state;
-    int64_t at_ms;        /* started (RUNNING), ended (DONE, FAILED) */
-    const char *image_id; /* DONE: what it made */
-    const char *digest;   /* DONE: "sha256:..." in the registry, NULL: none */
+    int64_t at_ms;          /* started (RUNNING), ended (DONE, FAILED) */
+    const char *image_id;   /* DONE: what it made */
+    const char *digest;     /* DONE: "sha256:..." in the registry, NULL: none */
+    const char *image_name; /* of the action: the Image it is done for; NULL: none */
+    bool
+        is_named; /* DONE, of a pull: the image did not have the name before that it was asked by */
+    bool is_new;  /* likewise: it was not on the engine before */
     const char *progress; /* RUNNING: "3 of 7 layers, 12 MiB of 40 MiB" */
     const struct err *failure;
 };

@@ -171,6 +171,7 @@ static void effort_drop(struct world_instance *instance, struct world_effort *ef
     free(effort->key);
     free(effort->image_id);
     free(effort->digest);
+    free(effort->image_name);
     free(effort->progress);
     free(effort);
 }
@@ -274,6 +275,10 @@ static bool effort_apply(struct world *world, const struct effort_report *report
     effort->failure.pos = (struct pos){ 0 }; /* its file would not live as long */
     moved = text_set(&effort->image_id, report->image_id) || moved;
     moved = text_set(&effort->digest, report->digest) || moved;
+    moved = text_set(&effort->image_name, report->image_name) || moved;
+    moved = moved || effort->is_named != report->is_named || effort->is_new != report->is_new;
+    effort->is_named = report->is_named;
+    effort->is_new = report->is_new;
     bool progressed = text_set(&effort->progress, report->progress);
 
     if (moved)

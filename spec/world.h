@@ -78,6 +78,7 @@ struct world_image {
     size_t digest_count;
     const char *name;
     const char *owner;
+    const char *key;
     int64_t created_ms;
     uint64_t size_bytes;
     uint64_t sweep;
@@ -91,7 +92,10 @@ struct world_effort {
     char *key;
     char *image_id;
     char *digest;
+    char *image_name;
     char *progress;
+    bool is_named; /* of a pull, as reported; false again when the image is gone: */
+    bool is_new;   /* who brings it then is not known */
     struct err failure;
     enum effort_state state;
     uint32_t failures;                      /* in a row */

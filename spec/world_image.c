@@ -29,10 +29,11 @@ static size_t texts_size(const char *const *texts, size_t count)
 static struct world_image *image_new(const struct image_report *report)
 {
     size_t pointers = (report->tag_count + report->digest_count) * sizeof(const char *);
-    struct world_image *image = mem_alloc(sizeof(*image) + pointers + pack_size(report->id) +
-                                          texts_size(report->tags, report->tag_count) +
-                                          texts_size(report->digests, report->digest_count) +
-                                          pack_size(report->name) + pack_size(report->owner));
+    struct world_image *image =
+        mem_alloc(sizeof(*image) + pointers + pack_size(report->id) +
+                  texts_size(report->tags, report->tag_count) +
+                  texts_size(report->digests, report->digest_count) + pack_size(report->name) +
+                  pack_size(report->owner) + pack_size(report->key));
     image->tags = (const char **)(image + 1);
     image->digests = image->tags + report->tag_count;
     char *at = (char *)(image->digests + report->digest_count);
@@ -45,6 +46,7 @@ static struct world_image *image_new(const struct image_report *report)
     image->digest_count = report->digest_count;
     image->name = pack_text(&at, report->name);
     image->owner = pack_text(&at, report->owner);
+    image->key = pack_text(&at, report->key);
     image->created_ms = report->created_ms;
     image->size_bytes = report->size_bytes;
     return image;
@@ -56,7 +58,8 @@ static bool image_matches(const struct world_image *image, const struct image_re
            texts_equal(image->digests, image->digest_count, report->digests,
                        report->digest_count) &&
            text_equal(image->name, report->name) && text_equal(image->owner, report->owner) &&
-           image->created_ms == report->created_ms && image->size_bytes == report->size_bytes;
+           text_equal(image->key, report->key) && image->created_ms == report->created_ms &&
+           image->size_bytes == report->size_bytes;
 }
 
 static struct world_reference *reference_find(const struct world_instance *instance,
@@ -131,6 +134,18 @@ bool world_image_apply(struct world *world, struct world_instance *instance,
     return true;
 }
 
+/* It went away: should it come back, no pull that ended before has brought it. */
+static void image_lost(struct world_instance *instance, struct world_image *image)
+{
+    for (struct world_effort *at = instance->efforts; at != NULL; at = at->by_key.next) {
+        if (!text_equal(at->image_id, image->id))
+            continue;
+        at->is_named = false;
+        at->is_new = false;
+    }
+    world_image_drop(instance, image);
+}
+
 bool world_image_gone(struct world *world, struct world_instance *instance, const char *id)
 {
     struct world_image *image;
@@ -138,7 +153,7 @@ bool world_image_gone(struct world *world, struct world_instance *instance, cons
     HASH_FIND(by_id, instance->images, id, strlen(id), image);
     if (image == NULL)
         return false;
-    world_image_drop(instance, image);
+    image_lost(instance, image);
     world_mark(world, DIRTY_RELIERS, instance->name);
     return true;
 }
@@ -163,7 +178,7 @@ bool world_image_sweep(struct world_instance *instance)
     {
         if (image->sweep == instance->sweep)
             continue;
-        world_image_drop(instance, image);
+        image_lost(instance, image);
         changed = true;
     }
     return changed;

@@ -20,8 +20,7 @@
 #define STOP_MARGIN_MS 10000 /* beyond the grace: killing and cleaning up take time too */
 #define MS_PER_S       ((int64_t)1000)
 
-/* A request to the engine whose answer goes to `done`, with the call as ctx. */
-static void send_call(struct engine_call *call, struct docker_request *request,
+void engine_call_send(struct engine_call *call, struct docker_request *request,
                       docker_done_fn *done)
 {
     if (request->deadline_ms == 0)
@@ -29,7 +28,7 @@ static void send_call(struct engine_call *call, struct docker_request *request,
     call->docker = docker_call(call->engine->docker, request, done, call);
 }
 
-static void name_path(struct buf *path, const char *before, const char *name, const char *after)
+void engine_name_path(struct buf *path, const char *before, const char *name, const char *after)
 {
     buf_init(path, PATH_SIZE);
     buf_text_add(path, before);
@@ -123,41 +122,6 @@ static void report_created(struct engine_call *call, const char *id)
     engine_report_container(call->engine, &report);
 }
 
-/* The id of the action's image; NULL: only a name of it is known. */
-static const char *image_of(const struct action *action)
-{
-    bool is_id = action->reference != NULL && text_starts(action->reference, "sha256:");
-
-    return action->image_id != NULL || !is_id ? action->image_id : action->reference;
-}
-
-/* What an image has become: gone, or without some of its names.  Then the call ends. */
-static void on_image_looked_at(void *ctx, const struct docker_answer *answer,
-                               const struct err *failure)
-{
-    struct engine_call *call = ctx;
-    struct world_change change = { .kind = WORLD_IMAGE };
-    struct image_names names;
-
-    call->docker = NULL;
-    if (failure != NULL && failure->code == ERR_NOT_FOUND)
-        engine_report_named(call->engine, WORLD_IMAGE_GONE, image_of(call->call->action));
-    AUTO(json) *value =
-        failure == NULL ? read_json(answer->body, answer->size, /* err= */ NULL) : NULL;
-    if (read_image(&call->engine->reader, value, &names, &change.image))
-        engine_report(call->engine, &change);
-    engine_call_done(call, call->failed ? &call->failure : NULL);
-}
-
-static void look_at_image(struct engine_call *call)
-{
-    AUTO(buf) path = { 0 };
-
-    name_path(&path, "/images/", image_of(call->call->action), "/json");
-    struct docker_request request = { .method = "GET", .path = buf_text(&path) };
-    send_call(call, &request, on_image_looked_at);
-}
-
 static void on_created(void *ctx, const struct docker_answer *answer, const struct err *failure)
 {
     struct engine_call *call = ctx;
@@ -168,16 +132,16 @@ static void on_created(void *ctx, const struct docker_answer *answer, const stru
         AUTO(buf) path = { 0 };
         char name[CONTAINER_NAME_SIZE];
         created_name(call->call->action, name);
-        name_path(&path, "/containers/", name, "/json");
+        engine_name_path(&path, "/containers/", name, "/json");
         struct docker_request request = { .method = "GET", .path = buf_text(&path) };
-        send_call(call, &request, on_name_taken);
+        engine_call_send(call, &request, on_name_taken);
         return;
     }
     if (failure != NULL && failure->code == ERR_NOT_FOUND) {
         /* No event that we follow tells that an image or its tag went away. */
         call->failed = true;
         call->failure = *failure;
-        look_at_image(call);
+        engine_image_look(call);
         return;
     }
     if (failure != NULL) {
@@ -213,7 +177,7 @@ static int begin_create(struct engine_call *call, struct err *err)
                                       .path = "/containers/create",
                                       .query = buf_text(&query),
                                       .json = buf_text(&body) };
-    send_call(call, &request, on_created);
+    engine_call_send(call, &request, on_created);
     write_wipe(&body);
     return 0;
 }
@@ -261,9 +225,9 @@ static int begin_start(struct engine_call *call, struct err *err)
     AUTO(buf) path = { 0 };
 
     (void)err;
-    name_path(&path, "/containers/", call->call->action->container_id, "/start");
+    engine_name_path(&path, "/containers/", call->call->action->container_id, "/start");
     struct docker_request request = { .method = "POST", .path = buf_text(&path) };
-    send_call(call, &request, on_switched);
+    engine_call_send(call, &request, on_switched);
     return 0;
 }
 
@@ -275,7 +239,7 @@ static int begin_stop(struct engine_call *call, struct err *err)
     AUTO(buf) query = { 0 };
 
     (void)err;
-    name_path(&path, "/containers/", call->call->action->container_id, "/stop");
+    engine_name_path(&path, "/containers/", call->call->action->container_id, "/stop");
     buf_init(&query, PATH_SIZE);
     docker_query_add_int(&query, "t", grace_s);
     struct docker_request request = { .method = "POST",
@@ -285,7 +249,7 @@ static int begin_stop(struct engine_call *call, struct err *err)
                                       .deadline_ms = call->call->timeout_ms };
     if (request.deadline_ms < least_ms)
         request.deadline_ms = least_ms;
-    send_call(call, &request, on_switched);
+    engine_call_send(call, &request, on_switched);
     return 0;
 }
 
@@ -307,10 +271,10 @@ static int begin_remove(struct engine_call *call, struct err *err)
     AUTO(buf) path = { 0 };
 
     (void)err;
-    name_path(&path, "/containers/", call->call->action->container_id, "");
+    engine_name_path(&path, "/containers/", call->call->action->container_id, "");
     /* v: with the nameless volumes of its image; ours have names and stay. */
     struct docker_request request = { .method = "DELETE", .path = buf_text(&path), .query = "v=1" };
-    send_call(call, &request, on_removed);
+    engine_call_send(call, &request, on_removed);
     return 0;
 }
 
@@ -359,9 +323,9 @@ static void on_network_created(void *ctx, const struct docker_answer *answer,
     call->docker = NULL;
     if (failure != NULL && answer->status == HTTP_CONFLICT) {
         AUTO(buf) path = { 0 };
-        name_path(&path, "/networks/", call->call->action->name, "");
+        engine_name_path(&path, "/networks/", call->call->action->name, "");
         struct docker_request request = { .method = "GET", .path = buf_text(&path) };
-        send_call(call, &request, on_network_found);
+        engine_call_send(call, &request, on_network_found);
         return;
     }
     if (failure == NULL)
@@ -379,7 +343,7 @@ static int begin_network_create(struct engine_call *call, struct err *err)
     struct docker_request request = { .method = "POST",
                                       .path = "/networks/create",
                                       .json = buf_text(&body) };
-    send_call(call, &request, on_network_created);
+    engine_call_send(call, &request, on_network_created);
     return 0;
 }
 
@@ -421,7 +385,7 @@ static int begin_volume_create(struct engine_call *call, struct err *err)
     struct docker_request request = { .method = "POST",
                                       .path = "/volumes/create",
                                       .json = buf_text(&body) };
-    send_call(call, &request, on_volume_created);
+    engine_call_send(call, &request, on_volume_created);
     return 0;
 }
 
@@ -449,48 +413,10 @@ static int begin_named_remove(struct engine_call *call, struct err *err)
     AUTO(buf) path = { 0 };
 
     (void)err;
-    name_path(&path, action->kind == ACTION_NETWORK_REMOVE ? "/networks/" : "/volumes/",
-              action->name, "");
+    engine_name_path(&path, action->kind == ACTION_NETWORK_REMOVE ? "/networks/" : "/volumes/",
+                     action->name, "");
     struct docker_request request = { .method = "DELETE", .path = buf_text(&path) };
-    send_call(call, &request, on_named_removed);
-    return 0;
-}
-
-/* ---- Images: removing ----------------------------------------------------------------------- */
-
-static void on_image_removed(void *ctx, const struct docker_answer *answer,
-                             const struct err *failure)
-{
-    struct engine_call *call = ctx;
-
-    call->docker = NULL;
-    if (failure != NULL && failure->code != ERR_NOT_FOUND) {
-        engine_call_done(call, failure);
-        return;
-    }
-    AUTO(json) *value =
-        failure == NULL ? read_json(answer->body, answer->size, /* err= */ NULL) : NULL;
-    for (size_t i = 0; json_is_array(value) && i < json_count(value); i++) {
-        const char *deleted = json_text(json_at(value, i), "Deleted");
-        if (deleted != NULL)
-            engine_report_named(call->engine, WORLD_IMAGE_GONE, deleted);
-    }
-    if (image_of(call->call->action) == NULL)
-        engine_call_done(call, /* failure= */ NULL);
-    else
-        look_at_image(call); /* it may have lost a name only */
-}
-
-static int begin_image_remove(struct engine_call *call, struct err *err)
-{
-    const struct action *action = call->call->action;
-    AUTO(buf) path = { 0 };
-
-    (void)err;
-    name_path(&path, "/images/", action->reference != NULL ? action->reference : action->image_id,
-              "");
-    struct docker_request request = { .method = "DELETE", .path = buf_text(&path) };
-    send_call(call, &request, on_image_removed);
+    engine_call_send(call, &request, on_named_removed);
     return 0;
 }
 
@@ -512,7 +438,7 @@ static int (*const begin[ACTION_KIND_COUNT])(struct engine_call *call, struct er
     [ACTION_IMAGE_BUILD] = begin_long,
     [ACTION_IMAGE_PULL] = begin_long,
     [ACTION_IMAGE_PUSH] = begin_long,
-    [ACTION_IMAGE_REMOVE] = begin_image_remove,
+    [ACTION_IMAGE_REMOVE] = engine_image_remove,
     [ACTION_SANDBOX_LOAD] = begin_long,
     [ACTION_CONTAINER_CREATE] = begin_create,
     [ACTION_CONTAINER_START] = begin_start,

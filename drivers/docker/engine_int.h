@@ -134,8 +134,21 @@ struct tracked *engine_tracked(const struct engine *engine, const char *id);
 
 /* ---- apply.c ---- */
 
+/* A request to the engine whose answer goes to `done`, with the call as ctx. */
+void engine_call_send(struct engine_call *call, struct docker_request *request,
+                      docker_done_fn *done);
+/* "BEFORE NAME AFTER" of a path; the name is encoded. */
+void engine_name_path(struct buf *path, const char *before, const char *name, const char *after);
+
 /* True when a call of that kind for that container is in flight. */
 bool engine_has_call(const struct engine *engine, enum action_kind kind, const char *id_or_name);
+
+/* ---- image_remove.c ---- */
+
+/* Removes the name of the action, and with its last name the image. */
+int engine_image_remove(struct engine_call *call, struct err *err);
+/* Reports what the action's image has become, then ends the call. */
+void engine_image_look(struct engine_call *call);
 
 /* ---- images.c ---- */
 

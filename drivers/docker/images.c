@@ -18,6 +18,7 @@
 #include "drivers/docker/sandbox_image.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
+#include "spec/reference.h"
 #include "spec/target.h"
 
 #define PATH_SIZE        2048
@@ -38,6 +39,7 @@ static void report_effort(struct image_work *work, enum effort_state state,
                     .key = buf_text(&work->key),
                     .state = state,
                     .at_ms = state == EFFORT_RUNNING ? work->started_ms : loop_wall_ms(),
+                    .image_name = call->call->action->image_name,
                     .failure = failure },
     };
 
@@ -48,6 +50,8 @@ static void report_effort(struct image_work *work, enum effort_state state,
     } else if (state == EFFORT_DONE) {
         change.effort.image_id = work->image_id;
         change.effort.digest = work->progress.digest[0] != '\0' ? work->progress.digest : NULL;
+        change.effort.is_named = work->is_named;
+        change.effort.is_new = work->is_new;
     }
     engine_report(call->engine, &change);
 }
@@ -59,6 +63,7 @@ static void free_work(struct image_work *work)
     buf_release(&work->query);
     auth_wipe(work->header);
     free(work->image_id);
+    json_free(work->before);
     free(work->reason);
     image_work_build_release(work);
     if (work->fd >= 0)
@@ -105,6 +110,32 @@ static void on_progress(void *ctx, const char *text, size_t size)
     image_work_progress(work);
 }
 
+/* ---- What was there before ------------------------------------------------------------------ */
+
+static bool has_name(const struct json *names, const char *reference)
+{
+    for (size_t i = 0; json_is_array(names) && i < json_count(names); i++) {
+        const char *name = json_as_text(json_at(names, i), /* fallback= */ NULL);
+        if (name != NULL && reference_is_same(name, reference))
+            return true;
+    }
+    return false;
+}
+
+/* Whether it is by this pull that the image is there, and has its name. */
+static void compare_with_before(struct image_work *work, const char *image_id)
+{
+    work->is_new = work->is_named = work->before != NULL;
+    for (size_t i = 0; work->before != NULL && i < json_count(work->before); i++) {
+        const struct json *image = json_at(work->before, i);
+        if (!text_equal(json_text(image, "Id"), image_id))
+            continue;
+        work->is_new = false;
+        work->is_named = !has_name(json_get(image, "RepoTags"), work->reference) &&
+                         !has_name(json_get(image, "RepoDigests"), work->reference);
+    }
+}
+
 /* ---- What came out -------------------------------------------------------------------------- */
 
 static void on_result(void *ctx, const struct docker_answer *answer, const struct err *failure)
@@ -122,6 +153,7 @@ static void on_result(void *ctx, const struct docker_answer *answer, const struc
     AUTO(json) *value = read_json(answer->body, answer->size, /* err= */ NULL);
     if (read_image(&call->engine->reader, value, &names, &change.image)) {
         work->image_id = mem_text(change.image.id);
+        compare_with_before(work, work->image_id);
         engine_report(call->engine, &change);
     }
     image_work_done(work, /* failure= */ NULL);
@@ -244,6 +276,36 @@ static void on_auth(void *ctx, char *header, const struct err *failure)
     auth_wipe(TAKE(work->header));
 }
 
+/* Without an answer nothing is known to be new, which is no reason not to pull. */
+static void on_before(void *ctx, const struct docker_answer *answer, const struct err *failure)
+{
+    struct engine_call *call = ctx;
+    struct image_work *work = call->work;
+
+    call->docker = NULL;
+    if (failure != NULL && (failure->code == ERR_CANCELLED || failure->code == ERR_UNREACHABLE)) {
+        image_work_done(work, failure);
+        return;
+    }
+    if (failure == NULL)
+        work->before = read_json(answer->body, answer->size, /* err= */ NULL);
+    if (!json_is_array(work->before))
+        json_free(TAKE(work->before));
+    work->auth = auth_start(call->engine->loop, work->reference, on_auth, work);
+}
+
+/* Images of others come and go without a word, so which ones there are is asked for before each
+ * pull; all of them, also those without a name. */
+static void begin_pull(struct image_work *work)
+{
+    struct engine_call *call = work->call;
+    struct docker_request request = {
+        .method = "GET", .path = "/images/json", .query = "all=1", .deadline_ms = ENGINE_READ_MS
+    };
+
+    call->docker = docker_call(call->engine->docker, &request, on_before, call);
+}
+
 /* ---- The sandbox ---------------------------------------------------------------------------- */
 
 static void begin_load(struct image_work *work)
@@ -314,6 +376,8 @@ void engine_image_begin(struct engine_call *call)
         image_work_build(work);
     else if (action->kind == ACTION_SANDBOX_LOAD)
         begin_load(work);
+    else if (action->kind == ACTION_IMAGE_PULL)
+        begin_pull(work);
     else
         work->auth = auth_start(call->engine->loop, action->reference, on_auth, work);
 }

@@ -19,6 +19,9 @@ struct image_work {
     int64_t started_ms;  /* wall clock */
     int64_t reported_ms; /* loop's clock */
     char *image_id;      /* heap: what it made */
+    struct json *before; /* of a pull: the images there were; NULL: not known */
+    bool is_named;       /* of a pull: what came did not have the name, */
+    bool is_new;         /* or was not there at all */
     char *header;        /* heap, secret */
     struct auth_request *auth;
     struct buf query;

@@ -303,6 +303,7 @@ bool read_image(const struct reader *reader, const struct json *value, struct im
         .digest_count = read_names(json_get(value, "RepoDigests"), names->digests),
         .name = label_of(labels, LABEL_IMAGE_NAME, LIMIT_NAME),
         .owner = label_of(labels, LABEL_IMAGE_OWNER, LIMIT_NAME),
+        .key = label_of(labels, LABEL_IMAGE_KEY, SHA256_HEX_SIZE - 1),
         .size_bytes = size > 0 ? (uint64_t)size : 0,
     };
     /* Seconds in a listing, text on inspect. */

@@ -328,6 +328,7 @@ static struct sim_request *request_make(struct sim *sim, const struct action *ac
     request->reference = sim_text(sim, action->reference);
     request->image_id = sim_text(sim, action->image_id);
     request->image_name = sim_text(sim, action->image_name);
+    request->build_key = sim_text(sim, action->build_key);
     request->repository = sim_text(sim, action->repository);
     request->named = sim_named_copy(sim, &named);
     if (action->kind == ACTION_CONTAINER_CREATE)

@@ -448,7 +448,9 @@ bool sim_engine_do(struct sim *sim, struct sim_request *request)
     case ACTION_VOLUME_REMOVE: result = do_volume(sim, request, err); break;
     case ACTION_IMAGE_REMOVE:
         request->image = sim_image_find(request->instance, request->reference);
-        result = sim_image_remove(sim, request->instance, request->reference, err);
+        if (request->image == NULL || request->image_id == NULL ||
+            text_equal(request->image->report.id, request->image_id))
+            result = sim_image_remove(sim, request->instance, request->reference, err);
         break;
     case ACTION_IMAGE_BUILD:
     case ACTION_IMAGE_PULL:

@@ -226,6 +226,7 @@ int sim_image_remove(struct sim *sim, struct sim_instance *instance, const char 
     while (*at != image)
         at = &(*at)->next;
     *at = image->next;
+    sim->counts.foreign_images_removed += image->foreign;
     return 0;
 }
 
@@ -240,6 +241,7 @@ static void work_report(struct sim *sim, const struct sim_request *request, enum
     action_effort_key(request->kind, request->object, &key);
     change.effort.instance = request->instance->name;
     change.effort.key = buf_text(&key);
+    change.effort.image_name = request->image_name;
     change.effort.state = state;
     change.effort.at_ms = state == EFFORT_RUNNING ? request->began_ms : sim->now_ms;
     if (state == EFFORT_RUNNING)
@@ -249,8 +251,23 @@ static void work_report(struct sim *sim, const struct sim_request *request, enum
     if (state == EFFORT_DONE && request->image != NULL) {
         change.effort.image_id = request->image->report.id;
         change.effort.digest = request->digest;
+        change.effort.is_named = request->is_named;
+        change.effort.is_new = request->is_new;
     }
     sim_report(sim, &change);
+}
+
+static void pull_done(struct sim *sim, struct sim_request *request, const struct sim_source *source)
+{
+    const struct sim_image *before = sim_image_find(request->instance, source->image_id);
+
+    request->is_new = before == NULL;
+    request->is_named =
+        before == NULL ||
+        (!texts_have(before->report.tags, before->report.tag_count, request->reference) &&
+         !texts_have(before->report.digests, before->report.digest_count, request->reference));
+    request->image = sim_image_had(sim, request->instance, request->reference);
+    request->digest = sim_text(sim, source->digest);
 }
 
 static void work_done(struct sim *sim, struct sim_request *request)
@@ -259,14 +276,12 @@ static void work_done(struct sim *sim, struct sim_request *request)
     const struct sim_source *source = sim_source(sim, request->reference);
 
     switch (request->kind) {
-    case ACTION_IMAGE_PULL:
-        request->image = sim_image_had(sim, instance, request->reference);
-        request->digest = sim_text(sim, source->digest);
-        break;
+    case ACTION_IMAGE_PULL: pull_done(sim, request, source); break;
     case ACTION_IMAGE_BUILD:
         request->image = image_make(sim, instance, source);
         request->image->report.name = request->image_name;
         request->image->report.owner = request->owner;
+        request->image->report.key = request->build_key;
         sim_image_tag(sim, instance, request->image, request->reference);
         break;
     case ACTION_SANDBOX_LOAD:

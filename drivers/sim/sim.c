@@ -208,7 +208,8 @@ const struct sim_container *sim_run_foreign(struct sim *sim, const char *instanc
     struct err err = { 0 };
 
     body->host = instance_of(sim, instance);
-    const struct sim_image *image = sim_image_had(sim, body->host, reference);
+    struct sim_image *image = sim_image_had(sim, body->host, reference);
+    image->foreign = true;
     body->seen.foreign = true;
     body->seen.program = *image->program;
     body->seen.report = (struct container_report){ .instance = body->host->name,
@@ -251,7 +252,10 @@ void sim_cut(struct sim *sim, const char *instance, int64_t for_ms, bool with_en
 
 const char *sim_add_image(struct sim *sim, const char *instance, const char *reference)
 {
-    return sim_image_had(sim, instance_of(sim, instance), reference)->report.id;
+    struct sim_image *image = sim_image_had(sim, instance_of(sim, instance), reference);
+
+    image->foreign = true;
+    return image->report.id;
 }
 
 /* ---- The truth ---- */

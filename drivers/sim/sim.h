@@ -151,7 +151,7 @@ void sim_crash(struct sim *sim, const char *container_id, int exit_code, bool oo
 void sim_sicken(struct sim *sim, const char *container_id);
 /* The link, or the whole engine with its containers, is down from now on for that long. */
 void sim_cut(struct sim *sim, const char *instance, int64_t for_ms, bool with_engine);
-/* As if it had been pulled; its id. */
+/* As if somebody else had pulled it; its id. */
 const char *sim_add_image(struct sim *sim, const char *instance, const char *reference);
 
 /* ---- The truth ---- */
@@ -168,6 +168,7 @@ struct sim_counts {
     uint64_t observes;
     uint64_t reports;
     uint64_t connections;
+    uint64_t foreign_images_removed;
 };
 const struct sim_counts *sim_counts(const struct sim *sim);
 /* A digest of everything that was reported, answered and done, and when. */

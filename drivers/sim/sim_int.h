@@ -37,6 +37,7 @@ struct sim_named {
 struct sim_image {
     struct image_report report; /* its texts and arrays are replaced, never written to */
     const struct sim_program *program;
+    bool foreign; /* somebody else brought it */
     struct sim_image *next;
 };
 
@@ -111,6 +112,8 @@ struct sim_request {
     struct sim_body *body;   /* what it works on; of a create: what it makes */
     struct sim_image *image; /* what long work made */
     const char *digest;
+    bool is_named; /* a pull: as it is reported */
+    bool is_new;
     uint64_t life; /* a stop waits for the end of this one */
     int64_t began_ms;
 
@@ -119,6 +122,7 @@ struct sim_request {
     const char *reference;
     const char *image_id;
     const char *image_name;
+    const char *build_key;
     const char *repository;
     struct named_report named;
 };

@@ -303,16 +303,24 @@ void get_tasks(struct request *request)
 
 /* ---- Images ---------------------------------------------------------------------------------- */
 
-static struct json *show_image(const struct plan_input *input, const struct world_image *image)
+static struct json *show_image(const struct plan_input *input,
+                               const struct world_instance *instance,
+                               const struct world_image *image)
 {
+    bool built = text_equal(image->owner, input->owner);
+    const struct image_record *brought =
+        built || instance->engine_id == NULL
+            ? NULL
+            : memory_image(input->memory, instance->engine_id, image->id);
+    const char *name = brought != NULL ? brought->name : image->name;
     struct json *object = json_object();
     struct json *tags = json_array();
     struct json *digests = json_array();
 
     json_set_text(object, "id", image->id);
-    json_set_text(object, "name", image->name);
-    if (input->desired != NULL && image->name != NULL && text_equal(image->owner, input->owner))
-        json_set_text(object, "held", image_guard(input, image->name));
+    json_set_text(object, "name", name);
+    if (input->desired != NULL && name != NULL && (built || brought != NULL))
+        json_set_text(object, "held", image_guard(input, name));
     for (size_t i = 0; i < image->tag_count; i++)
         json_append_text(tags, image->tags[i]);
     for (size_t i = 0; i < image->digest_count; i++)
@@ -321,6 +329,8 @@ static struct json *show_image(const struct plan_input *input, const struct worl
     json_set(object, "digests", digests);
     json_set_int(object, "sizeBytes", (int64_t)image->size_bytes);
     show_time(object, "createdAt", image->created_ms);
+    if (brought != NULL)
+        show_time(object, "broughtAt", brought->brought_ms);
     return object;
 }
 
@@ -358,7 +368,7 @@ void get_images(struct request *request)
 
         json_set_text(instance, "name", at->name);
         for (const struct world_image *one = at->images; one != NULL; one = one->by_id.next)
-            json_append(images, show_image(&input, one));
+            json_append(images, show_image(&input, at, one));
         for (const struct world_effort *one = at->efforts; one != NULL; one = one->by_key.next)
             json_append(efforts, show_effort(one));
         json_set(instance, "images", images);

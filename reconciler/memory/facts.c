@@ -226,6 +226,24 @@ static int forget_write(struct sql *sql, const struct fact *fact, struct err *er
                        fact, err);
 }
 
+static int image_write(struct sql *sql, const struct image_record *image, struct err *err)
+{
+    bool lifted = text_is_empty(image->references);
+    struct query query =
+        lifted ? query_start(sql, "DELETE FROM image WHERE engine = ? AND image_id = ?")
+               : query_start(sql, "INSERT OR REPLACE INTO image (engine, image_id, refs, name,"
+                                  " brought_ms) VALUES (?, ?, ?, ?, ?)");
+
+    query_text(&query, image->engine);
+    query_text(&query, image->image_id);
+    if (!lifted) {
+        query_text(&query, image->references);
+        query_text(&query, image->name);
+        query_int(&query, image->brought_ms);
+    }
+    return query_run(&query, err);
+}
+
 int fact_write(struct sql *sql, const struct fact *fact, struct err *err)
 {
     switch (fact->kind) {
@@ -254,6 +272,7 @@ int fact_write(struct sql *sql, const struct fact *fact, struct err *err)
     case FACT_FREEZE: return freeze_write(sql, fact, err);
     case FACT_THROTTLE: return throttle_write(sql, fact, err);
     case FACT_EVENT: return history_add_event(sql, fact, err);
+    case FACT_IMAGE: return image_write(sql, fact->image, err);
     case FACT_FORGET: return forget_write(sql, fact, err);
     case FACT_KIND_COUNT: break;
     }

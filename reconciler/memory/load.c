@@ -230,14 +230,32 @@ static int tasks_load(struct loader *loader, struct err *err)
     return query_end(&row, err);
 }
 
+static int images_load(struct loader *loader, struct err *err)
+{
+    struct query row =
+        query_start(loader->sql, "SELECT engine, image_id, refs, name, brought_ms FROM image");
+
+    while (query_row(&row)) {
+        const struct image_record image = { .engine = query_get_text(&row, 0),
+                                            .image_id = query_get_text(&row, 1),
+                                            .references = query_get_text(&row, 2),
+                                            .name = query_get_text(&row, 3),
+                                            .brought_ms = query_get_int(&row, 4) };
+        const struct fact fact = { .kind = FACT_IMAGE, .image = &image };
+
+        memory_apply(loader->memory, &fact);
+    }
+    return query_end(&row, err);
+}
+
 int memory_load(struct sql *sql, struct memory *memory, struct diag_list *warnings, struct err *err)
 {
     struct loader loader = { .sql = sql, .memory = memory, .warnings = warnings };
     int status = 0;
 
-    ASSERT(memory->services == NULL && memory->tasks == NULL);
+    ASSERT(memory->services == NULL && memory->tasks == NULL && memory->images == NULL);
     if (deployments_load(&loader, err) < 0 || services_load(&loader, err) < 0 ||
-        tasks_load(&loader, err) < 0)
+        tasks_load(&loader, err) < 0 || images_load(&loader, err) < 0)
         status = -1;
     loader_release(&loader);
     return status;

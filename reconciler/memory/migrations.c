@@ -100,7 +100,16 @@ static const char step_3[] = "ALTER TABLE service ADD COLUMN removal TEXT;";
 static const char step_4[] = "ALTER TABLE service ADD COLUMN frozen TEXT;"
                              "ALTER TABLE service ADD COLUMN thawed_ms INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const steps[] = { step_1, step_2, step_3, step_4 };
+/* 5: images that pulls brought. */
+static const char step_5[] = "CREATE TABLE image ("
+                             "    engine TEXT NOT NULL,"
+                             "    image_id TEXT NOT NULL,"
+                             "    refs TEXT NOT NULL," /* separated by spaces */
+                             "    name TEXT,"
+                             "    brought_ms INTEGER NOT NULL,"
+                             "    PRIMARY KEY (engine, image_id)) STRICT, WITHOUT ROWID;";
+
+static const char *const steps[] = { step_1, step_2, step_3, step_4, step_5 };
 
 int store_schema_version(void)
 {

@@ -347,6 +347,19 @@ static int expired(struct store *store, const char *select, const struct memory 
     return query_end(&row, err);
 }
 
+static int expired_images(struct store *store, const struct memory *memory, struct id_list *keys,
+                          struct err *err)
+{
+    struct query row =
+        query_start(store->sql, "SELECT engine, image_id, engine || ' ' || image_id FROM image");
+
+    while (query_row(&row)) {
+        if (memory_image(memory, query_get_text(&row, 0), query_get_text(&row, 1)) == NULL)
+            id_list_add(keys, query_get_text(&row, 2));
+    }
+    return query_end(&row, err);
+}
+
 static int by_id(struct store *store, const char *statement, const char *id, struct err *err)
 {
     struct query query = query_start(store->sql, statement);
@@ -359,6 +372,7 @@ static int facts_prune(struct store *store, const struct memory *memory, struct 
 {
     AUTO(id_list) deployments = { 0 };
     AUTO(id_list) tasks = { 0 };
+    AUTO(id_list) images = { 0 };
 
     if (expired(store, "SELECT id, cluster, service FROM deployment WHERE goal IS NOT NULL", memory,
                 &deployments, err) < 0)
@@ -376,6 +390,13 @@ static int facts_prune(struct store *store, const struct memory *memory, struct 
         return -1;
     for (size_t i = 0; i < tasks.count; i++) {
         if (by_id(store, "DELETE FROM task WHERE id = ?", tasks.items[i], err) < 0)
+            return -1;
+    }
+    if (expired_images(store, memory, &images, err) < 0)
+        return -1;
+    for (size_t i = 0; i < images.count; i++) {
+        if (by_id(store, "DELETE FROM image WHERE engine || ' ' || image_id = ?", images.items[i],
+                  err) < 0)
             return -1;
     }
     return sql_run(store->sql,

@@ -10,6 +10,9 @@
 
 #include "spec/base/text.h"
 
+/* Of an engine that is not among ours any more its images are remembered for 90 days. */
+#define ENGINE_KEPT_MS ((int64_t)90 * 24 * 60 * 60 * 1000)
+
 /* Deployments kept per service beside those that tasks, rollback or the present need. */
 #define DEPLOYMENTS_KEPT 10
 
@@ -95,6 +98,15 @@ static void service_free(struct memory *memory, struct memory_service *service)
     free(service);
 }
 
+static void image_free(struct memory *memory, struct memory_image *image)
+{
+    ASSERT(memory->images != NULL);
+    HASH_DELETE(by_key, memory->images, image);
+    arena_release(&image->arena);
+    free(image->key);
+    free(image);
+}
+
 void memory_free(struct memory *memory)
 {
     if (memory == NULL)
@@ -103,6 +115,8 @@ void memory_free(struct memory *memory)
         service_free(memory, memory->services);
     while (memory->tasks != NULL)
         task_free(memory, memory->tasks);
+    while (memory->images != NULL)
+        image_free(memory, memory->images);
     free(memory);
 }
 
@@ -202,6 +216,44 @@ static void apply_task(struct memory *memory, const struct task_record *from)
     HASH_ADD_KEYPTR(by_id, memory->tasks, entry->record.id, strlen(entry->record.id), entry);
 }
 
+static struct memory_image *image_find(const struct memory *memory, const char *engine,
+                                       const char *image_id)
+{
+    AUTO(arena) scratch = { 0 };
+    const char *key = arena_printf(&scratch, "%s %s", engine, image_id);
+    struct memory_image *entry = NULL;
+
+    HASH_FIND(by_key, memory->images, key, strlen(key), entry);
+    return entry;
+}
+
+static void apply_image(struct memory *memory, const struct image_record *from)
+{
+    struct memory_image *entry = image_find(memory, from->engine, from->image_id);
+    struct arena fresh = { 0 };
+    struct image_record record = *from;
+
+    if (text_is_empty(from->references)) {
+        if (entry != NULL)
+            image_free(memory, entry);
+        return;
+    }
+    if (entry == NULL) {
+        AUTO(arena) scratch = { 0 };
+
+        entry = mem_alloc(sizeof(*entry));
+        entry->key = mem_text(arena_printf(&scratch, "%s %s", from->engine, from->image_id));
+        HASH_ADD_KEYPTR(by_key, memory->images, entry->key, strlen(entry->key), entry);
+    }
+    record.engine = arena_text(&fresh, from->engine);
+    record.image_id = arena_text(&fresh, from->image_id);
+    record.references = arena_text(&fresh, from->references);
+    record.name = arena_text(&fresh, from->name);
+    arena_release(&entry->arena);
+    entry->record = record;
+    entry->arena = fresh;
+}
+
 /* "" becomes NULL: lifted. */
 static void replace_text(char **slot, const char *text)
 {
@@ -240,6 +292,7 @@ void memory_apply(struct memory *memory, const struct fact *fact)
         service->retry_at_ms = fact->retry_at_ms;
         return;
     case FACT_EVENT: return; /* history: nothing is decided by it */
+    case FACT_IMAGE: apply_image(memory, fact->image); return;
     case FACT_FORGET: service_free(memory, service_get(memory, fact)); return;
     case FACT_KIND_COUNT: break;
     }
@@ -288,6 +341,8 @@ struct memory *memory_copy(const struct memory *memory)
         copy_service(copy, at);
     for (const struct memory_task *at = memory->tasks; at != NULL; at = at->by_id.next)
         apply_task(copy, &at->record);
+    for (const struct memory_image *at = memory->images; at != NULL; at = at->by_key.next)
+        apply_image(copy, &at->record);
     return copy;
 }
 
@@ -337,6 +392,8 @@ static void change_clock(struct memory *memory, const struct clock_change *chang
         change_time(change, 0, &at->record.stopping_ms);
         change_time(change, 0, &at->record.stopped_ms);
     }
+    for (struct memory_image *at = memory->images; at != NULL; at = at->by_key.next)
+        change_time(change, 0, &at->record.brought_ms);
 }
 
 void memory_clock_moved(struct memory *memory, int64_t moved_ms)
@@ -347,6 +404,27 @@ void memory_clock_moved(struct memory *memory, int64_t moved_ms)
 void memory_clock_limit(struct memory *memory, int64_t now_ms)
 {
     change_clock(memory, &(struct clock_change){ .limit_ms = now_ms });
+}
+
+static bool engine_is_known(const struct world *world, const char *engine)
+{
+    for (const struct world_instance *at = world->instances; at != NULL; at = at->by_name.next) {
+        if (text_equal(at->engine_id, engine))
+            return true;
+    }
+    return false;
+}
+
+static void expire_images(struct memory *memory, const struct world *world, int64_t before_ms)
+{
+    struct memory_image *image;
+    struct memory_image *next;
+
+    HASH_ITER(by_key, memory->images, image, next)
+    {
+        if (image->record.brought_ms < before_ms && !engine_is_known(world, image->record.engine))
+            image_free(memory, image);
+    }
 }
 
 void memory_expire(struct memory *memory, const struct world *world, int64_t before_ms)
@@ -360,6 +438,7 @@ void memory_expire(struct memory *memory, const struct world *world, int64_t bef
             world_task(world, task->record.id) == NULL)
             task_free(memory, task);
     }
+    expire_images(memory, world, before_ms - ENGINE_KEPT_MS);
     for (struct memory_service *service = memory->services; service != NULL;
          service = service->by_key.next) {
         size_t kept = 0;
@@ -388,6 +467,14 @@ const struct task_record *memory_task(const struct memory *memory, const char *i
     struct memory_task *entry = NULL;
 
     HASH_FIND(by_id, memory->tasks, id, strlen(id), entry);
+    return entry == NULL ? NULL : &entry->record;
+}
+
+const struct image_record *memory_image(const struct memory *memory, const char *engine,
+                                        const char *image_id)
+{
+    const struct memory_image *entry = image_find(memory, engine, image_id);
+
     return entry == NULL ? NULL : &entry->record;
 }
 

@@ -80,6 +80,15 @@ struct task_record {
     int64_t stopped_ms;  /* recorded as stopped, counted; 0: not */
 };
 
+/* An image that a pull of ours brought to an engine, and the names that pulls of ours gave it. */
+struct image_record {
+    const char *engine;     /* its id */
+    const char *image_id;   /* "sha256:..." */
+    const char *references; /* as they were pulled, separated by spaces; "": it is ours no more */
+    const char *name;       /* of the Image it was last pulled for; NULL: none */
+    int64_t brought_ms;     /* when it was last given a name */
+};
+
 #define FACT_KINDS(X)                                                                              \
     X(DEPLOYMENT, "deployment") /* started, or changed: the whole record */                        \
     X(TASK, "task")             /* likewise */                                                     \
@@ -90,6 +99,7 @@ struct task_record {
     X(FREEZE, "freeze")     /* `text` the differences that are left alone, "" lifts it */          \
     X(THROTTLE, "throttle") /* start failures in a row, and when to try again */                   \
     X(EVENT, "event")       /* `text` as ECS words it */                                           \
+    X(IMAGE, "image")       /* the whole record; of no service */                                  \
     X(FORGET, "forget")     /* the service is gone; its history stays */
 
 #define MEMORY_ENUM_FACT(name, text) FACT_##name,
@@ -106,6 +116,7 @@ struct fact {
     const char *commit; /* QUARANTINE, EVENT: the commit it belongs to; may be NULL */
     const struct deployment *deployment;
     const struct task_record *task;
+    const struct image_record *image;
     uint32_t start_failures; /* THROTTLE */
     int64_t retry_at_ms;     /* THROTTLE */
 };
@@ -124,6 +135,13 @@ struct memory_task {
     struct memory_task *next;       /* of the service, in no order */
     struct memory_task *previous;   /* the first one's is the last */
     UT_hash_handle by_id;
+};
+
+struct memory_image {
+    struct image_record record;
+    struct arena arena;
+    char *key;
+    UT_hash_handle by_key;
 };
 
 struct memory_service {
@@ -146,6 +164,7 @@ struct memory_service {
 struct memory {
     struct memory_service *services;
     struct memory_task *tasks;
+    struct memory_image *images;
 };
 
 struct memory *memory_new(void);
@@ -156,7 +175,7 @@ void memory_apply(struct memory *memory, const struct fact *fact);
 /* A memory of its own, to try facts on. */
 struct memory *memory_copy(const struct memory *memory);
 /* Drops records of tasks that stopped before `before_ms` and are not in the world any more, and
- * deployments that nothing refers to. */
+ * deployments that nothing refers to, and images of engines that are long gone. */
 void memory_expire(struct memory *memory, const struct world *world, int64_t before_ms);
 
 /* The clock was moved by so much: remembered times move along.  (In memory only: the store keeps
@@ -167,6 +186,9 @@ void memory_clock_limit(struct memory *memory, int64_t now_ms);
 
 const struct memory_service *memory_service(const struct memory *memory, const char *key);
 const struct task_record *memory_task(const struct memory *memory, const char *id);
+/* NULL: no pull of ours brought it. */
+const struct image_record *memory_image(const struct memory *memory, const char *engine,
+                                        const char *image_id);
 /* The newest deployment: ECS's PRIMARY; NULL: none yet. */
 const struct deployment *memory_primary(const struct memory_service *service);
 /* Where a rollback would go, and what stands in for tasks that PRIMARY lacks: the newest COMPLETED

@@ -145,6 +145,12 @@ const char *volume_name(struct planner *planner, const struct target *target,
 bool place_ready(struct planner *planner, const struct target *target,
                  const struct world_instance *instance);
 
+/* ---- retain: which images stay -------------------------------------------------------------- */
+
+/* States what pulls brought, and what is gone. True when facts came out. */
+bool images_recorded(struct planner *planner, const struct world_instance *instance);
+void prune_images(struct planner *planner, const struct world_instance *instance);
+
 /* ---- rollout, breaker, prune ---------------------------------------------------------------- */
 
 struct service_view {

@@ -199,90 +199,6 @@ static void prune_networks(struct planner *planner, const struct world_instance 
     }
 }
 
-/* A NULL deployment pins nothing. */
-static bool deployment_pins(const struct deployment *deployment, const struct world_image *image)
-{
-    size_t count =
-        deployment == NULL ? 0 : deployment->goal->target->task->container_definitions_count;
-
-    for (size_t i = 0; i < count; i++) {
-        if (text_equal(deployment->pins[i].image_id, image->id))
-            return true;
-    }
-    return false;
-}
-
-static bool target_names(const struct target *target, const struct world_image *image)
-{
-    for (size_t i = 0; i < target->task->container_definitions_count; i++) {
-        for (size_t t = 0; t < image->tag_count; t++) {
-            if (text_equal(target->images[i].reference, image->tags[t]))
-                return true;
-        }
-    }
-    return false;
-}
-
-/* An image is needed when a container was made from it, a deployment that may come back pinned it,
- * or a service that is declared names it. */
-static bool image_is_needed(const struct plan_input *input, const struct world_image *image)
-{
-    for (const struct world_container *at = input->world->containers; at != NULL;
-         at = at->by_id.next) {
-        if (text_equal(at->image_id, image->id))
-            return true;
-    }
-    for (const struct memory_service *service = input->memory->services; service != NULL;
-         service = service->by_key.next) {
-        if (deployment_pins(memory_primary(service), image) ||
-            deployment_pins(memory_fallback(service), image))
-            return true;
-    }
-    for (const struct desired_service *at = input->desired->services; at != NULL;
-         at = at->by_key.next) {
-        if (target_names(at->goal->target, image))
-            return true;
-    }
-    return false;
-}
-
-static size_t newer_images(const struct world_instance *instance, const struct world_image *than)
-{
-    size_t count = 0;
-
-    for (const struct world_image *at = instance->images; at != NULL; at = at->by_id.next)
-        count += text_equal(at->name, than->name) && text_equal(at->owner, than->owner) &&
-                 (at->created_ms > than->created_ms ||
-                  (at->created_ms == than->created_ms && strcmp(at->id, than->id) > 0));
-    return count;
-}
-
-static void prune_images(struct planner *planner, const struct world_instance *instance)
-{
-    for (const struct world_image *at = instance->images; at != NULL; at = at->by_id.next) {
-        const struct resource *image;
-        struct action *action;
-
-        if (at->name == NULL || !text_equal(at->owner, planner->input->owner) ||
-            image_is_needed(planner->input, at))
-            continue;
-        image = generation_find(planner->input->desired->generation, KIND_IMAGE, at->name);
-        if (image == NULL ? image_guard(planner->input, at->name) != NULL
-                          : newer_images(instance, at) <= resource_image(image)->retain)
-            continue;
-        if (!effort_allows(planner, instance, ACTION_IMAGE_REMOVE, at->id))
-            continue;
-        action = plan_action(planner, ACTION_IMAGE_REMOVE, instance->name, at->id);
-        action->reference = at->id;
-        action->image_id = at->id; /* so that the driver tells when it was gone before */
-        action->image_name = at->name;
-        action->cause = image == NULL
-                            ? arena_printf(planner->arena, "image %s was removed", at->name)
-                            : arena_printf(planner->arena, "image %s retains %u former ones",
-                                           at->name, resource_image(image)->retain);
-    }
-}
-
 void plan_instance(struct planner *planner, const char *name)
 {
     const struct world_instance *instance = world_instance(planner->input->world, name);
@@ -294,6 +210,8 @@ void plan_instance(struct planner *planner, const char *name)
     claim(planner, instance, claim_name);
     held = world_volume(instance, claim_name);
     if (held == NULL || !text_equal(held->root, planner->input->root))
+        return;
+    if (images_recorded(planner, instance))
         return;
     prune_networks(planner, instance);
     prune_images(planner, instance);

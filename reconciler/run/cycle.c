@@ -210,6 +210,8 @@ void cycle_mark_all(struct cycle *cycle)
  * be it that a deployment ended or that it is not the newest any more. */
 static void mark_affected(struct cycle *cycle, const struct fact *fact)
 {
+    if (fact->kind == FACT_IMAGE)
+        return; /* whoever stated it is planned again anyway */
     bool turning =
         fact->kind == FACT_FORGET || fact->kind == FACT_HOLD || fact->kind == FACT_REMOVAL ||
         fact->kind == FACT_QUARANTINE ||
@@ -231,9 +233,10 @@ static void say_fact(struct app *app, const struct fact *fact)
 {
     const struct deployment *deployment = fact->deployment;
     AUTO(arena) scratch = { 0 };
-    struct log_fields fields = { .service = unit_key(&scratch, fact->cluster, fact->service),
-                                 .commit = fact->commit };
+    struct log_fields fields = { .commit = fact->commit };
 
+    if (fact->kind != FACT_IMAGE)
+        fields.service = unit_key(&scratch, fact->cluster, fact->service);
     switch (fact->kind) {
     case FACT_EVENT: app_tell(app, "event", &fields, "%s", fact->text); break;
     case FACT_DEPLOYMENT:
@@ -261,6 +264,7 @@ static void say_fact(struct app *app, const struct fact *fact)
     case FACT_SUSPEND:
     case FACT_FREEZE:
     case FACT_THROTTLE:
+    case FACT_IMAGE:
     case FACT_KIND_COUNT: break;
     }
 }

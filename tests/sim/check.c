@@ -230,7 +230,7 @@ void check_facts(void *context, const struct fact *facts, size_t count)
             check_verdict(check, &facts[i]);
         if (facts[i].kind == FACT_FORGET)
             check->leaving &= ~(1U << service_index(facts[i].service));
-        else
+        else if (facts[i].kind != FACT_IMAGE)
             check_hold(check, &facts[i]);
     }
 }
@@ -442,8 +442,9 @@ void check_whole_plan(struct check *check)
     size_t count = plan_units(&input, &arena, &units);
     plan_compute(&input, units, count, &arena, &plan);
     if (plan.fact_count > 0)
-        check_failed(check, "the whole plan states a fact (%s of %s/%s) that the cycle missed",
-                     fact_texts[plan.facts[0].kind], plan.facts[0].cluster, plan.facts[0].service);
+        check_failed(check, "the whole plan states a fact (%s of %s) that the cycle missed",
+                     fact_texts[plan.facts[0].kind],
+                     plan.facts[0].service == NULL ? "no service" : plan.facts[0].service);
     for (size_t i = 0; i < plan.action_count; i++) {
         const struct action *action = &plan.actions[i];
         if (process_call(check->process, action->instance, action->object) == NULL &&
@@ -554,4 +555,6 @@ void check_end(struct check *check)
     }
     if (known != sim_container_count(sim))
         check_failed(check, "in the end there are containers of no service");
+    if (sim_counts(sim)->foreign_images_removed > 0)
+        check_failed(check, "images that somebody else brought were removed");
 }

@@ -37,6 +37,17 @@ static const struct task_record *record_keep(struct arena *arena, const struct t
     return kept;
 }
 
+static const struct image_record *image_keep(struct arena *arena, const struct image_record *from)
+{
+    struct image_record *kept = arena_copy(arena, from, sizeof(*from));
+
+    kept->engine = arena_text(arena, from->engine);
+    kept->image_id = arena_text(arena, from->image_id);
+    kept->references = arena_text(arena, from->references);
+    kept->name = arena_text(arena, from->name);
+    return kept;
+}
+
 static struct fact fact_keep(struct arena *arena, const struct fact *from)
 {
     struct fact kept = *from;
@@ -49,6 +60,8 @@ static struct fact fact_keep(struct arena *arena, const struct fact *from)
         kept.deployment = deployment_keep(arena, from->deployment);
     if (from->task != NULL)
         kept.task = record_keep(arena, from->task);
+    if (from->image != NULL)
+        kept.image = image_keep(arena, from->image);
     return kept;
 }
 

@@ -17,13 +17,14 @@
 #include "spec/base/text.h"
 #include "tests/sim/check.h"
 
-#define START_MS    INT64_C(1700000000000)
-#define MINUTE_MS   INT64_C(60000)
-#define LATENT_MS   (3 * MINUTE_MS)
-#define SETTLE_MS   (90 * MINUTE_MS)
-#define QUIET_MS    (20 * MINUTE_MS)
-#define STEPS_MAX   200000
-#define WHOLE_EVERY 25 /* steps, on average, between two looks at the whole plan */
+#define START_MS       INT64_C(1700000000000)
+#define MINUTE_MS      INT64_C(60000)
+#define LATENT_MS      (3 * MINUTE_MS)
+#define SETTLE_MS      (90 * MINUTE_MS)
+#define QUIET_MS       (20 * MINUTE_MS)
+#define STEPS_MAX      200000
+#define FOREIGN_IMAGES 10
+#define WHOLE_EVERY    25 /* steps, on average, between two looks at the whole plan */
 
 struct run {
     struct rng rng;
@@ -104,6 +105,11 @@ static void run_begin(struct run *run, uint64_t seed, FILE *log)
                                    .clock_skew_ms = rng_between(&run->rng, -5000, 5000) });
     (void)sim_run_foreign(run->sim, "local", "berth-database", "postgres:16");
     (void)sim_run_foreign(run->sim, "local", "somebody", "nginx:1");
+    for (size_t i = 0; i < FOREIGN_IMAGES; i++) {
+        AUTO(arena) arena = { 0 };
+        (void)sim_add_image(run->sim, "local",
+                            arena_printf(&arena, "registry.internal/good:%zu", i));
+    }
     draw_faults(run);
     people_init(&run->people, run->sim, &run->rng);
     run->check = (struct check){ .process = &run->process,

@@ -586,7 +586,17 @@ static void a_pull_is_an_effort(void **state)
     assert_int_equal(effort->state, EFFORT_DONE);
     assert_true(text_starts(effort->digest, "sha256:"));
     assert_string_equal(world_image(seen_instance(fixture), with->pull)->id, effort->image_id);
+    assert_true(effort->is_new && effort->is_named);
+    succeeds(fixture, &pull); /* what was there before was not brought */
+    effort = world_effort(seen_instance(fixture), buf_text(&key));
+    assert_false(effort->is_new || effort->is_named);
 
+    const struct action other = { .kind = ACTION_IMAGE_REMOVE,
+                                  .object = with->pull,
+                                  .reference = with->pull,
+                                  .image_id = "sha256:of-another-image" };
+    succeeds(fixture, &other); /* the name means this image now, and that stays */
+    assert_non_null(world_image(seen_instance(fixture), with->pull));
     const struct action remove = { .kind = ACTION_IMAGE_REMOVE,
                                    .object = with->pull,
                                    .reference = with->pull,

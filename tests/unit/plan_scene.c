@@ -27,6 +27,7 @@ void scene_engine(struct scene *scene, uint32_t cpu_units, uint32_t memory_mib)
 {
     const struct world_change engine = { .kind = WORLD_INSTANCE,
                                          .instance = { .instance = "local",
+                                                       .engine_id = "ENGINE",
                                                        .architecture = "x86_64",
                                                        .cpu_units = cpu_units,
                                                        .memory_mib = memory_mib,
@@ -129,8 +130,9 @@ static void obey_named(struct scene *scene, const struct action *action,
     (void)world_apply(scene->world, &change);
 }
 
+/* `done`: what it tells of the image; NULL: nothing. */
 static void report_effort(struct scene *scene, const struct action *action,
-                          const struct scene_failure *failure, const char *image_id)
+                          const struct scene_failure *failure, const struct effort_report *done)
 {
     struct err err = { 0 };
     AUTO(buf) key = { 0 };
@@ -140,12 +142,99 @@ static void report_effort(struct scene *scene, const struct action *action,
     action_effort_key(action->kind, action->object, &key);
     if (failure != NULL)
         (void)err_set(&err, failure->code, "%s", failure->text);
-    change.effort = (struct effort_report){ .instance = "local",
-                                            .key = buf_text(&key),
-                                            .state = failure == NULL ? EFFORT_DONE : EFFORT_FAILED,
-                                            .at_ms = scene->now_ms,
-                                            .image_id = image_id,
-                                            .failure = failure == NULL ? NULL : &err };
+    if (done != NULL)
+        change.effort = *done;
+    change.effort.instance = "local";
+    change.effort.key = buf_text(&key);
+    change.effort.state = failure == NULL ? EFFORT_DONE : EFFORT_FAILED;
+    change.effort.at_ms = scene->now_ms;
+    change.effort.image_name = action->image_name;
+    change.effort.failure = failure == NULL ? NULL : &err;
+    (void)world_apply(scene->world, &change);
+}
+
+static const struct world_image *image_at(const struct scene *scene, const char *reference)
+{
+    return world_image(world_instance(scene->world, "local"), reference);
+}
+
+/* The texts and one more, unless it is NULL or among them. */
+static size_t texts_with(struct scene *scene, const char *const *texts, size_t count,
+                         const char *more, const char *const **out)
+{
+    const char **all = arena_array(&scene->arena, const char *, count + 1);
+    bool known = more == NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        all[i] = arena_text(&scene->arena, texts[i]);
+        known |= text_equal(texts[i], more);
+    }
+    if (!known)
+        all[count++] = arena_text(&scene->arena, more);
+    *out = all;
+    return count;
+}
+
+/* The texts but one. */
+static size_t texts_without(struct scene *scene, const char *const *texts, size_t count,
+                            const char *less, const char *const **out)
+{
+    const char **all = arena_array(&scene->arena, const char *, count + 1);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!text_equal(texts[i], less))
+            all[kept++] = arena_text(&scene->arena, texts[i]);
+    }
+    *out = all;
+    return kept;
+}
+
+/* Its report, without its names. */
+static struct image_report labels_of(struct scene *scene, const struct world_image *image)
+{
+    return (struct image_report){ .instance = "local",
+                                  .id = arena_text(&scene->arena, image->id),
+                                  .name = arena_text(&scene->arena, image->name),
+                                  .owner = arena_text(&scene->arena, image->owner),
+                                  .key = arena_text(&scene->arena, image->key),
+                                  .created_ms = image->created_ms };
+}
+
+/* Whatever has the tag loses it. */
+static void untag(struct scene *scene, const char *tag)
+{
+    const struct world_image *image = tag == NULL ? NULL : image_at(scene, tag);
+    struct world_change change = { .kind = WORLD_IMAGE };
+
+    if (image == NULL)
+        return;
+    change.image = labels_of(scene, image);
+    change.image.tag_count =
+        texts_without(scene, image->tags, image->tag_count, tag, &change.image.tags);
+    change.image.digest_count =
+        texts_with(scene, image->digests, image->digest_count, NULL, &change.image.digests);
+    (void)world_apply(scene->world, &change);
+}
+
+void scene_name_image(struct scene *scene, const char *id, const char *tag, const char *digest)
+{
+    const char *const *none = NULL;
+    const struct world_image *before;
+    struct image_report report = { .instance = "local" };
+
+    untag(scene, tag);
+    before = image_at(scene, id);
+    if (before != NULL)
+        report = labels_of(scene, before);
+    report.id = arena_text(&scene->arena, id);
+
+    report.tag_count = texts_with(scene, before == NULL ? none : before->tags,
+                                  before == NULL ? 0 : before->tag_count, tag, &report.tags);
+    report.digest_count =
+        texts_with(scene, before == NULL ? none : before->digests,
+                   before == NULL ? 0 : before->digest_count, digest, &report.digests);
+    const struct world_change change = { .kind = WORLD_IMAGE, .image = report };
     (void)world_apply(scene->world, &change);
 }
 
@@ -156,21 +245,43 @@ static void have_image(struct scene *scene, const struct action *action, const c
 {
     size_t size = (size_t)(strrchr(action->reference, ':') - action->reference);
     const char *known = arena_printf(&scene->arena, "%.*s@%s", (int)size, action->reference, id);
-    const struct world_change change = { .kind = WORLD_IMAGE,
-                                         .image = { .instance = "local",
-                                                    .id = id,
-                                                    .tags = &action->reference,
-                                                    .tag_count = 1,
-                                                    .digests = &known,
-                                                    .digest_count = digest ? 1 : 0 } };
-    (void)world_apply(scene->world, &change);
-    report_effort(scene, action, /* failure= */ NULL, id);
+    const struct world_image *before = image_at(scene, id);
+    bool is_pull = action->kind == ACTION_IMAGE_PULL;
+    const struct effort_report done = {
+        .image_id = id,
+        .is_new = is_pull && before == NULL,
+        .is_named = is_pull && (before == NULL || image_at(scene, action->reference) != before)
+    };
+
+    scene_name_image(scene, id, action->reference, digest ? known : NULL);
+    report_effort(scene, action, /* failure= */ NULL, &done);
 }
 
-static const char *image_of(struct scene *scene, const struct action *action)
+/* A name goes, and the image with its last one. Digests have no life of their own. */
+static void obey_image_remove(struct scene *scene, const struct action *action)
 {
-    const char *what =
-        arena_printf(&scene->arena, "%s %u", action->reference, scene->pulled_version);
+    const struct world_image *image = image_at(scene, action->reference);
+    struct image_report report;
+
+    assert_non_null(image);
+    assert_string_equal(image->id, action->image_id);
+    report = labels_of(scene, image);
+    report.tag_count =
+        texts_without(scene, image->tags, image->tag_count, action->reference, &report.tags);
+    report.digest_count = texts_without(scene, image->digests, image->digest_count,
+                                        action->reference, &report.digests);
+    if (report.tag_count == 0) {
+        apply(scene, WORLD_IMAGE_GONE, report.id);
+        return;
+    }
+    const struct world_change change = { .kind = WORLD_IMAGE, .image = report };
+    (void)world_apply(scene->world, &change);
+}
+
+const char *scene_image_id(struct scene *scene, const char *reference)
+{
+    const char *what = arena_printf(&scene->arena, "%s %u", scene->all_are_same ? "all" : reference,
+                                    scene->pulled_version);
     char hex[SHA256_HEX_SIZE];
 
     sha256_hex(what, strlen(what), hex);
@@ -183,7 +294,7 @@ static void obey_pull(struct scene *scene, const struct action *action)
     if (scene->pull_failure.text != NULL)
         report_effort(scene, action, &scene->pull_failure, NULL);
     else
-        have_image(scene, action, image_of(scene, action), /* digest= */ true);
+        have_image(scene, action, scene_image_id(scene, action->reference), /* digest= */ true);
 }
 
 static void obey_create(struct scene *scene, const struct action *action)
@@ -268,7 +379,7 @@ static void obey(struct scene *scene, const struct action *action)
     case ACTION_NETWORK_REMOVE: obey_named(scene, action, WORLD_NETWORK_GONE); break;
     case ACTION_IMAGE_PULL:
     case ACTION_SANDBOX_LOAD: obey_pull(scene, action); break;
-    case ACTION_IMAGE_REMOVE: apply(scene, WORLD_IMAGE_GONE, action->image_id); break;
+    case ACTION_IMAGE_REMOVE: obey_image_remove(scene, action); break;
     case ACTION_CONTAINER_CREATE: obey_create(scene, action); break;
     case ACTION_CONTAINER_START: obey_start(scene, action); break;
     case ACTION_CONTAINER_STOP:
@@ -277,11 +388,11 @@ static void obey(struct scene *scene, const struct action *action)
     case ACTION_CONTAINER_REMOVE: apply(scene, WORLD_CONTAINER_GONE, action->container_id); break;
     case ACTION_IMAGE_BUILD:
         scene->build_count++;
-        have_image(scene, action, image_of(scene, action), /* digest= */ false);
+        have_image(scene, action, scene_image_id(scene, action->reference), /* digest= */ false);
         break;
     case ACTION_IMAGE_PUSH:
         scene->push_count++;
-        have_image(scene, action, image_of(scene, action), /* digest= */ true);
+        have_image(scene, action, scene_image_id(scene, action->reference), /* digest= */ true);
         break;
     case ACTION_KIND_COUNT: fail_msg("%s is not part of a scene", action_kind_text(action->kind));
     }

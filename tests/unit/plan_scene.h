@@ -38,6 +38,7 @@ struct scene {
     struct scene_failure start_failure; /* of every start, or only of that service's: */
     const char *start_failure_of;
     unsigned pulled_version; /* what tags mean in the registry now */
+    bool all_are_same;       /* every reference, the same image */
     size_t pull_count;
     size_t build_count;
     size_t push_count;
@@ -68,6 +69,10 @@ void scene_run(struct scene *scene, int64_t for_ms);
 /* Plans and obeys, until nothing is left to do now. */
 void scene_settle(struct scene *scene);
 
+/* What a reference means in the registry now. */
+const char *scene_image_id(struct scene *scene, const char *reference);
+/* The image gets one more name, and digest unless it is NULL: somebody else gave it that. */
+void scene_name_image(struct scene *scene, const char *id, const char *tag, const char *digest);
 /* The engine tells of its container anew. */
 void scene_tell(struct scene *scene, size_t index);
 void scene_end_container(struct scene *scene, size_t index, int exit_code);

@@ -34,8 +34,9 @@ static void trace_fact(const struct fact *fact, struct buf *out)
 {
     const char *text = text_is_empty(fact->text) ? "none" : fact->text;
 
-    buf_printf(out, "    %s  %s/%s: ", fact->durable ? "FACT" : "fact", fact->cluster,
-               fact->service);
+    buf_printf(out, "    %s  ", fact->durable ? "FACT" : "fact");
+    if (fact->kind != FACT_IMAGE)
+        buf_printf(out, "%s/%s: ", fact->cluster, fact->service);
     switch (fact->kind) {
     case FACT_DEPLOYMENT: trace_deployment(fact->deployment, out); break;
     case FACT_TASK: trace_task(fact->task, out); break;
@@ -46,6 +47,11 @@ static void trace_fact(const struct fact *fact, struct buf *out)
     case FACT_FREEZE: buf_printf(out, "frozen: %s", text); break;
     case FACT_THROTTLE: buf_printf(out, "failed to start %u times", fact->start_failures); break;
     case FACT_EVENT: buf_printf(out, "event: %s", text); break;
+    case FACT_IMAGE:
+        buf_printf(out, "%.19s of image %s was brought as %s", fact->image->image_id,
+                   fact->image->name == NULL ? "none" : fact->image->name,
+                   text_is_empty(fact->image->references) ? "nothing" : fact->image->references);
+        break;
     case FACT_FORGET: buf_text_add(out, "forgotten"); break;
     case FACT_KIND_COUNT: break;
     }

@@ -459,6 +459,7 @@ static void version_1_becomes_the_current_one(void **unused)
             "ALTER TABLE service DROP COLUMN removal;"
             "ALTER TABLE service DROP COLUMN frozen;"
             "ALTER TABLE service DROP COLUMN thawed_ms;"
+            "DROP TABLE image;"
             "PRAGMA user_version = 1;"
             "INSERT INTO service (cluster, service) VALUES ('c', 's');"
             "INSERT INTO deployment VALUES"

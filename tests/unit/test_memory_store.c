@@ -75,6 +75,11 @@ static void print_task(struct buf *out, const struct task_record *task)
     buf_char(out, '\n');
 }
 
+static int image_order(const struct memory_image *a, const struct memory_image *b)
+{
+    return strcmp(a->key, b->key);
+}
+
 static char *print_memory(struct memory *memory)
 {
     AUTO(buf) out = { 0 };
@@ -82,6 +87,7 @@ static char *print_memory(struct memory *memory)
     buf_init(&out, 64 * 1024 * 1024);
     HASH_SRT(by_key, memory->services, service_order);
     HASH_SRT(by_id, memory->tasks, task_order);
+    HASH_SRT(by_key, memory->images, image_order);
     for (const struct memory_service *at = memory->services; at != NULL; at = at->by_key.next) {
         buf_printf(&out, "service %s %s %s '%s' %u %lld", at->key, at->cluster, at->service,
                    at->quarantined, at->start_failures, (long long)at->retry_at_ms);
@@ -96,6 +102,12 @@ static char *print_memory(struct memory *memory)
     }
     for (const struct memory_task *at = memory->tasks; at != NULL; at = at->by_id.next)
         print_task(&out, &at->record);
+    for (const struct memory_image *at = memory->images; at != NULL; at = at->by_key.next) {
+        buf_printf(&out, "image %s %s %s %lld", at->record.engine, at->record.image_id,
+                   at->record.references, (long long)at->record.brought_ms);
+        print_text(&out, "name", at->record.name);
+        buf_char(&out, '\n');
+    }
     return buf_take(&out);
 }
 
@@ -238,6 +250,37 @@ static void every_kind_of_fact_comes_back(void **unused)
     bench_close(&bench);
 }
 
+static void images_come_back(void **unused)
+{
+    (void)unused;
+    struct bench bench;
+    struct image_record brought = { .engine = "ABCD:EFGH",
+                                    .image_id = "sha256:aa",
+                                    .references = "redis:7 redis:7.4",
+                                    .name = "redis",
+                                    .brought_ms = 7 };
+    struct image_record direct = {
+        .engine = "ABCD:EFGH", .image_id = "sha256:bb", .references = "nginx:1", .brought_ms = 8
+    };
+    struct fact facts[] = { fact_of(FACT_IMAGE, NULL), fact_of(FACT_IMAGE, NULL) };
+
+    facts[0].image = &brought;
+    facts[1].image = &direct;
+    bench_open(&bench);
+    state(&bench, facts, ARRAY_COUNT(facts));
+    assert_kept(&bench);
+    assert_string_equal(memory_image(bench.memory, "ABCD:EFGH", "sha256:aa")->name, "redis");
+
+    /* Gone, and named once more. */
+    brought.references = "";
+    direct.references = "nginx:1 nginx:1.27";
+    direct.name = "front";
+    state(&bench, facts, ARRAY_COUNT(facts));
+    assert_kept(&bench);
+    assert_null(memory_image(bench.memory, "ABCD:EFGH", "sha256:aa"));
+    bench_close(&bench);
+}
+
 /* Draws one fact; texts and records live in the arena. */
 static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const *goals)
 {
@@ -246,6 +289,7 @@ static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const
     struct fact fact = fact_of((enum fact_kind)rng_below(rng, FACT_KIND_COUNT), services[which]);
     struct deployment *deployment = arena_new(arena, struct deployment);
     struct task_record *task = arena_new(arena, struct task_record);
+    struct image_record *image = arena_new(arena, struct image_record);
     bool lifted = rng_chance(rng, 40);
 
     fact.durable = rng_chance(rng, 10);
@@ -268,6 +312,12 @@ static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const
     task->stop_code = (enum stop_code)rng_below(rng, STOP_CODE_COUNT);
     task->stopped_ms = rng_between(rng, 0, 1);
     fact.task = task;
+    image->engine = services[which];
+    image->image_id = services[(size_t)rng_below(rng, 3)];
+    image->references = fact.text;
+    image->name = rng_chance(rng, 50) ? "web" : NULL;
+    image->brought_ms = rng_between(rng, 0, 9);
+    fact.image = image;
     return fact;
 }
 
@@ -301,7 +351,50 @@ static void any_sequence_of_facts_comes_back(void **unused)
         goal_unref(goals[i]);
 }
 
+/* ---- Copies and clocks --------------------------------------------------------------------- */
+
+static void a_copy_holds_the_same(void **unused)
+{
+    (void)unused;
+    struct image_record image = {
+        .engine = "E", .image_id = "sha256:aa", .references = "a:1", .brought_ms = 5000
+    };
+    const struct fact fact = { .kind = FACT_IMAGE, .image = &image };
+    AUTO(memory) *memory = memory_new();
+    AUTO(memory) *copy = NULL;
+    AUTO_TEXT char *want = NULL;
+    AUTO_TEXT char *have = NULL;
+
+    memory_apply(memory, &fact);
+    copy = memory_copy(memory);
+    want = print_memory(memory);
+    have = print_memory(copy);
+    assert_string_equal(have, want);
+    assert_int_equal(memory_image(copy, "E", "sha256:aa")->brought_ms, 5000);
+    memory_clock_moved(copy, 1000);
+    assert_int_equal(memory_image(copy, "E", "sha256:aa")->brought_ms, 6000);
+    memory_clock_limit(copy, 10);
+    assert_int_equal(memory_image(copy, "E", "sha256:aa")->brought_ms, 10);
+    assert_null(memory_image(copy, "F", "sha256:aa"));
+}
+
 /* ---- Pruning ------------------------------------------------------------------------------- */
+
+/* Of an engine that is there, and of one that is not. */
+static void state_images(struct bench *bench)
+{
+    static const char *const engines[] = { "HERE", "GONE" };
+
+    for (size_t i = 0; i < ARRAY_COUNT(engines); i++) {
+        struct image_record image = {
+            .engine = engines[i], .image_id = "sha256:aa", .references = "a:1", .brought_ms = 1
+        };
+        struct fact fact = fact_of(FACT_IMAGE, NULL);
+
+        fact.image = &image;
+        state(bench, &fact, 1);
+    }
+}
 
 static void pruning_follows_memory_and_keeps_history(void **unused)
 {
@@ -315,7 +408,10 @@ static void pruning_follows_memory_and_keeps_history(void **unused)
     struct history_deployment *deployments;
     struct err err = { 0 };
     size_t count;
+    const struct world_change engine = { .kind = WORLD_INSTANCE,
+                                         .instance = { .instance = "local", .engine_id = "HERE" } };
 
+    (void)world_apply(world, &engine);
     bench_open(&bench);
     for (int i = 0; i < 40; i++) {
         struct deployment deployment = { .goal = goal, .pins = pins, .state = ROLLOUT_FAILED };
@@ -325,7 +421,11 @@ static void pruning_follows_memory_and_keeps_history(void **unused)
         fact.deployment = &deployment;
         state(&bench, &fact, 1);
     }
+    state_images(&bench);
     memory_expire(bench.memory, world, 0);
+    memory_expire(bench.memory, world, INT64_C(91) * 24 * 60 * 60 * 1000);
+    assert_null(memory_image(bench.memory, "GONE", "sha256:aa"));
+    assert_non_null(memory_image(bench.memory, "HERE", "sha256:aa"));
     assert_int_equal(store_prune(bench.store, bench.memory, 1000, &err), 0);
     assert_kept(&bench);
     assert_int_equal(history_deployments(bench.store, &all, &arena, &deployments, &count, &err), 0);
@@ -433,7 +533,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_fact_comes_back),
+        cmocka_unit_test(images_come_back),
         cmocka_unit_test(any_sequence_of_facts_comes_back),
+        cmocka_unit_test(a_copy_holds_the_same),
         cmocka_unit_test(pruning_follows_memory_and_keeps_history),
         cmocka_unit_test(the_secret_key_is_made_once),
         cmocka_unit_test(a_cut_key_is_an_error),

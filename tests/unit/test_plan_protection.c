@@ -171,14 +171,15 @@ static void what_stays_declared_holds_nothing(void **unused)
 static void images_of_a_protected_image_stay(void **unused)
 {
     (void)unused;
-    static const char *const tag = "berth/tool:1";
+    static const char *const tag = "berth/tool:0123456789ab";
     const struct world_change built = { .kind = WORLD_IMAGE,
                                         .image = { .instance = "local",
                                                    .id = "sha256:1",
                                                    .tags = &tag,
                                                    .tag_count = 1,
                                                    .name = "tool",
-                                                   .owner = "me" } };
+                                                   .owner = "me",
+                                                   .key = "0123456789abcdef" } };
     struct scene scene;
     struct plan_input input;
     const struct world_instance *local;

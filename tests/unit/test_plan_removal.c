@@ -151,7 +151,8 @@ static void more_than_half_of_what_there_was_is_held(void **unused)
 /* An image of a manifest, as the engine reports it. */
 static void built_image(struct scene *scene, const char *name, const char *id, int64_t created_ms)
 {
-    const char *tag = arena_printf(&scene->arena, "berth/%s:%s", name, id);
+    const char *key = arena_printf(&scene->arena, "%012x0000", (unsigned)created_ms);
+    const char *tag = arena_printf(&scene->arena, "berth/%s:%.12s", name, key);
     const struct world_change change = { .kind = WORLD_IMAGE,
                                          .image = { .instance = "local",
                                                     .id = id,
@@ -159,6 +160,7 @@ static void built_image(struct scene *scene, const char *name, const char *id, i
                                                     .tag_count = 1,
                                                     .name = name,
                                                     .owner = "me",
+                                                    .key = key,
                                                     .created_ms = created_ms } };
     (void)world_apply(scene->world, &change);
 }
@@ -217,6 +219,30 @@ static void former_images_are_retained(void **unused)
     scene_close(&scene);
 }
 
+/* One of ours that somebody named goes without the name that Berth gave it. */
+static void a_name_of_others_keeps_what_was_built(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const struct world_image *image;
+
+    scene_open(&scene);
+    scene_commit(&scene, "c1", scene_service(&scene, "web", "red", "desiredCount: 1"));
+    scene_run(&scene, 60 * 1000);
+    built_image(&scene, "tool", "sha256:1", 1);
+    built_image(&scene, "tool", "sha256:2", 2);
+    scene_name_image(&scene, "sha256:1", "mine:1", NULL);
+    scene_run(&scene, 60 * 1000);
+    image = world_image(world_instance(scene.world, "local"), "sha256:1");
+    assert_non_null(image);
+    assert_int_equal(image->tag_count, 1);
+    assert_string_equal(image->tags[0], "mine:1");
+    assert_null(world_image(world_instance(scene.world, "local"), "sha256:2"));
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(scene.plan.action_count, 0);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +254,7 @@ int main(void)
         cmocka_unit_test(more_than_half_of_what_there_was_is_held),
         cmocka_unit_test(images_are_held_with_the_services),
         cmocka_unit_test(former_images_are_retained),
+        cmocka_unit_test(a_name_of_others_keeps_what_was_built),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,6 +110,19 @@ static void bare_names_are_names_of_images(void **state)
     assert_false(reference_is_bare_name("a@b"));
 }
 
+static void references_mean_the_same(void **state)
+{
+    (void)state;
+    assert_true(reference_is_same("redis", "docker.io/library/redis:latest"));
+    assert_true(reference_is_same("redis:7", "index.docker.io/library/redis:7"));
+    assert_false(reference_is_same("redis:7", "redis:8"));
+    assert_false(reference_is_same("redis:7", "localhost:5000/redis:7"));
+    assert_true(reference_is_same("no reference", "no reference"));
+    assert_false(reference_is_same("no reference", "another one"));
+    assert_true(reference_is_sibling("redis:7", "docker.io/library/redis:8"));
+    assert_false(reference_is_sibling("redis:7", "localhost:5000/redis:7"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +130,7 @@ int main(void)
         cmocka_unit_test(what_docker_refuses_is_refused),
         cmocka_unit_test(length_is_limited_as_in_ecs),
         cmocka_unit_test(bare_names_are_names_of_images),
+        cmocka_unit_test(references_mean_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
