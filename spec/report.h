@@ -99,7 +99,8 @@ struct image_report {
     uint64_t size_bytes;
 };
 
-/* Long work on an image: at most one per (instance, key). */
+/* Long work on an image: at most one per (instance, key). One that FAILED with ERR_CANCELLED is
+ * forgotten. */
 #define EFFORT_STATES(X)                                                                           \
     X(RUNNING, "running")                                                                          \
     X(DONE, "done")                                                                                \

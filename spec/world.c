@@ -243,6 +243,17 @@ int64_t world_effort_failing_since(const struct world_effort *effort, int64_t si
     return first_ms;
 }
 
+/* Nobody wanted it any more: whoever wants it again begins anew. */
+static bool effort_cancelled(struct world *world, struct world_instance *instance,
+                             struct world_effort *effort)
+{
+    if (effort == NULL)
+        return false;
+    effort_drop(instance, effort);
+    world_mark(world, DIRTY_INSTANCE, instance->name);
+    return true;
+}
+
 static bool effort_apply(struct world *world, const struct effort_report *report)
 {
     ASSERT(report->key != NULL && (unsigned)report->state < EFFORT_STATE_COUNT);
@@ -250,6 +261,9 @@ static bool effort_apply(struct world *world, const struct effort_report *report
     struct world_effort *effort;
 
     HASH_FIND(by_key, instance->efforts, report->key, strlen(report->key), effort);
+    if (report->state == EFFORT_FAILED && report->failure != NULL &&
+        report->failure->code == ERR_CANCELLED)
+        return effort_cancelled(world, instance, effort);
     bool is_new = effort == NULL;
     if (is_new) {
         effort = mem_alloc(sizeof(*effort));

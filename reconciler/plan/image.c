@@ -82,6 +82,7 @@ static void wait_for(const struct need *need, enum action_kind kind, const char 
 {
     const struct world_effort *effort = effort_of(need->planner, need->instance, kind, reference);
 
+    plan_work(need->planner, kind, need->instance->name, reference);
     if (effort != NULL && effort->state == EFFORT_FAILED)
         plan_wait(need->planner, "%s%s: %s", failure_prefix(kind), reference, effort->failure.text);
     else if (effort != NULL && effort->state == EFFORT_RUNNING && effort->failures > 0)
@@ -311,6 +312,7 @@ bool images_ready(struct planner *planner, const struct deployment *deployment,
     size_t count = deployment->goal->target->task->container_definitions_count;
     bool ready;
 
+    planner->unit_looked = true;
     if (!place_architecture(planner, deployment->goal->target, instance))
         return false; /* nothing is fetched that could not run */
     ready = count == 1 || ready_sandbox(planner, instance);

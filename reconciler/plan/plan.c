@@ -100,6 +100,17 @@ void plan_progress(struct planner *planner, const char *format, ...)
     add_wait(planner, buf_text(&text), /* is_progress= */ true);
 }
 
+void plan_work(struct planner *planner, enum action_kind kind, const char *instance,
+               const char *object)
+{
+    struct plan *plan = planner->plan;
+
+    plan->works = grow(planner->arena, plan->works, plan->work_count, &planner->work_capacity,
+                       sizeof(*plan->works));
+    plan->works[plan->work_count++] =
+        (struct plan_work){ planner->unit, kind, instance, arena_text(planner->arena, object) };
+}
+
 void plan_wanted(struct planner *planner, const struct wanted_task *task)
 {
     struct wanted_list *list = planner->wanted;
@@ -175,11 +186,13 @@ void plan_compute(const struct plan_input *input, const struct plan_unit *units,
 {
     struct planner planner = { .input = input, .arena = arena, .plan = out };
 
-    *out = (struct plan){ .wake_at_ms = arena_array(arena, int64_t, unit_count + 1) };
+    *out = (struct plan){ .looked = arena_array(arena, bool, unit_count + 1),
+                          .wake_at_ms = arena_array(arena, int64_t, unit_count + 1) };
     for (size_t i = 0; i < unit_count; i++) {
         planner.unit = units[i].key;
         planner.unit_facts = out->fact_count;
         planner.unit_waits = out->wait_count;
+        planner.unit_looked = false;
         planner.wake_at_ms = NEVER;
         if (input->desired == NULL)
             ; /* no commit was ever accepted: nothing is touched */
@@ -187,6 +200,7 @@ void plan_compute(const struct plan_input *input, const struct plan_unit *units,
             plan_service(&planner, units[i].key);
         else
             plan_instance(&planner, units[i].key);
+        out->looked[i] = planner.unit_looked;
         out->wake_at_ms[i] = planner.wake_at_ms;
     }
 }

@@ -50,6 +50,14 @@ struct plan_wait {
     bool is_progress; /* its own work goes on, nothing is in its way */
 };
 
+/* Long work on an image that a unit waits for: it goes on, is about to, or pauses. */
+struct plan_work {
+    const char *unit;
+    enum action_kind kind;
+    const char *instance;
+    const char *object;
+};
+
 struct plan {
     struct action *actions; /* in the order they should be tried */
     size_t action_count;
@@ -57,6 +65,9 @@ struct plan {
     size_t fact_count;
     struct plan_wait *waits;
     size_t wait_count;
+    struct plan_work *works;
+    size_t work_count;
+    bool *looked;        /* of each unit: `works` has all that it needs; else it is not known */
     int64_t *wake_at_ms; /* of each unit: plan it again no later; INT64_MAX: only on events */
 };
 

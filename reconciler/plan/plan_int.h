@@ -25,9 +25,11 @@ struct planner {
     size_t action_capacity;
     size_t fact_capacity;
     size_t wait_capacity;
+    size_t work_capacity;
     const char *unit;  /* what is being planned */
     size_t unit_facts; /* stated before it */
     size_t unit_waits;
+    bool unit_looked;
     int64_t wake_at_ms;          /* of the unit */
     struct placement *placement; /* place.c; NULL: not counted yet */
     struct wanted_list *wanted;  /* NULL: nobody asks */
@@ -40,6 +42,9 @@ struct fact *plan_fact(struct planner *planner, enum fact_kind kind, const char 
 void plan_wait(struct planner *planner, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Likewise, for what ends by itself. */
 void plan_progress(struct planner *planner, const char *format, ...) PRINTF_LIKE(2, 3);
+/* The unit waits for this work. */
+void plan_work(struct planner *planner, enum action_kind kind, const char *instance,
+               const char *object);
 /* A task of the deployment is wanted and not seen, if anybody asks. */
 void plan_wanted(struct planner *planner, const struct wanted_task *task);
 /* Did the unit state a fact, find something to wait for? */

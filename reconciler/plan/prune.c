@@ -116,13 +116,16 @@ void plan_removed(struct planner *planner, const char *key)
     const char *why;
 
     removed_view_make(planner, key, &view);
-    if (view.memory == NULL && view.task_count == 0)
+    if (view.memory == NULL && view.task_count == 0) {
+        planner->unit_looked = true;
         return;
+    }
     view.instance = place_engine(planner);
     if (view.instance == NULL)
         return;
     if (!may_go(planner, &view))
         return;
+    planner->unit_looked = true; /* it needs no image any more */
     why = dependent(planner, &view);
     if (why != NULL) {
         plan_wait(planner, "service %s, which depends on it, goes first", why);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "reconciler/run/execute.h"
+#include "reconciler/run/wants.h"
 #include "spec/base/hash.h"
 #include "spec/base/text.h"
 
@@ -25,6 +26,7 @@ struct unit {
     bool busy; /* its last plan had actions */
     char *key;
     char *wait;
+    struct wants wants;
     char *told; /* the refusal that was told last */
     int64_t wake_at_ms;
     UT_hash_handle by_key;
@@ -108,6 +110,7 @@ static void unit_free(struct cycle *cycle, struct unit *unit)
     free(unit->key);
     free(unit->wait);
     free(unit->told);
+    wants_release(&unit->wants);
     free(unit);
 }
 
@@ -338,6 +341,8 @@ static void keep_results(struct cycle *cycle, const struct plan_unit *units, siz
         unit->wait = NULL;
         unit->busy = false;
         unit->wake_at_ms = plan->wake_at_ms[i];
+        if (plan->looked[i] && plan->fact_count == 0)
+            wants_set(&unit->wants, plan, unit->key);
     }
     for (size_t i = 0; i < plan->wait_count; i++) {
         struct unit *unit = unit_get(cycle, DIRTY_SERVICE, plan->waits[i].unit);
@@ -396,8 +401,10 @@ static bool plan_rounds(struct cycle *cycle)
 
         arena_reset(&cycle->arena);
         count = take_dirty(cycle, &units);
-        if (count == 0)
+        if (count == 0) {
+            execute_cancel_unwanted(app->executor);
             return true;
+        }
         input.pending_count = executor_pending(app->executor, &cycle->arena, &pending);
         input.pending = pending;
         plan_compute(&input, units, count, &cycle->arena, &plan);
@@ -499,6 +506,15 @@ static void cycle_run(void *context)
     if (plan_rounds(cycle))
         settle(cycle);
     arm(cycle);
+}
+
+bool cycle_wants(const struct cycle *cycle, const struct action *action)
+{
+    for (const struct unit *at = cycle->units; at != NULL; at = at->by_key.next) {
+        if (wants_has(&at->wants, action))
+            return true;
+    }
+    return false;
 }
 
 const char *cycle_wait(const struct cycle *cycle, const char *key)

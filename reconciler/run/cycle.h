@@ -28,6 +28,9 @@ void cycle_mark_all(struct cycle *cycle);
 /* Facts that come from people (suspend, confirm): durable, applied, planned. */
 int cycle_state(struct cycle *cycle, const struct fact *facts, size_t count, struct err *err);
 
+/* Does any unit wait for this long work? */
+bool cycle_wants(const struct cycle *cycle, const struct action *action);
+
 /* Why a unit does not move; NULL: it has nothing to wait for. */
 const char *cycle_wait(const struct cycle *cycle, const char *key);
 

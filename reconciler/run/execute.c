@@ -31,6 +31,7 @@ struct running_call {
     struct arena arena;
     struct executor *executor;
     enum lane lane;
+    bool cancelled;
     const char *key;
     UT_hash_handle by_key;
 };
@@ -278,5 +279,19 @@ void execute(struct executor *executor, const struct action *actions, size_t cou
             continue;
         }
         begin(executor, action, key);
+    }
+}
+
+void execute_cancel_unwanted(struct executor *executor)
+{
+    struct app *app = executor->app;
+
+    for (struct running_call *at = executor->calls; at != NULL; at = at->by_key.next) {
+        if (at->lane != LANE_LONG || at->action.kind == ACTION_SANDBOX_LOAD || at->cancelled ||
+            cycle_wants(app->cycle, &at->action))
+            continue;
+        at->cancelled = true;
+        say_action(app, "event", &at->action, "cancelled, nothing needs it any more");
+        driver_cancel(app->driver, &at->call);
     }
 }

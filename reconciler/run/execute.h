@@ -15,6 +15,9 @@ void executor_free(struct executor *executor);
  * for which there is no room is planned again when a call ends. */
 void execute(struct executor *executor, const struct action *actions, size_t count);
 
+/* Builds, pulls and pushes that no unit waits for any more end. */
+void execute_cancel_unwanted(struct executor *executor);
+
 /* Tasks whose first container is being created, for the planner's count of what is reserved. */
 size_t executor_pending(const struct executor *executor, struct arena *arena,
                         struct plan_pending **out);

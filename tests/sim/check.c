@@ -410,6 +410,28 @@ void check_engine(void *context, enum action_kind kind, const char *object,
 
 /* ---- The whole plan ---- */
 
+/* Work on an image that no unit needs is cancelled, when it is known of all what they need. */
+static void check_unwanted(struct check *check, const struct plan_unit *units, size_t count,
+                           const struct plan *plan)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (units[i].kind == DIRTY_SERVICE && !plan->looked[i])
+            return;
+    }
+    for (const struct process_call *at = check->process->calls; at != NULL; at = at->next) {
+        const struct action *action = at->inner.action;
+        bool wanted = action == NULL || !action_kind_is_long(action->kind) ||
+                      action->kind == ACTION_SANDBOX_LOAD || at->cancelled;
+
+        for (size_t i = 0; !wanted && i < plan->work_count; i++)
+            wanted = plan->works[i].kind == action->kind &&
+                     text_equal(plan->works[i].object, action->object);
+        if (!wanted)
+            check_failed(check, "%s %s: it goes on, and nothing needs it",
+                         action_kind_text(action->kind), action->object);
+    }
+}
+
 /* Something of its kind is in flight, whose end makes room for what found none. */
 static bool lane_is_used(const struct check *check, enum action_kind kind)
 {
@@ -445,6 +467,7 @@ void check_whole_plan(struct check *check)
         check_failed(check, "the whole plan states a fact (%s of %s) that the cycle missed",
                      fact_texts[plan.facts[0].kind],
                      plan.facts[0].service == NULL ? "no service" : plan.facts[0].service);
+    check_unwanted(check, units, count, &plan);
     for (size_t i = 0; i < plan.action_count; i++) {
         const struct action *action = &plan.actions[i];
         if (process_call(check->process, action->instance, action->object) == NULL &&

@@ -158,6 +158,7 @@ static int between_observe(struct driver *driver, const char *instance, struct d
 static void between_cancel(struct driver *driver, struct driver_call *outer)
 {
     struct process_call *call = outer->state;
+    call->cancelled = true;
     driver_cancel(process_between(driver)->engine, &call->inner);
 }
 

@@ -19,6 +19,7 @@ struct process_call {
     struct driver_call inner;
     struct driver_call *outer;
     struct process *process;
+    bool cancelled;
     struct process_call *prev;
     struct process_call *next;
 };

@@ -133,6 +133,60 @@ static void a_registry_that_does_not_answer_is_waited_for(void **unused)
     scene_close(&scene);
 }
 
+/* ---- What is still needed ---- */
+
+static const struct plan_work *work_of(const struct scene *scene, const char *unit)
+{
+    for (size_t i = 0; i < scene->plan.work_count; i++) {
+        if (text_equal(scene->plan.works[i].unit, unit))
+            return &scene->plan.works[i];
+    }
+    return NULL;
+}
+
+static bool looked_at(const struct scene *scene, const char *unit)
+{
+    const struct plan_input input = scene_input(scene);
+    AUTO(arena) arena = { 0 };
+    struct plan_unit *units;
+    size_t count = plan_units(&input, &arena, &units);
+
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(units[i].key, unit))
+            return scene->plan.looked[i];
+    }
+    fail_msg("there is no unit %s", unit);
+    return false;
+}
+
+static void a_unit_tells_which_work_it_waits_for(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const struct fact suspend = {
+        .kind = FACT_SUSPEND, .cluster = "c", .service = "a", .text = "looking"
+    };
+
+    run_built(&scene, (struct scene_failure){ .code = ERR_UNREACHABLE, .text = "no route" });
+    assert_true(looked_at(&scene, "c/a"));
+    assert_non_null(work_of(&scene, "c/a"));
+    assert_int_equal(work_of(&scene, "c/a")->kind, ACTION_IMAGE_PULL);
+    assert_string_equal(work_of(&scene, "c/a")->instance, "local");
+    assert_string_equal(work_of(&scene, "c/a")->object, "registry.example/app:0123456789ab");
+
+    /* Suspended, it says nothing about it. */
+    memory_apply(scene.memory, &suspend);
+    scene_plan(&scene);
+    assert_false(looked_at(&scene, "c/a"));
+    scene_close(&scene);
+
+    /* Nothing is waited for where all is there. */
+    run_built(&scene, (struct scene_failure){ 0 });
+    assert_true(looked_at(&scene, "c/a"));
+    assert_null(work_of(&scene, "c/a"));
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +195,7 @@ int main(void)
         cmocka_unit_test(what_the_registry_has_is_not_built),
         cmocka_unit_test(what_it_has_not_is_built_and_pushed),
         cmocka_unit_test(a_registry_that_does_not_answer_is_waited_for),
+        cmocka_unit_test(a_unit_tells_which_work_it_waits_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,6 +133,26 @@ static void efforts_know_what_else_is_started(void **state)
     assert_false(effort->starts_elsewhere);
 }
 
+static void what_was_cancelled_is_forgotten(void **state)
+{
+    struct world *world = *state;
+    struct err failure = { 0 };
+    (void)err_set(&failure, ERR_CANCELLED, "cancelled");
+    const struct world_change change = { .kind = WORLD_EFFORT,
+                                         .effort = { .instance = "a",
+                                                     .key = "build x",
+                                                     .state = EFFORT_FAILED,
+                                                     .at_ms = 3,
+                                                     .failure = &failure } };
+
+    assert_true(apply_effort(world, "build x", EFFORT_FAILED, 1, NULL));
+    assert_true(apply_effort(world, "build x", EFFORT_RUNNING, 2, NULL));
+    assert_true(world_apply(world, &change));
+    assert_null(world_effort(world_instance(world, "a"), "build x"));
+    assert_false(world_apply(world, &change));
+    assert_null(world_effort(world_instance(world, "a"), "build x"));
+}
+
 static void efforts_count_failures_in_a_row(void **state)
 {
     struct world *world = *state;
@@ -192,6 +212,7 @@ static void old_efforts_are_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(what_was_cancelled_is_forgotten),
         TEST(efforts_count_failures_in_a_row),
         TEST(efforts_tell_refusals_from_lost_ways),
         TEST(efforts_know_what_else_is_started),
