@@ -18,13 +18,17 @@ struct need {
     const struct world_instance *instance;
     size_t index;
     const struct target_image *image;
+    bool starting; /* a task waits for it */
 };
 
 static struct need need_of(struct planner *planner, const struct deployment *deployment,
                            const struct world_instance *instance, size_t index)
 {
-    return (struct need){ planner, deployment, instance, index,
-                          &deployment->goal->target->images[index] };
+    return (struct need){ .planner = planner,
+                          .deployment = deployment,
+                          .instance = instance,
+                          .index = index,
+                          .image = &deployment->goal->target->images[index] };
 }
 
 static struct action *image_action(const struct need *need, enum action_kind kind,
@@ -77,12 +81,79 @@ static const char *failure_prefix(enum action_kind kind)
     return kind == ACTION_IMAGE_PULL ? "CannotPullContainerError: " : "";
 }
 
+/* ---- Telling that a task cannot start -------------------------------------------------------- */
+
+/* Behind the reason of a deployment, from when it was told until all its images are there. */
+#define UNABLE " It is unable to start a task: "
+
+static void state_reason(struct planner *planner, const struct deployment *deployment,
+                         const char *reason)
+{
+    const struct target *target = deployment->goal->target;
+    struct deployment *changed = deployment_copy(planner, deployment);
+    struct fact *fact = plan_fact(planner, FACT_DEPLOYMENT, target->cluster, target->service);
+
+    changed->reason = reason;
+    fact->deployment = changed;
+    fact->commit = deployment->commit;
+}
+
+static bool is_told(const struct deployment *deployment)
+{
+    return deployment->reason != NULL && strstr(deployment->reason, UNABLE) != NULL;
+}
+
+/* An event for each row of failures: ECS tells of each task, which here is not made before its
+ * images are there. */
+static void tell_unable(const struct need *need, enum action_kind kind, const char *reference,
+                        const struct world_effort *effort)
+{
+    static const char *const doing[ACTION_KIND_COUNT] = { [ACTION_IMAGE_BUILD] =
+                                                              "its image could not be built: ",
+                                                          [ACTION_IMAGE_PUSH] =
+                                                              "its image could not be pushed: " };
+    struct planner *planner = need->planner;
+    const struct target *target = need->deployment->goal->target;
+    const char *reason = need->deployment->reason;
+    const char *why;
+    struct fact *event;
+
+    if (!need->starting || is_told(need->deployment) || unit_stated(planner) ||
+        world_effort_failures(effort, need->deployment->created_ms) == 0)
+        return;
+    why = arena_printf(planner->arena, "%s%s: %s",
+                       doing[kind] != NULL ? doing[kind] : failure_prefix(kind), reference,
+                       effort->failure.text);
+    state_reason(planner, need->deployment,
+                 arena_printf(planner->arena, "%s" UNABLE "%s", reason == NULL ? "" : reason, why));
+    event = plan_fact(planner, FACT_EVENT, target->cluster, target->service);
+    event->text = arena_printf(planner->arena, "(service %s) was unable to start a task because %s",
+                               target->service, why);
+    event->commit = need->deployment->commit;
+}
+
+/* True when it was stated. */
+static bool able_again(struct planner *planner, const struct deployment *deployment)
+{
+    const char *reason = deployment->reason;
+
+    if (!is_told(deployment))
+        return false;
+    state_reason(planner, deployment,
+                 arena_text_n(planner->arena, reason, (size_t)(strstr(reason, UNABLE) - reason)));
+    return true;
+}
+
+/* ---- Waiting --------------------------------------------------------------------------------- */
+
 static void wait_for(const struct need *need, enum action_kind kind, const char *reference,
                      const char *doing)
 {
     const struct world_effort *effort = effort_of(need->planner, need->instance, kind, reference);
 
     plan_work(need->planner, kind, need->instance->name, reference);
+    if (effort != NULL && effort->state != EFFORT_DONE)
+        tell_unable(need, kind, reference, effort);
     if (effort != NULL && effort->state == EFFORT_FAILED)
         plan_wait(need->planner, "%s%s: %s", failure_prefix(kind), reference, effort->failure.text);
     else if (effort != NULL && effort->state == EFFORT_RUNNING && effort->failures > 0)
@@ -317,13 +388,14 @@ bool images_ready(struct planner *planner, const struct deployment *deployment,
         return false; /* nothing is fetched that could not run */
     ready = count == 1 || ready_sandbox(planner, instance);
     for (size_t i = 0; i < count; i++) {
-        const struct need need = need_of(planner, deployment, instance, i);
+        struct need need = need_of(planner, deployment, instance, i);
 
+        need.starting = starting;
         ready &= ready_one(&need, starting);
         if (unit_stated(planner))
             return false; /* each fact holds the whole record: one at a time */
     }
-    return ready;
+    return ready && !able_again(planner, deployment);
 }
 
 /* The effort of the deployment that failed most, and how often. That the engine was not reached, or

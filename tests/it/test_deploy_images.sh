@@ -30,6 +30,9 @@ site_commit 'an image that does not exist'
 rolls_back 'no such image'
 check 'no such image: the reason names it' \
     grep -q 'deployment failed: .*127.0.0.1:5000' "$IT_DIR/berth.log" || berth_log 40
+check 'no such image: one event tells that its tasks cannot start' test 1 = "$(grep -c \
+    '(service web) was unable to start a task because CannotPullContainerError: 127.0.0.1:5000/none:1: ' \
+    "$IT_DIR/berth.log")" || berth_log 40
 revert 'no such image'
 end_well
 finish

@@ -133,6 +133,64 @@ static void a_registry_that_does_not_answer_is_waited_for(void **unused)
     scene_close(&scene);
 }
 
+static size_t unable_told(const struct scene *scene)
+{
+    const char *at = buf_text(scene->trace);
+    size_t count = 0;
+
+    while ((at = strstr(at, "event: (service a) was unable to start a task because ")) != NULL) {
+        count++;
+        at++;
+    }
+    return count;
+}
+
+static void forget_image(struct scene *scene)
+{
+    const struct world_change gone = { .kind = WORLD_IMAGE_GONE,
+                                       .named = { .instance = "local",
+                                                  .name = scene_image_id(scene, "example/a:1") } };
+    (void)world_apply(scene->world, &gone);
+}
+
+/* ECS shows the stopped tasks; here no task is made before its image is there. */
+static void a_pull_that_fails_is_told_once(void **unused)
+{
+    (void)unused;
+    static const char event[] =
+        "event: (service a) was unable to start a task because CannotPullContainerError: "
+        "example/a:1: no route\n";
+    AUTO(buf) trace = { 0 };
+    struct scene scene;
+
+    buf_init(&trace, 1024 * 1024);
+    scene_open(&scene);
+    scene.trace = &trace;
+    scene.pull_failure = (struct scene_failure){ .code = ERR_UNREACHABLE, .text = "no route" };
+    scene_commit(&scene, "c1", scene_service(&scene, "a", "red", "desiredCount: 1"));
+    scene_run(&scene, 60 * 1000);
+    assert_true(scene.pull_count > 2);
+    assert_int_equal(unable_told(&scene), 1);
+    assert_non_null(strstr(buf_text(&trace), event));
+    assert_non_null(strstr(scene_primary(&scene, "c/a")->reason,
+                           "CannotPullContainerError: example/a:1: no route"));
+    scene.pull_failure = (struct scene_failure){ 0 };
+    scene_run(&scene, 20 * 60 * 1000);
+    assert_int_equal(scene_running(&scene, "a"), 1);
+    assert_null(strstr(scene_primary(&scene, "c/a")->reason, "CannotPull"));
+    assert_int_equal(unable_told(&scene), 1);
+
+    /* Nothing is told while nothing is to be started; then it is, anew. */
+    scene.pull_failure = (struct scene_failure){ .code = ERR_UNREACHABLE, .text = "no route" };
+    forget_image(&scene);
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(unable_told(&scene), 1);
+    scene_end_container(&scene, 0, 1);
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(unable_told(&scene), 2);
+    scene_close(&scene);
+}
+
 /* ---- What is still needed ---- */
 
 static const struct plan_work *work_of(const struct scene *scene, const char *unit)
@@ -195,6 +253,7 @@ int main(void)
         cmocka_unit_test(what_the_registry_has_is_not_built),
         cmocka_unit_test(what_it_has_not_is_built_and_pushed),
         cmocka_unit_test(a_registry_that_does_not_answer_is_waited_for),
+        cmocka_unit_test(a_pull_that_fails_is_told_once),
         cmocka_unit_test(a_unit_tells_which_work_it_waits_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
