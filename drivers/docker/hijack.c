@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "drivers/docker/stream.h"
+#include "drivers/io/http_head.h"
 #include "drivers/io/socket.h"
 #include "spec/base/buf.h"
-#include "spec/base/text.h"
 
 #define HEAD_MAX  ((size_t)16 * 1024)
 #define ERROR_MAX ((size_t)64 * 1024)
@@ -101,7 +101,9 @@ static void end_refused(struct hijack *hijack)
 
 static void on_refusal(struct hijack *hijack, const char *data, size_t size)
 {
-    buf_add(&hijack->answer, data, size);
+    size_t left = hijack->body_size - hijack->answer.size;
+
+    buf_add(&hijack->answer, data, size < left ? size : left);
     if (hijack->answer.size >= hijack->body_size || hijack->answer.truncated)
         end_refused(hijack);
 }
@@ -126,61 +128,29 @@ static void open_stream(struct hijack *hijack)
         hijack->on_open(hijack->ctx);
 }
 
-/* "HTTP/1.1 101 UPGRADED" */
-static bool parse_status(const char *head, int *out_status)
-{
-    const char *digits = strchr(head, ' ');
-    char text[4] = "";
-    uint32_t status;
-
-    if (!text_starts(head, "HTTP/1.") || digits == NULL || strlen(digits) < 4)
-        return false;
-    memcpy(text, digits + 1, 3);
-    if (!text_parse_u32(text, &status))
-        return false;
-    *out_status = (int)status;
-    return true;
-}
-
-static size_t content_length(const char *head)
-{
-    const char *name = "\r\nContent-Length:";
-    const char *found = strcasestr(head, name);
-    char text[16] = "";
-    uint32_t size;
-
-    if (found == NULL)
-        return SIZE_MAX;
-    found += strlen(name);
-    found += strspn(found, " ");
-    size_t length = strspn(found, "0123456789");
-    if (length >= sizeof(text))
-        return SIZE_MAX;
-    memcpy(text, found, length);
-    return text_parse_u32(text, &size) ? size : SIZE_MAX;
-}
-
 static void on_head(struct hijack *hijack, const char *data, size_t size)
 {
     struct err failure = { 0 };
-    const char *text;
-    const char *found;
+    struct http_head head;
+    size_t before = hijack->answer.size;
 
     buf_add(&hijack->answer, data, size);
-    text = buf_text(&hijack->answer);
-    found = strstr(text, "\r\n\r\n");
-    if (found == NULL && !hijack->answer.truncated)
+    enum http_head_state state =
+        http_head_parse(buf_text(&hijack->answer), hijack->answer.size, &head);
+    if (state == HTTP_HEAD_PART && !hijack->answer.truncated)
         return;
-    if (found == NULL || !parse_status(text, &hijack->status)) {
+    if (state != HTTP_HEAD_WHOLE) {
         (void)err_set(&failure, ERR_FAILED, "%s: no HTTP answer", docker_name(hijack->docker));
         end(hijack, &failure);
         return;
     }
 
-    /* What comes behind the head is in the same chunk; the head itself may have come in several. */
-    size_t head_size = (size_t)(found - text) + 4;
-    size_t rest = hijack->answer.size - head_size;
-    const char *behind = data + (size - rest);
+    /* The head may have come in several chunks; what comes behind it is in the last one, of which
+     * the buffer may have kept only a part. */
+    ASSERT(head.size > before);
+    const char *behind = data + (head.size - before);
+    size_t rest = size - (head.size - before);
+    hijack->status = head.status;
     if (hijack->status == 101 || hijack->status == 200) {
         open_stream(hijack);
         if (!hijack->freed && hijack->state == HIJACK_OPEN && rest > 0)
@@ -188,7 +158,7 @@ static void on_head(struct hijack *hijack, const char *data, size_t size)
         return;
     }
     hijack->state = HIJACK_REFUSED;
-    hijack->body_size = content_length(text);
+    hijack->body_size = head.body_size;
     buf_release(&hijack->answer);
     buf_init(&hijack->answer, ERROR_MAX);
     on_refusal(hijack, behind, rest);

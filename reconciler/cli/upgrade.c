@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "drivers/io/http_head.h"
 #include "spec/base/text.h"
 
 #define HANDSHAKE_SECONDS 30
@@ -72,68 +73,43 @@ static int receive(int fd, struct buf *in, struct err *err)
     return 0;
 }
 
-/* The status of an answer whose head is whole, and where its body begins; 0: it is no HTTP. */
-static int head_of(const struct buf *in, size_t *out_body, size_t *out_body_size)
-{
-    const char *end = strstr(buf_text(in), "\r\n\r\n");
-    const char *length = strcasestr(buf_text(in), "\r\nContent-Length:");
-    uint32_t status = 0;
-    char digits[16];
-
-    *out_body = (size_t)(end + strlen("\r\n\r\n") - buf_text(in));
-    *out_body_size = 0;
-    if (!text_starts(buf_text(in), "HTTP/1.1 "))
-        return 0;
-    text_copy(digits, sizeof("101"), buf_text(in) + strlen("HTTP/1.1 "));
-    if (!text_parse_u32(digits, &status))
-        return 0;
-    if (length != NULL && length < end) {
-        uint32_t size = 0;
-
-        length += strlen("\r\nContent-Length:");
-        length += strspn(length, " ");
-        size_t count = strspn(length, "0123456789");
-        text_copy(digits, sizeof(digits) < count + 1 ? sizeof(digits) : count + 1, length);
-        if (text_parse_u32(digits, &size))
-            *out_body_size = size;
-    }
-    return (int)status;
-}
-
 /* What the API says instead of a 101. */
-static int refused(int fd, int status, struct buf *in, size_t body, size_t body_size,
-                   struct err *err)
+static int refused(int fd, const struct http_head *head, struct buf *in, struct err *err)
 {
-    while (in->size < body + body_size) {
+    size_t body_size = head->body_size != SIZE_MAX ? head->body_size : 0;
+
+    while (in->size - head->size < body_size) {
         if (receive(fd, in, err) < 0)
             return -1;
     }
-    AUTO(json) *answer = json_parse(buf_text(in) + body, in->size - body, NULL);
+    AUTO(json) *answer = json_parse(buf_text(in) + head->size, in->size - head->size, NULL);
     const char *text = json_text(answer, "error.message");
-    enum err_code code = status == 404 ? ERR_NOT_FOUND : ERR_FAILED;
+    enum err_code code = head->status == 404 ? ERR_NOT_FOUND : ERR_FAILED;
 
-    if (status >= 400 && status < 500 && status != 404)
+    if (head->status >= 400 && head->status < 500 && head->status != 404)
         code = ERR_INVALID;
     if (text != NULL)
         return err_set(err, code, "%s", text);
-    return err_set(err, code, "the server answered %d", status);
+    return err_set(err, code, "the server answered %d", head->status);
 }
 
 static int handshake(int fd, struct buf *early, struct err *err)
 {
     AUTO(buf) in = { 0 };
-    size_t body;
-    size_t body_size;
+    struct http_head head;
+    enum http_head_state state;
 
     buf_init(&in, ANSWER_MAX);
-    while (strstr(buf_text(&in), "\r\n\r\n") == NULL) {
+    do {
         if (receive(fd, &in, err) < 0)
             return -1;
-    }
-    int status = head_of(&in, &body, &body_size);
-    if (status != 101)
-        return refused(fd, status, &in, body, body_size, err);
-    buf_add(early, buf_text(&in) + body, in.size - body);
+        state = http_head_parse(buf_text(&in), in.size, &head);
+    } while (state == HTTP_HEAD_PART);
+    if (state == HTTP_HEAD_NONE)
+        return err_set(err, ERR_FAILED, "what answers is no HTTP server");
+    if (head.status != 101)
+        return refused(fd, &head, &in, err);
+    buf_add(early, buf_text(&in) + head.size, in.size - head.size);
     return 0;
 }
 

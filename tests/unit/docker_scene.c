@@ -46,10 +46,30 @@ static void serve_stream(struct scene *scene, struct io_server_peer *peer)
     scene->peer = peer;
 }
 
+/* The head and a large frame at once, so that they are read at once. */
+static void serve_much(struct io_server_peer *peer)
+{
+    AUTO(buf) answer;
+
+    buf_init(&answer, (size_t)2 * SCENE_MUCH);
+    buf_text_add(&answer, "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
+    buf_add(&answer, "\1\0\0\0\0\0\x9c\x40", 8);
+    for (size_t i = 0; i < SCENE_MUCH; i++)
+        buf_char(&answer, (char)('a' + i % 26));
+    io_server_send(peer, answer.data, answer.size);
+}
+
 static void serve_hijack(struct io_server_peer *peer, const struct io_server_request *request)
 {
     if (strstr(request->path, "/gone/") != NULL) {
         io_server_answer(peer, 404, "{\"message\":\"No such exec instance: gone\"}");
+        return;
+    }
+    if (strstr(request->path, "/talks/") != NULL) {
+        /* What it says behind the length that it announced is not part of the answer. */
+        io_server_take_over(peer);
+        io_server_send_text(peer, "HTTP/1.1 500 Error\r\nContent-Length: 12\r\n\r\nit is broken"
+                                  " and no space left on device");
         return;
     }
     assert_non_null(strstr(request->head, "\r\nConnection: Upgrade\r\n"));
@@ -57,6 +77,10 @@ static void serve_hijack(struct io_server_peer *peer, const struct io_server_req
     io_server_take_over(peer);
     if (strstr(request->path, "/shut/") != NULL) {
         io_server_close(peer);
+        return;
+    }
+    if (strstr(request->path, "/much/") != NULL) {
+        serve_much(peer);
         return;
     }
     io_server_send_text(

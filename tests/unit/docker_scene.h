@@ -11,6 +11,9 @@
 
 #define CALLS 8
 
+/* So many bytes /exec/much/start says in one frame (0x9c40). */
+#define SCENE_MUCH 40000
+
 struct scene;
 
 struct call {

@@ -87,6 +87,32 @@ static void a_refusal_is_the_engines_own(void **state)
     assert_int_equal(scene->ended, 2);
 }
 
+static void what_is_behind_a_refusal_is_not_part_of_it(void **state)
+{
+    struct scene *scene = *state;
+    struct hijack_options options = hijack_to(scene, "/exec/talks/start");
+
+    scene->hijack = hijack_open(scene->docker, &options, NULL);
+    engine_wait(scene);
+    assert_int_equal(scene->end_failure.code, ERR_FAILED);
+    assert_string_equal(scene->end_failure.text, "it is broken");
+}
+
+static void much_may_stand_behind_the_head(void **state)
+{
+    struct scene *scene = *state;
+    struct hijack_options options = hijack_to(scene, "/exec/much/start");
+
+    buf_release(&scene->out);
+    buf_init(&scene->out, (size_t)2 * SCENE_MUCH);
+    scene->hijack = hijack_open(scene->docker, &options, NULL);
+    engine_run_for(scene, 100);
+    assert_int_equal(scene->ended, 0);
+    assert_int_equal(scene->out.size, SCENE_MUCH);
+    for (size_t i = 0; i < SCENE_MUCH; i++)
+        assert_int_equal(scene->out.data[i], 'a' + (int)(i % 26));
+}
+
 static void no_engine_ends_the_stream(void **state)
 {
     struct scene *scene = *state;
@@ -176,8 +202,12 @@ static void tls_needs_its_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCENE_TEST(bytes_go_both_ways),        SCENE_TEST(a_refusal_is_the_engines_own),
-        SCENE_TEST(no_engine_ends_the_stream), SCENE_TEST(the_stream_can_be_freed_at_any_time),
+        SCENE_TEST(bytes_go_both_ways),
+        SCENE_TEST(a_refusal_is_the_engines_own),
+        SCENE_TEST(what_is_behind_a_refusal_is_not_part_of_it),
+        SCENE_TEST(much_may_stand_behind_the_head),
+        SCENE_TEST(no_engine_ends_the_stream),
+        SCENE_TEST(the_stream_can_be_freed_at_any_time),
         SCENE_TEST(tls_needs_its_files),
     };
 
