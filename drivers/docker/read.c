@@ -69,11 +69,11 @@ static bool read_labels(const struct reader *reader, const struct json *labels,
 
     out->task = label_of(labels, LABEL_TASK, TASK_ID_SIZE - 1);
     out->container = label_of(labels, LABEL_CONTAINER, LIMIT_NAME);
-    if (!is_task_id(out->task) || text_is_empty(out->container))
+    out->cluster = label_of(labels, LABEL_CLUSTER, LIMIT_NAME);
+    if (!is_task_id(out->task) || text_is_empty(out->container) || !text_is_name(out->cluster))
         return false;
 
     out->instance = reader->instance;
-    out->cluster = label_of(labels, LABEL_CLUSTER, LIMIT_NAME);
     out->service = label_of(labels, LABEL_SERVICE, LIMIT_NAME);
     out->group = label_of(labels, LABEL_GROUP, LIMIT_NAME * 2);
     out->family = label_of(labels, LABEL_FAMILY, LIMIT_NAME);

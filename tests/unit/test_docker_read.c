@@ -89,6 +89,9 @@ static void what_is_not_ours(void **state)
     } cases[] = {
         { "\"berth.owner\":\"demo\"", "\"berth.owner\":\"other\"" },
         { "\"berth.owner\":\"demo\",", "" },
+        { "\"berth.cluster\":\"local\",", "" },
+        { "\"berth.cluster\":\"local\"", "\"berth.cluster\":\"\"" },
+        { "\"berth.cluster\":\"local\"", "\"berth.cluster\":\"a/b\"" },
         { "\"berth.container\":\"web\"", "\"berth.container\":\"\"" },
         { "\"berth.task\":\"" TASK "\"", "\"berth.task\":\"short\"" },
         { "\"berth.task\":\"" TASK "\"", "\"berth.task\":7" },
