@@ -127,9 +127,9 @@ const struct json *ask_list(const struct json *object, const char *path)
 
 void ask_print(struct cli *cli, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        bool obeyed = ((unsigned char)*text < ' ' && *text != '\t') || *text == 0x7f;
+    char *copy = arena_text(cli->arena, text);
 
-        fputc(obeyed ? '?' : *text, cli->out);
-    }
+    text_disarm(copy);
+    for (char *at = copy; *at != '\0'; at++)
+        fputc(*at == '\n' ? '?' : *at, cli->out);
 }

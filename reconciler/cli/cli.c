@@ -3,11 +3,12 @@
  */
 #include "reconciler/cli/cli.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #include "reconciler/cli/help.h"
 #include "reconciler/cli/verbs.h"
+#include "spec/base/buf.h"
+#include "spec/base/limits.h"
 #include "spec/base/text.h"
 
 const char *cli_color(const struct cli *cli, enum cli_color color)
@@ -21,9 +22,28 @@ const char *cli_color(const struct cli *cli, enum cli_color color)
     return cli->options.run.has_color ? sequences[color] : "";
 }
 
+void cli_vprint(FILE *out, const char *format, va_list arguments)
+{
+    AUTO(buf) text = { 0 };
+
+    buf_init(&text, LIMIT_OUTPUT);
+    buf_vprintf(&text, format, arguments);
+    text_disarm(text.data);
+    fputs(text.data, out);
+}
+
+void cli_print(FILE *out, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    cli_vprint(out, format, arguments);
+    va_end(arguments);
+}
+
 int cli_failed(struct cli *cli, const struct err *err)
 {
-    fprintf(cli->errors, "berth: %s\n", err->text);
+    cli_print(cli->errors, "berth: %s\n", err->text);
     return err->code == ERR_INVALID ? CLI_USAGE : CLI_FAILED;
 }
 
@@ -33,7 +53,7 @@ int cli_usage(struct cli *cli, const char *format, ...)
 
     fputs("berth: ", cli->errors);
     va_start(arguments, format);
-    vfprintf(cli->errors, format, arguments);
+    cli_vprint(cli->errors, format, arguments);
     va_end(arguments);
     if (cli->verb != NULL)
         fprintf(cli->errors, "\nTry `berth help %s`.\n", cli->verb->name);

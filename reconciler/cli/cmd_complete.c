@@ -22,7 +22,7 @@ struct request {
 static void offer(const struct request *request, const char *value, const char *meaning)
 {
     if (text_starts(value, request->prefix))
-        fprintf(request->cli->out, "%s%s\t%s\n", request->before, value, meaning);
+        cli_print(request->cli->out, "%s%s\t%s\n", request->before, value, meaning);
 }
 
 static void offer_verbs(const struct request *request)

@@ -102,8 +102,8 @@ static bool on_line(void *ctx, const char *text, size_t size)
     if (line == NULL)
         return true; /* a blank line keeps the connection open */
     if (json_text(line, "error") != NULL) {
-        fprintf(logs->cli->errors, "berth: %.*s %s: %s\n", ASK_TASK_DIGITS, source->id,
-                json_as_text(json_get(line, "container"), "?"), json_text(line, "error"));
+        cli_print(logs->cli->errors, "berth: %.*s %s: %s\n", ASK_TASK_DIGITS, source->id,
+                  json_as_text(json_get(line, "container"), "?"), json_text(line, "error"));
         return true;
     }
     AUTO_TEXT char *out = line_text(logs, source, line);

@@ -13,8 +13,8 @@ static void print_diags(struct cli *cli, const struct diag_list *diags)
     for (size_t i = 0; i < diags->count; i++) {
         const struct diag *diag = &diags->items[i];
 
-        fprintf(cli->errors, "%s%s%s\n", pos_prefix(cli->arena, diag_pos(diag)),
-                diag->level == DIAG_WARNING ? "warning: " : "", diag->text);
+        cli_print(cli->errors, "%s%s%s\n", pos_prefix(cli->arena, diag_pos(diag)),
+                  diag->level == DIAG_WARNING ? "warning: " : "", diag->text);
     }
 }
 
@@ -35,7 +35,7 @@ static void print(struct cli *cli, const struct inspection *inspection)
     }
     case OUTPUT_MARKDOWN:
         preview_print_markdown(&inspection->preview, commit->id, commit->subject, &text);
-        fprintf(cli->out, "%s", buf_text(&text));
+        cli_print(cli->out, "%s", buf_text(&text));
         return;
     case OUTPUT_TEXT:
     case OUTPUT_FORMAT_COUNT: break;

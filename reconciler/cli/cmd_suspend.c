@@ -15,7 +15,7 @@ static int steer(struct cli *cli, const char *path, struct json *body, const cha
         return result;
     if (cli->options.run.output == OUTPUT_JSON)
         return cli_print_json(cli, answer);
-    fprintf(cli->out, "%s %s\n", ask_key(cli, answer), done);
+    cli_print(cli->out, "%s %s\n", ask_key(cli, answer), done);
     return CLI_DONE;
 }
 

@@ -37,6 +37,13 @@ static const char *place(struct cli *cli, const struct diag *diag)
     return arena_printf(cli->arena, "%s:%u:%u", diag->file, diag->line, diag->column);
 }
 
+static void print_bold(struct cli *cli, const char *where)
+{
+    fputs(cli_color(cli, COLOR_BOLD), cli->out);
+    cli_print(cli->out, "%s", where);
+    fprintf(cli->out, "%s: ", cli_color(cli, COLOR_PLAIN));
+}
+
 static void print_text(struct cli *cli, const struct verdict *verdict)
 {
     for (size_t i = 0; i < verdict->diags.count; i++) {
@@ -44,12 +51,11 @@ static void print_text(struct cli *cli, const struct verdict *verdict)
         const char *where = place(cli, diag);
 
         if (!text_is_empty(where))
-            fprintf(cli->out, "%s%s%s: ", cli_color(cli, COLOR_BOLD), where,
-                    cli_color(cli, COLOR_PLAIN));
+            print_bold(cli, where);
         if (diag->level == DIAG_WARNING)
             fprintf(cli->out, "%swarning%s: ", cli_color(cli, COLOR_YELLOW),
                     cli_color(cli, COLOR_PLAIN));
-        fprintf(cli->out, "%s\n", diag->text);
+        cli_print(cli->out, "%s\n", diag->text);
     }
 }
 
@@ -88,8 +94,8 @@ static void print_markdown(struct cli *cli, const struct verdict *verdict)
     for (size_t i = 0; i < verdict->diags.count; i++) {
         const struct diag *diag = &verdict->diags.items[i];
 
-        fprintf(cli->out, "- `%s` %s%s\n", place(cli, diag),
-                diag->level == DIAG_ERROR ? "" : "warning: ", diag->text);
+        cli_print(cli->out, "- `%s` %s%s\n", place(cli, diag),
+                  diag->level == DIAG_ERROR ? "" : "warning: ", diag->text);
     }
 }
 

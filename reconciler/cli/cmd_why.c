@@ -22,8 +22,9 @@ static void print_lines(struct cli *cli, const struct json *lines)
         const char *label = json_as_text(json_get(json_at(lines, i), "label"), "");
         const char *text = json_as_text(json_get(json_at(lines, i), "text"), "");
 
-        fprintf(cli->out, "%s%-*s%s  ", cli_color(cli, COLOR_DIM), (int)width,
-                text_equal(label, last) ? "" : label, cli_color(cli, COLOR_PLAIN));
+        fputs(cli_color(cli, COLOR_DIM), cli->out);
+        cli_print(cli->out, "%-*s", (int)width, text_equal(label, last) ? "" : label);
+        fprintf(cli->out, "%s  ", cli_color(cli, COLOR_PLAIN));
         ask_print(cli, text);
         fputc('\n', cli->out);
         last = label;
@@ -34,7 +35,7 @@ static void print_lines(struct cli *cli, const struct json *lines)
 static void print_markdown(struct cli *cli, const struct json *lines)
 {
     for (size_t i = 0; i < json_count(lines); i++) {
-        fprintf(cli->out, "- **%s**: ", json_as_text(json_get(json_at(lines, i), "label"), ""));
+        cli_print(cli->out, "- **%s**: ", json_as_text(json_get(json_at(lines, i), "label"), ""));
         ask_print(cli, json_as_text(json_get(json_at(lines, i), "text"), ""));
         fputc('\n', cli->out);
     }

@@ -9,8 +9,8 @@
 
 void plan_print_commit(struct cli *cli, const char *commit, const char *subject)
 {
-    fprintf(cli->errors, "commit %.8s%s%s\n\n", commit, subject == NULL ? "" : " ",
-            subject == NULL ? "" : subject);
+    cli_print(cli->errors, "commit %.8s%s%s\n\n", commit == NULL ? "?" : commit,
+              subject == NULL ? "" : " ", subject == NULL ? "" : subject);
 }
 
 static enum cli_color color_of(const char *line)
@@ -30,8 +30,8 @@ static void print_part(struct cli *cli, const char *line, size_t size)
 
     if (color != COLOR_PLAIN)
         fputs(cli_color(cli, color), cli->out);
-    fprintf(cli->out, "%.*s%s\n", (int)size, line,
-            color == COLOR_PLAIN ? "" : cli_color(cli, COLOR_PLAIN));
+    cli_print(cli->out, "%.*s", (int)size, line);
+    fprintf(cli->out, "%s\n", color == COLOR_PLAIN ? "" : cli_color(cli, COLOR_PLAIN));
 }
 
 void plan_print_line(struct cli *cli, const char *line)

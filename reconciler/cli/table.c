@@ -25,9 +25,10 @@ static const char *printable(struct arena *arena, const char *text)
     if (text_is_empty(text))
         return "-";
     char *copy = arena_text(arena, text);
+    text_disarm(copy);
     for (char *at = copy; *at != '\0'; at++) {
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
-            *at = *at == '\n' || *at == '\t' ? ' ' : '?';
+        if (*at == '\n' || *at == '\t')
+            *at = ' ';
     }
     return copy;
 }

@@ -67,13 +67,13 @@ static void tell_error(struct cli *cli, const char *text)
     if (cli->options.run.output == OUTPUT_JSON)
         log_line(&cli->options.run, "error", /* fields= */ NULL, text);
     else
-        fprintf(cli->errors, "%s\n", text);
+        cli_print(cli->errors, "%s\n", text);
 }
 
 static void print_mistakes(struct cli *cli, const struct json *mistakes)
 {
     for (size_t i = 0; i < json_count(mistakes); i++)
-        fprintf(cli->errors, "%s\n", ask_mistake(cli, json_at(mistakes, i)));
+        cli_print(cli->errors, "%s\n", ask_mistake(cli, json_at(mistakes, i)));
 }
 
 static bool on_plan_line(void *ctx, const char *line, size_t size)
@@ -82,7 +82,7 @@ static bool on_plan_line(void *ctx, const char *line, size_t size)
 
     (void)size;
     if (cli->options.run.output == OUTPUT_MARKDOWN)
-        fprintf(cli->out, "%s\n", line);
+        cli_print(cli->out, "%s\n", line);
     else
         plan_print_line(cli, line);
     return true;
@@ -134,7 +134,7 @@ static void tell(struct cli *cli, const char *topic, const struct log_fields *fi
     if (cli->options.run.output == OUTPUT_JSON)
         log_line(&cli->options.run, topic, fields, text);
     else
-        fprintf(cli->errors, "%s: %s\n", fields->service, text);
+        cli_print(cli->errors, "%s: %s\n", fields->service, text);
 }
 
 /* Events that came since; with `silent` they are only counted. */
@@ -232,10 +232,10 @@ static void print_end(struct cli *cli, const struct json *status, enum app_outco
     if (cli->options.run.is_quiet || cli->options.run.output == OUTPUT_JSON ||
         outcome == APP_INVALID)
         return;
-    fprintf(cli->errors, "%s %s\n", ask_short(cli, status, "commit.id", ASK_COMMIT_DIGITS),
-            outcome == APP_CONVERGED     ? "converged"
-            : outcome == APP_ROLLED_BACK ? "converged, with services rolled back"
-                                         : "failed");
+    cli_print(cli->errors, "%s %s\n", ask_short(cli, status, "commit.id", ASK_COMMIT_DIGITS),
+              outcome == APP_CONVERGED     ? "converged"
+              : outcome == APP_ROLLED_BACK ? "converged, with services rolled back"
+                                           : "failed");
 }
 
 static struct app_end end_of(const struct json *status, enum app_outcome outcome)

@@ -32,13 +32,15 @@ static void print_json(const char *topic, const struct log_fields *fields, const
 
 static void print_text(const char *topic, const char *time, const char *text)
 {
-    const char *line = text;
+    AUTO_TEXT char *plain = mem_text(text);
+    const char *line = plain;
 
+    text_disarm(plain); /* commands of builds, messages of engines */
     (void)fprintf(stderr, "%.8s %-10s ", time + strlen("2026-11-22T"), topic);
     while (*line != '\0') {
         size_t size = strcspn(line, "\n");
 
-        (void)fprintf(stderr, "%s%.*s\n", line == text ? "" : "                    ", (int)size,
+        (void)fprintf(stderr, "%s%.*s\n", line == plain ? "" : "                    ", (int)size,
                       line);
         line += size;
         if (*line == '\n')

@@ -555,3 +555,15 @@ bool text_is_name(const char *text)
     }
     return text[size] == '\0';
 }
+
+void text_disarm(char *text)
+{
+    for (unsigned char *at = (unsigned char *)text; *at != '\0'; at++) {
+        bool is_c1 = at[0] == 0xC2 && at[1] >= 0x80 && at[1] <= 0x9F;
+
+        if ((*at < ' ' && *at != '\n' && *at != '\t') || *at == 0x7F || is_c1)
+            *at = '?';
+        if (is_c1)
+            *++at = '?';
+    }
+}

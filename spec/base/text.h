@@ -47,6 +47,10 @@ bool text_is_name(const char *text);
  * at most pattern times text steps. */
 bool text_matches(const char *pattern, const char *text);
 
+/* Text from elsewhere, to be shown: what a terminal would obey (C0 and C1 of ECMA-48, DEL) becomes
+ * '?', but tabs and line ends stay. */
+void text_disarm(char *text);
+
 /* The candidate nearest to `text` when it is near enough to be what the user meant, else NULL. */
 const char *text_nearest(const char *text, const char *const *candidates, size_t count);
 

@@ -357,6 +357,16 @@ static void nearest(void **state)
     assert_null(text_nearest(text, keys, count));
 }
 
+static void disarmed(void **state)
+{
+    (void)state;
+    char text[] = "a\033[2Jb\r\x7f\tc\n\x01 \xc2\x9b"
+                  "31m \xc2\xa0\xc3\xa9 \xc2";
+
+    text_disarm(text);
+    assert_string_equal(text, "a?[2Jb??\tc\n? ??31m \xc2\xa0\xc3\xa9 \xc2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +383,7 @@ int main(void)
         cmocka_unit_test(names),
         cmocka_unit_test(patterns),
         cmocka_unit_test(nearest),
+        cmocka_unit_test(disarmed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

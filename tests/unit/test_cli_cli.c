@@ -324,6 +324,22 @@ static void scripts_are_as_reviewed(void **state)
     check_page("completion fish", "completion-fish");
 }
 
+static void a_terminal_obeys_no_message(void **state)
+{
+    static const char *const commands[] = { "st\033[2Jatus", "validate \033[2J", "--\033[2J",
+                                            "status --server \033]0;x" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
+        struct result result = run(commands[i]);
+        assert_int_not_equal(result.code, 0);
+        assert_null(strchr(result.errors, '\033'));
+        assert_null(strchr(result.out, '\033'));
+        assert_non_null(strchr(result.errors, '?'));
+        release(&result);
+    }
+}
+
 static void pages_name_every_verb_and_option(void **state)
 {
     (void)state;
@@ -357,6 +373,7 @@ int main(void)
         cmocka_unit_test(completion_knows_the_tables),
         cmocka_unit_test(completion_never_offers_what_is_hidden),
         cmocka_unit_test(scripts_are_as_reviewed),
+        cmocka_unit_test(a_terminal_obeys_no_message),
         cmocka_unit_test(pages_name_every_verb_and_option),
     };
 
