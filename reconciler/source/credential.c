@@ -3,7 +3,6 @@
  */
 #include "reconciler/source/credential.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -12,44 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "reconciler/source/login.h"
 #include "spec/base/buf.h"
 #include "spec/base/text.h"
 
 #define CREDENTIAL_BYTES_MAX (256UL * 1024)
-
-/* Zeroed is none.  Overwritten before it is freed. */
-struct login {
-    char *user;
-    char *password;
-};
-
-static void wipe(char *text)
-{
-    if (text != NULL)
-        explicit_bzero(text, strlen(text));
-    free(text);
-}
-
-static void login_release(struct login *login)
-{
-    wipe(login->user);
-    wipe(login->password);
-    *login = (struct login){ 0 };
-}
-DEFINE_AUTO_VALUE(login, login_release)
-
-static void login_move(struct login *from, struct login *to)
-{
-    *to = *from;
-    *from = (struct login){ 0 };
-}
-
-static void set(char **slot, const char *text, size_t size)
-{
-    wipe(*slot);
-    *slot = mem_alloc(size + 1);
-    memcpy(*slot, text, size);
-}
 
 static void read_all(int fd, struct buf *out)
 {
@@ -63,81 +29,6 @@ static void read_all(int fd, struct buf *out)
 }
 
 /* ---- ~/.netrc ------------------------------------------------------------------------------ */
-
-struct token {
-    const char *text;
-    size_t size;
-};
-
-/* The next word, with or without double quotes; false at the end.  '#' begins a comment. */
-static bool next_token(const char **at, struct token *out)
-{
-    const char *c = *at;
-
-    for (;;) {
-        while (isspace((unsigned char)*c))
-            c++;
-        if (*c != '#')
-            break;
-        c += strcspn(c, "\n");
-    }
-    if (*c == '\0')
-        return false;
-    if (*c == '"') {
-        out->text = c + 1;
-        out->size = strcspn(c + 1, "\"\n");
-        c += out->size + 1;
-        *at = *c == '"' ? c + 1 : c;
-        return true;
-    }
-    out->text = c;
-    out->size = strcspn(c, " \t\r\n");
-    *at = c + out->size;
-    return true;
-}
-
-static bool token_is(const struct token *token, const char *text)
-{
-    return strlen(text) == token->size && strncmp(token->text, text, token->size) == 0;
-}
-
-/* The first entry for the host (and user, when one is asked for); "default" matches all. */
-static bool parse_netrc(const char *text, const char *host, const char *user, struct login *out)
-{
-    AUTO(login) found = { 0 };
-    struct token token;
-    struct token value;
-    bool matches = false;
-
-    while (next_token(&text, &token)) {
-        bool starts = token_is(&token, "machine") || token_is(&token, "default");
-
-        if (starts && matches && found.password != NULL)
-            break;
-        if (token_is(&token, "default")) {
-            login_release(&found);
-            matches = true;
-        } else if (token_is(&token, "macdef")) {
-            const char *end = strstr(text, "\n\n"); /* a macro ends with an empty line */
-
-            text = end != NULL ? end : text + strlen(text);
-        } else if (next_token(&text, &value)) {
-            if (token_is(&token, "machine")) {
-                login_release(&found);
-                matches = token_is(&value, host);
-            } else if (token_is(&token, "login")) {
-                set(&found.user, value.text, value.size);
-                matches = matches && (user == NULL || text_equal(user, found.user));
-            } else if (token_is(&token, "password")) {
-                set(&found.password, value.text, value.size);
-            }
-        }
-    }
-    if (!matches || found.user == NULL || found.password == NULL)
-        return false;
-    login_move(&found, out);
-    return true;
-}
 
 static bool from_netrc(const struct url *url, const char *user, struct login *out)
 {
@@ -159,7 +50,7 @@ static bool from_netrc(const struct url *url, const char *user, struct login *ou
     if (fd < 0)
         return false;
     read_all(fd, &text);
-    found = parse_netrc(buf_text(&text), url->host, user, out);
+    found = login_from_netrc(buf_text(&text), url->host, user, out);
     if (text.data != NULL)
         explicit_bzero(text.data, text.size);
     return found;
@@ -220,7 +111,7 @@ static bool from_helper(const struct url *url, const char *user, struct login *o
 {
     AUTO(buf) question;
     AUTO(buf) answer;
-    AUTO(login) found = { 0 };
+    bool found;
 
     buf_init(&question, 8192);
     buf_init(&answer, CREDENTIAL_BYTES_MAX);
@@ -233,21 +124,10 @@ static bool from_helper(const struct url *url, const char *user, struct login *o
     buf_char(&question, '\n');
     if (question.truncated || ask_helper(&question, &answer) < 0)
         return false;
-    for (const char *line = buf_text(&answer); *line != '\0';) {
-        size_t size = strcspn(line, "\n");
-
-        if (text_starts(line, "username="))
-            set(&found.user, line + 9, size - 9);
-        else if (text_starts(line, "password="))
-            set(&found.password, line + 9, size - 9);
-        line += size;
-        line += *line == '\n' ? 1 : 0;
-    }
-    explicit_bzero(answer.data, answer.size);
-    if (found.user == NULL || found.password == NULL)
-        return false;
-    login_move(&found, out);
-    return true;
+    found = login_from_helper(buf_text(&answer), out);
+    if (answer.data != NULL)
+        explicit_bzero(answer.data, answer.size);
+    return found;
 }
 
 typedef bool login_source_fn(const struct url *url, const char *user, struct login *out);
