@@ -1,6 +1,7 @@
 # Berth.  `make` builds build/berth; `make help` names the other targets.
 #
 #   MODE=release|debug|asan   a build of its own each: build/berth, build/debug/berth, build/asan/berth
+#                             (fuzz: what `make fuzz` builds with clang)
 #   CC=clang                  any gcc from 12 or clang from 14
 #   CC_aarch64= CC_x86_64=    the compiler for the other architecture (a task's sandbox)
 #   V=1                       show the commands
@@ -14,8 +15,8 @@ DESTDIR ?=
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-ifeq ($(filter $(MODE),release debug asan),)
-$(error MODE is release, debug or asan, not '$(MODE)')
+ifeq ($(filter $(MODE),release debug asan fuzz),)
+$(error MODE is release, debug, asan or fuzz, not '$(MODE)')
 endif
 
 BUILD := build/$(MODE)
@@ -65,6 +66,7 @@ FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 FLAGS_debug   := -O0 -g3
 FLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
     -fno-sanitize-recover=undefined
+FLAGS_fuzz    := $(FLAGS_asan) -fsanitize=fuzzer-no-link
 
 BERTH_CPPFLAGS := -D_GNU_SOURCE -I.
 BERTH_CFLAGS    = -std=gnu17 $(WARNINGS) $(FLAGS_$(MODE)) -fPIE -fno-common -fvisibility=hidden \
@@ -189,17 +191,36 @@ $(BENCHES): $(BUILD)/tests/bench/%: $(OBJ)/tests/bench/%.o $(ARCHIVE)
 
 RUNS ?= 5
 
+# tests/fuzz/fuzz_NAME.c reads foreign bytes; the other files there help, and fake_NAME.c stands in
+# for a file of the program.  With MODE=fuzz (of clang) libFuzzer drives it, else replay.c.
+FUZZ_NAMES   := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZERS      := $(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/%)
+FUZZ_HELPERS := $(OBJ)/tests/fuzz/fuzz.o $(if $(filter fuzz,$(MODE)),,$(OBJ)/tests/fuzz/replay.o)
+
+$(BUILD)/tests/fuzz/engine: $(OBJ)/tests/fuzz/fake_http.o
+$(BUILD)/tests/fuzz/hijack $(BUILD)/tests/fuzz/cli: $(addprefix $(OBJ)/tests/fuzz/fake_,http.o socket.o)
+$(FUZZERS): $(BUILD)/tests/fuzz/%: $(OBJ)/tests/fuzz/fuzz_%.o $(FUZZ_HELPERS) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,link,$@)
+	$(Q)$(CC) $(BERTH_LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
+	    $(ARCHIVE) $(BERTH_LIBS)
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
+FUZZ_SECONDS ?= 600
+
 # Rules that compile something do so with the flags of the program.
 test test-slow test-long check tidy lint: export TIDY_CC = $(CC) $(BERTH_CPPFLAGS) $(BERTH_CFLAGS)
 test test-slow test-long check: export MAKE := $(MAKE)
 
-PUBLIC += test test-slow test-long check tidy lint format sim bench
+PUBLIC += test test-slow test-long check tidy lint format sim fuzz bench
 test: deps-test ## everything in its short form; ends in `N passed, N failed`
-	+@tests/run.sh unit sim it tidy
+	+@tests/run.sh unit fuzz sim it tidy
 test-slow: deps-test ## the integration scripts that take too long for it
 	+@tests/run.sh it_slow
 test-long: deps-test ## everything in full, with clang and clang-tidy too
-	+@LONG=1 tests/run.sh unit sim clang it it_slow tidy lint
+	+@LONG=1 tests/run.sh unit fuzz sim clang it it_slow tidy lint
 check: deps-test ## what a change should pass before it is committed: unit tests and tidy
 	+@MODES=$(MODE) tests/run.sh unit tidy
 tidy: deps-test ## layers, header homes, sizes, format: tests/tidy
@@ -208,6 +229,10 @@ lint: deps-test ## clang-tidy (slow)
 	@tests/tidy/lint.sh
 sim: $(SIM) ## SEEDS simulated lives, from SEED on
 	@$(SIM) $(SEED) $(SEEDS) tests/sim/regressions
+fuzz: deps-test ## libFuzzer over all that reads foreign bytes, FUZZ_SECONDS each (FUZZ=NAME: only that)
+	+@$(MAKE) --no-print-directory MODE=fuzz CC='$(if $(findstring clang,$(CC)),$(CC),clang)' \
+	    $(if $(FUZZ),build/fuzz/tests/fuzz/$(FUZZ),fuzzers)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ)
 bench: deps-test $(BERTH) $(BENCHES) ## measure against bare Engine calls, RUNS times (as root)
 	@RUNS=$(RUNS) tests/bench/run.sh
 format: deps-test ## let clang-format have its way

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs tests and sums them up: the last line is `N passed, N failed`.
 #
-#     tests/run.sh unit|sim|it|it_slow|clang|tidy|lint...  through `make test`, which passes its job
+#     tests/run.sh unit|fuzz|sim|it|it_slow|clang|tidy|lint...  through `make test`, which passes its job
 #                                                          server on
 #
 # A test is one function of a unit program, one simulated life, one `check` of an integration script,
@@ -162,6 +162,23 @@ suite_unit()
             start "unit/$mode/$name" count_tap $UNIT_SECONDS \
                 env CMOCKA_MESSAGE_OUTPUT=TAP "build/$mode/tests/$name"
         done
+    done
+}
+
+# What once found something, and some of it changed at random; in full also how the cost grows.
+suite_fuzz()
+{
+    local source name program
+    build fuzz MODE=asan fuzzers
+    for source in tests/fuzz/fuzz_*.c; do
+        name=$(basename "$source" .c)
+        program=build/asan/tests/fuzz/${name#fuzz_}
+        set -- "tests/fuzz/corpus/${name#fuzz_}" "tests/fuzz/${name#fuzz_}.dict"
+        wanted "$name" || continue
+        start "fuzz/${name#fuzz_}" count_line $UNIT_SECONDS "$program" \
+            $((${LONG:-0} ? 50000 : 2000)) "$@"
+        ! ((${LONG:-0})) ||
+            start "growth/${name#fuzz_}" count_line $UNIT_SECONDS "$program" growth "$@"
     done
 }
 

@@ -19,7 +19,8 @@ enum http_head_state {
     HTTP_HEAD_NONE   /* this is no HTTP answer, whatever comes */
 };
 
-/* `data` is all that came, of any bytes.  How much a head may have is the caller's matter.  Pure. */
+/* `data` is all that came, of any bytes.  How much a head may have is the caller's matter.
+ * Pure. */
 enum http_head_state http_head_parse(const char *data, size_t size, struct http_head *out);
 
 #endif
