@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "reconciler/source/certificates.h"
 #include "reconciler/source/clone.h"
 #include "reconciler/source/credential.h"
 #include "reconciler/source/fetch.h"
@@ -50,6 +51,7 @@ static int start_libgit2(struct err *err)
 {
     const char *authorities = getenv("GIT_SSL_CAINFO");
 
+    certificates_want();
     if (source_global_init(err) < 0)
         return -1;
     (void)git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);

@@ -110,14 +110,16 @@ static void want_path(struct plan *plan, const char *path, const char *top)
         char after = name[size];
         struct stat status;
         bool quiet;
+        bool is_folder;
 
         name[size] = '\0'; /* `at` is now the path up to and with this name */
         quiet = strlen(at) < strlen(top) && text_starts(top, at);
-        if (lstat(at, &status) < 0 || !S_ISDIR(status.st_mode))
+        is_folder = lstat(at, &status) == 0 && S_ISDIR(status.st_mode);
+        if (!is_folder)
             want(plan, folder, FOLDER_MOVES | CONTENT_MOVES, name);
         else
             want(plan, folder, FOLDER_MOVES | (quiet ? 0 : CONTENT_LEAVES), name);
-        if (stat(at, &status) < 0 || !S_ISDIR(status.st_mode))
+        if (!is_folder && (stat(at, &status) < 0 || !S_ISDIR(status.st_mode)))
             return;
         free(folder);
         folder = mem_text(at);

@@ -134,6 +134,11 @@ export GIT_SSL_CAINFO=$IT_DIR/tls/cert
 check 'https' is_empty https://localhost:4443/repo
 check 'a certificate for another name' fails_with https://127.0.0.1:4443/repo 'denied: '
 unset GIT_SSL_CAINFO
+system=/etc/ssl/certs/ca-certificates.crt
+cat $system "$IT_DIR/tls/cert" >"$IT_DIR/tls/system"
+mount --bind "$IT_DIR/tls/system" $system
+check 'an authority that the system trusts' is_empty https://localhost:4443/repo
+umount $system
 git config --file "$HOME/.gitconfig" http.sslVerify false
 check 'verification is never turned off' fails_with https://localhost:4443/repo 'denied: '
 finish
