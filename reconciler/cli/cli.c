@@ -22,7 +22,10 @@ const char *cli_color(const struct cli *cli, enum cli_color color)
     return cli->options.run.has_color ? sequences[color] : "";
 }
 
-void cli_vprint(FILE *out, const char *format, va_list arguments)
+static void print_safely(FILE *out, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
+static void print_safely(FILE *out, const char *format, va_list arguments)
 {
     AUTO(buf) text = { 0 };
 
@@ -37,7 +40,7 @@ void cli_print(FILE *out, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    cli_vprint(out, format, arguments);
+    print_safely(out, format, arguments);
     va_end(arguments);
 }
 
@@ -53,7 +56,7 @@ int cli_usage(struct cli *cli, const char *format, ...)
 
     fputs("berth: ", cli->errors);
     va_start(arguments, format);
-    cli_vprint(cli->errors, format, arguments);
+    print_safely(cli->errors, format, arguments);
     va_end(arguments);
     if (cli->verb != NULL)
         fprintf(cli->errors, "\nTry `berth help %s`.\n", cli->verb->name);

@@ -7,7 +7,6 @@
 #ifndef RECONCILER_CLI_CLI_H
 #define RECONCILER_CLI_CLI_H
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "reconciler/cli/options.h"
@@ -60,8 +59,6 @@ int cli_usage(struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* For text that came from elsewhere, errors too: text_disarm().  No colours in the format. */
 void cli_print(FILE *out, const char *format, ...) PRINTF_LIKE(2, 3);
-void cli_vprint(FILE *out, const char *format, va_list arguments)
-    __attribute__((format(printf, 2, 0)));
 
 /* Pretty, with a newline; returns CLI_DONE. */
 int cli_print_json(struct cli *cli, const struct json *value);

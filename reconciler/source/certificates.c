@@ -19,7 +19,7 @@ void certificates_want(void)
     wanted = true;
 }
 
-/* mbedtls/x509_crt.h, 2.28: 0, or a negative number; `chain` is as it was where nothing was read. */
+/* mbedtls/x509_crt.h, 2.28: 0, or a negative number. */
 __attribute__((visibility("default"))) int mbedtls_x509_crt_parse_file(void *chain,
                                                                        const char *path);
 int mbedtls_x509_crt_parse_file(void *chain, const char *path)

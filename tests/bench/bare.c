@@ -5,6 +5,7 @@
  *     bare HOST up NAME COUNT < BODY          creates and starts NAME-0 ..., 4 at a time
  *     bare HOST replace OLD NEW COUNT < BODY  likewise NEW-*; OLD-i goes when NEW-i is healthy
  *     bare HOST revive OLD NEW < BODY         waits for the end of OLD, then makes NEW
+ *     bare HOST look                          asks for facts, lists, and inspects every container
  *     bare HOST clean                         removes every container
  *
  * BODY is what POST /containers/create takes.  Prints "BEGAN CPU": when the first call was made, in
@@ -22,6 +23,7 @@
 #include "spec/base/text.h"
 
 #define LANES       4 /* where the Engine saturates on two cores */
+#define LOOK_LANES  8
 #define COUNT_MAX   1000
 #define PATH_SIZE   400
 #define DEADLINE_MS (10 * 60 * 1000)
@@ -42,8 +44,9 @@ struct bare {
     const char *old_name; /* NULL: nothing is taken away */
     const char *new_name;
     uint32_t count;
-    uint32_t next; /* first that is not begun */
-    uint32_t left; /* whose last call is not answered */
+    uint32_t next;     /* first that is not begun */
+    uint32_t left;     /* whose last call is not answered */
+    struct json *list; /* of containers to be looked at */
     int64_t began_ns;
     bool awaits_health;
     bool failed;
@@ -247,6 +250,69 @@ static void on_listed(void *ctx, const struct docker_answer *answer, const struc
     one_done(bare);
 }
 
+/* ---- Look ---- */
+
+static void look_at_next(struct bare *bare);
+
+static void on_looked_at(void *ctx, const struct docker_answer *answer, const struct err *failure)
+{
+    struct bare *bare = ctx;
+
+    (void)answer;
+    if (failure != NULL) {
+        give_up(bare, failure);
+        return;
+    }
+    look_at_next(bare);
+    one_done(bare);
+}
+
+static void look_at_next(struct bare *bare)
+{
+    char path[PATH_SIZE];
+
+    if (bare->next == bare->count)
+        return;
+    (void)snprintf(path, sizeof(path), "/containers/%s/json",
+                   json_text(json_at(bare->list, bare->next++), "Id"));
+    send(bare,
+         &(struct docker_request){ .method = "GET", .path = path, .deadline_ms = DEADLINE_MS },
+         on_looked_at, bare);
+}
+
+static void on_seen(void *ctx, const struct docker_answer *answer, const struct err *failure)
+{
+    struct bare *bare = ctx;
+
+    if (failure != NULL) {
+        give_up(bare, failure);
+        return;
+    }
+    bare->list = json_parse(answer->body, answer->size, NULL);
+    bare->count = (uint32_t)json_count(bare->list);
+    bare->left = bare->count + 1;
+    for (uint32_t i = 0; i < LOOK_LANES; i++)
+        look_at_next(bare);
+    one_done(bare);
+}
+
+static void on_facts(void *ctx, const struct docker_answer *answer, const struct err *failure)
+{
+    struct bare *bare = ctx;
+
+    (void)answer;
+    if (failure != NULL) {
+        give_up(bare, failure);
+        return;
+    }
+    send(bare,
+         &(struct docker_request){ .method = "GET",
+                                   .path = "/containers/json",
+                                   .query = "all=1",
+                                   .deadline_ms = DEADLINE_MS },
+         on_seen, bare);
+}
+
 /* ---- Main ---- */
 
 static bool begin(struct bare *bare, int count, char **arguments)
@@ -260,6 +326,13 @@ static bool begin(struct bare *bare, int count, char **arguments)
                                        .query = "all=1",
                                        .deadline_ms = DEADLINE_MS },
              on_listed, bare);
+        return true;
+    }
+    if (text_equal(verb, "look") && count == 1) {
+        send(bare,
+             &(struct docker_request){
+                 .method = "GET", .path = "/info", .deadline_ms = DEADLINE_MS },
+             on_facts, bare);
         return true;
     }
     if (text_equal(verb, "up") && count == 3) {
@@ -313,6 +386,7 @@ int main(int argc, char **argv)
         return 2;
     }
     loop_run(bare.loop);
+    json_free(bare.list);
     docker_free(bare.docker);
     http_free(bare.http);
     loop_free(bare.loop);

@@ -281,6 +281,11 @@ applied()
 {
     local run wall cpu status
     for ((run = 0; run < RUNS; run++)); do
+        read -r wall cpu status < <("$TOOLS/probe" run "$TOOLS/bare" "unix://$ENGINE_SOCK" look |
+            tail -n 1)
+        [ "$status" = 0 ] || die "bare look ended with $status"
+        result apply bare "$(ms "$wall")" ms
+        result apply-cpu bare "$(ms "$cpu")" ms
         read -r wall cpu status < <("$TOOLS/probe" run env "DOCKER_HOST=unix://$ENGINE_SOCK" \
             "$BERTH" apply "$SITE" --branch main --path manifests --owner it \
             --state "$BERTH_STATE" 2>>"$IT_DIR/apply.log" | tail -n 1)

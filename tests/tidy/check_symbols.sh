@@ -19,7 +19,7 @@ done | xargs -r nm --print-file-name --format=posix | awk '
         sub(/\.o:$/, ".c", file)
     }
     $3 == "U" { used[$2] = 1; next }
-    $2 ~ /^mbedtls_/ { next } # stands in for the library's own
+    $2 ~ /^mbedtls_/ { next } # stands in for one of a library
     $3 ~ /^[TDBRCVW]$/ && file !~ /^tests\// && $2 != "main" && $2 != "_start" { home[$2] = file }
     END {
         for (symbol in home)
