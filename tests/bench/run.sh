@@ -61,21 +61,16 @@ events_mark()
     events_before=$(wc -l <"$IT_DIR/events")
 }
 
-events_of() # ACTION
-{
-    tail -n "+$((events_before + 1))" "$IT_DIR/events" | grep "\"Action\":\"$1\""
-}
-
-events_are() # ACTION COUNT
-{
-    [ "$(events_of "$1" | wc -l)" -ge "$2" ]
-}
-
-# The engine's time of the COUNTth ACTION since the mark, once it came, in nanoseconds.
+# The engine's time of the COUNTth ACTION since the mark, once it came, in nanoseconds.  Waits without
+# asking again and again: that would take the processor from the one side that is waited for.
 event_time() # ACTION COUNT
 {
-    eventually 120 events_are "$1" "$2" >/dev/null || die "no $2 events '$1' came"
-    events_of "$1" | grep -o '"timeNano":[0-9]*' | cut -d : -f 2 | sed -n "$2p"
+    local event
+    event=$(grep -m "$2" "\"Action\":\"$1\"" \
+        < <(exec timeout 120 tail -f -n "+$((events_before + 1))" "$IT_DIR/events"
+        ) | sed -n "$2p")
+    [ -n "$event" ] || die "no $2 events '$1' came"
+    grep -o '"timeNano":[0-9]*' <<<"$event" | cut -d : -f 2
 }
 
 # ---- The site -------------------------------------------------------------------------------------
