@@ -75,8 +75,7 @@ static void engine_stopped(struct sim *sim, const struct sim_job *job)
     sim_go_down(sim, instance, for_ms, /* with_engine= */ true);
 }
 
-/* It signals its containers and starts none; after that time it is down for that long. */
-static void sim_stop_engine(struct sim *sim, const char *name, int64_t after_ms, int64_t for_ms)
+void sim_stop_engine(struct sim *sim, const char *name, int64_t after_ms, int64_t for_ms)
 {
     struct sim_instance *instance = sim_instance_find(sim, name);
 

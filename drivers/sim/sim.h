@@ -151,6 +151,8 @@ void sim_crash(struct sim *sim, const char *container_id, int exit_code, bool oo
 void sim_sicken(struct sim *sim, const char *container_id);
 /* The link, or the whole engine with its containers, is down from now on for that long. */
 void sim_cut(struct sim *sim, const char *instance, int64_t for_ms, bool with_engine);
+/* It signals its containers and starts none; after that time it is down for that long. */
+void sim_stop_engine(struct sim *sim, const char *instance, int64_t after_ms, int64_t for_ms);
 /* As if somebody else had pulled it; its id. */
 const char *sim_add_image(struct sim *sim, const char *instance, const char *reference);
 

@@ -91,6 +91,19 @@ static void ended(struct task_view *view, enum stop_code code, const char *reaso
     view->exit_code = exit_code;
 }
 
+/* An engine that stops or dies takes its containers along, and so may a stop that was lost with the
+ * memory of it: no evidence against the revision.  Who signalled before the connection was made was
+ * not told, and a program may take its time to obey. */
+static bool ended_unwatched(const struct task_view *view, const struct world_container *container)
+{
+    int64_t connected_ms = view->instance->connected_ms;
+    bool was_up = container->started_ms - container->clock_skew_ms < connected_ms;
+
+    if (was_up && !container->oom_killed)
+        connected_ms += FAILING_MS;
+    return container->finished_ms - view->instance->clock_skew_ms < connected_ms;
+}
+
 static void judge_exit(struct planner *planner, struct task_view *view,
                        const struct world_container *container)
 {
@@ -117,10 +130,8 @@ static void judge_exit(struct planner *planner, struct task_view *view,
               arena_printf(planner->arena, "Essential container in task exited: %s, exit code %d",
                            container->container, container->exit_code),
               container->exit_code);
-    /* An engine that stops or dies takes its containers along: no evidence against the revision. */
     view->excused =
-        (container->signalled && !container->oom_killed) ||
-        container->finished_ms - view->instance->clock_skew_ms < view->instance->connected_ms;
+        (container->signalled && !container->oom_killed) || ended_unwatched(view, container);
 }
 
 /* What was tried again is seen done before its call is answered. */
@@ -298,6 +309,8 @@ static void judge_drift(struct planner *planner, struct task_view *view,
 {
     bool was_healthy = view->record != NULL && view->record->healthy_ms != 0;
 
+    if (view->ended)
+        return;
     if (container->status == CONTAINER_PAUSED) {
         view->unhealthy = true;
         view->reason = arena_printf(planner->arena, "container %s is paused", container->container);

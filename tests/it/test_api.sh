@@ -138,7 +138,10 @@ head, got = got.split(b"\r\n\r\n", 1)
 if b" 101 " not in head:
     sys.exit(head.decode())
 frame = lambda kind, data: struct.pack(">B3xI", kind, len(data)) + data
-connection.sendall(frame(0, text.encode()) + frame(3, b""))
+try:
+    connection.sendall(frame(0, text.encode()) + frame(3, b""))
+except BrokenPipeError:
+    pass  # a command that is not there has ended by now
 while part := connection.recv(65536):
     got += part
 while got:

@@ -592,6 +592,22 @@ static void an_engine_that_stops_takes_its_containers(void **state)
     assert_int_equal(seen(fixture, container)->exit_code, 137);
 }
 
+static void an_engine_that_stops_in_order_signals_first(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct sim_container *container = run_one(fixture, "web:1", NULL);
+
+    sim_stop_engine(fixture->sim, "a", /* after_ms= */ 10000, /* for_ms= */ 20000);
+    pass(fixture, 1000);
+    assert_true(seen(fixture, container)->signalled);
+    assert_int_equal(container->report.exit_code, 143);
+    assert_int_equal(world_instance(fixture->world, "a")->state, INSTANCE_ACTIVE);
+    pass(fixture, 10000);
+    assert_int_equal(world_instance(fixture->world, "a")->state, INSTANCE_LOST);
+    pass(fixture, MINUTE_MS);
+    assert_int_equal(world_instance(fixture->world, "a")->state, INSTANCE_ACTIVE);
+}
+
 static void foreign_containers_are_never_told(void **state)
 {
     struct fixture *fixture = *state;
@@ -740,6 +756,7 @@ int main(void)
         TEST(a_cut_link_loses_the_instance_not_its_containers),
         TEST(a_request_dies_with_its_connection),
         TEST(an_engine_that_stops_takes_its_containers),
+        TEST(an_engine_that_stops_in_order_signals_first),
         TEST(foreign_containers_are_never_told),
         TEST(a_killed_process_leaves_its_requests_on_their_way),
         cmocka_unit_test(when_all_is_calm_the_world_is_the_truth),

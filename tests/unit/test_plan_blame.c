@@ -104,6 +104,32 @@ static void what_failed_before_a_reconnection_proves_nothing(void **unused)
     scene_close(&scene);
 }
 
+/* Berth is started anew while the engine stops: of the signal nobody told. */
+static void an_end_soon_after_connecting_proves_nothing(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    run_red(&scene);
+    commit(&scene, "c2", "blue");
+    scene_settle(&scene);
+    size_t index = scene.container_count - 1;
+    assert_string_equal(scene.containers[index].service, "web");
+    scene.now_ms += 200;
+    scene_engine(&scene, 8192, 65536);
+    scene.now_ms += 200;
+    scene_end_container(&scene, index, 143);
+    scene_settle(&scene);
+    assert_int_equal(scene_primary(&scene, "c/web")->failed_tasks, 0);
+
+    /* What was started since counts. */
+    assert_true(scene.container_count > index + 1);
+    scene_end_container(&scene, index + 1, 143);
+    scene_settle(&scene);
+    assert_int_equal(scene_primary(&scene, "c/web")->failed_tasks, 1);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +137,7 @@ int main(void)
         cmocka_unit_test(what_never_starts_fails_in_the_end),
         cmocka_unit_test(what_fails_alone_fails_soon),
         cmocka_unit_test(what_failed_before_a_reconnection_proves_nothing),
+        cmocka_unit_test(an_end_soon_after_connecting_proves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
