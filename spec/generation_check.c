@@ -130,11 +130,16 @@ static void check_launch_type(struct checking *checking, const struct resource *
 
 /* ---- Platforms ------------------------------------------------------------------------------ */
 
-/* Does "linux/arm64/v8" mean "linux/arm64"?  A variant says more of the same. */
+/* Does "linux/arm64/v8" mean "linux/arm64"?  A variant says more of the same, and the kernel's names
+ * of processors are those of Docker as well. */
 static bool is_platform(const char *built, const char *wanted)
 {
     size_t size = strlen(wanted);
 
+    if (text_equal(built, "linux/x86_64") || text_equal(built, "linux/x86-64"))
+        built = "linux/amd64";
+    else if (text_equal(built, "linux/aarch64"))
+        built = "linux/arm64";
     return strncmp(built, wanted, size) == 0 && (built[size] == '\0' || built[size] == '/');
 }
 

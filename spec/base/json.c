@@ -300,18 +300,24 @@ static void print_escape(unsigned char c, struct buf *out)
     buf_add(out, form, 6);
 }
 
-/* Copies runs: almost no character needs an escape. */
-static void print_text(const char *text, struct buf *out)
+/* Copies runs: almost no character needs an escape.  JSON asks for those below a blank; terminals obey
+ * DEL and C1 as well.  The canonical form is what digests are made of, and stays as it was. */
+static void print_text(const char *text, enum json_style style, struct buf *out)
 {
     const char *run = text;
 
     buf_char(out, '"');
     for (; *text != '\0'; text++) {
         unsigned char c = (unsigned char)*text;
-        if (c >= 0x20 && c != '"' && c != '\\')
+        /* C1 in UTF-8: 0xC2, and the second byte is the character. */
+        bool is_c1 = style != JSON_STYLE_CANONICAL && c == 0xC2 && (text[1] & 0xE0) == 0x80;
+        bool is_delete = style != JSON_STYLE_CANONICAL && c == 0x7F;
+
+        if (c >= 0x20 && c != '"' && c != '\\' && !is_c1 && !is_delete)
             continue;
         buf_add(out, run, (size_t)(text - run));
-        print_escape(c, out);
+        text += is_c1;
+        print_escape((unsigned char)*text, out);
         run = text + 1;
     }
     buf_add(out, run, (size_t)(text - run));
@@ -398,16 +404,16 @@ static void print_gap(bool comma, size_t depth, enum json_style style, struct bu
 
 static void print_key(const char *key, enum json_style style, struct buf *out)
 {
-    print_text(key, out);
+    print_text(key, style, out);
     buf_add(out, ": ", style == JSON_STYLE_PRETTY ? 2 : 1);
 }
 
-static void print_scalar(const struct json *value, struct buf *out)
+static void print_scalar(const struct json *value, enum json_style style, struct buf *out)
 {
     if (json_is_null(value))
         buf_add(out, "null", 4);
     else if (json_is_string(in(value)))
-        print_text(json_string_value(in(value)), out);
+        print_text(json_string_value(in(value)), style, out);
     else if (json_is_integer(in(value)))
         print_int(json_integer_value(in(value)), out);
     else if (json_is_real(in(value)))
@@ -423,7 +429,7 @@ static void print_value(const struct json *value, size_t depth, enum json_style 
     size_t count = json_count(value);
 
     if (!is_array && !json_is_object(value)) {
-        print_scalar(value, out);
+        print_scalar(value, style, out);
         return;
     }
     ASSERT(depth < PRINT_DEPTH_MAX);

@@ -53,7 +53,7 @@ static void prints_what_it_read(void **state)
         "{}",
         "[1,[2,{}],\"a\"]",
         "{\"b\":1,\"a\":{\"c\":null}}",
-        "\"\\\"\\\\\\n\\t\\r\\b\\f\\u0001\\u001f/\xC3\xA9\xF0\x9F\x9A\xA2\x7F\"",
+        "\"\\\"\\\\\\n\\t\\r\\b\\f\\u0001\\u001f\\u007f\\u009b/\xC3\xA9\xC2\xA0\xF0\x9F\x9A\xA2\"",
     };
 
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
@@ -71,6 +71,16 @@ static void three_styles(void **state)
                "{\n  \"b\": [\n    1,\n    {\n      \"z\": 1,\n      \"y\": 2\n    }\n  ],\n"
                "  \"a\": {},\n  \"ab\": []\n}");
     printed_is(NULL, JSON_STYLE_COMPACT, "null");
+}
+
+/* The canonical form is what digests were made of before. */
+static void the_canonical_form_stays(void **state)
+{
+    (void)state;
+    AUTO(json) *value = parsed("\"\\u007f\\u009b\"");
+
+    printed_is(value, JSON_STYLE_COMPACT, "\"\\u007f\\u009b\"");
+    printed_is(value, JSON_STYLE_CANONICAL, "\"\x7F\xC2\x9B\"");
 }
 
 static void refuses_what_is_not_one_value(void **state)
@@ -234,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prints_what_it_read),
         cmocka_unit_test(three_styles),
+        cmocka_unit_test(the_canonical_form_stays),
         cmocka_unit_test(refuses_what_is_not_one_value),
         cmocka_unit_test(huge_integers_become_reals),
         cmocka_unit_test(readers_forgive),
