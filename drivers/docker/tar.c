@@ -55,9 +55,7 @@ static const struct {
 } library_rows[] = { LIBRARY_CALLS(LIBRARY_ROW) };
 #undef LIBRARY_ROW
 
-static struct err library_failure; /* code ERR_OK: it is loaded */
-
-static void library_load(void)
+static int library_load(struct err *err)
 {
     void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 
@@ -69,20 +67,23 @@ static void library_load(void)
         /* The way that POSIX shows for functions: their addresses are data for a moment. */
         memcpy((char *)&la + library_rows[i].offset, &address, sizeof(address));
     }
-    if (handle == NULL)
-        (void)err_set(&library_failure, ERR_FAILED, "tar files cannot be written: %s", dlerror());
+    return handle != NULL ? 0
+                          : err_set(err, ERR_FAILED, "tar files cannot be written: %s", dlerror());
 }
 
+/* A failure may pass: it is not remembered. */
 static int library(struct err *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static bool loaded;
+    int result = 0;
 
-    (void)pthread_once(&once, library_load);
-    if (library_failure.code == ERR_OK)
-        return 0;
-    if (err != NULL)
-        *err = library_failure;
-    return -1;
+    (void)pthread_mutex_lock(&mutex);
+    if (!loaded)
+        result = library_load(err);
+    loaded = result == 0;
+    (void)pthread_mutex_unlock(&mutex);
+    return result;
 }
 
 struct tar {
