@@ -218,7 +218,7 @@ PUBLIC += test test-slow test-long check tidy lint format sim fuzz bench
 test: deps-test ## everything in its short form; ends in `N passed, N failed`
 	+@tests/run.sh unit fuzz sim it tidy
 test-slow: deps-test ## the integration scripts that take too long for it
-	+@tests/run.sh it_slow
+	+@LOGS=build/test-slow tests/run.sh it_slow
 test-long: deps-test ## everything in full, with clang and clang-tidy too
 	+@LONG=1 tests/run.sh unit fuzz sim clang it it_slow tidy lint
 check: deps-test ## what a change should pass before it is committed: unit tests and tidy

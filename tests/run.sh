@@ -8,10 +8,11 @@
 # or one rule of tidy.  One that could not be built, crashed, hung or counted nothing has failed; none
 # is skipped.
 #
-#     JOBS=2         programs at a time
-#     MODES=...      the builds that unit programs run in
-#     LONG=1         full counts; tests read it too
-#     ONLY=PATTERN   only programs whose name contains it
+#     JOBS=2           programs at a time
+#     MODES=...        the builds that unit programs run in
+#     LONG=1           full counts; tests read it too
+#     LOGS=build/test  where what each of them prints is kept; emptied first
+#     ONLY=PATTERN     only programs whose name contains it
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -19,7 +20,7 @@ JOBS=${JOBS:-2}
 MODES=${MODES:-$( ((${LONG:-0})) && echo release) asan}
 ONLY=${ONLY-}
 MAKE=${MAKE:-make}
-LOGS=build/test
+LOGS=${LOGS:-build/test}
 UNIT_SECONDS=$((${LONG:-0} ? 1800 : 300))
 SCRIPT_SECONDS=$((${LONG:-0} ? 3600 : 900))
 if ((${LONG:-0})); then
