@@ -152,7 +152,8 @@ static void wait_for(const struct need *need, enum action_kind kind, const char 
     const struct world_effort *effort = effort_of(need->planner, need->instance, kind, reference);
 
     plan_work(need->planner, kind, need->instance->name, reference);
-    if (effort != NULL && effort->state != EFFORT_DONE)
+    if (effort != NULL && effort->state != EFFORT_DONE &&
+        (kind != ACTION_IMAGE_PULL || world_image(need->instance, reference) == NULL))
         tell_unable(need, kind, reference, effort);
     if (effort != NULL && effort->state == EFFORT_FAILED)
         plan_wait(need->planner, "%s%s: %s", failure_prefix(kind), reference, effort->failure.text);

@@ -406,6 +406,16 @@ void memory_clock_limit(struct memory *memory, int64_t now_ms)
     change_clock(memory, &(struct clock_change){ .limit_ms = now_ms });
 }
 
+/* Of an engine that was not reached yet nobody knows which one it is. */
+static bool engines_are_known(const struct world *world)
+{
+    for (const struct world_instance *at = world->instances; at != NULL; at = at->by_name.next) {
+        if (at->engine_id == NULL)
+            return false;
+    }
+    return world->instances != NULL;
+}
+
 static bool engine_is_known(const struct world *world, const char *engine)
 {
     for (const struct world_instance *at = world->instances; at != NULL; at = at->by_name.next) {
@@ -420,6 +430,8 @@ static void expire_images(struct memory *memory, const struct world *world, int6
     struct memory_image *image;
     struct memory_image *next;
 
+    if (!engines_are_known(world))
+        return;
     HASH_ITER(by_key, memory->images, image, next)
     {
         if (image->record.brought_ms < before_ms && !engine_is_known(world, image->record.engine))

@@ -17,7 +17,9 @@
 #define DIRECT_RETAIN 10
 
 /* The digits of the key that a tag has, spec/target.c. */
-#define KEY_DIGITS 12
+#define KEY_DIGITS        12
+/* After so long it is asked again whether an image is still used by somebody else. */
+#define USED_ELSEWHERE_MS (6 * 60 * 60 * 1000)
 
 /* An image of ours. Those of one name, or else of one repository, follow each other. */
 struct owned {
@@ -338,6 +340,21 @@ static const char *why_gone(struct planner *planner, const struct owned *owned, 
     return arena_printf(planner->arena, "image %s was removed", name);
 }
 
+/* The engine refused not long ago: somebody else's container is made from it, which no listing of ours
+ * shows.  It may be for ever, and is no reason to be busy. */
+static bool is_used_elsewhere(struct planner *planner, const struct world_instance *instance,
+                              const struct world_image *image)
+{
+    const struct world_effort *effort =
+        effort_of(planner, instance, ACTION_IMAGE_REMOVE, image->id);
+
+    if (effort == NULL || effort->state != EFFORT_FAILED || effort->failure.code != ERR_CONFLICT ||
+        planner->input->now_ms - effort->at_ms >= USED_ELSEWHERE_MS)
+        return false;
+    plan_wake(planner, effort->at_ms + USED_ELSEWHERE_MS);
+    return true;
+}
+
 static void prune_image(struct planner *planner, const struct world_instance *instance,
                         const struct owned *owned, size_t newer)
 {
@@ -346,11 +363,13 @@ static void prune_image(struct planner *planner, const struct world_instance *in
     const char *name;
     struct action *action;
 
-    if (image_is_needed(planner->input, image))
-        return;
+    /* The cheap question first: most images stay for their age. */
     why = why_gone(planner, owned, newer);
-    name = why == NULL ? NULL : name_of(instance, owned);
-    if (name == NULL || !effort_allows(planner, instance, ACTION_IMAGE_REMOVE, image->id))
+    if (why == NULL || image_is_needed(planner->input, image))
+        return;
+    name = name_of(instance, owned);
+    if (name == NULL || is_used_elsewhere(planner, instance, image) ||
+        !effort_allows(planner, instance, ACTION_IMAGE_REMOVE, image->id))
         return;
     action = plan_action(planner, ACTION_IMAGE_REMOVE, instance->name, image->id);
     action->reference = arena_text(planner->arena, name);

@@ -189,10 +189,14 @@ static bool throttled(struct planner *planner, const struct service_view *view)
 static void restore_old(struct planner *planner, struct service_view *view, struct count *count)
 {
     uint32_t slot = 0;
+    bool ready;
 
     if (view->fallback == NULL || view->primary->state == ROLLOUT_COMPLETED ||
-        count->good_old + count->healthy_current >= count->lower || throttled(planner, view) ||
-        !images_ready(planner, view->fallback, view->instance, /* starting= */ true))
+        count->good_old + count->healthy_current >= count->lower)
+        return;
+    /* Asked for during a pause too: a pull that nobody waits for would be cancelled. */
+    ready = images_ready(planner, view->fallback, view->instance, /* starting= */ true);
+    if (throttled(planner, view) || !ready)
         return;
     while (count->good_old + count->healthy_current < count->lower && count->alive < count->upper &&
            slot < count->desired) {

@@ -263,6 +263,11 @@ static void obey_image_remove(struct scene *scene, const struct action *action)
     const struct world_image *image = image_at(scene, action->reference);
     struct image_report report;
 
+    if (scene->image_remove_failure.text != NULL) {
+        scene->image_remove_count++;
+        report_effort(scene, action, &scene->image_remove_failure, NULL);
+        return;
+    }
     assert_non_null(image);
     assert_string_equal(image->id, action->image_id);
     report = labels_of(scene, image);

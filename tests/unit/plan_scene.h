@@ -34,6 +34,7 @@ struct scene {
     /* How the engine behaves from now on. */
     uint32_t rewrites; /* so many of the next containers are made with another Memory */
     struct scene_failure pull_failure;
+    struct scene_failure image_remove_failure;
     struct scene_failure create_failure;
     struct scene_failure start_failure; /* of every start, or only of that service's: */
     const char *start_failure_of;
@@ -42,6 +43,7 @@ struct scene {
     size_t pull_count;
     size_t build_count;
     size_t push_count;
+    size_t image_remove_count; /* those that failed */
     bool exits_on_start;       /* what it starts ends at once with exit code 1 */
     enum health_status checks; /* what the checks of a container tell as soon as it runs */
 };

@@ -204,6 +204,29 @@ static void what_is_gone_is_ours_no_more(void **unused)
     scene_close(&scene);
 }
 
+/* The container of somebody else is in no listing of ours: only the engine knows. */
+static void what_somebody_else_uses_is_not_asked_for_again_and_again(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    scene_open(&scene);
+    scene.image_remove_failure =
+        (struct scene_failure){ ERR_CONFLICT, "conflict: container 0123 is using it" };
+    for (unsigned version = 1; version <= 3; version++)
+        deploy(&scene, version, /* direct= */ false);
+    scene_run(&scene, INT64_C(3) * 60 * 60 * 1000);
+    assert_non_null(image(&scene, 1));
+    assert_int_equal(scene.image_remove_count, 1);
+    assert_int_equal(scene.plan.action_count, 0);
+    assert_int_equal(scene.plan.wait_count, 0);
+
+    scene.image_remove_failure = (struct scene_failure){ 0 };
+    scene_run(&scene, INT64_C(4) * 60 * 60 * 1000);
+    assert_null(image(&scene, 1));
+    scene_close(&scene);
+}
+
 static void removals_that_are_held_hold_images(void **unused)
 {
     (void)unused;
@@ -229,6 +252,7 @@ int main(void)
         cmocka_unit_test(one_image_under_two_names_goes_with_both),
         cmocka_unit_test(references_in_tasks_retain_as_images_do),
         cmocka_unit_test(what_is_gone_is_ours_no_more),
+        cmocka_unit_test(what_somebody_else_uses_is_not_asked_for_again_and_again),
         cmocka_unit_test(removals_that_are_held_hold_images),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
