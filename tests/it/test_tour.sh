@@ -60,27 +60,51 @@ compare() # PAGE
     diff <(same <"$ROOT/$1") <(same <"$IT_DIR/page.new")
 }
 
+# In a session of its own, so that Ctrl-C can reach all of it, as from a terminal.
+start_run()
+{
+    setsid env --default-signal=INT make run >"$IT_DIR/run.log" 2>&1 &
+    run_pid=$!
+}
+
+has_converged()
+{
+    eventually 120 grep -q 'converged: 3 services' "$IT_DIR/run.log"
+}
+
+stop_run()
+{
+    kill -INT -- -$run_pid
+    check '`make run` ends' eventually 30 eval '! kill -0 $run_pid 2>/dev/null'
+}
+
 check 'an engine starts' engine_start one || finish
-export DOCKER_HOST=unix://$ENGINE_SOCK BERTH_STATE=$IT_DIR/state
+export DOCKER_HOST=unix://$ENGINE_SOCK
 unset GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL GIT_CONFIG_GLOBAL
-git config --global user.name 'Ada Lovelace' && git config --global user.email ada@berth.example
 check 'a tree of its own' tour_tree || finish
 cd tree || finish
-# In a session of its own, so that Ctrl-C can reach all of it, as from a terminal.
-setsid env --default-signal=INT make run >"$IT_DIR/run.log" 2>&1 &
-run_pid=$!
-check '`make run` serves the sample' eventually 120 test -S "$BERTH_STATE/berth.sock" ||
+start_run
+check '`make run` brings the sample up' has_converged ||
     { tail -n 30 "$IT_DIR/run.log"; finish; }
+check 'where git knows no name, the repository has one' git -C build/hello var GIT_AUTHOR_IDENT
+git config --global user.name 'Ada Lovelace' && git config --global user.email ada@berth.example
+git -C build/hello config --remove-section user
 take_tour README.md
 check 'it says what is reconciled' grep -q '^Reconciling build/hello' "$IT_DIR/run.log"
 check 'every command prints what the README shows' compare README.md
-kill -INT -- -$run_pid
-check '`make run` ends' eventually 30 eval '! kill -0 $run_pid 2>/dev/null'
+stop_run
 check 'it says how to remove what runs' grep -q 'docker -H .* rm -f' "$IT_DIR/run.log"
 check 'the containers go on' test "$(engine_api GET /containers/json | jq length)" -ge 5
+unset BERTH_STATE
+cd "$IT_DIR/tree" || finish
+rm -rf build/hello build/state
+start_run
+check 'a sample made anew takes over what the former one left' has_converged ||
+    tail -n 30 "$IT_DIR/run.log"
 
-export BERTH_STATE=$IT_DIR/tutorial-state
+# With that one still there, as its reader has it.
 cd "$IT_DIR/tmp" || finish
 take_tour docs/tutorial/first-service.md
 check 'every command prints what the tutorial shows' compare docs/tutorial/first-service.md
+stop_run
 finish
