@@ -9,6 +9,7 @@
 
 #define HELP_COLUMNS 80
 #define HELP_INDENT  29 /* where the texts of options begin */
+#define VERB_INDENT  27 /* those of verbs */
 
 const struct exit_row exit_rows[] = {
 #define EXIT_ROW(name, number_, verb_, meaning_)                                                   \
@@ -134,10 +135,15 @@ static void print_group(struct cli *cli, enum verb_group group)
         if (!any)
             print_title(cli, verb_group_title(group));
         any = true;
-        char *usage =
-            arena_printf(cli->arena, "%s %s", verb->name, verb->operands ? verb->operands : "");
-        fprintf(cli->out, "  %-24s ", usage);
-        print_folded(cli->out, verb->summary, 27, 27);
+        char *usage = arena_printf(cli->arena, "%s%s%s", verb->name, verb->operands ? " " : "",
+                                   verb->operands ? verb->operands : "");
+        size_t column = strlen(usage) + 2;
+        fprintf(cli->out, "  %s", usage);
+        if (column >= VERB_INDENT) {
+            fputc('\n', cli->out);
+            column = 0;
+        }
+        print_folded(cli->out, verb->summary, VERB_INDENT, column);
     }
 }
 
