@@ -1,12 +1,19 @@
 /*
  * berth run, berth apply
  */
+#include <poll.h>
+
+#include "drivers/io/loop.h"
 #include "reconciler/api/api.h"
 #include "reconciler/cli/through.h"
 #include "reconciler/cli/verbs.h"
 #include "reconciler/cli/version.h"
 #include "reconciler/run/app.h"
 #include "spec/base/text.h"
+
+/* A run holds the state some moments before its socket answers, and after that is gone. */
+#define HOLDER_MS     5000
+#define LOOK_AGAIN_MS 100
 
 static void *serve(struct app *app, struct err *err)
 {
@@ -63,19 +70,40 @@ int cmd_run(struct cli *cli)
     return (int)end.outcome;
 }
 
-int cmd_apply(struct cli *cli)
+/* Through the run that holds the state, else by itself.  *may_change: it is held, and by one that
+ * does not answer. */
+static int apply(struct cli *cli, struct app_end *out, bool *may_change, struct err *err)
 {
     AUTO(client) *client = NULL;
+    int status = through_find(&cli->options, &client, err);
+
+    *may_change = false;
+    if (status < 0)
+        return -1;
+    if (client != NULL)
+        return through_apply(cli, client, out, err);
+    status = run(cli, out, err);
+    *may_change = status < 0 && err->code == ERR_CONFLICT;
+    return status;
+}
+
+int cmd_apply(struct cli *cli)
+{
+    int64_t deadline_ms = loop_wall_ms() + HOLDER_MS;
     struct app_end end = { .outcome = APP_FAILED };
     struct err err = { 0 };
+    bool may_change;
     int status;
     int code;
 
     cli->options.run.repo = cli->operands[0];
     cli->options.run.once = true;
-    status = through_find(&cli->options, &client, &err);
-    if (status == 0)
-        status = client != NULL ? through_apply(cli, client, &end, &err) : run(cli, &end, &err);
+    for (;;) {
+        status = apply(cli, &end, &may_change, &err);
+        if (!may_change || loop_wall_ms() >= deadline_ms)
+            break;
+        (void)poll(NULL, 0, LOOK_AGAIN_MS);
+    }
     code = status < 0 ? cli_failed(cli, &err) : (int)end.outcome;
     if (cli->options.run.output == OUTPUT_JSON)
         print_verdict(cli, &end, code, status < 0 ? err.text : NULL);

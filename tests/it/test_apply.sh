@@ -32,6 +32,18 @@ site_service good good 1
 site_commit 'one good service'
 check 'converged is 0' apply_says 0
 check 'nothing to do is 0 too' apply_says 0
+# As between the lock of a run that begins and its socket.
+flock --no-fork "$BERTH_STATE/lock" sleep 1 &
+eventually 10 eval '! flock --nonblock "$BERTH_STATE/lock" true'
+check 'a holder that does not answer yet is waited for' apply_says 0
+wait $!
+flock --no-fork "$BERTH_STATE/lock" sleep 1000 &
+holder=$!
+eventually 10 eval '! flock --nonblock "$BERTH_STATE/lock" true'
+check 'one that never answers is an error' apply_says 1
+check 'that names the folder' told "^berth: state directory '$BERTH_STATE' is held by"
+kill $holder
+wait $holder 2>/dev/null
 verdict_is() # CONDITION: as JSON every line is an object, and the last one the verdict
 {
     jq -se "all(.[]; (.time | length) > 20 and (.topic | length) > 0) and
