@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "spec/base/arena.h"
+#include "spec/base/buf.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
 #include "spec/canonical.h"
@@ -16,7 +17,8 @@
 #include "spec/validate.h"
 #include "spec/yaml.h"
 
-#define API_VERSION "berth/v1"
+#define API_VERSION    "berth/v1"
+#define KIND_NAMES_MAX 256
 
 /* Kinds of the language that this version does not have. */
 static const char *const later_kinds[] = { "LoadBalancer", "Schedule" };
@@ -134,14 +136,19 @@ static bool read_kind(struct decoder *decoder, const struct node *root, enum kin
                            kind->text);
             return false;
         }
-    for (enum kind k = 0; k < KIND_COUNT; k++)
+    AUTO(buf) all = { 0 };
+    buf_init(&all, KIND_NAMES_MAX);
+    for (enum kind k = 0; k < KIND_COUNT; k++) {
         kinds[k] = kind_text(k);
+        buf_printf(&all, "%s%s", k == 0 ? "" : k + 1 < KIND_COUNT ? ", " : " or ", kinds[k]);
+    }
     const char *near = text_nearest(kind->text, kinds, KIND_COUNT);
     if (near != NULL)
         decode_mistake(decoder, kind, "kind: there is no '%s': did you mean '%s'?", kind->text,
                        near);
     else
-        decode_mistake(decoder, kind, "kind: there is no '%s'", kind->text);
+        decode_mistake(decoder, kind, "kind: there is no '%s': a resource is %s", kind->text,
+                       buf_text(&all));
     return false;
 }
 

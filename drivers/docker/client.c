@@ -412,7 +412,8 @@ static char *where_text(const struct docker_host *where)
 struct docker *docker_new(struct http *http, const char *docker_host, struct err *err)
 {
     AUTO(docker_host) where = { 0 };
-    struct http_endpoint_options options = { .hint = "is the Docker Engine running?" };
+    struct http_endpoint_options options = { .hint = "is the Docker Engine running?",
+                                             .denied_hint = "is this user in the group 'docker'?" };
     AUTO(buf) url;
 
     buf_init(&url, 4096);

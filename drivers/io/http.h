@@ -26,9 +26,10 @@ struct http_endpoint_options {
     const char *unix_path; /* at most HTTP_UNIX_PATH_MAX bytes; proxies are never used */
     const char *base_url;  /* "http://host:port" or "https://host:port/prefix", no '/' at the end */
     const char *name;      /* for error texts; NULL: unix_path or base_url */
-    const char *hint;    /* said after "cannot be reached", e.g. "is it running?"; NULL: nothing */
-    const char *ca_path; /* PEM; NULL: the system's */
-    const char *cert_path; /* PEM client certificate; NULL: none */
+    const char *hint; /* said after "cannot be reached", e.g. "is it running?"; NULL: nothing */
+    const char *denied_hint; /* said where it may not be reached; NULL: nothing */
+    const char *ca_path;     /* PEM; NULL: the system's */
+    const char *cert_path;   /* PEM client certificate; NULL: none */
     const char *key_path;
     uint32_t requests_max; /* at once, without the long ones; others wait; 0: HTTP_REQUESTS_MAX */
 };

@@ -231,8 +231,7 @@ enum err_code http_error_code(CURLcode code)
 static void fail_to_connect(struct http_request *request)
 {
     const struct http_endpoint *endpoint = request->endpoint;
-    const char *hint = endpoint->hint != NULL ? endpoint->hint : "";
-    const char *comma = endpoint->hint != NULL ? "; " : "";
+    const char *hint = endpoint->hint;
     struct err reason = { 0 };
     long number = 0;
 
@@ -243,11 +242,10 @@ static void fail_to_connect(struct http_request *request)
     else
         (void)err_set_errno(&reason, number == EACCES ? ERR_DENIED : ERR_UNREACHABLE, (int)number,
                             "cannot connect to %s", endpoint->name);
-    if (reason.code == ERR_DENIED) {
-        request->failure = reason;
-        return;
-    }
-    (void)err_set(&request->failure, reason.code, "%s%s%s", reason.text, comma, hint);
+    if (reason.code == ERR_DENIED)
+        hint = endpoint->denied_hint;
+    (void)err_set(&request->failure, reason.code, "%s%s%s", reason.text, hint != NULL ? "; " : "",
+                  hint != NULL ? hint : "");
 }
 
 void http_easy_fail(struct http_request *request, CURLcode code)

@@ -177,6 +177,7 @@ http_endpoint_new(struct http *http, const struct http_endpoint_options *options
     endpoint->url = mem_text(options->base_url != NULL ? options->base_url : "http://localhost");
     endpoint->name = mem_text(options->name != NULL ? options->name : where);
     endpoint->hint = text_or_null(options->hint);
+    endpoint->denied_hint = text_or_null(options->denied_hint);
     endpoint->ca_path = text_or_null(options->ca_path);
     endpoint->cert_path = text_or_null(options->cert_path);
     endpoint->key_path = text_or_null(options->key_path);
@@ -199,6 +200,7 @@ void http_endpoint_destroy(struct http_endpoint *endpoint)
     free(endpoint->url);
     free(endpoint->name);
     free(endpoint->hint);
+    free(endpoint->denied_hint);
     free(endpoint->ca_path);
     free(endpoint->cert_path);
     free(endpoint->key_path);

@@ -22,7 +22,8 @@ struct http_endpoint {
     char *unix_path; /* or NULL */
     char *url;       /* in front of every path */
     char *name;
-    char *hint; /* or NULL */
+    char *hint;        /* or NULL */
+    char *denied_hint; /* or NULL */
     char *ca_path;
     char *cert_path;
     char *key_path;

@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "reconciler/api/api_int.h"
+#include "spec/base/buf.h"
 #include "spec/base/text.h"
+
+#define CONTAINER_NAMES_MAX 1024
 
 int find_service(const struct app *app, const char *name, struct arena *arena, const char **out,
                  struct err *err)
@@ -74,6 +77,23 @@ const struct world_container *find_container(const struct app *app, const char *
     return NULL;
 }
 
+/* "task 4711 has several containers: say which with --container: proxy, report" */
+static int several_containers(const struct world_task *task, struct err *err)
+{
+    AUTO(buf) names = { 0 };
+
+    buf_init(&names, CONTAINER_NAMES_MAX);
+    for (size_t i = 0; i < task->container_count; i++) {
+        const char *name = task->containers[i]->container;
+
+        if (!text_equal(name, SANDBOX_NAME))
+            buf_printf(&names, "%s%s", names.size > 0 ? ", " : "", name);
+    }
+    return err_set(err, ERR_INVALID,
+                   "task %.12s has several containers: say which with --container: %s", task->id,
+                   buf_text(&names));
+}
+
 int find_task_container(const struct world_task *task, const char *name,
                         const struct world_container **out, struct err *err)
 {
@@ -86,8 +106,7 @@ int find_task_container(const struct world_task *task, const char *name,
             (name != NULL && !text_equal(at->container, name)))
             continue;
         if (found != NULL)
-            return err_set(err, ERR_INVALID, "task %.12s has several containers: say which",
-                           task->id);
+            return several_containers(task, err);
         found = at;
     }
     if (found == NULL)

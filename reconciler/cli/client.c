@@ -54,7 +54,8 @@ int client_new(const struct cli_options *options, struct client **out, struct er
     const char *server = options->server;
     struct http_endpoint_options endpoint = {
         .name = server != NULL ? server : "berth",
-        .hint = "is `berth run` running with the same --state?",
+        .hint = server != NULL ? "is `berth run` running there?"
+                               : "is `berth run` running with the same --state?",
     };
 
     if (server == NULL)

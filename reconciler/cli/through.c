@@ -50,8 +50,10 @@ int through_find(const struct cli_options *options, struct client **out, struct 
     const char *repository = json_text(status, "repository");
     const char *path = json_text(status, "path");
     if (!is_same_repository(options->run.repo, repository))
-        return err_set(err, ERR_CONFLICT, "a Berth runs on %s with another repository, %s",
-                       options->run.state_dir, repository);
+        return err_set(
+            err, ERR_CONFLICT,
+            "a Berth runs on %s with another repository, %s: give this one another --state",
+            options->run.state_dir, repository);
     if (!text_is_empty(options->run.path) && !text_equal(options->run.path, path))
         return err_set(err, ERR_CONFLICT, "a Berth runs on %s with --path '%s'",
                        options->run.state_dir, path == NULL ? "" : path);

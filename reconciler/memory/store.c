@@ -159,9 +159,10 @@ static int owner_check(struct store *store, const char *owner, struct err *err)
     if (setting_read(store, "owner", &arena, &found, &size, err) < 0)
         return -1;
     if (found != NULL && !text_equal(found, owner))
-        return err_set(err, ERR_DENIED,
-                       "state directory '%s' is of owner '%s', not '%s': give each owner its own",
-                       store->directory, found, owner);
+        return err_set(
+            err, ERR_DENIED,
+            "it is of owner '%s', not '%s': say --owner %s, or give this one another --state",
+            found, owner, found);
     if (found != NULL)
         return 0;
     if (store_begin(store, /* durable */ true, err) < 0)

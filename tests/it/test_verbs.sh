@@ -141,6 +141,8 @@ check 'much input comes back whole' large_input
 check 'one container of several' test "$(verb exec -C side pair /bin/busybox echo hi)" = hi
 check 'a habit from elsewhere' test "$(verb exec web -- /bin/busybox echo hi)" = hi
 check 'which must be named' exits 125 verb exec pair /bin/busybox true
+check 'and their names are said' complains 'several containers: say which with --container: main, side$' \
+    verb exec pair /bin/busybox true
 check 'as another user' test "$(verb exec -u 65534 web /bin/busybox id -u)" = 65534
 check 'in another folder' test "$(verb exec -w /www web /bin/busybox pwd)" = /www
 check 'a task that is not there' exits 125 verb exec none true

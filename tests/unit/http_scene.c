@@ -84,8 +84,10 @@ int web_set_up(void **state)
     buf_init(&scene->seen, 1 << 20);
     scene->endpoint =
         http_endpoint_new(scene->http,
-                          &(struct http_endpoint_options){
-                              .unix_path = scene->path, .name = "engine", .hint = "is it up?" },
+                          &(struct http_endpoint_options){ .unix_path = scene->path,
+                                                           .name = "engine",
+                                                           .hint = "is it up?",
+                                                           .denied_hint = "may you use it?" },
                           NULL);
     assert_non_null(scene->endpoint);
     for (size_t i = 0; i < MANY; i++) {

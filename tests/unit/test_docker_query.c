@@ -122,6 +122,21 @@ static void addresses_are_understood(void **state)
     }
 }
 
+static void what_is_no_address_is_told_with_its_origin(void **state)
+{
+    (void)state;
+    AUTO(docker_host) host = { 0 };
+    struct err err = { 0 };
+
+    (void)setenv("DOCKER_HOST", "nonsense", 1);
+    assert_int_equal(docker_host_parse(&host, NULL, &err), -1);
+    assert_string_equal(err.text, "'nonsense' is no address of an engine (DOCKER_HOST, "
+                                  "--docker-host): it is unix:///PATH or tcp://HOST:PORT");
+    assert_int_equal(docker_host_parse(&host, "ssh://there", &err), -1);
+    assert_string_equal(err.text,
+                        "'ssh://there' is not a local engine, and this version knows no others");
+}
+
 static void tls_comes_from_the_environment(void **state)
 {
     (void)state;
@@ -191,6 +206,7 @@ int main(void)
         cmocka_unit_test(filters_collect_values),
         cmocka_unit_test_setup(sockets_are_understood, forget_environment),
         cmocka_unit_test_setup(addresses_are_understood, forget_environment),
+        cmocka_unit_test_setup(what_is_no_address_is_told_with_its_origin, forget_environment),
         cmocka_unit_test_setup(tls_comes_from_the_environment, forget_environment),
         cmocka_unit_test_setup(nonsense_is_refused, forget_environment),
     };

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "spec/base/text.h"
@@ -44,6 +45,20 @@ static void nobody_listening_says_so(void **state)
     assert_int_equal(call->failure.code, ERR_UNREACHABLE);
     assert_non_null(strstr(call->failure.text, "Connection refused; is it up?"));
     (void)unlink(scene->path);
+}
+
+static void no_permission_says_so(void **state)
+{
+    struct scene *scene = *state;
+    bool is_root = geteuid() == 0; /* permissions do not count for root */
+
+    assert_int_equal(chmod(scene->path, 0), 0);
+    assert_true(!is_root || seteuid(65534) == 0);
+    struct call *call = web_get(scene, "/hello");
+    assert_true(!is_root || seteuid(0) == 0);
+    assert_int_equal(call->failure.code, ERR_DENIED);
+    assert_string_equal(call->failure.text,
+                        "cannot connect to engine: Permission denied; may you use it?");
 }
 
 static void broken_answers_are_no_answers(void **state)
@@ -283,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENE_TEST(no_socket_says_so),
         SCENE_TEST(nobody_listening_says_so),
+        SCENE_TEST(no_permission_says_so),
         SCENE_TEST(broken_answers_are_no_answers),
         SCENE_TEST(a_broken_stream_gives_what_came_first),
         SCENE_TEST(the_deadline_is_kept),

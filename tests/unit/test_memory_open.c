@@ -143,7 +143,9 @@ static void another_owner_is_refused(void **unused)
     store_close(open_again());
     assert_null(open_as("other", &err));
     assert_int_equal(err.code, ERR_DENIED);
-    assert_non_null(strstr(err.text, "'tester'"));
+    assert_non_null(strstr(err.text, "it is of owner 'tester', not 'other': say --owner tester"));
+    assert_ptr_equal(strstr(err.text, "state directory"), err.text);
+    assert_null(strstr(err.text + 1, "state directory"));
     store_close(open_again());
 }
 
