@@ -280,6 +280,22 @@ static bool is_seen(const struct app *app)
     return instance != NULL && instance->state == INSTANCE_ACTIVE && instance->complete;
 }
 
+/* A repository or a folder that was meant to be another one converges too. */
+static void say_converged(struct app *app, const struct app_verdict *verdict)
+{
+    const char *commit = generation_commit(app->desired->generation);
+    struct log_fields fields = { .commit = commit };
+
+    if (verdict->services == 0)
+        app_tell(app, "commit", &fields, "%.8s converged: it declares no service%s%s", commit,
+                 text_is_empty(app->options->path) ? "" : " under ",
+                 text_is_empty(app->options->path) ? "" : app->options->path);
+    else
+        app_tell(app, "commit", &fields, "%.8s converged: %zu %s steady%s", commit,
+                 verdict->services, verdict->services == 1 ? "service is" : "services are",
+                 verdict->rolled_back > 0 ? ", some of them rolled back" : "");
+}
+
 void app_settled(struct app *app, bool converged)
 {
     struct app_verdict verdict;
@@ -288,11 +304,7 @@ void app_settled(struct app *app, bool converged)
         return;
     verdict = app_judge(app);
     if (converged)
-        app_tell(app, "commit",
-                 &(struct log_fields){ .commit = generation_commit(app->desired->generation) },
-                 "%.8s converged: %zu services are steady%s",
-                 generation_commit(app->desired->generation), verdict.services,
-                 verdict.rolled_back > 0 ? ", some of them rolled back" : "");
+        say_converged(app, &verdict);
     if (app->options->once && cycle_is_refused(app->cycle)) {
         app_stop(app, APP_FAILED);
         return;

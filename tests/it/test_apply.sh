@@ -27,6 +27,9 @@ told() # PATTERN
 
 check 'an engine starts' engine_start one || finish
 site_begin
+site_commit 'no service yet'
+check 'nothing to run is 0' apply_says 0
+check 'and says so' told 'converged: it declares no service under manifests'
 site_task good "$SERVE"
 site_service good good 1
 site_commit 'one good service'
