@@ -96,10 +96,10 @@ int docker_host_parse(struct docker_host *out, const char *text, struct err *err
     if (text_starts(text, "ssh://"))
         return err_set(err, ERR_INVALID,
                        "'%s' is not a local engine, and this version knows no others", text);
-    return err_set(
-        err, ERR_INVALID,
-        "'%s' is no address of an engine (DOCKER_HOST, --docker-host): it is unix:///PATH or tcp://HOST:PORT",
-        text);
+    return err_set(err, ERR_INVALID,
+                   "'%s' is no address of an engine (DOCKER_HOST, --docker-host): it is "
+                   "unix:///PATH or tcp://HOST:PORT",
+                   text);
 }
 
 void docker_host_release(struct docker_host *host)
