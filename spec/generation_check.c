@@ -130,8 +130,8 @@ static void check_launch_type(struct checking *checking, const struct resource *
 
 /* ---- Platforms ------------------------------------------------------------------------------ */
 
-/* Does "linux/arm64/v8" mean "linux/arm64"?  A variant says more of the same, and the kernel's names
- * of processors are those of Docker as well. */
+/* Does "linux/arm64/v8" mean "linux/arm64"?  A variant says more of the same, and the kernel's
+ * names of processors are Docker's as well. */
 static bool is_platform(const char *built, const char *wanted)
 {
     size_t size = strlen(wanted);

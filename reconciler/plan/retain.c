@@ -340,8 +340,8 @@ static const char *why_gone(struct planner *planner, const struct owned *owned, 
     return arena_printf(planner->arena, "image %s was removed", name);
 }
 
-/* The engine refused not long ago: somebody else's container is made from it, which no listing of ours
- * shows.  It may be for ever, and is no reason to be busy. */
+/* The engine refused not long ago: somebody else's container is made from it, which no listing of
+ * ours shows.  It may be for ever, and is no reason to be busy. */
 static bool is_used_elsewhere(struct planner *planner, const struct world_instance *instance,
                               const struct world_image *image)
 {

@@ -300,8 +300,8 @@ static void print_escape(unsigned char c, struct buf *out)
     buf_add(out, form, 6);
 }
 
-/* Copies runs: almost no character needs an escape.  JSON asks for those below a blank; terminals obey
- * DEL and C1 as well.  The canonical form is what digests are made of, and stays as it was. */
+/* Copies runs: almost no character needs an escape.  JSON asks for those below a blank; terminals
+ * obey DEL and C1 as well.  The canonical form is what digests are made of, and stays as it was. */
 static void print_text(const char *text, enum json_style style, struct buf *out)
 {
     const char *run = text;
