@@ -131,11 +131,10 @@ site_of() # FOLDER COUNT [HEALTH-CHECK]
     git_commit "$SITE" 'all services' && git -C "$SITE" checkout -q -b next
 }
 
-change() # SED-EXPRESSION FILE...
+change() # SED-EXPRESSION PATTERN: of names among the manifests
 {
-    local expression=$1
-    shift
-    (cd "$SITE/manifests" && sed -i "$expression" "$@") && git_commit "$SITE" change || die 'no change'
+    # shellcheck disable=SC2086
+    (cd "$SITE/manifests" && sed -i "$1" $2) && git_commit "$SITE" change || die 'no change'
 }
 
 publish() # sets published_ns
@@ -385,7 +384,7 @@ replaced()
         clean
         berth_on
         berth_settles
-        change "s/CHANGE: .*/CHANGE: \"all-$run\"}/" s*.yaml
+        change "s/CHANGE: .*/CHANGE: \"all-$run\"}/" 's*.yaml'
         events_mark
         publish
         result replace berth "$(ms $(($(event_time die "$SIZE") - published_ns)))" ms
