@@ -51,30 +51,25 @@ static const char *next_reference(struct arena *arena, const char **list)
     return reference;
 }
 
-static bool has_reference(const struct image_record *record, const char *text)
+typedef bool reference_match_fn(const char *a, const char *b);
+
+static bool has_match(const struct image_record *record, const char *text,
+                      reference_match_fn *matches)
 {
     AUTO(arena) scratch = { 0 };
     const char *list = record->references;
     const char *at;
 
     while ((at = next_reference(&scratch, &list)) != NULL) {
-        if (reference_is_same(at, text))
+        if (matches(at, text))
             return true;
     }
     return false;
 }
 
-static bool has_sibling(const struct image_record *record, const char *text)
+static bool has_reference(const struct image_record *record, const char *text)
 {
-    AUTO(arena) scratch = { 0 };
-    const char *list = record->references;
-    const char *at;
-
-    while ((at = next_reference(&scratch, &list)) != NULL) {
-        if (reference_is_sibling(at, text))
-            return true;
-    }
-    return false;
+    return has_match(record, text, reference_is_same);
 }
 
 static void state_image(struct planner *planner, const struct image_record *record)
@@ -109,7 +104,7 @@ static const char *name_of_pulled(const struct world_instance *instance,
         tagged = true;
     }
     for (size_t i = 0; !tagged && i < image->digest_count; i++) {
-        if (has_sibling(record, image->digests[i]))
+        if (has_match(record, image->digests[i], reference_is_sibling))
             return image->digests[i];
     }
     return NULL;
