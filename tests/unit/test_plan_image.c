@@ -46,9 +46,22 @@ static void a_tag_is_pinned_for_a_deployment(void **unused)
     scene_close(&scene);
 }
 
+static size_t unable_told(const struct scene *scene)
+{
+    const char *at = buf_text(scene->trace);
+    size_t count = 0;
+
+    while ((at = strstr(at, "event: (service a) was unable to start a task because ")) != NULL) {
+        count++;
+        at++;
+    }
+    return count;
+}
+
 static void a_loose_tag_is_looked_up_for_each_start(void **unused)
 {
     (void)unused;
+    AUTO(buf) trace = { 0 };
     struct scene scene;
 
     run_two(&scene, "disabled");
@@ -65,8 +78,13 @@ static void a_loose_tag_is_looked_up_for_each_start(void **unused)
 
     /* Without the registry what is there has to do. */
     scene.pull_failure = (struct scene_failure){ .code = ERR_UNREACHABLE, .text = "no route" };
+    buf_init(&trace, 1024 * 1024);
+    scene.trace = &trace;
     assert_string_equal(replaced_by(&scene, 4), scene.containers[2].image_id);
     assert_true(scene.pull_count > before + 2);
+    /* Nor does the failure of the last start say that this one cannot be. */
+    assert_string_equal(replaced_by(&scene, 5), scene.containers[2].image_id);
+    assert_int_equal(unable_told(&scene), 0);
     scene_close(&scene);
 }
 
@@ -131,18 +149,6 @@ static void a_registry_that_does_not_answer_is_waited_for(void **unused)
     assert_int_equal(scene_running(&scene, "a"), 1);
     assert_int_equal(scene.build_count, 0);
     scene_close(&scene);
-}
-
-static size_t unable_told(const struct scene *scene)
-{
-    const char *at = buf_text(scene->trace);
-    size_t count = 0;
-
-    while ((at = strstr(at, "event: (service a) was unable to start a task because ")) != NULL) {
-        count++;
-        at++;
-    }
-    return count;
 }
 
 static void forget_image(struct scene *scene)
