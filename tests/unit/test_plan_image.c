@@ -251,6 +251,46 @@ static void a_unit_tells_which_work_it_waits_for(void **unused)
     scene_close(&scene);
 }
 
+static void deploy_version(struct scene *scene, unsigned version)
+{
+    scene_commit(scene, arena_printf(&scene->arena, "c%u", version),
+                 arena_printf(&scene->arena,
+                              "---\napiVersion: berth/v1\nkind: Task\nmetadata: {name: a}\nspec:\n"
+                              "  cpu: 256\n  memory: 512\n"
+                              "  containerDefinitions: [{name: main, image: 'example/a:%u'}]\n"
+                              "---\napiVersion: berth/v1\nkind: Service\nmetadata: {name: a}\n"
+                              "spec: {cluster: c, taskDefinition: a, minReadySeconds: 1}\n",
+                              version));
+}
+
+/* What nobody waits for is cancelled: a pull for the old tasks would begin anew after each pause. */
+static void a_pause_between_starts_waits_for_the_old_image(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    bool found = false;
+
+    scene_open(&scene);
+    deploy_version(&scene, 1);
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(scene_running(&scene, "a"), 1);
+    scene.exits_on_start = true;
+    deploy_version(&scene, 2);
+    scene_run(&scene, 10 * 60 * 1000);
+
+    scene.pull_failure = (struct scene_failure){ .code = ERR_UNREACHABLE, .text = "no route" };
+    forget_image(&scene);
+    scene_end_container(&scene, 0, 1);
+    scene_settle(&scene);
+    assert_int_equal(scene_running(&scene, "a"), 0);
+    assert_true(memory_service(scene.memory, "c/a")->retry_at_ms > scene.now_ms);
+    for (size_t i = 0; i < scene.plan.work_count; i++)
+        found |= text_equal(scene.plan.works[i].object, "example/a:1");
+    assert_true(looked_at(&scene, "c/a"));
+    assert_true(found);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +301,7 @@ int main(void)
         cmocka_unit_test(a_registry_that_does_not_answer_is_waited_for),
         cmocka_unit_test(a_pull_that_fails_is_told_once),
         cmocka_unit_test(a_unit_tells_which_work_it_waits_for),
+        cmocka_unit_test(a_pause_between_starts_waits_for_the_old_image),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
