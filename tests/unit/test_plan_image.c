@@ -12,8 +12,8 @@ static void run_two(struct scene *scene, const char *consistency)
     scene_open(scene);
     scene_commit(scene, "c1",
                  arena_printf(&scene->arena,
-                              "---\napiVersion: berth/v1\nkind: Task\nmetadata: {name: a}\nspec:\n"
-                              "  cpu: 256\n  memory: 512\n  containerDefinitions:\n"
+                              "---\napiVersion: berth/v1\nkind: Task\nmetadata: {name: a}\n"
+                              "spec:\n  cpu: 256\n  memory: 512\n  containerDefinitions:\n"
                               "    - {name: main, image: 'example/a:1', versionConsistency: %s}\n"
                               "---\napiVersion: berth/v1\nkind: Service\nmetadata: {name: a}\n"
                               "spec: {cluster: c, taskDefinition: a, minReadySeconds: 1, "
@@ -255,15 +255,15 @@ static void deploy_version(struct scene *scene, unsigned version)
 {
     scene_commit(scene, arena_printf(&scene->arena, "c%u", version),
                  arena_printf(&scene->arena,
-                              "---\napiVersion: berth/v1\nkind: Task\nmetadata: {name: a}\nspec:\n"
-                              "  cpu: 256\n  memory: 512\n"
+                              "---\napiVersion: berth/v1\nkind: Task\nmetadata: {name: a}\n"
+                              "spec:\n  cpu: 256\n  memory: 512\n"
                               "  containerDefinitions: [{name: main, image: 'example/a:%u'}]\n"
                               "---\napiVersion: berth/v1\nkind: Service\nmetadata: {name: a}\n"
                               "spec: {cluster: c, taskDefinition: a, minReadySeconds: 1}\n",
                               version));
 }
 
-/* What nobody waits for is cancelled: a pull for the old tasks would begin anew after each pause. */
+/* What nobody waits for is cancelled: a pull for old tasks would begin anew after each pause. */
 static void a_pause_between_starts_waits_for_the_old_image(void **unused)
 {
     (void)unused;
