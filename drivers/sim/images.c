@@ -8,6 +8,7 @@
 #include "drivers/sim/sim_int.h"
 #include "spec/base/digest.h"
 #include "spec/base/text.h"
+#include "spec/reference.h"
 
 #define WORK_MS    500
 #define KEY_MAX    1024
@@ -15,7 +16,32 @@
 
 /* ---- The registry ---- */
 
-static void source_fill(struct sim_source *source)
+static struct sim_source *source_get(struct sim *sim, const char *reference)
+{
+    struct sim_source *source;
+
+    HASH_FIND(by_reference, sim->sources, reference, strlen(reference), source);
+    if (source == NULL) {
+        source = arena_new(&sim->arena, struct sim_source);
+        source->reference = sim_text(sim, reference);
+        HASH_ADD_KEYPTR(by_reference, sim->sources, source->reference, strlen(reference), source);
+    }
+    return source;
+}
+
+/* What was put there once is there for ever by its digest, whatever the tag names by now. */
+static void keep_by_digest(struct sim *sim, const struct sim_source *source)
+{
+    struct sim_source *kept = source_get(
+        sim, arena_printf(&sim->arena, "%s@%s",
+                          reference_repository(source->reference, &sim->arena), source->digest));
+
+    kept->program = source->program;
+    memcpy(kept->image_id, source->image_id, sizeof(kept->image_id));
+    memcpy(kept->digest, source->digest, sizeof(kept->digest));
+}
+
+static void source_fill(struct sim *sim, struct sim_source *source)
 {
     char text[24];
     char hex[SHA256_HEX_SIZE];
@@ -33,25 +59,19 @@ static void source_fill(struct sim_source *source)
     }
     sha256_hex(hex, sizeof(hex), hex);
     (void)snprintf(source->digest, sizeof(source->digest), "sha256:%s", hex);
+    keep_by_digest(sim, source);
 }
 
 static struct sim_source *source_put(struct sim *sim, const char *reference,
                                      const struct sim_program *program)
 {
-    struct sim_source *source;
-
-    HASH_FIND(by_reference, sim->sources, reference, strlen(reference), source);
-    if (source == NULL) {
-        source = arena_new(&sim->arena, struct sim_source);
-        source->reference = sim_text(sim, reference);
-        HASH_ADD_KEYPTR(by_reference, sim->sources, source->reference, strlen(reference), source);
-    }
+    struct sim_source *source = source_get(sim, reference);
     struct sim_program *copy = arena_copy(&sim->arena, program, sizeof(*program));
     copy->start_error = sim_text(sim, program->start_error);
     copy->work_error = sim_text(sim, program->work_error);
     source->program = copy;
     source->version++;
-    source_fill(source);
+    source_fill(sim, source);
     return source;
 }
 
