@@ -102,15 +102,28 @@ static bool may_start(const struct making *making, const struct container_defini
     return true;
 }
 
+/* NULL: it is not there, or not known yet, as of a task that was made before the memory of it was
+ * lost, or whose images somebody removed.  images_ready() waits for it. */
+static const char *image_of(const struct making *making, size_t index)
+{
+    const struct world_image *image;
+
+    if (index != SANDBOX_INDEX)
+        return making->deployment->pins[index].image_id;
+    image = world_image(making->instance, making->planner->input->sandbox);
+    return image == NULL ? NULL : image->id;
+}
+
 static void create(const struct making *making, size_t index, const char *container,
                    const struct world_container *sandbox)
 {
     struct planner *planner = making->planner;
+    const char *image_id = image_of(making, index);
     char name[CONTAINER_NAME_SIZE];
     struct action *action;
 
     container_name(making->identity->task, container, name);
-    if (!step_allowed(planner, making->instance, ACTION_CONTAINER_CREATE, name))
+    if (image_id == NULL || !step_allowed(planner, making->instance, ACTION_CONTAINER_CREATE, name))
         return;
     action = plan_action(planner, ACTION_CONTAINER_CREATE, making->instance->name, name);
     action->target = making->target;
@@ -121,14 +134,9 @@ static void create(const struct making *making, size_t index, const char *contai
     action->cause =
         arena_printf(planner->arena, "task %.12s of deployment %.12s (commit %.8s)",
                      making->identity->task, making->deployment->id, making->deployment->commit);
-    if (index == SANDBOX_INDEX) {
-        const struct world_image *image = world_image(making->instance, planner->input->sandbox);
-
-        ASSERT(image != NULL); /* images_ready() saw it */
-        action->image_id = image->id;
+    action->image_id = image_id;
+    if (index == SANDBOX_INDEX)
         return;
-    }
-    action->image_id = making->deployment->pins[index].image_id;
     action->digest = making->deployment->pins[index].digest;
     /* A tag that the content gives says the same as the id, and people can read it. */
     if (making->target->images[index].kind == TARGET_IMAGE_BUILD)
