@@ -28,6 +28,10 @@ struct plan_input {
     const struct memory *memory;
     const struct plan_pending *pending;
     size_t pending_count;
+    /* What the commits that running tasks name declared then, read again because nothing was
+     * remembered; else none. */
+    struct goal *const *recalled;
+    size_t recalled_count;
     const char *owner;
     const char *root;    /* root commit of the repository, for the claim */
     bool take_over;      /* an engine that another repository claimed becomes ours */

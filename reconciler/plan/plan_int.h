@@ -200,6 +200,12 @@ const char *removal_guard_between(const struct desired *before, const struct des
  * removes waits, too. */
 bool removal_is_open(const struct plan_input *input);
 void plan_instance(struct planner *planner, const char *name);
+/* What its containers are created from, as far as that is known without asking anyone. */
+void pins_make(const struct planner *planner, const struct service_view *view,
+               struct deployment *deployment);
+/* With nothing remembered: states the revision that runs, if it is known what it is. True when it
+ * did. */
+bool recall(struct planner *planner, const struct service_view *view);
 void rollout(struct planner *planner, struct service_view *view);
 /* Has a slot no good task, and none on its way? */
 bool rollout_is_short(struct planner *planner, struct service_view *view);

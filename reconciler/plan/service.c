@@ -32,14 +32,16 @@ static void deployment_id(const struct planner *planner, const struct target *ta
 /* Pins of a revision that comes back are used again while their images exist; with nothing
  * remembered, those of its running tasks are adopted.  What is built already is what its tag says:
  * pinned at once, it costs no second transaction. */
-static void inherit_pins(const struct planner *planner, const struct service_view *view,
-                         struct deployment *deployment)
+void pins_make(const struct planner *planner, const struct service_view *view,
+               struct deployment *deployment)
 {
     const struct target *target = deployment->goal->target;
     const struct deployment *before = memory_revision(view->memory, target->revision);
     const struct world_service *seen =
         world_service(planner->input->world, target->cluster, target->service);
 
+    deployment->pins =
+        arena_array(planner->arena, struct pin, target->task->container_definitions_count);
     for (size_t i = 0; i < target->task->container_definitions_count; i++) {
         const char *name = target->task->container_definitions[i].name;
         struct pin *pin = &deployment->pins[i];
@@ -75,9 +77,7 @@ static void new_deployment(struct planner *planner, const struct service_view *v
     deployment->reason =
         arena_printf(planner->arena, "ECS deployment ecs-svc/%.12s in progress.", deployment->id);
     deployment->goal = goal;
-    deployment->pins =
-        arena_array(planner->arena, struct pin, goal->target->task->container_definitions_count);
-    inherit_pins(planner, view, deployment);
+    pins_make(planner, view, deployment);
     deployment_fact(planner, view, deployment);
 }
 
@@ -102,6 +102,8 @@ static bool decide_deployment(struct planner *planner, const struct service_view
     const char *revision = view->desired->goal->target->revision;
     const char *quarantined = view->memory == NULL ? "" : view->memory->quarantined;
 
+    if (recall(planner, view))
+        return true;
     if (view->memory != NULL && (view->memory->hold != NULL || view->memory->removal != NULL)) {
         lift(planner, view, FACT_REMOVAL); /* declared again: nothing is removed any more */
         return true;

@@ -14,6 +14,7 @@
 #include "reconciler/run/execute.h"
 #include "reconciler/run/follow.h"
 #include "reconciler/run/log.h"
+#include "reconciler/run/recall.h"
 #include "reconciler/run/secrets.h"
 #include "spec/base/text.h"
 
@@ -55,7 +56,7 @@ void app_tell(struct app *app, const char *topic, const struct log_fields *field
 
 struct plan_input app_plan_input(const struct app *app)
 {
-    return (struct plan_input){ .desired = app->desired,
+    struct plan_input input = { .desired = app->desired,
                                 .world = app->world,
                                 .memory = app->memory,
                                 .owner = app->options->owner,
@@ -64,6 +65,14 @@ struct plan_input app_plan_input(const struct app *app)
                                 .prune_allowed = app->prune_allowed,
                                 .sandbox = app->sandbox,
                                 .now_ms = loop_wall_ms() };
+
+    input.recalled_count = recall_goals(app->recall, &input.recalled);
+    return input;
+}
+
+bool app_may_plan(struct app *app)
+{
+    return app->recall == NULL || recall_allows(app->recall);
 }
 
 /* `apply` waits for an engine that comes back, not for one that never answered. */
@@ -337,7 +346,7 @@ static void wind_up(void *context)
     struct app *app = context;
 
     if (executor_in_flight(app->executor) > 0 || cycle_is_observing(app->cycle) ||
-        follower_is_busy(app->follower))
+        follower_is_busy(app->follower) || recall_is_busy(app->recall))
         timer_start(app->loop, &app->deadline, WIND_UP_MS, wind_up, app);
     else
         loop_stop(app->loop);
@@ -392,6 +401,8 @@ static int open_state(struct app *app, struct err *err)
         store_progress_read(app->store, &app->progress_arena, &app->progress, err) < 0 ||
         store_secret_key(app->store, key, err) < 0)
         return -1;
+    if (app->memory->services == NULL)
+        app->recall = recall_new(app);
     memory_clock_limit(app->memory, app->started_ms);
     for (size_t i = 0; i < store_warnings(app->store)->count; i++)
         app_say(app, "warning", "%s", store_warnings(app->store)->items[i].text);
@@ -432,6 +443,7 @@ static void end(struct app *app)
         loop_defer_cancel(app->loop, give_up, app);
     part_stop(app);
     follower_free(app->follower);
+    recall_free(app->recall);
     cycle_free(app->cycle);
     executor_free(app->executor);
     desired_free(app->desired);

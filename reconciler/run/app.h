@@ -20,6 +20,7 @@ struct builds;
 struct cycle;
 struct executor;
 struct follower;
+struct recall;
 struct secrets;
 
 /* X(constant, exit code of `berth apply`, text).  How the run ended. */
@@ -68,6 +69,7 @@ struct app {
     struct follower *follower;
     struct executor *executor;
     struct cycle *cycle;
+    struct recall *recall; /* NULL: something is remembered */
     struct app_listener *listeners;
     struct timer deadline; /* of an apply */
     int64_t started_ms;    /* wall clock */
@@ -107,6 +109,8 @@ void app_fail(struct app *app, const struct err *failure);
 
 /* What the planner may look at, now. */
 struct plan_input app_plan_input(const struct app *app);
+/* False: not yet; everything is marked for planning when it may. */
+bool app_may_plan(struct app *app);
 
 /* A new generation takes over: `changed` services are planned.  Called by the follower. */
 void app_adopt(struct app *app, struct generation *generation, bool prune_allowed);

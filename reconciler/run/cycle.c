@@ -500,7 +500,7 @@ static void cycle_run(void *context)
     struct cycle *cycle = context;
 
     cycle->scheduled = false;
-    if (cycle->app->stopping)
+    if (cycle->app->stopping || !app_may_plan(cycle->app))
         return;
     cycle_check_clock(cycle);
     if (plan_rounds(cycle))

@@ -53,6 +53,17 @@ check 'refused: ps shows its tasks' grep -q 'STOPPED .*CannotCreateContainerErro
     <("$BERTH" ps --all --state "$BERTH_STATE" web) || "$BERTH" ps --all --state "$BERTH_STATE" web
 revert 'refused'
 
+# Where a rollback leads is known without memory, too: the commit that the tasks name still says it.
+berth_stop
+rm -rf "$BERTH_STATE"
+sed -i '$a\      command: [/bin/busybox, sh, -c, "exit 4"]' "$SITE/manifests/task-web.yaml"
+site_commit 'a program that ends at once, and nothing is remembered'
+: >"$IT_DIR/berth.log"
+berth_start
+rolls_back 'memory lost'
+check 'memory lost: it says what it found' grep -q 'is remembered again, as commit' "$IT_DIR/berth.log" || berth_log 40
+revert 'memory lost'
+
 # Larger than any engine: it waits, and is shown.
 site_edit 's/memory: 32/memory: 9999999/' manifests/task-web.yaml 'no engine is so large'
 check 'too large: its tasks are pending' eventually 40 pending_for_memory

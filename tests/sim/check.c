@@ -142,39 +142,59 @@ static void check_blame(struct check *check, const struct fact *fact)
                      fact->deployment->reason);
 }
 
-/* A deployment is said to have succeeded: as many tasks of it are healthy as are declared. */
-static void check_success(struct check *check, const struct fact *fact)
+static uint32_t count_healthy(const struct check *check, const struct fact *fact)
 {
     const struct app *app = &check->process->app;
     const char *revision = fact->deployment->goal->target->revision;
     const struct world_service *seen = world_service(app->world, fact->cluster, fact->service);
-    AUTO(arena) arena = { 0 };
-    const char *key = unit_key(&arena, fact->cluster, fact->service);
-    const struct service_spec *spec = spec_of(check, key);
     uint32_t healthy = 0;
 
     for (size_t i = 0; seen != NULL && i < seen->task_count; i++)
         healthy += text_equal(seen->tasks[i]->revision, revision) &&
                    is_healthy(check, seen->tasks[i]) &&
                    !is_leaving(memory_task(app->memory, seen->tasks[i]->id));
+    return healthy;
+}
+
+/* With nothing remembered, what runs is said to have succeeded once: some of it is healthy, and it
+ * is not what is wanted now. */
+static void check_recalled(struct check *check, const struct fact *fact, const char *key)
+{
+    const struct desired_service *desired = desired_service(check->process->app.desired, key);
+    const char *revision = fact->deployment->goal->target->revision;
+
+    if (!check->process->forgot || desired == NULL ||
+        text_equal(desired->goal->target->revision, revision) || count_healthy(check, fact) == 0)
+        check_failed(check, "%s: it is recalled, and there is nothing to recall", key);
+    prove(check, fact->service, revision);
+}
+
+/* A deployment is said to have succeeded: as many tasks of it are healthy as are declared. */
+static void check_success(struct check *check, const struct fact *fact, const char *key)
+{
+    const struct service_spec *spec = spec_of(check, key);
+    uint32_t healthy = count_healthy(check, fact);
+
     if (spec != NULL && healthy < spec->desired_count)
         check_failed(check, "%s: completed with %u of %u healthy tasks", key, healthy,
                      spec->desired_count);
     if (healthy > 0)
-        prove(check, fact->service, revision);
+        prove(check, fact->service, fact->deployment->goal->target->revision);
 }
 
 static void check_verdict(struct check *check, const struct fact *fact)
 {
     AUTO(arena) arena = { 0 };
     const char *key = unit_key(&arena, fact->cluster, fact->service);
-    const struct deployment *before =
-        memory_deployment(memory_service(check->process->app.memory, key), fact->deployment->id);
+    const struct memory_service *memory = memory_service(check->process->app.memory, key);
+    const struct deployment *before = memory_deployment(memory, fact->deployment->id);
 
     if (before != NULL && before->state == fact->deployment->state)
         return;
-    if (fact->deployment->state == ROLLOUT_COMPLETED)
-        check_success(check, fact);
+    if (fact->deployment->state == ROLLOUT_COMPLETED && memory_primary(memory) == NULL)
+        check_recalled(check, fact, key);
+    else if (fact->deployment->state == ROLLOUT_COMPLETED)
+        check_success(check, fact, key);
     if (fact->deployment->state == ROLLOUT_FAILED)
         check_blame(check, fact);
 }
@@ -207,6 +227,39 @@ static void check_stop_decision(struct check *check, const struct fact *facts, s
                      healthy, lower);
 }
 
+/* With nothing remembered, no good task of a desired revision goes: the only one in a slot that is
+ * wanted. */
+static void check_kept(struct check *check, const struct task_record *record)
+{
+    const struct app *app = &check->process->app;
+    const struct world_task *stopped = world_task(app->world, record->id);
+    AUTO(arena) arena = { 0 };
+    const char *key = unit_key(&arena, record->cluster, record->service);
+    const struct desired_service *desired = desired_service(app->desired, key);
+    const struct memory_service *memory = memory_service(app->memory, key);
+
+    if (!check->process->forgot || record->stop_code != STOP_SERVICE_SCHEDULER_INITIATED ||
+        stopped == NULL || desired == NULL || !is_healthy(check, stopped) ||
+        is_leaving(memory_task(app->memory, record->id)) ||
+        !text_equal(stopped->revision, desired->goal->target->revision) ||
+        stopped->slot >= desired->goal->target->spec->desired_count ||
+        (memory != NULL && memory->quarantined[0] != '\0'))
+        return;
+    for (size_t i = 0; i < stopped->service->task_count; i++) {
+        const struct world_task *other = stopped->service->tasks[i];
+
+        if (other != stopped && other->slot == stopped->slot &&
+            text_equal(other->revision, stopped->revision))
+            return;
+    }
+    check_failed(check, "%s: task %s is stopped, which is what is wanted", key, record->id);
+}
+
+void check_forgotten(struct check *check)
+{
+    check->leaving = 0;
+}
+
 /* Design rule 9: what is half removed is not held. */
 static void check_hold(struct check *check, const struct fact *fact)
 {
@@ -226,6 +279,8 @@ void check_facts(void *context, const struct fact *facts, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (facts[i].kind == FACT_TASK && facts[i].task->stopping_ms != 0)
             check_stop_decision(check, facts, i);
+        if (facts[i].kind == FACT_TASK && facts[i].task->stopping_ms != 0)
+            check_kept(check, facts[i].task);
         if (facts[i].kind == FACT_DEPLOYMENT)
             check_verdict(check, &facts[i]);
         if (facts[i].kind == FACT_FORGET)
@@ -503,7 +558,8 @@ static void check_container_end(struct check *check, const struct sim_container 
     const char *image_id =
         sim_image_id(check->process->sim, people_reference(check->people, index, at, &arena));
     if (!text_equal(report->image_id, image_id))
-        check_failed(check, "in the end %s runs another image than declared", report->name);
+        check_failed(check, "in the end %s runs image %.19s, %.19s is declared", report->name,
+                     report->image_id, image_id);
     if (service->containers[at].checked && report->health != HEALTH_HEALTHY)
         check_failed(check, "in the end %s is %s", report->name,
                      health_status_text(report->health));

@@ -6,7 +6,8 @@
 
 #include "tests/sim/process.h"
 
-/* A revision that was completed with healthy tasks, by our own count. */
+/* A revision that was completed with healthy tasks, by our own count, or carried its service when
+ * the memory of that was deleted. */
 struct proof {
     char revision[SHA256_HEX_SIZE];
     size_t service;
@@ -35,6 +36,8 @@ struct check {
 void check_release(struct check *check);
 /* People, or a new process, look at the service anew. */
 void check_renew(struct check *check, size_t service);
+/* The memory was deleted. */
+void check_forgotten(struct check *check);
 void check_failed(struct check *check, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Hooks of the process, the store and the sim; their context is the check. */

@@ -135,10 +135,15 @@ void journal_load(const struct store *store, struct memory *memory)
         memory_apply(memory, &store->entries[i].fact);
 }
 
-void journal_release(struct store *store)
+void journal_forget(struct store *store)
 {
     while (store->count > 0)
         entry_drop(store);
+}
+
+void journal_release(struct store *store)
+{
+    journal_forget(store);
     free(store->entries);
     arena_release(&store->arena);
     *store = (struct store){ 0 };

@@ -27,6 +27,8 @@ struct store {
 void journal_crash(struct store *store, struct rng *rng);
 /* All facts, into an empty memory. */
 void journal_load(const struct store *store, struct memory *memory);
+/* Someone deletes it. */
+void journal_forget(struct store *store);
 void journal_release(struct store *store);
 
 #endif

@@ -58,6 +58,8 @@ void app_tell(struct app *app, const char *topic, const struct log_fields *field
 
 struct plan_input app_plan_input(const struct app *app)
 {
+    const struct process *process = process_of(app);
+
     return (struct plan_input){ .desired = app->desired,
                                 .world = app->world,
                                 .memory = app->memory,
@@ -66,7 +68,15 @@ struct plan_input app_plan_input(const struct app *app)
                                 .take_over = app->options->take_over,
                                 .prune_allowed = app->prune_allowed,
                                 .sandbox = app->sandbox,
+                                .recalled = process->declared,
+                                .recalled_count = process->forgot ? process->declared_count : 0,
                                 .now_ms = loop_wall_ms() };
+}
+
+bool app_may_plan(struct app *app)
+{
+    (void)app;
+    return true;
 }
 
 void app_settled(struct app *app, bool converged)
@@ -196,6 +206,31 @@ const struct process_call *process_call(const struct process *process, const cha
 
 /* ---- Life ---- */
 
+/* What reconciler/run/recall.c reads from the commits that tasks name. */
+static void note_declared(struct process *process)
+{
+    const struct desired *desired = process->app.desired;
+
+    for (const struct desired_service *at = desired->services; at != NULL; at = at->by_key.next) {
+        bool known = false;
+
+        for (size_t i = 0; i < process->declared_count && !known; i++)
+            known = process->declared[i] == at->goal;
+        if (known)
+            continue;
+        process->declared = mem_resize(process->declared,
+                                       (process->declared_count + 1) * sizeof(*process->declared));
+        process->declared[process->declared_count++] = goal_ref(at->goal);
+    }
+}
+
+void process_release(struct process *process)
+{
+    for (size_t i = 0; i < process->declared_count; i++)
+        goal_unref(process->declared[i]);
+    free(process->declared);
+}
+
 void process_adopt(struct process *process, struct generation *generation, bool confirmed)
 {
     struct app *app = &process->app;
@@ -204,6 +239,7 @@ void process_adopt(struct process *process, struct generation *generation, bool 
     app_say(app, "commit", "%.8s", generation_commit(generation));
     app->prune_allowed = confirmed;
     app->desired = desired_make(generation, before, /* secrets= */ NULL, NULL);
+    note_declared(process);
     if (before == NULL || confirmed) { /* what was held may go */
         cycle_mark_all(app->cycle);
     } else {
@@ -233,6 +269,7 @@ void process_start(struct process *process, struct generation *generation, bool 
     text_copy(app->sandbox, sizeof(app->sandbox), "berth/sandbox:simulated");
     app->memory = memory_new();
     journal_load(process->store, app->memory);
+    process->forgot = app->memory->services == NULL;
     app->cycle = cycle_new(app);
     app->world = world_new(on_dirty, app);
     app->executor = executor_new(app);

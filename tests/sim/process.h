@@ -41,6 +41,9 @@ struct process {
     struct app app;
     struct driver *engine;
     struct process_call *calls;
+    struct goal **declared; /* all that ever were, counted: commits can be read again */
+    size_t declared_count;
+    bool forgot; /* it began with nothing remembered */
     bool running;
     bool stuck; /* the cycle said that the plan does not settle */
     FILE *log;  /* NULL: silence */
@@ -53,6 +56,8 @@ void process_crash(struct process *process);
 /* It ends in order. */
 void process_stop(struct process *process);
 void process_adopt(struct process *process, struct generation *generation, bool confirmed);
+
+void process_release(struct process *process);
 
 /* Moves the engine and the program to the next moment at which anything happens, at most to to_ms.
  * */

@@ -35,6 +35,7 @@ struct run {
     struct check check;
     struct sim_faults faults;
     uint32_t crashes_per_hour;
+    uint32_t forgets; /* of so many crashes in a hundred nothing is remembered */
     int64_t store_full_until_ms;
     uint64_t steps;
 };
@@ -91,6 +92,15 @@ static void draw_faults(struct run *run)
     }
 }
 
+/* Not from the stream of all else, so that it changes no other life. */
+static void draw_forgetting(struct run *run, uint64_t seed)
+{
+    struct rng rng = { .state = ~seed };
+
+    if (rng_chance(&rng, 20))
+        run->forgets = (uint32_t)rng_between(&rng, 10, 50);
+}
+
 static void run_begin(struct run *run, uint64_t seed, FILE *log)
 {
     run->rng.state = seed;
@@ -111,6 +121,7 @@ static void run_begin(struct run *run, uint64_t seed, FILE *log)
                             arena_printf(&arena, "registry.internal/good:%zu", i));
     }
     draw_faults(run);
+    draw_forgetting(run, seed);
     people_init(&run->people, run->sim, &run->rng);
     run->check = (struct check){ .process = &run->process,
                                  .people = &run->people,
@@ -159,6 +170,10 @@ static void crash(struct run *run)
 {
     process_crash(&run->process);
     journal_crash(&run->store, &run->rng);
+    if (run->forgets > 0 && rng_chance(&run->rng, run->forgets)) {
+        journal_forget(&run->store);
+        check_forgotten(&run->check);
+    }
     process_step(&run->process, sim_now(run->sim) + rng_between(&run->rng, 0, MINUTE_MS));
     process_start(&run->process, run->people.tip, /* confirmed= */ false);
     for (size_t i = 0; i < SERVICES_MAX; i++)
@@ -292,6 +307,7 @@ static void settle(struct run *run)
 static void run_end(struct run *run)
 {
     process_stop(&run->process);
+    process_release(&run->process);
     people_release(&run->people);
     journal_release(&run->store);
     check_release(&run->check);

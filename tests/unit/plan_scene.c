@@ -412,6 +412,8 @@ struct plan_input scene_input(const struct scene *scene)
                                 .memory = scene->memory,
                                 .owner = OWNER,
                                 .root = ROOT,
+                                .recalled = scene->recalled,
+                                .recalled_count = scene->recalled_count,
                                 .sandbox = "berth/sandbox:1",
                                 .prune_allowed = scene->prune_allowed,
                                 .now_ms = scene->now_ms };

@@ -24,6 +24,8 @@ struct scene {
     struct memory *memory;
     int64_t now_ms;
     bool prune_allowed;
+    struct goal *recalled[4]; /* counted; as long as there are any */
+    size_t recalled_count;
     struct plan plan;  /* the last one */
     struct buf *trace; /* gets all of them as text; NULL: nobody reads it */
 
