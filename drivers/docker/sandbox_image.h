@@ -11,8 +11,8 @@
 
 #define SANDBOX_TAG_SIZE 32
 
-/* "berth/sandbox:0123456789ab", of a digest of the images for all architectures: the same for every
- * engine, and another program has another tag. */
+/* "berth/sandbox:0123456789ab", of a digest of the programs for all architectures: the same for
+ * every engine, and another program has another tag. */
 void sandbox_image_tag(char out[SANDBOX_TAG_SIZE]);
 
 /* A tar as POST /images/load takes it (docker image specification 1.2), appended to *out, for an
