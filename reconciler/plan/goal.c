@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconciler/plan/memory.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
 #include "spec/kinds/kinds.h"
@@ -63,12 +64,23 @@ static void desired_add(struct desired *desired, const char *key, struct goal *g
     desired->service_count++;
 }
 
-static struct goal *goal_of(const struct desired_service *known, const struct buf *text)
+static struct goal *goal_of(struct goal *known, const struct buf *text)
 {
-    if (known != NULL && known->goal->text_size == text->size &&
-        memcmp(known->goal->text, buf_text(text), text->size) == 0)
-        return goal_ref(known->goal);
+    if (known != NULL && known->text_size == text->size &&
+        memcmp(known->text, buf_text(text), text->size) == 0)
+        return goal_ref(known);
     return goal_parse(buf_text(text), text->size, NULL);
+}
+
+static struct goal *goal_known(const struct desired_service *before, const struct memory *memory,
+                               const char *key)
+{
+    const struct deployment *primary;
+
+    if (before != NULL)
+        return before->goal;
+    primary = memory == NULL ? NULL : memory_primary(memory_service(memory, key));
+    return primary == NULL ? NULL : primary->goal;
 }
 
 static void note_concerned(void *context, enum generation_change change, enum kind kind,
@@ -92,7 +104,8 @@ static bool has_secrets(const struct target *target)
 }
 
 struct desired *desired_make(struct generation *generation, const struct desired *before,
-                             secret_digest_fn *secrets, void *secrets_context)
+                             const struct memory *memory, secret_digest_fn *secrets,
+                             void *secrets_context)
 {
     struct desired *desired = mem_alloc(sizeof(*desired));
     AUTO(arena) scratch = { 0 };
@@ -116,7 +129,7 @@ struct desired *desired_make(struct generation *generation, const struct desired
             target_print(target_make(generation, service, secrets, secrets_context, &scratch),
                          &text);
             ASSERT(!text.truncated);
-            desired_add(desired, key, goal_of(known, &text), service->pos);
+            desired_add(desired, key, goal_of(goal_known(known, memory, key), &text), service->pos);
         }
         arena_reset(&scratch);
     }

@@ -43,11 +43,15 @@ struct desired {
     size_t service_count;
 };
 
-/* From a generation; goals of `before` (may be NULL) are used again where their text is the same,
- * and `changed` is told each key that is new, gone or different. */
-typedef void desired_changed_fn(void *context, const char *key);
+struct memory;
+
+/* From a generation; goals of `before`, and without it those that services are remembered to be
+ * brought to, are used again where their text is the same.  Either may be NULL. */
 struct desired *desired_make(struct generation *generation, const struct desired *before,
-                             secret_digest_fn *secrets, void *secrets_context);
+                             const struct memory *memory, secret_digest_fn *secrets,
+                             void *secrets_context);
+/* `changed` is told each key that is new, gone or different. */
+typedef void desired_changed_fn(void *context, const char *key);
 void desired_compare(const struct desired *before, const struct desired *after,
                      desired_changed_fn *changed, void *context);
 void desired_free(struct desired *desired);

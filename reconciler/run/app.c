@@ -182,7 +182,7 @@ void app_adopt(struct app *app, struct generation *generation, bool prune_allowe
     struct err err;
 
     app->prune_allowed = prune_allowed || app->options->confirm_removals;
-    app->desired = desired_make(generation, before, secret_digest, app->secrets);
+    app->desired = desired_make(generation, before, app->memory, secret_digest, app->secrets);
     if (before == NULL || app->prune_allowed) { /* what was held may go */
         cycle_mark_all(app->cycle);
     } else {

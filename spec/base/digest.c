@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -35,13 +36,31 @@ static void print_hex(const unsigned char digest[SHA256_BYTES], char out_hex[SHA
     out_hex[SHA256_HEX_SIZE - 1] = '\0';
 }
 
+static pthread_once_t method_once = PTHREAD_ONCE_INIT;
+static EVP_MD *method; /* for the life of the program */
+
+static void fetch_method(void)
+{
+    method = EVP_MD_fetch(/* context= */ NULL, "SHA256", /* properties= */ NULL);
+    ASSERT(method != NULL);
+}
+
+/* EVP_sha256() looks the method up for each hash, which costs more than hashing a short text. */
+static const EVP_MD *sha256_method(void)
+{
+    int status = pthread_once(&method_once, fetch_method);
+
+    ASSERT(status == 0);
+    return method;
+}
+
 struct sha256 *sha256_new(void)
 {
     struct sha256 *hash = mem_alloc(sizeof(*hash));
 
     hash->context = EVP_MD_CTX_new();
     ASSERT(hash->context != NULL);
-    int done = EVP_DigestInit_ex(hash->context, EVP_sha256(), /* engine= */ NULL);
+    int done = EVP_DigestInit_ex(hash->context, sha256_method(), /* engine= */ NULL);
     ASSERT(done == 1);
     return hash;
 }

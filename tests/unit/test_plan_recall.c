@@ -1,6 +1,7 @@
 /*
- * With the memory lost, what the commits that running tasks name declared is read again: there is a
- * way back to it (rule 5 of docs/explanation/rules.md).
+ * What memory knows, and what has to be read anew.  With the memory lost, what the commits that
+ * running tasks name declared is read again: there is a way back to it (rule 5 of
+ * docs/explanation/rules.md).
  */
 #include <string.h>
 
@@ -157,6 +158,22 @@ static void attempts_are_not_repeated(void **unused)
     close_scene(&scene);
 }
 
+/* A start parses each goal once: what a service is brought to and what is wanted are mostly one. */
+static void what_is_remembered_is_not_parsed_again(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    scene_open(&scene);
+    scene_commit(&scene, "c1", scene_service(&scene, "web", "red", SPEC));
+    scene_run(&scene, 60 * 1000);
+    AUTO(desired) *same = desired_make(scene.generation, NULL, scene.memory, NULL, NULL);
+    AUTO(desired) *parsed = desired_make(scene.generation, NULL, NULL, NULL, NULL);
+    assert_ptr_equal(desired_service(same, WEB)->goal, scene_primary(&scene, WEB)->goal);
+    assert_ptr_not_equal(desired_service(parsed, WEB)->goal, scene_primary(&scene, WEB)->goal);
+    close_scene(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +182,7 @@ int main(void)
         cmocka_unit_test(no_way_leads_to_what_is_not_healthy),
         cmocka_unit_test(of_two_the_one_that_carries_the_service),
         cmocka_unit_test(attempts_are_not_repeated),
+        cmocka_unit_test(what_is_remembered_is_not_parsed_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
