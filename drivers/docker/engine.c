@@ -147,10 +147,14 @@ static void recheck(void *ctx)
     timer_start(engine->loop, &engine->recheck, ENGINE_RECHECK_MS, recheck, engine);
 }
 
-static void follow(struct engine *engine, const char *since)
+/* From a moment of the engine's clock on: the listing shows what was before. */
+static void follow_since(struct engine *engine, int64_t engine_ms)
 {
     char label[LABEL_PAIR_MAX];
+    char since[SINCE_SIZE];
 
+    (void)snprintf(since, sizeof(since), "%lld.%03lld000000", (long long)(engine_ms / MS_PER_S),
+                   (long long)(engine_ms % MS_PER_S));
     (void)snprintf(label, sizeof(label), "%s=%s", LABEL_OWNER, engine->reader.owner);
     engine->events =
         docker_events_open(engine->docker, &(struct docker_events_options){ .since = since,
@@ -171,7 +175,6 @@ static void on_info(void *ctx, const struct docker_answer *answer, const struct 
 {
     struct engine *engine = ctx;
     struct world_change change = { .kind = WORLD_INSTANCE };
-    char since[SINCE_SIZE];
     struct err err = { 0 };
     int64_t now_ms = loop_wall_ms();
 
@@ -195,15 +198,12 @@ static void on_info(void *ctx, const struct docker_answer *answer, const struct 
     if (change.instance.architecture != NULL)
         text_copy(engine->architecture, sizeof(engine->architecture), change.instance.architecture);
     change.instance.connected_ms = now_ms;
-    now_ms += change.instance.clock_skew_ms;
-    (void)snprintf(since, sizeof(since), "%lld.%03lld000000", (long long)(now_ms / MS_PER_S),
-                   (long long)(now_ms % MS_PER_S));
     engine->connected = true;
     engine->clock_skew_ms = change.instance.clock_skew_ms;
-    engine->clock_offset_ms = now_ms - loop_now_ms(engine->loop);
-    follow(engine, since);
+    engine->clock_offset_ms = now_ms + engine->clock_skew_ms - loop_now_ms(engine->loop);
+    follow_since(engine, engine->dialled_ms + engine->clock_skew_ms);
     engine_report(engine, &change);
-    engine_list(engine);
+    engine_list_known(engine);
 }
 
 static void dial(void *ctx)
@@ -213,7 +213,9 @@ static void dial(void *ctx)
 
     ASSERT(engine->dial == NULL);
     engine->dials++;
+    engine->dialled_ms = loop_wall_ms();
     engine->dial = docker_call(engine->docker, &request, on_info, engine);
+    engine_list_ahead(engine);
 }
 
 /* ---- Life ----------------------------------------------------------------------------------- */

@@ -2,9 +2,10 @@
  * One Docker Engine as an instance: dialled, listed, followed by its events, and acted upon.  Both
  * launch types are made of these; a driver says which instances there are.
  *
- * Connecting: the engine's time from /info, /events since that time, then a whole listing; so
- * nothing falls between the two.  An event carries no data into the world: it only makes us look
- * again.
+ * Connecting: a whole listing is asked for together with /info, which takes the engine longest
+ * and tells what all else is read by.  Then /events since the moment of asking, by the engine's
+ * clock, and what the listing told; so nothing falls between the two.  An event carries no data
+ * into the world: it only makes us look again.
  */
 #ifndef DRIVERS_DOCKER_ENGINE_H
 #define DRIVERS_DOCKER_ENGINE_H

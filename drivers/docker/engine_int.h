@@ -24,6 +24,9 @@
 /* A listing looks again at containers that were not looked at for so long. */
 #define ENGINE_STALE_MS     60000
 
+/* Requests that make a listing. */
+#define ENGINE_PARTS 4
+
 /* One accepted driver_call. */
 struct engine_call {
     struct engine *engine;
@@ -49,9 +52,11 @@ struct tracked {
     bool inspected;
     bool queued;
     bool inspecting;
-    bool again;       /* something happened during the inspect */
-    bool gone;        /* kept until the end of the listing, which may still name it */
-    bool for_listing; /* the listing waits for its inspect */
+    bool again;        /* something happened during the inspect */
+    bool gone;         /* kept until the end of the listing, which may still name it */
+    bool for_listing;  /* the listing waits for its inspect */
+    bool ahead;        /* which was asked for before the listing was taken */
+    struct json *held; /* what it answered, until the engine's facts are known; NULL: nothing */
     struct engine_call *waiters;
     struct tracked *prev; /* in engine->queue */
     struct tracked *next;
@@ -73,6 +78,7 @@ struct engine {
     bool connected; /* its facts are known and its events are followed */
     bool freeing;
     uint64_t dials;          /* how often: answers to questions of an earlier one say nothing */
+    int64_t dialled_ms;      /* our wall clock, when it was */
     int64_t clock_skew_ms;   /* engine's wall clock minus ours */
     int64_t clock_offset_ms; /* engine's wall clock minus the loop's */
     int64_t pause_ms;        /* before the next dial */
@@ -95,8 +101,9 @@ struct engine {
     uint64_t listing_began;
     size_t listing_parts;    /* requests whose answers are missing */
     size_t listing_inspects; /* likewise */
-    struct docker_call *listing_calls[4];
-    struct engine_call *observers; /* wait for this listing */
+    struct docker_call *listing_calls[ENGINE_PARTS];
+    struct json *held[ENGINE_PARTS]; /* answers that came before the engine's facts */
+    struct engine_call *observers;   /* wait for this listing */
     struct engine_call *next_observers;
 };
 
@@ -116,7 +123,12 @@ void engine_job_done(struct engine *engine);
 
 /* ---- listing.c ---- */
 
-/* Begins a whole listing, or another one after the present. */
+/* Asks for a whole listing while the engine is dialled: it takes its time to tell its facts,
+ * without which nothing of it can be read or reported. */
+void engine_list_ahead(struct engine *engine);
+/* The facts are reported: now the listing that was asked for ahead is, as far as it has come. */
+void engine_list_known(struct engine *engine);
+/* Begins a whole listing, unless one is under way. */
 void engine_list(struct engine *engine);
 void engine_inspect(struct engine *engine, const char *id);
 /* The last inspect was asked for after that moment of the engine's clock. */

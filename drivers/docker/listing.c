@@ -51,6 +51,7 @@ static void untrack(struct engine *engine, struct tracked *tracked)
     if (tracked->queued)
         DL_DELETE(engine->queue, tracked);
     HASH_DELETE(by_id, engine->containers, tracked);
+    json_free(tracked->held);
     free(tracked);
 }
 
@@ -92,7 +93,8 @@ static void end_listing(struct engine *engine)
 
 static void check_listing(struct engine *engine)
 {
-    if (engine->listing && engine->listing_parts == 0 && engine->listing_inspects == 0)
+    if (engine->connected && engine->listing && engine->listing_parts == 0 &&
+        engine->listing_inspects == 0)
         end_listing(engine);
 }
 
@@ -104,6 +106,15 @@ static void want_inspect(struct engine *engine, struct tracked *tracked)
         tracked->queued = true;
         DL_APPEND(engine->queue, tracked);
     }
+}
+
+static void inspect_for_listing(struct engine *engine, struct tracked *tracked)
+{
+    if (!tracked->for_listing) {
+        tracked->for_listing = true;
+        engine->listing_inspects++;
+    }
+    want_inspect(engine, tracked);
 }
 
 static void list_container(struct engine *engine, const struct json *value)
@@ -122,13 +133,9 @@ static void list_container(struct engine *engine, const struct json *value)
     if (is_newer)
         return;
     engine_report_container(engine, &report);
-    if (is_fresh)
+    if (is_fresh || tracked->ahead)
         return;
-    if (!tracked->for_listing) {
-        tracked->for_listing = true;
-        engine->listing_inspects++;
-    }
-    want_inspect(engine, tracked);
+    inspect_for_listing(engine, tracked);
 }
 
 static void list_image(struct engine *engine, const struct json *value)
@@ -169,8 +176,34 @@ static const struct part {
     { "/networks", NULL, LABEL_NETWORK_OWNER, false, list_network },
     { "/volumes", "Volumes", LABEL_VOLUME_OWNER, false, list_volume },
 };
-_Static_assert(ARRAY_COUNT(parts) == ARRAY_COUNT(((struct engine *)0)->listing_calls),
-               "a request for each part");
+_Static_assert(ARRAY_COUNT(parts) == ENGINE_PARTS, "a request for each part");
+
+static void take_part(struct engine *engine, size_t index, const struct json *value)
+{
+    const struct json *array =
+        parts[index].member != NULL ? json_get(value, parts[index].member) : value;
+
+    for (size_t i = 0; json_is_array(array) && i < json_count(array); i++)
+        parts[index].read(engine, json_at(array, i));
+    engine->listing_parts--;
+}
+
+/* Containers are inspected as soon as their ids are known. */
+static void hold_part(struct engine *engine, size_t index, struct json *value)
+{
+    engine->held[index] = value;
+    if (parts[index].read != list_container)
+        return;
+    for (size_t i = 0; json_is_array(value) && i < json_count(value); i++) {
+        const char *id = json_text(json_at(value, i), "Id");
+        struct tracked *tracked = id == NULL ? NULL : track(engine, id);
+
+        if (tracked == NULL || tracked->ahead)
+            continue;
+        tracked->ahead = true;
+        inspect_for_listing(engine, tracked);
+    }
+}
 
 static void on_part(struct engine *engine, size_t index, const struct docker_answer *answer,
                     const struct err *failure)
@@ -190,11 +223,10 @@ static void on_part(struct engine *engine, size_t index, const struct docker_ans
         engine_lost(engine, &err);
         return;
     }
-    const struct json *array =
-        parts[index].member != NULL ? json_get(value, parts[index].member) : value;
-    for (size_t i = 0; json_is_array(array) && i < json_count(array); i++)
-        parts[index].read(engine, json_at(array, i));
-    engine->listing_parts--;
+    if (engine->connected)
+        take_part(engine, index, value);
+    else
+        hold_part(engine, index, TAKE(value));
     pump(engine);
     check_listing(engine);
 }
@@ -235,16 +267,27 @@ static void request_part(struct engine *engine, size_t index)
     engine->listing_calls[index] = docker_call(engine->docker, &request, done[index], engine);
 }
 
-static void begin_listing(struct engine *engine)
+static void request_listing(struct engine *engine)
 {
     engine->listing = true;
     engine->listing_began = engine->reports;
     engine->listing_parts = ARRAY_COUNT(parts);
     engine->listing_inspects = 0;
-    /* Begun before it is asked for: what is reported from here on is not swept at its end. */
-    engine_report_named(engine, WORLD_LISTING_BEGIN, /* name= */ NULL);
     for (size_t i = 0; i < ARRAY_COUNT(parts); i++)
         request_part(engine, i);
+}
+
+static void begin_listing(struct engine *engine)
+{
+    /* Begun before it is asked for: what is reported from here on is not swept at its end. */
+    engine_report_named(engine, WORLD_LISTING_BEGIN, /* name= */ NULL);
+    request_listing(engine);
+}
+
+void engine_list_ahead(struct engine *engine)
+{
+    ASSERT(!engine->connected && !engine->listing);
+    request_listing(engine);
 }
 
 void engine_list(struct engine *engine)
@@ -328,31 +371,50 @@ static void finish_inspect(struct engine *engine, struct tracked *tracked)
     wake(waiters, /* failure= */ NULL);
 }
 
+/* Without an answer it is asked for again once it is listed. */
+static void hold_inspect(struct tracked *tracked, struct json *value)
+{
+    tracked->held = value;
+    if (value != NULL)
+        return;
+    tracked->ahead = false;
+    tracked->inspecting = false;
+}
+
+/* It may be gone afterwards. */
+static void take_inspect(struct engine *engine, struct tracked *tracked, const struct json *value,
+                         const struct err *failure)
+{
+    struct container_report report;
+    bool is_ours = read_container(&engine->reader, value, &report);
+
+    if (is_ours)
+        engine_report_container(engine, &report);
+    if ((failure != NULL && failure->code == ERR_NOT_FOUND) || (value != NULL && !is_ours))
+        engine_container_gone(engine, tracked->id); /* or renamed: no longer ours */
+    else
+        finish_inspect(engine, tracked);
+}
+
 static void on_inspect(void *ctx, const struct docker_answer *answer, const struct err *failure)
 {
     struct inspect *inspect = ctx;
     struct engine *engine = inspect->engine;
-    struct tracked *tracked;
-    struct container_report report;
-    char id[ENGINE_ID_SIZE];
+    struct tracked *tracked = NULL;
 
-    memcpy(id, inspect->id, sizeof(id));
-    bool is_current = inspect->dials == engine->dials;
+    if (inspect->dials == engine->dials)
+        tracked = engine_tracked(engine, inspect->id);
     free(inspect);
     engine->inspecting--;
     if (engine->freeing)
         return;
-    tracked = engine_tracked(engine, id);
-    if (is_current && tracked != NULL && tracked->inspecting && !tracked->gone) {
+    if (tracked != NULL && tracked->inspecting && !tracked->gone) {
         AUTO(json) *value =
             failure == NULL ? read_json(answer->body, answer->size, /* err= */ NULL) : NULL;
-        bool is_ours = read_container(&engine->reader, value, &report);
-        if (is_ours)
-            engine_report_container(engine, &report);
-        if ((failure != NULL && failure->code == ERR_NOT_FOUND) || (value != NULL && !is_ours))
-            engine_container_gone(engine, id); /* or renamed: no longer ours */
+        if (engine->connected)
+            take_inspect(engine, tracked, value, failure);
         else
-            finish_inspect(engine, tracked);
+            hold_inspect(tracked, TAKE(value));
     }
     pump(engine);
     check_listing(engine);
@@ -413,6 +475,31 @@ void engine_await_inspect(struct engine_call *call, const char *id)
     pump(engine);
 }
 
+void engine_list_known(struct engine *engine)
+{
+    struct tracked *tracked;
+    struct tracked *next;
+
+    ASSERT(engine->listing);
+    engine_report_named(engine, WORLD_LISTING_BEGIN, /* name= */ NULL);
+    for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
+        AUTO(json) *value = TAKE(engine->held[i]);
+
+        if (value != NULL)
+            take_part(engine, i, value);
+    }
+    HASH_ITER(by_id, engine->containers, tracked, next)
+    {
+        AUTO(json) *value = TAKE(tracked->held);
+
+        tracked->ahead = false;
+        if (value != NULL)
+            take_inspect(engine, tracked, value, /* failure= */ NULL);
+    }
+    pump(engine);
+    check_listing(engine);
+}
+
 static void remove_waiter(struct engine_call **list, const struct engine_call *call)
 {
     while (*list != NULL && *list != call)
@@ -443,12 +530,15 @@ void engine_forget(struct engine *engine, const struct err *failure)
 
     engine->listing = false;
     engine->queue = NULL;
-    for (size_t i = 0; i < ARRAY_COUNT(engine->listing_calls); i++)
+    for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
         docker_cancel(engine->listing_calls[i]);
+        json_free(TAKE(engine->held[i]));
+    }
     HASH_ITER(by_id, containers, tracked, next)
     {
         struct engine_call *waiters = tracked->waiters;
         HASH_DELETE(by_id, containers, tracked);
+        json_free(tracked->held);
         free(tracked);
         wake(waiters, failure);
     }

@@ -1,0 +1,238 @@
+/*
+ * Connecting to an engine: what is asked for before its facts are known, and told after them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "drivers/docker/engine.h"
+#include "spec/base/text.h"
+#include "tests/unit/io_server.h"
+#include "tests/unit/unit.h"
+
+#define TASK "0123456789abcdef0123456789abcdef"
+#define ONE  "1111111111111111111111111111111111111111111111111111111111111111"
+#define TWO  "2222222222222222222222222222222222222222222222222222222222222222"
+#define INFO "{\"ID\":\"engine\",\"ServerVersion\":\"20.10\",\"NCPU\":2,\"MemTotal\":1073741824}"
+#define LABELS                                                                                     \
+    "{\"berth.owner\":\"it\",\"berth.cluster\":\"c\",\"berth.service\":\"s\","                     \
+    "\"berth.task\":\"" TASK "\",\"berth.container\":\"%s\"}"
+#define ENOUGH_MS 20000
+
+struct scene {
+    struct loop *loop;
+    struct http *http;
+    struct io_server *server;
+    struct engine *engine;
+    struct timer patience;
+    char directory[40];
+    char socket[64];
+    char host[80];
+    struct io_server_peer *info; /* waits for its answer */
+    unsigned infos;
+    unsigned inspects;
+    unsigned info_after; /* answered once so many inspects were */
+    unsigned info_fails; /* so many are answered with a failure */
+    bool two_is_gone;
+    struct buf told; /* what was reported, a word each */
+};
+
+static void give_up(void *ctx)
+{
+    (void)ctx;
+    fail_msg("nothing happens any more");
+}
+
+static const char *const kinds[] = {
+    [WORLD_INSTANCE] = "instance", [WORLD_INSTANCE_LOST] = "lost",  [WORLD_LISTING_BEGIN] = "begin",
+    [WORLD_LISTING_END] = "end",   [WORLD_CONTAINER_GONE] = "gone",
+};
+
+static void on_change(void *ctx, const struct world_change *change)
+{
+    struct scene *scene = ctx;
+
+    if (change->kind == WORLD_CONTAINER)
+        buf_printf(&scene->told, "%s:%s ", change->container.inspected ? "inspected" : "listed",
+                   change->container.container);
+    else
+        buf_printf(&scene->told, "%s ", kinds[change->kind]);
+    if (change->kind == WORLD_LISTING_END)
+        loop_stop(scene->loop);
+}
+
+static void answer_info(struct scene *scene)
+{
+    struct io_server_peer *peer = scene->info;
+
+    if (peer == NULL || scene->inspects < scene->info_after)
+        return;
+    scene->info = NULL;
+    if (scene->infos <= scene->info_fails)
+        io_server_answer(peer, 500, "{\"message\":\"not now\"}");
+    else
+        io_server_answer(peer, 200, INFO);
+}
+
+static void answer_inspect(struct scene *scene, struct io_server_peer *peer, const char *path)
+{
+    bool is_one = strstr(path, ONE) != NULL;
+    const char *name = is_one ? "one" : "two";
+    char text[1000];
+
+    if (!is_one && scene->two_is_gone) {
+        io_server_answer(peer, 404, "{\"message\":\"No such container\"}");
+    } else {
+        (void)snprintf(text, sizeof(text),
+                       "{\"Id\":\"%s\",\"Name\":\"/berth-0123456789ab-%s\",\"State\":{\"Status\":"
+                       "\"running\"},\"Config\":{\"Labels\":" LABELS "}}",
+                       is_one ? ONE : TWO, name, name);
+        io_server_answer(peer, 200, text);
+    }
+    scene->inspects++;
+    answer_info(scene);
+}
+
+static void answer_list(struct io_server_peer *peer)
+{
+    char text[2000];
+
+    (void)snprintf(
+        text, sizeof(text),
+        "[{\"Id\":\"" ONE "\",\"Names\":[\"/berth-0123456789ab-one\"],\"State\":"
+        "\"running\",\"Labels\":" LABELS "},{\"Id\":\"" TWO
+        "\",\"Names\":[\"/berth-0123456789ab-two\"],\"State\":\"running\",\"Labels\":" LABELS "}]",
+        "one", "two");
+    io_server_answer(peer, 200, text);
+}
+
+static void serve(void *ctx, struct io_server_peer *peer, const struct io_server_request *request)
+{
+    struct scene *scene = ctx;
+    const char *path = request->path;
+
+    if (strstr(path, "/_ping") != NULL) {
+        io_server_send_text(peer,
+                            "HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nContent-Length: 2\r\n\r\nOK");
+    } else if (strstr(path, "/info") != NULL) {
+        scene->info = peer;
+        scene->infos++;
+        answer_info(scene);
+    } else if (strstr(path, "/containers/json") != NULL) {
+        answer_list(peer);
+    } else if (strstr(path, "/containers/") != NULL) {
+        answer_inspect(scene, peer, path);
+    } else if (strstr(path, "/events") != NULL) {
+        io_server_send_text(peer, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n");
+    } else {
+        io_server_answer(peer, 200, strstr(path, "/volumes") != NULL ? "{\"Volumes\":[]}" : "[]");
+    }
+}
+
+static int set_up(void **state)
+{
+    struct scene *scene = mem_alloc(sizeof(*scene));
+    struct err err;
+
+    *state = scene;
+    buf_init(&scene->told, 4096);
+    text_copy(scene->directory, sizeof(scene->directory), "/tmp/berth-unit-XXXXXX");
+    assert_non_null(mkdtemp(scene->directory));
+    (void)snprintf(scene->socket, sizeof(scene->socket), "%s/s", scene->directory);
+    (void)snprintf(scene->host, sizeof(scene->host), "unix://%s", scene->socket);
+    scene->loop = loop_new(&err);
+    assert_non_null(scene->loop);
+    scene->http = http_new(scene->loop, &err);
+    assert_non_null(scene->http);
+    scene->server = io_server_new(scene->loop, scene->socket, serve, scene);
+    timer_start(scene->loop, &scene->patience, ENOUGH_MS, give_up, scene);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct scene *scene = *state;
+
+    engine_free(scene->engine, NULL, NULL);
+    timer_stop(&scene->patience);
+    io_server_free(scene->server);
+    http_free(scene->http);
+    loop_free(scene->loop);
+    assert_int_equal(rmdir(scene->directory), 0);
+    buf_release(&scene->told);
+    free(scene);
+    return 0;
+}
+
+static void connect_and_list(struct scene *scene)
+{
+    const struct engine_options options = { .http = scene->http,
+                                            .docker_host = scene->host,
+                                            .instance = "local",
+                                            .owner = "it",
+                                            .sink = { .change = on_change, .context = scene } };
+    struct err err;
+
+    assert_int_equal(engine_new(&options, &scene->engine, &err), 0);
+    engine_start(scene->engine);
+    loop_run(scene->loop);
+}
+
+static void nothing_is_told_before_the_facts(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->info_after = 2;
+    connect_and_list(scene);
+    assert_string_equal(buf_text(&scene->told), "instance begin listed:one listed:two inspected:one"
+                                                " inspected:two end ");
+    assert_int_equal(scene->inspects, 2); /* and nothing is asked twice */
+}
+
+static void what_comes_later_is_told_as_it_comes(void **state)
+{
+    struct scene *scene = *state;
+
+    connect_and_list(scene);
+    assert_true(text_starts(buf_text(&scene->told), "instance begin listed:one listed:two "));
+    assert_non_null(strstr(buf_text(&scene->told), "inspected:one "));
+    assert_non_null(strstr(buf_text(&scene->told), "inspected:two "));
+    assert_int_equal(scene->inspects, 2);
+}
+
+static void what_was_gone_by_then_is_gone(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->two_is_gone = true;
+    scene->info_after = 2;
+    connect_and_list(scene);
+    assert_string_equal(buf_text(&scene->told),
+                        "instance begin listed:one listed:two inspected:one gone end ");
+}
+
+/* What was asked for ahead is of no use then, and asked for anew. */
+static void without_facts_it_is_dialled_again(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->info_after = 2;
+    scene->info_fails = 1;
+    connect_and_list(scene);
+    assert_string_equal(buf_text(&scene->told), "lost instance begin listed:one listed:two"
+                                                " inspected:one inspected:two end ");
+    assert_int_equal(scene->infos, 2);
+    assert_int_equal(scene->inspects, 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(nothing_is_told_before_the_facts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_comes_later_is_told_as_it_comes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_gone_by_then_is_gone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_facts_it_is_dialled_again, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
