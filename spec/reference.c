@@ -223,26 +223,23 @@ bool reference_is_sibling(const char *a, const char *b)
     return text_equal(reference_repository(a, &scratch), reference_repository(b, &scratch));
 }
 
-/* With a digest the tag says nothing more. */
-static const char *version_of(const struct image_reference *reference)
+const char *reference_canonical(const char *text, struct arena *arena)
 {
-    if (reference->digest != NULL)
-        return reference->digest;
-    return reference->tag != NULL ? reference->tag : "latest";
+    struct image_reference reference;
+
+    if (reference_parse(text, arena, &reference, /* err= */ NULL) < 0)
+        return text;
+    if (reference.digest != NULL)
+        return arena_printf(arena, "%s/%s@%s", reference.host, reference.path, reference.digest);
+    return arena_printf(arena, "%s/%s:%s", reference.host, reference.path,
+                        reference.tag != NULL ? reference.tag : "latest");
 }
 
 bool reference_is_same(const char *a, const char *b)
 {
     AUTO(arena) scratch = { 0 };
-    struct image_reference left;
-    struct image_reference right;
 
-    if (text_equal(a, b))
-        return true;
-    return reference_parse(a, &scratch, &left, /* err= */ NULL) == 0 &&
-           reference_parse(b, &scratch, &right, /* err= */ NULL) == 0 &&
-           text_equal(left.host, right.host) && text_equal(left.path, right.path) &&
-           text_equal(version_of(&left), version_of(&right));
+    return text_equal(reference_canonical(a, &scratch), reference_canonical(b, &scratch));
 }
 
 bool reference_is_bare_name(const char *text)

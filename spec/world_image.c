@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "spec/base/text.h"
+#include "spec/reference.h"
 #include "spec/world_int.h"
 
 static bool texts_equal(const char *const *a, size_t a_count, const char *const *b, size_t b_count)
@@ -70,22 +71,48 @@ static struct world_reference *reference_find(const struct world_instance *insta
     return reference;
 }
 
-/* A tag that moved belongs to the image that was reported last.  True when one did. */
+/* True when it named another image so far. */
+static bool reference_put(struct world_instance *instance, struct world_image *image,
+                          const char *text)
+{
+    struct world_reference *reference = reference_find(instance, text);
+    bool moved = reference != NULL && reference->image != image;
+
+    if (reference == NULL) {
+        size_t size = strlen(text) + 1;
+        reference = mem_alloc(sizeof(*reference) + size);
+        memcpy(reference->text, text, size);
+        HASH_ADD_KEYPTR(by_text, instance->references, reference->text, size - 1, reference);
+    }
+    reference->image = image;
+    return moved;
+}
+
+static void reference_remove(struct world_instance *instance, const struct world_image *image,
+                             const char *text)
+{
+    struct world_reference *reference = reference_find(instance, text);
+
+    if (reference == NULL || reference->image != image)
+        return;
+    ASSERT(instance->references != NULL);
+    HASH_DELETE(by_text, instance->references, reference);
+    free(reference);
+}
+
+/* An engine tells the short form of a name, and manifests may write any: it is found by the text
+ * that was told, and by the one that all forms have in common.  A tag that moved belongs to the
+ * image that was reported last.  True when one did. */
 static bool references_add(struct world_instance *instance, struct world_image *image,
                            const char *const *texts, size_t count)
 {
     bool moved = false;
 
     for (size_t i = 0; i < count; i++) {
-        struct world_reference *reference = reference_find(instance, texts[i]);
-        moved = moved || (reference != NULL && reference->image != image);
-        if (reference == NULL) {
-            size_t size = strlen(texts[i]) + 1;
-            reference = mem_alloc(sizeof(*reference) + size);
-            memcpy(reference->text, texts[i], size);
-            HASH_ADD_KEYPTR(by_text, instance->references, reference->text, size - 1, reference);
-        }
-        reference->image = image;
+        AUTO(arena) scratch = { 0 };
+
+        moved = reference_put(instance, image, texts[i]) || moved;
+        (void)reference_put(instance, image, reference_canonical(texts[i], &scratch));
     }
     return moved;
 }
@@ -94,12 +121,10 @@ static void references_drop(struct world_instance *instance, const struct world_
                             const char *const *texts, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct world_reference *reference = reference_find(instance, texts[i]);
-        if (reference == NULL || reference->image != image)
-            continue;
-        ASSERT(instance->references != NULL);
-        HASH_DELETE(by_text, instance->references, reference);
-        free(reference);
+        AUTO(arena) scratch = { 0 };
+
+        reference_remove(instance, image, texts[i]);
+        reference_remove(instance, image, reference_canonical(texts[i], &scratch));
     }
 }
 
@@ -165,6 +190,10 @@ const struct world_image *world_image(const struct world_instance *instance, con
     if (image != NULL)
         return image;
     const struct world_reference *found = reference_find(instance, reference);
+    if (found == NULL) {
+        AUTO(arena) scratch = { 0 };
+        found = reference_find(instance, reference_canonical(reference, &scratch));
+    }
     return found == NULL ? NULL : found->image;
 }
 

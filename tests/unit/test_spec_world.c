@@ -533,6 +533,29 @@ static void images_are_found_by_all_their_names(void **state)
     assert_null(world_image(instance, "berth/hello:1"));
 }
 
+/* An engine tells the short form. */
+static void images_are_found_by_any_form_of_a_name(void **state)
+{
+    struct world *world = *state;
+    const char *tags[] = { "redis:7", "mine/web:latest" };
+    struct world_change change = {
+        .kind = WORLD_IMAGE,
+        .image = { .instance = "a", .id = "sha256:i1", .tags = tags, .tag_count = 2 }
+    };
+
+    (void)world_apply(world, &change);
+    const struct world_instance *instance = world_instance(world, "a");
+    const struct world_image *image = world_image(instance, "redis:7");
+    assert_non_null(image);
+    assert_ptr_equal(world_image(instance, "docker.io/library/redis:7"), image);
+    assert_ptr_equal(world_image(instance, "docker.io/mine/web"), image);
+    assert_null(world_image(instance, "docker.io/library/redis"));
+    assert_null(world_image(instance, "registry.internal/redis:7"));
+    assert_true(apply_named(world, WORLD_IMAGE_GONE, "a", "sha256:i1"));
+    assert_null(world_image(instance, "redis:7"));
+    assert_null(world_image(instance, "docker.io/library/redis:7"));
+}
+
 static void networks_and_volumes_are_compared(void **state)
 {
     struct world *world = *state;
@@ -745,6 +768,7 @@ int main(void)
         TEST(connecting_completing_losing),
         TEST(a_listing_sweeps_what_it_did_not_see),
         TEST(images_are_found_by_all_their_names),
+        TEST(images_are_found_by_any_form_of_a_name),
         TEST(networks_and_volumes_are_compared),
         TEST(too_long_labels_are_cut_everywhere_alike),
         TEST(words_and_names),
