@@ -178,8 +178,16 @@ $(PROBES): $(BUILD)/tests/it/%: $(OBJ)/tests/it/%.o $(ARCHIVE)
 	$(call say,link,$@)
 	$(Q)$(CC) $(BERTH_LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(BERTH_LIBS)
 
+# tests/it/preload/NAME.c is loaded into the program by a script there.
+PRELOADS := $(patsubst tests/it/preload/%.c,$(BUILD)/tests/it/%.so,$(wildcard tests/it/preload/*.c))
+
+$(PRELOADS): $(BUILD)/tests/it/%.so: tests/it/preload/%.c $(BUILD)/flags | build/config.mk
+	@mkdir -p $(@D)
+	$(call say,link,$@)
+	$(Q)$(CC) $(BERTH_CPPFLAGS) $(BERTH_CFLAGS) -fPIC -shared -o $@ $<
+
 .PHONY: probes
-probes: $(PROBES)
+probes: $(PROBES) $(PRELOADS)
 
 # tests/bench/NAME.c is a program that the benchmark uses.
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
@@ -190,6 +198,8 @@ $(BENCHES): $(BUILD)/tests/bench/%: $(OBJ)/tests/bench/%.o $(ARCHIVE)
 	$(Q)$(CC) $(BERTH_LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(BERTH_LIBS)
 
 RUNS ?= 5
+
+EVERY ?= 1
 
 # tests/fuzz/fuzz_NAME.c reads foreign bytes; the other files there help, and fake_NAME.c stands in
 # for a file of the program.  With MODE=fuzz (of clang) libFuzzer drives it, else replay.c.
@@ -214,13 +224,13 @@ FUZZ_SECONDS ?= 600
 test test-slow test-long check tidy lint: export TIDY_CC = $(CC) $(BERTH_CPPFLAGS) $(BERTH_CFLAGS)
 test test-slow test-long check: export MAKE := $(MAKE)
 
-PUBLIC += test test-slow test-long check tidy lint format sim fuzz bench
+PUBLIC += test test-slow test-long check tidy lint format sim crash fuzz bench
 test: deps-test ## everything in its short form; ends in `N passed, N failed`
 	+@tests/run.sh unit fuzz sim it tidy
 test-slow: deps-test ## the integration scripts that take too long for it
 	+@LOGS=build/test-slow tests/run.sh it_slow
 test-long: deps-test ## everything in full, with clang and clang-tidy too
-	+@LONG=1 tests/run.sh unit fuzz sim clang it it_slow tidy lint
+	+@LONG=1 tests/run.sh unit fuzz sim clang it it_slow crash tidy lint
 check: deps-test ## what a change should pass before it is committed: unit tests and tidy
 	+@MODES=$(MODE) tests/run.sh unit tidy
 tidy: deps-test ## layers, header homes, sizes, format: tests/tidy
@@ -229,6 +239,8 @@ lint: deps-test ## clang-tidy (slow)
 	@tests/tidy/lint.sh
 sim: $(SIM) ## SEEDS simulated lives, from SEED on
 	@$(SIM) $(SEED) $(SEEDS) tests/sim/regressions
+crash: deps-test program probes ## kill berth at every boundary of what it does, or each EVERYth
+	@tests/it/test_crash.sh every $(EVERY)
 fuzz: deps-test ## libFuzzer over all that reads foreign bytes, FUZZ_SECONDS each (FUZZ=NAME: only that)
 	+@$(MAKE) --no-print-directory MODE=fuzz CC='$(if $(findstring clang,$(CC)),$(CC),clang)' \
 	    $(if $(FUZZ),build/fuzz/tests/fuzz/$(FUZZ),fuzzers)

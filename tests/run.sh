@@ -1,8 +1,8 @@
 #!/bin/bash
 # Runs tests and sums them up: the last line is `N passed, N failed`.
 #
-#     tests/run.sh unit|fuzz|sim|it|it_slow|clang|tidy|lint...  through `make test`, which passes its job
-#                                                          server on
+#     tests/run.sh unit|fuzz|sim|it|it_slow|crash|clang|tidy|lint...
+#                      through `make test`, which passes its job server on
 #
 # A test is one function of a unit program, one simulated life, one `check` of an integration script,
 # or one rule of tidy.  One that could not be built, crashed, hung or counted nothing has failed; none
@@ -216,6 +216,13 @@ suite_it()
 suite_it_slow()
 {
     scripts slow
+}
+
+# Every boundary, one after the other; the short form is among the integration scripts.
+suite_crash()
+{
+    build program MODE=release program probes
+    start crash count_line $((2 * SCRIPT_SECONDS)) tests/it/test_crash.sh every 1
 }
 
 # Suites that sum up for themselves.
