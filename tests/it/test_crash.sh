@@ -246,7 +246,7 @@ start_over()
 
 # ---- Laps ----
 
-declare -A queue=() # by phase: boundaries to come, one a line
+declare -A queue=([first]='' [change]='' [shrink]='' [clear]='') # boundaries to come, one a line
 declare -A tries=()
 boundaries=0
 missed=()
