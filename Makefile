@@ -64,7 +64,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prot
 
 FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 FLAGS_debug   := -O0 -g3
-FLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+FLAGS_asan    := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined \
     -fno-sanitize-recover=undefined
 FLAGS_fuzz    := $(FLAGS_asan) -fsanitize=fuzzer-no-link
 
