@@ -253,6 +253,18 @@ static void volumes_collect(struct sim *sim, const struct action *action, const 
     }
 }
 
+static void needs_collect(struct sim *sim, const struct container_definition *definition,
+                          struct sim_container *seen)
+{
+    seen->stop_timeout_s = definition->stop_timeout;
+    seen->needs = arena_array(&sim->arena, struct sim_need, definition->depends_on_count + 1);
+    for (size_t i = 0; i < definition->depends_on_count; i++)
+        seen->needs[seen->need_count++] =
+            (struct sim_need){ .container = sim_text(sim, definition->depends_on[i].container_name),
+                               .healthy = definition->depends_on[i].condition ==
+                                          CONTAINER_CONDITION_HEALTHY };
+}
+
 static void check_collect(const struct health_check *check, struct sim_body *body)
 {
     if (check == NULL || check->command_count == 0 || text_equal(check->command[0], "NONE"))
@@ -277,6 +289,7 @@ static struct sim_body *body_make(struct sim *sim, const struct action *action, 
         ASSERT(action->container < task->container_definitions_count);
         container = task->container_definitions[action->container].name;
         check_collect(task->container_definitions[action->container].health_check, body);
+        needs_collect(sim, &task->container_definitions[action->container], &body->seen);
         volumes_collect(sim, action, owner, &body->seen);
     }
     container_name(identity->task, container, name);

@@ -284,6 +284,13 @@ static void named_remove(struct sim_named **all, const char *name)
         *all = (*all)->next;
 }
 
+void sim_named_replace(struct sim *sim, struct sim_named **all, const struct named_report *report)
+{
+    named_remove(all, report->name);
+    if (report->root != NULL)
+        (void)named_add(sim, all, report);
+}
+
 static bool network_in_use(const struct sim *sim, const struct sim_instance *instance,
                            const char *name)
 {

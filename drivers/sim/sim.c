@@ -9,6 +9,7 @@
 
 #include "drivers/sim/sim_int.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 #define LATENCY_MAX_MS 40
 
@@ -248,6 +249,17 @@ void sim_sicken(struct sim *sim, const char *container_id)
 void sim_cut(struct sim *sim, const char *instance, int64_t for_ms, bool with_engine)
 {
     sim_go_down(sim, instance_of(sim, instance), for_ms, with_engine);
+}
+
+void sim_claim(struct sim *sim, const char *instance, const char *owner, const char *root)
+{
+    AUTO(arena) arena = { 0 };
+    const struct named_report claim = {
+        .instance = instance, .name = claim_volume_name(&arena, owner), .owner = owner, .root = root
+    };
+    const struct named_report copy = sim_named_copy(sim, &claim);
+
+    sim_named_replace(sim, &instance_of(sim, instance)->volumes, &copy);
 }
 
 const char *sim_add_image(struct sim *sim, const char *instance, const char *reference)

@@ -27,6 +27,8 @@ struct sim_faults {
     uint32_t lose_event;
     /* Percent of listings that are followed by another one, unasked. */
     uint32_t repeat_listing;
+    /* Percent of inspections that take seconds: so long something is known from a listing only. */
+    uint32_t slow_look;
 
     /* Percent of containers that are made with another limit than they were to have. */
     uint32_t rewrite;
@@ -57,6 +59,12 @@ struct sim_program {
     int64_t work_ms;        /* to pull or build it */
 };
 
+/* What a container waits for in its task. */
+struct sim_need {
+    const char *container;
+    bool healthy; /* else only that it was started */
+};
+
 struct sim_container {
     struct container_report report; /* the truth, as an inspection would tell it */
     const char *owner;
@@ -66,6 +74,9 @@ struct sim_container {
     const char *sandbox_id; /* whose namespaces it joined; NULL: its own */
     const char **volumes;   /* names of those it uses */
     size_t volume_count;
+    uint32_t stop_timeout_s; /* as its definition said; of a sandbox: 0 */
+    struct sim_need *needs;
+    size_t need_count;
     struct sim_program program; /* of its image, when it was created */
 };
 
@@ -153,6 +164,9 @@ void sim_sicken(struct sim *sim, const char *container_id);
 void sim_cut(struct sim *sim, const char *instance, int64_t for_ms, bool with_engine);
 /* It signals its containers and starts none; after that time it is down for that long. */
 void sim_stop_engine(struct sim *sim, const char *instance, int64_t after_ms, int64_t for_ms);
+/* As if the installation of another repository, under the same owner, used the engine: it holds the
+ * claim until root is NULL, which the driver learns from its next listing. */
+void sim_claim(struct sim *sim, const char *instance, const char *owner, const char *root);
 /* As if somebody else had pulled it; its id. */
 const char *sim_add_image(struct sim *sim, const char *instance, const char *reference);
 

@@ -195,6 +195,7 @@ void sim_body_remove(struct sim *sim, struct sim_body *body);
 void sim_body_sicken(struct sim *sim, struct sim_body *body);
 /* Does what was asked.  True: it is done or failed; false: it goes on, sim_answer() comes later. */
 bool sim_engine_do(struct sim *sim, struct sim_request *request);
+void sim_named_replace(struct sim *sim, struct sim_named **all, const struct named_report *report);
 struct sim_named *sim_named_find(struct sim_named *all, const char *name);
 
 /* ---- images.c ---- */

@@ -9,6 +9,7 @@
 #include "drivers/sim/sim_int.h"
 #include "spec/base/text.h"
 
+#define LOOK_MAX_MS   5000
 #define PAUSE_MIN_MS  100
 #define PAUSE_MAX_MS  15000
 #define BREAK_MAX_MS  5000 /* from a lost event to the break of the stream */
@@ -132,11 +133,20 @@ static void look(struct sim *sim, const struct sim_job *job)
               job->number);
 }
 
+static int64_t look_latency(struct sim *sim)
+{
+    int64_t latency_ms = sim_latency(sim);
+
+    if (sim->faults.slow_look > 0 && rng_chance(&sim->rng, sim->faults.slow_look))
+        latency_ms += rng_between(&sim->rng, 1, LOOK_MAX_MS);
+    return latency_ms;
+}
+
 static void event_changed(struct sim *sim, const struct sim_job *job)
 {
     const struct sim_body *body = job->subject;
     if (job->number == body->host->epoch)
-        sim_later(sim, sim_latency(sim), look, job->subject, job->number);
+        sim_later(sim, look_latency(sim), look, job->subject, job->number);
 }
 
 static void event_killed(struct sim *sim, const struct sim_job *job)
@@ -262,7 +272,7 @@ static void listing_arrived(struct sim *sim, const struct sim_job *job)
         sim_report_image(sim, instance, image);
     list_named(sim, instance->networks, WORLD_NETWORK);
     list_named(sim, instance->volumes, WORLD_VOLUME);
-    sim_later(sim, sim_latency(sim), listing_looked, listing, job->number);
+    sim_later(sim, look_latency(sim), listing_looked, listing, job->number);
 }
 
 static void listing_taken(struct sim *sim, const struct sim_job *job)

@@ -1,17 +1,17 @@
 /*
  * The checks share no code with the planner: they count for themselves.
  */
-#include "tests/sim/check.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconciler/run/cycle.h"
 #include "reconciler/run/execute.h"
 #include "spec/base/text.h"
 #include "spec/kinds/kinds.h"
 #include "spec/names.h"
+#include "tests/sim/check_int.h"
 
 #define REMADE_MS  (10 * 60 * 1000)
 #define REMADE_MAX 20
@@ -23,6 +23,7 @@ void check_failed(struct check *check, const char *format, ...)
     if (check->failed)
         return;
     check->failed = true;
+    check->rule = format;
     int size = snprintf(check->text, sizeof(check->text),
                         "at %lld: ", (long long)sim_now(check->process->sim));
     ASSERT(size > 0 && (size_t)size < sizeof(check->text));
@@ -33,7 +34,7 @@ void check_failed(struct check *check, const char *format, ...)
 
 /* ---- Counting by ourselves ---- */
 
-static const struct service_spec *spec_of(const struct check *check, const char *key)
+const struct service_spec *check_spec(const struct check *check, const char *key)
 {
     const struct desired_service *desired = desired_service(check->process->app.desired, key);
     return desired == NULL ? NULL : desired->goal->target->spec;
@@ -50,9 +51,9 @@ static bool is_left_alone(const struct check *check, const struct world_containe
 }
 
 /* As the world tells it, not as the planner does: every container is there, up, and well. */
-static bool is_healthy(const struct check *check, const struct world_task *task)
+bool check_is_healthy(const struct check *check, const struct world_task *task)
 {
-    const struct service_spec *spec = spec_of(check, task->service->key);
+    const struct service_spec *spec = check_spec(check, task->service->key);
     const struct world_instance *host = task->host;
     size_t checked = 0;
     int64_t started_ms = 0;
@@ -75,7 +76,7 @@ static bool is_healthy(const struct check *check, const struct world_task *task)
     return checked > 0 || ready_ms <= sim_now(check->process->sim);
 }
 
-static bool is_leaving(const struct task_record *record)
+bool check_is_leaving(const struct task_record *record)
 {
     return record != NULL && (record->stopping_ms != 0 || record->stopped_ms != 0);
 }
@@ -84,18 +85,18 @@ static bool stated_before(const struct fact *facts, size_t count, const char *ta
 {
     for (size_t i = 0; i < count; i++) {
         if (facts[i].kind == FACT_TASK && text_equal(facts[i].task->id, task) &&
-            is_leaving(facts[i].task))
+            check_is_leaving(facts[i].task))
             return true;
     }
     return false;
 }
 
-static uint32_t percent(uint32_t count, uint32_t of, uint32_t add)
+uint32_t check_percent(uint32_t count, uint32_t of, uint32_t add)
 {
     return (count * of + add) / 100;
 }
 
-static size_t service_index(const char *name)
+size_t check_service(const char *name)
 {
     size_t index = 0;
 
@@ -109,35 +110,75 @@ static size_t service_index(const char *name)
 void check_release(struct check *check)
 {
     free(check->proofs);
+    arena_release(&check->arena);
+    check_repeated_reset(check);
 }
 
-static bool is_proved(const struct check *check, const char *service, const char *revision)
+bool check_is_proved(const struct check *check, const char *service, const char *revision)
 {
     for (size_t i = 0; i < check->proof_count; i++) {
         if (text_equal(check->proofs[i].revision, revision) &&
-            check->proofs[i].service == service_index(service))
+            check->proofs[i].service == check_service(service))
             return true;
     }
     return false;
 }
 
-static void prove(struct check *check, const char *service, const char *revision)
+/* The last one comes last. */
+static void prove(struct check *check, const char *service, const struct deployment *deployment)
 {
-    struct proof *proof;
+    const struct target *target = deployment->goal->target;
+    struct proof proof = { .service = check_service(service), .remembered = true };
+    size_t at = 0;
 
-    if (is_proved(check, service, revision))
-        return;
-    check->proofs = mem_resize(check->proofs, (check->proof_count + 1) * sizeof(*check->proofs));
-    proof = &check->proofs[check->proof_count++];
-    proof->service = service_index(service);
-    text_copy(proof->revision, sizeof(proof->revision), revision);
+    text_copy(proof.revision, sizeof(proof.revision), target->revision);
+    for (size_t i = 0; i < target->task->container_definitions_count; i++)
+        proof.images[i] = arena_text(&check->arena, deployment->pins[i].image_id);
+    while (at < check->proof_count && (check->proofs[at].service != proof.service ||
+                                       !text_equal(check->proofs[at].revision, proof.revision)))
+        at++;
+    if (at == check->proof_count)
+        check->proofs = mem_resize(check->proofs, (++check->proof_count) * sizeof(proof));
+    memmove(&check->proofs[at], &check->proofs[at + 1],
+            (check->proof_count - at - 1) * sizeof(proof));
+    check->proofs[check->proof_count - 1] = proof;
+}
+
+/* Is it still known that the revision proved itself? */
+static bool is_remembered(const struct check *check, const struct proof *proof)
+{
+    AUTO(arena) arena = { 0 };
+    const char *key = unit_key(&arena, PEOPLE_CLUSTER, people_service_name(proof->service));
+    const struct memory_service *memory = memory_service(check->process->app.memory, key);
+
+    for (const struct memory_deployment *at = memory == NULL ? NULL : memory->newest; at != NULL;
+         at = at->older) {
+        if (at->record.state == ROLLOUT_COMPLETED &&
+            text_equal(at->record.goal->target->revision, proof->revision))
+            return true;
+    }
+    return false;
+}
+
+void check_reborn(struct check *check)
+{
+    for (size_t i = 0; i < check->proof_count; i++)
+        check->proofs[i].remembered &= is_remembered(check, &check->proofs[i]);
+}
+
+static void forget(struct check *check, size_t service)
+{
+    check->leaving &= ~(1U << service);
+    check->held &= ~(1U << service);
+    for (size_t i = 0; i < check->proof_count; i++)
+        check->proofs[i].remembered &= check->proofs[i].service != service;
 }
 
 /* A deployment is said to have failed: it has bad programs, or there are faults that hit them. */
 static void check_blame(struct check *check, const struct fact *fact)
 {
     if (!check->programs_fail &&
-        people_service_is_fine(check->people, service_index(fact->service)))
+        people_service_is_fine(check->people, check_service(fact->service)))
         check_failed(check, "%s: a revision that is fine is blamed: %s", fact->service,
                      fact->deployment->reason);
 }
@@ -151,8 +192,8 @@ static uint32_t count_healthy(const struct check *check, const struct fact *fact
 
     for (size_t i = 0; seen != NULL && i < seen->task_count; i++)
         healthy += text_equal(seen->tasks[i]->revision, revision) &&
-                   is_healthy(check, seen->tasks[i]) &&
-                   !is_leaving(memory_task(app->memory, seen->tasks[i]->id));
+                   check_is_healthy(check, seen->tasks[i]) &&
+                   !check_is_leaving(memory_task(app->memory, seen->tasks[i]->id));
     return healthy;
 }
 
@@ -166,20 +207,20 @@ static void check_recalled(struct check *check, const struct fact *fact, const c
     if (!check->process->forgot || desired == NULL ||
         text_equal(desired->goal->target->revision, revision) || count_healthy(check, fact) == 0)
         check_failed(check, "%s: it is recalled, and there is nothing to recall", key);
-    prove(check, fact->service, revision);
+    prove(check, fact->service, fact->deployment);
 }
 
 /* A deployment is said to have succeeded: as many tasks of it are healthy as are declared. */
 static void check_success(struct check *check, const struct fact *fact, const char *key)
 {
-    const struct service_spec *spec = spec_of(check, key);
+    const struct service_spec *spec = check_spec(check, key);
     uint32_t healthy = count_healthy(check, fact);
 
     if (spec != NULL && healthy < spec->desired_count)
         check_failed(check, "%s: completed with %u of %u healthy tasks", key, healthy,
                      spec->desired_count);
     if (healthy > 0)
-        prove(check, fact->service, fact->deployment->goal->target->revision);
+        prove(check, fact->service, fact->deployment);
 }
 
 static void check_verdict(struct check *check, const struct fact *fact)
@@ -201,32 +242,6 @@ static void check_verdict(struct check *check, const struct fact *fact)
 
 /* ---- Decisions: design rules 3 and 7 ---- */
 
-/* A task is to stop, and no fault made it so: the service stays at its lower bound. */
-static void check_stop_decision(struct check *check, const struct fact *facts, size_t index)
-{
-    const struct task_record *record = facts[index].task;
-    const struct memory *memory = check->process->app.memory;
-    const struct world_task *stopped = world_task(check->process->app.world, record->id);
-    AUTO(arena) arena = { 0 };
-    const char *key = unit_key(&arena, record->cluster, record->service);
-    const struct service_spec *spec = spec_of(check, key);
-    uint32_t healthy = 0;
-
-    if (record->stop_code != STOP_SERVICE_SCHEDULER_INITIATED || spec == NULL || stopped == NULL ||
-        is_leaving(memory_task(memory, record->id)) || !is_healthy(check, stopped))
-        return;
-    for (size_t i = 0; i < stopped->service->task_count; i++) {
-        const struct world_task *task = stopped->service->tasks[i];
-        healthy += is_healthy(check, task) && !is_leaving(memory_task(memory, task->id)) &&
-                   !stated_before(facts, index, task->id);
-    }
-    uint32_t lower =
-        percent(spec->desired_count, spec->deployment_configuration->minimum_healthy_percent, 99);
-    if (healthy <= lower)
-        check_failed(check, "%s: a task is stopped while %u are healthy and %u must be", key,
-                     healthy, lower);
-}
-
 /* With nothing remembered, no good task of a desired revision goes: the only one in a slot that is
  * wanted. */
 static void check_kept(struct check *check, const struct task_record *record)
@@ -239,8 +254,8 @@ static void check_kept(struct check *check, const struct task_record *record)
     const struct memory_service *memory = memory_service(app->memory, key);
 
     if (!check->process->forgot || record->stop_code != STOP_SERVICE_SCHEDULER_INITIATED ||
-        stopped == NULL || desired == NULL || !is_healthy(check, stopped) ||
-        is_leaving(memory_task(app->memory, record->id)) ||
+        stopped == NULL || desired == NULL || !check_is_healthy(check, stopped) ||
+        check_is_leaving(memory_task(app->memory, record->id)) ||
         !text_equal(stopped->revision, desired->goal->target->revision) ||
         stopped->slot >= desired->goal->target->spec->desired_count ||
         (memory != NULL && memory->quarantined[0] != '\0'))
@@ -257,40 +272,11 @@ static void check_kept(struct check *check, const struct task_record *record)
 
 void check_forgotten(struct check *check)
 {
+    check->forgot = true;
     check->leaving = 0;
+    check->held = 0;
+    memset(check->ledgers, 0, sizeof(check->ledgers));
 }
-
-/* Design rule 9: what is half removed is not held. */
-static void check_hold(struct check *check, const struct fact *fact)
-{
-    size_t index = service_index(fact->service);
-
-    if (check->people->wanted.services[index].exists)
-        check->leaving &= ~(1U << index);
-    else if (fact->kind == FACT_HOLD && !text_is_empty(fact->text) &&
-             (check->leaving >> index & 1) != 0)
-        check_failed(check, "%s: its removal has begun and is held", fact->service);
-}
-
-void check_facts(void *context, const struct fact *facts, size_t count)
-{
-    struct check *check = context;
-
-    for (size_t i = 0; i < count; i++) {
-        if (facts[i].kind == FACT_TASK && facts[i].task->stopping_ms != 0)
-            check_stop_decision(check, facts, i);
-        if (facts[i].kind == FACT_TASK && facts[i].task->stopping_ms != 0)
-            check_kept(check, facts[i].task);
-        if (facts[i].kind == FACT_DEPLOYMENT)
-            check_verdict(check, &facts[i]);
-        if (facts[i].kind == FACT_FORGET)
-            check->leaving &= ~(1U << service_index(facts[i].service));
-        else if (facts[i].kind != FACT_IMAGE)
-            check_hold(check, &facts[i]);
-    }
-}
-
-/* ---- Calls ---- */
 
 /* Something of it ended and nothing of it runs: it is over, whether that was recorded yet or not.
  * */
@@ -307,6 +293,135 @@ static bool is_over(const struct world_task *task)
     return ended;
 }
 
+/* What there is of a service, but what is to stop: as we count it. */
+struct standing {
+    uint32_t alive;
+    uint32_t old; /* of these, of another revision */
+    uint32_t healthy;
+    uint32_t healthy_current;
+    bool slot_healthy; /* another task of the current revision is healthy in the slot */
+    uint32_t filled;   /* bits of slots that have a task of it, or get one */
+};
+
+/* It is not as it should be, and will not get so by itself. */
+static bool is_bad(const struct check *check, const struct world_task *task)
+{
+    for (size_t i = 0; i < task->container_count; i++) {
+        const struct world_container *container = task->containers[i];
+        if (container->health == HEALTH_UNHEALTHY || container->status == CONTAINER_PAUSED ||
+            (container->drift != NULL && !is_left_alone(check, container)))
+            return true;
+    }
+    return false;
+}
+
+static struct standing standing_of(const struct check *check, const struct fact *facts,
+                                   size_t index, const struct world_task *stopped,
+                                   const char *revision)
+{
+    const struct memory *memory = check->process->app.memory;
+    struct standing standing = { 0 };
+
+    for (size_t i = 0; i < stopped->service->task_count; i++) {
+        const struct world_task *task = stopped->service->tasks[i];
+        bool current = text_equal(task->revision, revision);
+        bool healthy = check_is_healthy(check, task);
+
+        if (check_is_leaving(memory_task(memory, task->id)) ||
+            stated_before(facts, index, task->id))
+            continue;
+        standing.alive += !is_over(task);
+        standing.old += !is_over(task) && !current;
+        standing.filled |= !is_over(task) && !is_bad(check, task) && current ? 1U << task->slot : 0;
+        standing.healthy += healthy;
+        standing.healthy_current += healthy && current;
+        standing.slot_healthy |=
+            healthy && current && task != stopped && task->slot == stopped->slot;
+    }
+    for (const struct process_call *at = check->process->calls; at != NULL; at = at->next) {
+        const struct action *action = at->inner.action;
+        if (action == NULL || action->kind != ACTION_CONTAINER_CREATE ||
+            !text_equal(action->unit, stopped->service->key) ||
+            world_task(check->process->app.world, action->identity.task) != NULL)
+            continue;
+        bool current = text_equal(action->target->revision, revision);
+        standing.alive++;
+        standing.old += !current;
+        standing.filled |= current ? 1U << action->identity.slot : 0;
+    }
+    return standing;
+}
+
+/* A task is to stop, and no fault made it so: the service stays at its lower bound, and an old task
+ * goes only against a new one, or where the upper bound leaves no room. */
+static void check_stop_decision(struct check *check, const struct fact *facts, size_t index)
+{
+    const struct task_record *record = facts[index].task;
+    const struct memory *memory = check->process->app.memory;
+    const struct world_task *stopped = world_task(check->process->app.world, record->id);
+    AUTO(arena) arena = { 0 };
+    const char *key = unit_key(&arena, record->cluster, record->service);
+    const struct service_spec *spec = check_spec(check, key);
+    const struct deployment *primary = memory_primary(memory_service(memory, key));
+
+    if (record->stop_code != STOP_SERVICE_SCHEDULER_INITIATED || spec == NULL || stopped == NULL ||
+        primary == NULL || check_is_leaving(memory_task(memory, record->id)) ||
+        !check_is_healthy(check, stopped))
+        return;
+    const struct deployment_configuration *configured = spec->deployment_configuration;
+    const char *revision = primary->goal->target->revision;
+    struct standing standing = standing_of(check, facts, index, stopped, revision);
+    uint32_t lower = check_percent(spec->desired_count, configured->minimum_healthy_percent, 99);
+    uint32_t upper = check_percent(spec->desired_count, configured->maximum_percent, 0);
+    if (standing.healthy <= lower)
+        check_failed(check, "%s: a task is stopped while %u are healthy and %u must be", key,
+                     standing.healthy, lower);
+    if (!text_equal(stopped->revision, revision)) {
+        uint32_t slots = (1U << spec->desired_count) - 1;
+        uint32_t missing = (uint32_t)__builtin_popcount(slots & ~standing.filled);
+        if (standing.old + standing.healthy_current <= spec->desired_count &&
+            standing.alive + missing <= upper)
+            check_failed(check, "%s: an old task is stopped while there is room for a new one",
+                         key);
+    } else if (stopped->slot < spec->desired_count && !standing.slot_healthy) {
+        check_failed(check, "%s: a healthy task of slot %u is stopped for none", key,
+                     stopped->slot);
+    }
+}
+
+/* Design rule 9: what is half removed is not held. */
+static void check_hold(struct check *check, const struct fact *fact)
+{
+    size_t index = check_service(fact->service);
+
+    if (check->people->wanted.services[index].exists)
+        check->leaving &= ~(1U << index);
+    else if (fact->kind == FACT_HOLD && !text_is_empty(fact->text) &&
+             (check->leaving >> index & 1) != 0)
+        check_failed(check, "%s: its removal has begun and is held", fact->service);
+}
+
+void check_facts(void *context, const struct fact *facts, size_t count)
+{
+    struct check *check = context;
+
+    check_evidence(check, facts, count);
+    for (size_t i = 0; i < count; i++) {
+        if (facts[i].kind == FACT_TASK && facts[i].task->stopping_ms != 0)
+            check_stop_decision(check, facts, i);
+        if (facts[i].kind == FACT_TASK && facts[i].task->stopping_ms != 0)
+            check_kept(check, facts[i].task);
+        if (facts[i].kind == FACT_DEPLOYMENT)
+            check_verdict(check, &facts[i]);
+        if (facts[i].kind == FACT_FORGET)
+            forget(check, check_service(facts[i].service));
+        else if (facts[i].kind != FACT_IMAGE)
+            check_hold(check, &facts[i]);
+    }
+}
+
+/* ---- Calls ---- */
+
 /* Tasks that are alive, and those whose first container is on its way. */
 static uint32_t count_alive(const struct check *check, const struct world_service *service,
                             const struct action *but)
@@ -315,8 +430,8 @@ static uint32_t count_alive(const struct check *check, const struct world_servic
     uint32_t alive = 0;
 
     for (size_t i = 0; service != NULL && i < service->task_count; i++)
-        alive +=
-            !is_leaving(memory_task(memory, service->tasks[i]->id)) && !is_over(service->tasks[i]);
+        alive += !check_is_leaving(memory_task(memory, service->tasks[i]->id)) &&
+                 !is_over(service->tasks[i]);
     for (const struct process_call *at = check->process->calls; at != NULL; at = at->next) {
         const struct action *action = at->inner.action;
         if (action != NULL && action->kind == ACTION_CONTAINER_CREATE &&
@@ -332,6 +447,7 @@ void check_renew(struct check *check, size_t service)
 {
     for (size_t i = 0; i < SLOTS_MAX; i++)
         check->remade[service][i] = (struct remade){ 0 };
+    check_repeated_reset(check);
 }
 
 /* A step that failed is tried again. */
@@ -350,7 +466,7 @@ static bool is_repeated(const struct check *check, const struct action *action)
 static void check_remade(struct check *check, const struct action *action)
 {
     int64_t now_ms = sim_now(check->process->sim);
-    size_t service = service_index(action->target->service);
+    size_t service = check_service(action->target->service);
     struct remade *remade = &check->remade[service][action->identity.slot];
 
     ASSERT(action->identity.slot < SLOTS_MAX);
@@ -380,15 +496,16 @@ static void check_new_task(struct check *check, const struct action *action)
     }
     const struct service_spec *spec = desired->goal->target->spec;
     uint32_t upper =
-        percent(spec->desired_count, spec->deployment_configuration->maximum_percent, 0);
+        check_percent(spec->desired_count, spec->deployment_configuration->maximum_percent, 0);
     uint32_t alive = count_alive(check, seen, action);
     if (alive + 1 > upper)
         check_failed(check, "%s: one more task beside %u, at most %u may be", action->unit, alive,
                      upper);
     check_remade(check, action);
+    check_enough(check, action);
     bool wanted = text_equal(action->target->revision, desired->goal->target->revision);
     bool quarantined = text_equal(action->target->revision, memory->quarantined);
-    bool proven = is_proved(check, action->target->service, action->target->revision);
+    bool proven = check_is_proved(check, action->target->service, action->target->revision);
     if (!proven && (!wanted || quarantined))
         check_failed(check, "%s: a task of a revision that is %s", action->unit,
                      quarantined ? "quarantined" : "neither declared nor proven");
@@ -422,6 +539,37 @@ static void check_removal(struct check *check, const struct action *action)
     }
 }
 
+/* Design rule 9: most services at once go only when a person says so. */
+static void check_leaves(struct check *check, size_t service)
+{
+    check->leaving |= 1U << service;
+    if ((check->held >> service & 1) != 0)
+        check_failed(check, "%s: its removal was not confirmed", people_service_name(service));
+}
+
+void check_adopt(struct check *check, bool confirmed)
+{
+    const struct memory *memory = check->process->app.memory;
+    uint32_t before = 0;
+    uint32_t gone = 0;
+
+    for (const struct memory_service *at = memory->services; at != NULL; at = at->by_key.next) {
+        size_t service = check_service(at->service);
+        bool declared = check->people->wanted.services[service].exists;
+
+        if (declared)
+            check->held &= ~(1U << service);
+        if (at->removal != NULL && !declared)
+            continue; /* on its way out since an earlier commit */
+        before |= 1U << service;
+        gone |= declared ? 0 : 1U << service;
+    }
+    if (confirmed)
+        check->held = 0;
+    else if (2 * __builtin_popcount(gone) > __builtin_popcount(before))
+        check->held |= gone;
+}
+
 void check_apply(void *context, const struct action *action)
 {
     struct check *check = context;
@@ -444,12 +592,15 @@ void check_apply(void *context, const struct action *action)
                          action->object, action->unit);
         if (action->kind == ACTION_CONTAINER_STOP && memory != NULL &&
             desired_service(app->desired, action->unit) == NULL)
-            check->leaving |= 1U << service_index(memory->service);
+            check_leaves(check, check_service(memory->service));
     }
     if (action->kind == ACTION_CONTAINER_CREATE &&
         world_task(app->world, action->identity.task) == NULL)
         check_new_task(check, action);
     check_removal(check, action);
+    check_image_removal(check, action);
+    check_order(check, action);
+    check_repetition(check, action);
 }
 
 void check_engine(void *context, enum action_kind kind, const char *object,
@@ -457,8 +608,12 @@ void check_engine(void *context, enum action_kind kind, const char *object,
 {
     struct check *check = context;
 
+    if (check->claimed)
+        check_failed(check, "%s %s: the engine is another one's", action_kind_text(kind), object);
     if (container == NULL)
         return;
+    if (kind == ACTION_CONTAINER_CREATE)
+        check_room(check, container->report.task);
     if (container->foreign || !text_equal(container->owner, PEOPLE_OWNER))
         check_failed(check, "%s %s: it is not ours", action_kind_text(kind), object);
 }
@@ -488,7 +643,7 @@ static void check_unwanted(struct check *check, const struct plan_unit *units, s
 }
 
 /* Something of its kind is in flight, whose end makes room for what found none. */
-static bool lane_is_used(const struct check *check, enum action_kind kind)
+bool check_lane_is_used(const struct check *check, enum action_kind kind)
 {
     for (const struct process_call *at = check->process->calls; at != NULL; at = at->next) {
         const struct action *action = at->inner.action;
@@ -496,6 +651,23 @@ static bool lane_is_used(const struct check *check, enum action_kind kind)
             continue;
         if (action_kind_is_long(action->kind) == action_kind_is_long(kind) &&
             (action->kind == ACTION_CONTAINER_STOP) == (kind == ACTION_CONTAINER_STOP))
+            return true;
+    }
+    return false;
+}
+
+/* Room that is kept for a task whose create is tried again is room for another one to a planner
+ * that looks at that one first. */
+static bool room_is_kept(const struct app *app, const struct action *action)
+{
+    const char *wait = cycle_wait(app->cycle, action->unit);
+    const struct world_instance *instance = world_instance(app->world, action->instance);
+
+    if (action->kind != ACTION_CONTAINER_CREATE || wait == NULL ||
+        strstr(wait, "unable to place a task") == NULL)
+        return false;
+    for (const struct world_effort *at = instance->efforts; at != NULL; at = at->by_key.next) {
+        if (at->state == EFFORT_FAILED && text_starts(at->key, "create "))
             return true;
     }
     return false;
@@ -526,9 +698,41 @@ void check_whole_plan(struct check *check)
     for (size_t i = 0; i < plan.action_count; i++) {
         const struct action *action = &plan.actions[i];
         if (process_call(check->process, action->instance, action->object) == NULL &&
-            !lane_is_used(check, action->kind))
-            check_failed(check, "the whole plan has %s %s (%s), which the cycle missed",
-                         action_kind_text(action->kind), action->object, action->cause);
+            !check_lane_is_used(check, action->kind) && !room_is_kept(app, action))
+            check_failed(
+                check, "the whole plan has %s %s (%s), which the cycle missed; %s waits: %s",
+                action_kind_text(action->kind), action->object, action->cause, action->unit,
+                cycle_wait(app->cycle, action->unit) == NULL
+                    ? "for nothing"
+                    : cycle_wait(app->cycle, action->unit));
+    }
+}
+
+/* ---- At rest ---- */
+
+void check_rest(void *context)
+{
+    struct check *check = context;
+    const struct app *app = &check->process->app;
+
+    for (size_t i = 0; i < SERVICES_MAX; i++) {
+        AUTO(arena) arena = { 0 };
+        const char *name = people_service_name(i);
+        const char *key = unit_key(&arena, PEOPLE_CLUSTER, name);
+        const struct memory_service *memory = memory_service(app->memory, key);
+        const struct deployment *primary = memory_primary(memory);
+        const struct world_service *seen = world_service(app->world, PEOPLE_CLUSTER, name);
+        const struct service_spec *spec = check_spec(check, key);
+        uint32_t healthy = 0;
+
+        for (size_t t = 0; seen != NULL && primary != NULL && t < seen->task_count; t++)
+            healthy += check_is_healthy(check, seen->tasks[t]) &&
+                       text_equal(seen->tasks[t]->revision, primary->goal->target->revision);
+        if (healthy != (spec == NULL ? 0 : spec->desired_count))
+            check_failed(check, "%s: said to be at rest with %u of %u tasks", key, healthy,
+                         spec == NULL ? 0 : spec->desired_count);
+        if (spec != NULL && (primary == NULL || primary->state != ROLLOUT_COMPLETED))
+            check_failed(check, "%s: said to be at rest, and its deployment is not", key);
     }
 }
 

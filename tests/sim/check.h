@@ -11,6 +11,8 @@
 struct proof {
     char revision[SHA256_HEX_SIZE];
     size_t service;
+    const char *images[CONTAINERS_MAX]; /* what it was made from */
+    bool remembered;                    /* also by the program: a rollback may lead to it */
 };
 
 /* What was made again and again for a reason of its own. */
@@ -19,7 +21,15 @@ struct remade {
     int64_t since_ms;
 };
 
-enum { SLOTS_MAX = 8 };
+enum { SLOTS_MAX = 8, RETURNS_KEPT = 3 };
+
+/* What we count of a service. */
+struct ledger {
+    uint32_t failures;                            /* of the deployment */
+    int64_t returned_ms[SLOTS_MAX][RETURNS_KEPT]; /* replaced for a difference, newest first */
+};
+
+struct repeated;
 
 struct check {
     struct process *process;
@@ -28,14 +38,27 @@ struct check {
     size_t proof_count;
     bool programs_fail; /* by a fault, also those that are fine */
     struct remade remade[SERVICES_MAX][SLOTS_MAX];
-    uint32_t leaving; /* bits of services whose removal has begun */
+    struct ledger ledgers[SERVICES_MAX];
+    struct repeated *repeated;
+    struct arena arena;
+    uint32_t leaving;    /* bits of services whose removal has begun */
+    uint32_t held;       /* of those that must not be removed without a person's word */
+    bool claimed;        /* the engine is another repository's */
+    bool forgot;         /* the program lost its memory once */
+    uint32_t memory_mib; /* of the engine */
     bool failed;
-    char text[1024]; /* the first thing that was not true */
+    const char *rule; /* the first that was broken, */
+    char text[1024];  /* and how */
 };
 
 void check_release(struct check *check);
 /* People, or a new process, look at the service anew. */
 void check_renew(struct check *check, size_t service);
+/* A commit was adopted. */
+void check_adopt(struct check *check, bool confirmed);
+/* A new process has remembered what there was to remember. */
+void check_reborn(struct check *check);
+void check_repeated_reset(struct check *check);
 /* The memory was deleted. */
 void check_forgotten(struct check *check);
 void check_failed(struct check *check, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -46,6 +69,10 @@ void check_facts(void *context, const struct fact *facts, size_t count);
 void check_engine(void *context, enum action_kind kind, const char *object,
                   const struct sim_container *container);
 
+/* The program says that all is at rest. */
+void check_rest(void *context);
+/* No pause is older than what it holds back. */
+void check_pauses(struct check *check);
 /* Planning everything anew finds nothing that planning what was dirty has not found. */
 void check_whole_plan(struct check *check);
 /* Everything runs as the last commit says: by the engine's truth and people's intentions alone. */

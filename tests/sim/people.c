@@ -11,7 +11,8 @@
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
 
-#define FILE_MAX 65536
+#define FILE_MAX         65536
+#define FOREIGN_VERSIONS 10 /* of a hundred */
 
 static const struct behaviour_row {
     const char *text;
@@ -25,6 +26,9 @@ static const struct behaviour_row {
                          true,
                          { .healthy_after_ms = 25000, .term_ms = 4000, .work_ms = 20000 } },
     [BEHAVIOUR_STUBBORN] = { "stubborn", true, { .ignores_term = true, .work_ms = 100 } },
+    [BEHAVIOUR_LATE] = { "late",
+                         true,
+                         { .healthy_after_ms = 50000, .term_ms = 100, .work_ms = 200 } },
     [BEHAVIOUR_CRASHING] = { "crashing", false, { .runs_ms = 3000, .exit_code = 1 } },
     [BEHAVIOUR_HUNGRY] = { "hungry", false, { .runs_ms = 30000, .exit_code = 137, .oom = true } },
     [BEHAVIOUR_SICK] = { "sick", false, { .never_healthy = true, .term_ms = 100 } },
@@ -123,6 +127,8 @@ static void print_service(struct buf *out, const struct people *people, size_t i
                "spec:\n  cluster: " PEOPLE_CLUSTER "\n  taskDefinition: %s\n  desiredCount: %u\n"
                "  minReadySeconds: 20\n",
                name, name, service->count);
+    if (service->grace_s > 0)
+        buf_printf(out, "  healthCheckGracePeriodSeconds: %u\n", service->grace_s);
     buf_printf(out,
                "  deploymentConfiguration: {minimumHealthyPercent: %u, maximumPercent: %u, "
                "deploymentCircuitBreaker: {enable: %s, rollback: %s}}\n",
@@ -223,12 +229,40 @@ static bool commit(struct people *people, bool broken)
 
 /* ---- What people want ---- */
 
+static enum behaviour draw_fine(struct rng *rng)
+{
+    return (enum behaviour)rng_below(rng, BEHAVIOUR_LATE);
+}
+
+/* All but those that are late. */
+static enum behaviour draw_any(struct rng *rng)
+{
+    uint64_t drawn = rng_below(rng, BEHAVIOUR_COUNT - 1);
+    return (enum behaviour)(drawn < BEHAVIOUR_LATE ? drawn : drawn + 1);
+}
+
+/* Programs that are late need a grace period; others may have one. */
+static void draw_late(struct people *people, struct wanted_service *service)
+{
+    struct rng *rng = &people->more;
+    size_t late = 0;
+
+    if (!people->late)
+        return;
+    for (size_t i = 0; i < service->container_count; i++) {
+        struct wanted_container *container = &service->containers[i];
+        if (behaviours[container->behaviour].fine && rng_chance(rng, 20))
+            container->behaviour = BEHAVIOUR_LATE;
+        late += container->behaviour == BEHAVIOUR_LATE;
+    }
+    service->grace_s = late > 0 || rng_chance(rng, 20) ? 90 : 0;
+}
+
 static struct wanted_container draw_container(struct rng *rng)
 {
     struct wanted_container container = { 0 };
 
-    container.behaviour = rng_chance(rng, 75) ? (enum behaviour)rng_below(rng, BEHAVIOUR_CRASHING)
-                                              : (enum behaviour)rng_below(rng, BEHAVIOUR_COUNT);
+    container.behaviour = rng_chance(rng, 75) ? draw_fine(rng) : draw_any(rng);
     container.version = (uint32_t)rng_below(rng, 100);
     container.built = rng_chance(rng, 30);
     container.checked = rng_chance(rng, 70);
@@ -273,6 +307,8 @@ static void change_something(struct people *people)
 
     if (!service->exists) {
         *service = draw_service(rng, index);
+        service->exists = index < people->services;
+        draw_late(people, service);
         return;
     }
     switch (rng_below(rng, 8)) {
@@ -284,6 +320,7 @@ static void change_something(struct people *people)
     case 5: service->delete_volume = !service->delete_volume; break;
     default: service->containers[rng_below(rng, service->container_count)] = draw_container(rng);
     }
+    draw_late(people, service);
 }
 
 bool people_commit(struct people *people)
@@ -297,7 +334,8 @@ bool people_commit(struct people *people)
         for (int64_t changes = rng_between(rng, 1, 3); changes > 0; changes--)
             change_something(people);
     }
-    if (commit(people, rng_chance(rng, 10)))
+    people->tries++;
+    if (commit(people, rng_chance(rng, 10) && people->may_break))
         return true;
     people->wanted = before;
     return false;
@@ -306,17 +344,33 @@ bool people_commit(struct people *people)
 static void mend(struct people *people, size_t index)
 {
     struct wanted_service *service = &people->wanted.services[index];
-    uint32_t lower = (service->count * service->minimum + 99) / 100;
 
     for (size_t i = 0; i < service->container_count; i++) {
         struct wanted_container *container = &service->containers[i];
         if (behaviours[container->behaviour].fine)
             continue;
-        container->behaviour = (enum behaviour)rng_below(people->rng, BEHAVIOUR_CRASHING);
+        container->behaviour = draw_fine(people->rng);
         container->version += 1000;
     }
-    if (service->count * service->maximum / 100 <= lower)
-        service->maximum = 200; /* else neither side could move */
+}
+
+/* What is declared in the end has room, and so has what replaces it. */
+static void make_room(struct people *people)
+{
+    uint32_t room = people->room;
+
+    for (size_t i = 0; i < SERVICES_MAX; i++) {
+        struct wanted_service *service = &people->wanted.services[i];
+        uint32_t fits = service->count;
+        for (; service->exists; service->count = --fits) {
+            if (service->count * service->maximum / 100 <=
+                (service->count * service->minimum + 99) / 100)
+                service->maximum = 200; /* else neither side could move */
+            if (service->count * service->maximum / 100 <= room)
+                break;
+        }
+        room -= service->exists ? service->count * service->maximum / 100 : 0;
+    }
 }
 
 void people_commit_fine(struct people *people, uint32_t renewed)
@@ -333,6 +387,7 @@ void people_commit_fine(struct people *people, uint32_t renewed)
         people->wanted.services[0] = draw_service(people->rng, 0);
         mend(people, 0);
     }
+    make_room(people);
     bool accepted = commit(people, /* broken= */ false);
     ASSERT(accepted);
 }
@@ -348,12 +403,30 @@ bool people_service_is_fine(const struct people *people, size_t service)
     return true;
 }
 
-void people_init(struct people *people, struct sim *sim, struct rng *rng)
+void people_bring_images(struct sim *sim, const char *instance)
 {
-    *people = (struct people){ .rng = rng, .sim = sim };
+    for (size_t i = 0; i < ARRAY_COUNT(behaviours); i++) {
+        for (size_t version = 0; version < FOREIGN_VERSIONS && i != BEHAVIOUR_MISSING; version++) {
+            AUTO(arena) arena = { 0 };
+            const char *reference =
+                arena_printf(&arena, "registry.internal/%s:%zu", behaviours[i].text, version);
+            sim_set_program(sim, reference, &behaviours[i].program);
+            (void)sim_add_image(sim, instance, reference);
+        }
+    }
+}
+
+void people_init(struct people *people)
+{
+    struct rng *rng = people->rng;
+    size_t services = people->services;
+
+    ASSERT(services > 0 && services <= SERVICES_MAX);
     for (size_t i = 0; i < SERVICES_MAX; i++) {
         if (rng_chance(rng, 60))
             people->wanted.services[i] = draw_service(rng, i);
+        people->wanted.services[i].exists &= i < services;
+        draw_late(people, &people->wanted.services[i]);
     }
     bool accepted = commit(people, /* broken= */ false);
     ASSERT(accepted);

@@ -16,11 +16,12 @@ enum { SERVICES_MAX = 5, CONTAINERS_MAX = 3 };
 #define PEOPLE_CLUSTER "main"
 #define PEOPLE_OWNER   "sim"
 
-/* What an image's program does.  The first three are fine. */
+/* What an image's program does.  Those before BEHAVIOUR_CRASHING are fine. */
 enum behaviour {
     BEHAVIOUR_GOOD,
     BEHAVIOUR_SLOW,     /* healthy after a while */
     BEHAVIOUR_STUBBORN, /* ends by SIGKILL only */
+    BEHAVIOUR_LATE,     /* fine only in the grace period of its service */
     BEHAVIOUR_CRASHING,
     BEHAVIOUR_HUNGRY, /* ends at its memory limit */
     BEHAVIOUR_SICK,   /* never healthy */
@@ -47,6 +48,7 @@ struct wanted_service {
     uint32_t container_count;
     struct wanted_container containers[CONTAINERS_MAX];
     uint32_t color;
+    uint32_t grace_s;
     bool chained; /* its second container starts when the first is healthy (or has started) */
     bool volume;
     bool delete_volume;
@@ -67,11 +69,20 @@ struct people {
     struct wanted history[8];
     size_t history_count;
     uint32_t commits;
+    uint32_t tries;  /* to commit, while people come and go */
+    size_t services; /* so many of SERVICES_MAX there are */
+    bool may_break;
+    struct rng more; /* draws what was added later: lives without it stay as they were */
+    bool late;       /* some programs are */
+    uint32_t room;   /* tasks that the engine holds */
     uint32_t
         removed_ever; /* bits of services whose volumes may go: deleteWithService was declared */
 };
 
-void people_init(struct people *people, struct sim *sim, struct rng *rng);
+/* Somebody else pulled some of the images that may be declared one day. */
+void people_bring_images(struct sim *sim, const char *instance);
+/* The first commit.  Set before: rng, sim, services, room; more, late, may_break. */
+void people_init(struct people *people);
 void people_release(struct people *people);
 
 /* A next commit.  True when it is the new tip; false when it was rejected, as it should be. */

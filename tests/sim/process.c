@@ -81,8 +81,13 @@ bool app_may_plan(struct app *app)
 
 void app_settled(struct app *app, bool converged)
 {
-    if (converged)
-        app_say(app, "commit", "converged");
+    const struct process_hooks *hooks = &process_of(app)->hooks;
+
+    if (!converged)
+        return;
+    app_say(app, "commit", "converged");
+    if (hooks->settled != NULL)
+        hooks->settled(hooks->context);
 }
 
 static void on_change(void *context, const struct world_change *change)

@@ -28,6 +28,8 @@ struct process_call {
 struct process_hooks {
     /* Before a call goes to the engine. */
     void (*apply)(void *context, const struct action *action);
+    /* The program says that all is at rest. */
+    void (*settled)(void *context);
     void *context;
 };
 

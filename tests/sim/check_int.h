@@ -1,0 +1,37 @@
+/*
+ * What the checks share: what they count by themselves, never by asking the planner.
+ *
+ *     check.c       bounds, proof, removal; the whole plan; the end
+ *     order.c       what comes before what: containers, services; room; whose engine it is
+ *     evidence.c    failures, pauses, repetitions: enough of them, and not too many
+ */
+#ifndef TESTS_SIM_CHECK_INT_H
+#define TESTS_SIM_CHECK_INT_H
+
+#include "tests/sim/check.h"
+
+const struct service_spec *check_spec(const struct check *check, const char *key);
+size_t check_service(const char *name);
+/* As the world tells it, not as the planner does: every container is there, up, and well. */
+bool check_is_healthy(const struct check *check, const struct world_task *task);
+/* It is to stop, or has. */
+bool check_is_leaving(const struct task_record *record);
+bool check_is_proved(const struct check *check, const char *service, const char *revision);
+/* ceil(count * of / 100) with `add` 99, floor with 0. */
+uint32_t check_percent(uint32_t count, uint32_t of, uint32_t add);
+/* Something of its kind is in flight, whose end makes room for what found none. */
+bool check_lane_is_used(const struct check *check, enum action_kind kind);
+
+/* ---- order.c ---- */
+
+void check_order(struct check *check, const struct action *action);
+void check_room(struct check *check, const char *task);
+
+/* ---- evidence.c ---- */
+
+void check_evidence(struct check *check, const struct fact *facts, size_t count);
+void check_repetition(struct check *check, const struct action *action);
+void check_enough(struct check *check, const struct action *action);
+void check_image_removal(struct check *check, const struct action *action);
+
+#endif
