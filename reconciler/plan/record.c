@@ -206,25 +206,32 @@ static int64_t ran_ms(const struct task_view *task, const struct task_record *re
     return task->started_ms == 0 ? 0 : record->stopping_ms - task->started_ms;
 }
 
+/* The next one waits from when this one failed: the others of its containers may take their time to
+ * stop, and its slot is free already. */
 static void record_end(struct planner *planner, const struct service_view *view,
                        const struct task_view *task, struct ends *ends)
 {
+    bool known = task->record != NULL && task->record->stopping_ms != 0;
     struct task_record *record;
+    bool fails;
 
     if (!task->ended || (task->record != NULL && task->record->stopped_ms != 0))
         return;
     record = record_of_end(planner, view, task);
+    fails = record->failed && (!known || record->stop_code == STOP_SERVICE_SCHEDULER_INITIATED);
     if (task->status == TASK_DEPROVISIONING) {
         state_stopped(planner, view, record);
         tally_end(planner, ends,
                   task->current && view->primary != NULL ? view->primary : task->deployment,
                   record);
-        if (record->failed && !ends->throttled)
-            ends->throttled = throttle(planner, view, ran_ms(task, record));
-    } else if (record->stopping_ms == 0) {
+    } else if (!known) {
         record->stopping_ms = planner->input->now_ms;
         task_fact(planner, view, record, false);
+    } else {
+        return;
     }
+    if (fails && !ends->throttled)
+        ends->throttled = throttle(planner, view, ran_ms(task, record));
 }
 
 /* Tasks that were there and are not: someone removed all their containers. */
