@@ -226,6 +226,9 @@ static void call_done(struct driver_call *call, const struct err *failure)
     if (action->unit != NULL)
         cycle_mark(app->cycle, strchr(action->unit, '/') == NULL ? DIRTY_INSTANCE : DIRTY_SERVICE,
                    action->unit);
+    /* A task that does not come takes no room, which another service may have been waiting for. */
+    if (failure != NULL && action->kind == ACTION_CONTAINER_CREATE)
+        cycle_mark(app->cycle, DIRTY_INSTANCE, action->instance);
     /* Two, so that places which one unit leaves unused are found by the next. */
     for (int i = 0; i < 2 && (unit = starved_pop(executor)) != NULL; i++) {
         cycle_mark(app->cycle, strchr(unit, '/') == NULL ? DIRTY_INSTANCE : DIRTY_SERVICE, unit);
