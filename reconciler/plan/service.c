@@ -160,7 +160,9 @@ static bool dependencies_ready(struct planner *planner, const struct service_vie
                        (text_equal(primary->goal->target->revision, on->goal->target->revision) ||
                         memory->quarantined[0] != '\0');
 
-        if (current && primary->state == ROLLOUT_COMPLETED)
+        /* Completed without a task proves nothing, once it is to have some. */
+        if (current && primary->state == ROLLOUT_COMPLETED &&
+            (primary->proven || on->goal->target->spec->desired_count == 0))
             continue;
         plan_wait(planner, "service %s, which it depends on, is not healthy yet",
                   view->spec->depends_on[i]);

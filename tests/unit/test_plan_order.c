@@ -142,6 +142,29 @@ static void services_start_and_go_as_they_depend(void **unused)
     scene_close(&scene);
 }
 
+/* What was completed without a task is not what others wait for, once it is to have one. */
+static void a_service_without_tasks_is_not_ready_for_others(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const struct fact suspend = {
+        .kind = FACT_SUSPEND, .cluster = "c", .service = "db", .text = "looking"
+    };
+
+    scene_open(&scene);
+    scene_commit(&scene, "c1", scene_service(&scene, "db", "red", "desiredCount: 0"));
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(scene_primary(&scene, "c/db")->state, ROLLOUT_COMPLETED);
+    memory_apply(scene.memory, &suspend);
+    scene_commit(
+        &scene, "c2",
+        arena_printf(&scene.arena, "%s%s", scene_service(&scene, "db", "red", "desiredCount: 1"),
+                     scene_service(&scene, "web", "red", "desiredCount: 1, dependsOn: [db]")));
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(scene_running(&scene, "web"), 0);
+    scene_close(&scene);
+}
+
 /* ---- How tasks end ---- */
 
 static void run_one(struct scene *scene)
@@ -264,6 +287,7 @@ int main(void)
         cmocka_unit_test(containers_start_as_they_depend),
         cmocka_unit_test(containers_stop_in_reverse),
         cmocka_unit_test(services_start_and_go_as_they_depend),
+        cmocka_unit_test(a_service_without_tasks_is_not_ready_for_others),
         cmocka_unit_test(a_task_ends_with_its_essential_container),
         cmocka_unit_test(a_task_out_of_memory_says_so),
         cmocka_unit_test(a_task_that_someone_stopped_has_not_failed),
