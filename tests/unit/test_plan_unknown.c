@@ -131,6 +131,27 @@ static void what_ended_well_before_does_not_end_them(void **unused)
     scene_close(&scene);
 }
 
+/* What was half made when the state was lost goes on when its other images are known again. */
+static void what_is_half_made_waits_for_its_images(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    scene_open(&scene);
+    scene_commit(&scene, "c1", with_init(&scene, "1"));
+    scene_run(&scene, 1000);
+    assert_string_equal(scene.containers[1].container, "init");
+    forget_everything(&scene);
+    scene_end_container(&scene, 1, 0);
+    scene_plan(&scene);
+    assert_int_equal(scene_actions(&scene, ACTION_IMAGE_PULL), 1);
+    assert_int_equal(scene_actions(&scene, ACTION_CONTAINER_CREATE), 0);
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(scene_primary(&scene, WEB)->state, ROLLOUT_COMPLETED);
+    assert_int_equal(running_of(&scene, "c1"), 2); /* the sandbox and main */
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +159,7 @@ int main(void)
         cmocka_unit_test(none_is_made_again),
         cmocka_unit_test(another_commit_replaces_them),
         cmocka_unit_test(what_ended_well_before_does_not_end_them),
+        cmocka_unit_test(what_is_half_made_waits_for_its_images),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
