@@ -1,7 +1,7 @@
 # Berth.  `make` builds build/berth; `make help` names the other targets.
 #
 #   MODE=release|debug|asan   a build of its own each: build/berth, build/debug/berth, build/asan/berth
-#                             (fuzz: what `make fuzz` builds with clang)
+#                             (fuzz: what `make fuzz` builds with clang; coverage: `make sim-coverage`)
 #   CC=clang                  any gcc from 12 or clang from 14
 #   CC_aarch64= CC_x86_64=    the compiler for the other architecture (a task's sandbox)
 #   V=1                       show the commands
@@ -15,8 +15,8 @@ DESTDIR ?=
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-ifeq ($(filter $(MODE),release debug asan fuzz),)
-$(error MODE is release, debug, asan or fuzz, not '$(MODE)')
+ifeq ($(filter $(MODE),release debug asan fuzz coverage),)
+$(error MODE is release, debug, asan, fuzz or coverage, not '$(MODE)')
 endif
 
 BUILD := build/$(MODE)
@@ -66,6 +66,7 @@ FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 FLAGS_debug   := -O0 -g3
 FLAGS_asan    := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined \
     -fno-sanitize-recover=undefined
+FLAGS_coverage := -O0 -g --coverage
 FLAGS_fuzz    := $(FLAGS_asan) -fsanitize=fuzzer-no-link
 
 BERTH_CPPFLAGS := -D_GNU_SOURCE -I.
@@ -224,13 +225,13 @@ FUZZ_SECONDS ?= 600
 test test-slow test-long check tidy lint: export TIDY_CC = $(CC) $(BERTH_CPPFLAGS) $(BERTH_CFLAGS)
 test test-slow test-long check: export MAKE := $(MAKE)
 
-PUBLIC += test test-slow test-long check tidy lint format sim crash fuzz bench
+PUBLIC += test test-slow test-long check tidy lint format sim sim-coverage mutants crash fuzz bench
 test: deps-test ## everything in its short form; ends in `N passed, N failed`
-	+@tests/run.sh unit fuzz sim it tidy
+	+@tests/run.sh unit fuzz sim mutants it tidy
 test-slow: deps-test ## the integration scripts that take too long for it
 	+@LOGS=build/test-slow tests/run.sh it_slow
 test-long: deps-test ## everything in full, with clang and clang-tidy too
-	+@LONG=1 tests/run.sh unit fuzz sim clang it it_slow crash tidy lint
+	+@LONG=1 tests/run.sh unit fuzz sim mutants clang it it_slow crash tidy lint
 check: deps-test ## what a change should pass before it is committed: unit tests and tidy
 	+@MODES=$(MODE) tests/run.sh unit tidy
 tidy: deps-test ## layers, header homes, sizes, format: tests/tidy
@@ -239,6 +240,12 @@ lint: deps-test ## clang-tidy (slow)
 	@tests/tidy/lint.sh
 sim: $(SIM) ## SEEDS simulated lives, from SEED on
 	@$(SIM) $(SEED) $(SEEDS) tests/sim/regressions
+sim-coverage: ## lines and branches of the planner that SEEDS simulated lives reach
+	+@$(MAKE) --no-print-directory MODE=coverage build/coverage/tests/sim
+	@tests/sim/coverage.sh build/coverage/obj build/coverage/tests/sim $(SEED) $(SEEDS)
+mutants: $(SIM) ## plant mistakes one by one: the simulator must find each (MUTANT=NAME: only those)
+	@MUTANT_CC='$(CC) $(BERTH_CPPFLAGS) $(BERTH_CFLAGS)' MUTANT_SIM='$(SIM_SOURCES:%.c=$(OBJ)/%.o)' \
+	    MUTANT_LINK='$(BERTH_LDFLAGS) $(ARCHIVE) $(BERTH_LIBS)' tests/sim/mutants.sh $(MUTANT)
 crash: deps-test program probes ## kill berth at every boundary of what it does, or each EVERYth
 	@tests/it/test_crash.sh every $(EVERY)
 fuzz: deps-test ## libFuzzer over all that reads foreign bytes, FUZZ_SECONDS each (FUZZ=NAME: only that)

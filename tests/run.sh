@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs tests and sums them up: the last line is `N passed, N failed`.
 #
-#     tests/run.sh unit|fuzz|sim|it|it_slow|crash|clang|tidy|lint...
+#     tests/run.sh unit|fuzz|sim|mutants|it|it_slow|crash|clang|tidy|lint...
 #                      through `make test`, which passes its job server on
 #
 # A test is one function of a unit program, one simulated life, one `check` of an integration script,
@@ -192,6 +192,15 @@ suite_sim()
     build sim MODE=release build/release/tests/sim
     start sim count_line $SCRIPT_SECONDS build/release/tests/sim 1 $((${LONG:-0} ? 5000 : 300)) \
         tests/sim/regressions
+}
+
+# Mistakes that the simulator must find; of many of them a few that it finds soon.
+suite_mutants()
+{
+    local words=('SEEDS=20' 'MUTANT=03-upper-ceil 05-quarantine-ignored 11-no-cause')
+    ! ((${LONG:-0})) || words=('SEEDS=1000')
+    start mutants count_line $((SCRIPT_SECONDS * 2)) \
+        $MAKE --no-print-directory -s mutants JOBS="$JOBS" "${words[@]}"
 }
 
 # Integration scripts KIND_*.sh.  They wait for a third of their time, so one more runs at once.
