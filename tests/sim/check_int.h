@@ -1,8 +1,9 @@
 /*
  * What the checks share: what they count by themselves, never by asking the planner.
  *
- *     check.c       bounds, proof, removal; the whole plan; the end
+ *     check.c       bounds, proof, removal; the whole plan; at rest
  *     order.c       what comes before what: containers, services; room; whose engine it is
+ *     end.c         what is there in the end
  *     evidence.c    failures, pauses, repetitions: enough of them, and not too many
  */
 #ifndef TESTS_SIM_CHECK_INT_H

@@ -6,8 +6,8 @@
  *     sim SEED [WORD...]                 runs one, and tells what happens
  *
  * Words: `stop` ends with the first that fails, as it is; `without=meddle,crash`, `commits=3` and
- * the like (switches.h) leave out some of what was drawn. The first life that fails is made smaller,
- * and the command that replays it is printed.
+ * the like (switches.h) leave out some of what was drawn. The first life that fails is made
+ * smaller, and the command that replays it is printed.
  */
 #include <stdio.h>
 #include <string.h>
