@@ -95,7 +95,7 @@ int web_set_up(void **state)
         buf_init(&scene->calls[i].body, 1 << 20);
         buf_init(&scene->calls[i].data, 1 << 25);
     }
-    timer_start(scene->loop, &scene->patience, 30000, give_up, scene);
+    timer_start(scene->loop, &scene->patience, 180000, give_up, scene);
     *state = scene;
     return 0;
 }
@@ -177,7 +177,7 @@ void web_stop(void *ctx)
 struct call *web_get(struct scene *scene, const char *path)
 {
     struct call *call = web_start(
-        scene, (struct http_options){ .method = "GET", .path = path, .deadline_ms = 20000 });
+        scene, (struct http_options){ .method = "GET", .path = path, .deadline_ms = 120000 });
 
     web_wait(scene);
     assert_int_equal(call->done, 1);
