@@ -10,9 +10,10 @@
 #include "spec/kinds/kinds.h"
 #include "tests/sim/check_int.h"
 
-#define WINDOW_MS    (10 * 60 * 1000)
-#define REPEATED_MAX 60 /* calls of one kind to one object; tasks in one slot */
-#define KEY_MAX      1024
+#define WINDOW_MS (10 * 60 * 1000)
+#define CALLS_MAX 30  /* of one kind to one object, in that time */
+#define TASKS_MAX 120 /* in one slot */
+#define KEY_MAX   1024
 
 /* ---- Failures of a deployment ---- */
 
@@ -247,7 +248,7 @@ void check_repeated_reset(struct check *check)
     }
 }
 
-static void repeat(struct check *check, const char *key)
+static void repeat(struct check *check, const char *key, uint32_t most)
 {
     int64_t now_ms = sim_now(check->process->sim);
     struct repeated *entry = NULL;
@@ -263,7 +264,7 @@ static void repeat(struct check *check, const char *key)
         entry->since_ms = now_ms;
         entry->count = 0;
     }
-    if (++entry->count > REPEATED_MAX)
+    if (++entry->count > most)
         check_failed(check, "%s: again and again without a pause", key);
 }
 
@@ -274,13 +275,13 @@ void check_repetition(struct check *check, const struct action *action)
 
     buf_init(&key, KEY_MAX);
     action_effort_key(action->kind, action->object, &key);
-    repeat(check, buf_text(&key));
+    repeat(check, buf_text(&key), CALLS_MAX);
     if (action->kind != ACTION_CONTAINER_CREATE ||
         world_task(check->process->app.world, action->identity.task) != NULL)
         return;
     buf_reset(&key);
     buf_printf(&key, "slot %u of %s", action->identity.slot, action->unit);
-    repeat(check, buf_text(&key));
+    repeat(check, buf_text(&key), TASKS_MAX);
 }
 
 /* ---- Rollback targets ---- */
