@@ -203,11 +203,11 @@ bool recall_allows(struct recall *recall)
     if (recall->job != NULL)
         return false;
     collect(recall);
+    recall->source = app->source_options; /* before the worker may look at it */
     if (recall->wish_count > 0 && store_secret_key(app->store, recall->key, &err) < 0)
         app_say(app, "warning", "state: %s", err.text);
     else if (recall->wish_count > 0)
         recall->job = worker_submit(app->loop, work, done, recall);
-    recall->source = app->source_options;
     recall->is_over = recall->job == NULL;
     return recall->is_over;
 }
