@@ -490,6 +490,22 @@ void scene_settle(struct scene *scene)
 
 /* ---- Questions ---- */
 
+size_t scene_running_of(const struct scene *scene, const char *commit)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < scene->container_count; i++)
+        count += scene->containers[i].status == CONTAINER_RUNNING &&
+                 text_equal(scene->containers[i].commit, commit);
+    return count;
+}
+
+void scene_forget(struct scene *scene)
+{
+    memory_free(scene->memory);
+    scene->memory = memory_new();
+}
+
 size_t scene_running(const struct scene *scene, const char *service)
 {
     const struct world_service *seen = world_service(scene->world, "c", service);

@@ -81,6 +81,10 @@ void scene_name_image(struct scene *scene, const char *id, const char *tag, cons
 void scene_tell(struct scene *scene, size_t index);
 void scene_end_container(struct scene *scene, size_t index, int exit_code);
 size_t scene_running(const struct scene *scene, const char *service);
+/* Containers of a commit that run. */
+size_t scene_running_of(const struct scene *scene, const char *commit);
+/* The memory is deleted. */
+void scene_forget(struct scene *scene);
 size_t scene_actions(const struct scene *scene, enum action_kind kind);
 const struct deployment *scene_primary(const struct scene *scene, const char *key);
 /* What the unit waits for; "": nothing. */

@@ -14,12 +14,6 @@
     "desiredCount: 2, deploymentConfiguration: {deploymentCircuitBreaker: {enable: true, "         \
     "rollback: true}}"
 
-static void forget_everything(struct scene *scene)
-{
-    memory_free(scene->memory);
-    scene->memory = memory_new();
-}
-
 /* As the shell does: the goal that is wanted now, for when it is not any more. */
 static void keep_goal(struct scene *scene, const char *key)
 {
@@ -34,16 +28,6 @@ static void close_scene(struct scene *scene)
     scene_close(scene);
 }
 
-static size_t running_of(const struct scene *scene, const char *commit)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < scene->container_count; i++)
-        count += scene->containers[i].status == CONTAINER_RUNNING &&
-                 text_equal(scene->containers[i].commit, commit);
-    return count;
-}
-
 /* Two tasks of commit c1 run when c2 is declared, and nothing is remembered. */
 static void lose_state(struct scene *scene)
 {
@@ -51,8 +35,8 @@ static void lose_state(struct scene *scene)
     scene_commit(scene, "c1", scene_service(scene, "web", "red", SPEC));
     keep_goal(scene, WEB);
     scene_run(scene, 60 * 1000);
-    assert_int_equal(running_of(scene, "c1"), 2);
-    forget_everything(scene);
+    assert_int_equal(scene_running_of(scene, "c1"), 2);
+    scene_forget(scene);
     scene_commit(scene, "c2", scene_service(scene, "web", "blue", SPEC));
 }
 
@@ -74,7 +58,7 @@ static void what_fails_goes_back_to_it(void **unused)
     scene.exits_on_start = false;
     scene_end_container(&scene, 0, 1);
     scene_run(&scene, 60 * 1000);
-    assert_int_equal(running_of(&scene, "c1"), 2);
+    assert_int_equal(scene_running_of(&scene, "c1"), 2);
     assert_int_equal(scene_running(&scene, "web"), 2);
     close_scene(&scene);
 }
@@ -88,7 +72,7 @@ static void what_works_replaces_it(void **unused)
     scene_run(&scene, 60 * 1000);
     assert_string_equal(scene_primary(&scene, WEB)->commit, "c2");
     assert_int_equal(scene_primary(&scene, WEB)->state, ROLLOUT_COMPLETED);
-    assert_int_equal(running_of(&scene, "c2"), 2);
+    assert_int_equal(scene_running_of(&scene, "c2"), 2);
     assert_int_equal(scene_running(&scene, "web"), 2);
     close_scene(&scene);
 }
@@ -124,12 +108,12 @@ static void of_two_the_one_that_carries_the_service(void **unused)
     scene_commit(&scene, "c2", scene_service(&scene, "web", "blue", spec));
     keep_goal(&scene, WEB);
     scene_plan(&scene);
-    for (int step = 0; running_of(&scene, "c2") == 0 && step < 20; step++)
+    for (int step = 0; scene_running_of(&scene, "c2") == 0 && step < 20; step++)
         scene_step(&scene);
-    assert_int_equal(running_of(&scene, "c1"), 2);
-    assert_int_equal(running_of(&scene, "c2"), 1);
+    assert_int_equal(scene_running_of(&scene, "c1"), 2);
+    assert_int_equal(scene_running_of(&scene, "c2"), 1);
     scene.now_ms += 5000;
-    forget_everything(&scene);
+    scene_forget(&scene);
     scene.exits_on_start = true;
     scene_commit(&scene, "c3", scene_service(&scene, "web", "green", spec));
     scene_run(&scene, 600 * 1000);
@@ -149,8 +133,8 @@ static void attempts_are_not_repeated(void **unused)
     scene_run(&scene, 60 * 1000);
     scene_end_container(&scene, 0, 1);
     scene_run(&scene, 60 * 1000);
-    assert_int_equal(running_of(&scene, "c1"), 2);
-    forget_everything(&scene);
+    assert_int_equal(scene_running_of(&scene, "c1"), 2);
+    scene_forget(&scene);
     scene_commit(&scene, "c2", scene_service(&scene, "web", "blue", SPEC));
     scene_plan(&scene);
     assert_string_equal(scene_primary(&scene, WEB)->commit, "c2");

@@ -13,12 +13,6 @@
     "desiredCount: 2, deploymentConfiguration: {deploymentCircuitBreaker: {enable: true, "         \
     "rollback: true}}"
 
-static void forget_everything(struct scene *scene)
-{
-    memory_free(scene->memory);
-    scene->memory = memory_new();
-}
-
 /* Two tasks of commit c1 run, c2 is declared and fails. */
 static void lose_state_and_fail(struct scene *scene)
 {
@@ -26,20 +20,10 @@ static void lose_state_and_fail(struct scene *scene)
     scene_commit(scene, "c1", scene_service(scene, "web", "red", SPEC));
     scene_run(scene, 60 * 1000);
     assert_int_equal(scene_running(scene, "web"), 2);
-    forget_everything(scene);
+    scene_forget(scene);
     scene->exits_on_start = true;
     scene_commit(scene, "c2", scene_service(scene, "web", "blue", SPEC));
     scene_run(scene, 600 * 1000);
-}
-
-static size_t running_of(const struct scene *scene, const char *commit)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < scene->container_count; i++)
-        count += scene->containers[i].status == CONTAINER_RUNNING &&
-                 text_equal(scene->containers[i].commit, commit);
-    return count;
 }
 
 static void they_are_kept_and_explained(void **unused)
@@ -52,7 +36,7 @@ static void they_are_kept_and_explained(void **unused)
     lose_state_and_fail(&scene);
     assert_int_equal(scene_primary(&scene, WEB)->state, ROLLOUT_FAILED);
     assert_string_equal(scene_primary(&scene, WEB)->commit, "c2");
-    assert_int_equal(running_of(&scene, "c1"), 2);
+    assert_int_equal(scene_running_of(&scene, "c1"), 2);
     input = scene_input(&scene);
     plan_service_status(&input, WEB, &scene.arena, &status);
     assert_int_equal(status.healthy, 2);
@@ -71,7 +55,7 @@ static void none_is_made_again(void **unused)
     scene.exits_on_start = false;
     scene_end_container(&scene, 0, 1);
     scene_run(&scene, 3600 * 1000);
-    assert_int_equal(running_of(&scene, "c1"), 1);
+    assert_int_equal(scene_running_of(&scene, "c1"), 1);
     assert_int_equal(scene_running(&scene, "web"), 1);
     scene_close(&scene);
 }
@@ -86,8 +70,8 @@ static void another_commit_replaces_them(void **unused)
     scene_commit(&scene, "c3", scene_service(&scene, "web", "green", SPEC));
     scene_run(&scene, 60 * 1000);
     assert_int_equal(scene_primary(&scene, WEB)->state, ROLLOUT_COMPLETED);
-    assert_int_equal(running_of(&scene, "c3"), 2);
-    assert_int_equal(running_of(&scene, "c1"), 0);
+    assert_int_equal(scene_running_of(&scene, "c3"), 2);
+    assert_int_equal(scene_running_of(&scene, "c1"), 0);
     scene_close(&scene);
 }
 
@@ -117,17 +101,17 @@ static void what_ended_well_before_does_not_end_them(void **unused)
     scene_end_container(&scene, 1, 0);
     scene_run(&scene, 60 * 1000);
     assert_int_equal(scene_primary(&scene, WEB)->state, ROLLOUT_COMPLETED);
-    forget_everything(&scene);
+    scene_forget(&scene);
 
     scene.pull_failure = (struct scene_failure){ ERR_UNREACHABLE, "no route to host" };
     scene_commit(&scene, "c2", with_init(&scene, "2"));
     scene_run(&scene, 60 * 1000);
-    assert_int_equal(running_of(&scene, "c1"), 2); /* the sandbox and main */
+    assert_int_equal(scene_running_of(&scene, "c1"), 2); /* the sandbox and main */
 
     /* One that ends badly, or the last one, does. */
     scene_end_container(&scene, 2, 0);
     scene_run(&scene, 60 * 1000);
-    assert_int_equal(running_of(&scene, "c1"), 0);
+    assert_int_equal(scene_running_of(&scene, "c1"), 0);
     scene_close(&scene);
 }
 
@@ -141,14 +125,14 @@ static void what_is_half_made_waits_for_its_images(void **unused)
     scene_commit(&scene, "c1", with_init(&scene, "1"));
     scene_run(&scene, 1000);
     assert_string_equal(scene.containers[1].container, "init");
-    forget_everything(&scene);
+    scene_forget(&scene);
     scene_end_container(&scene, 1, 0);
     scene_plan(&scene);
     assert_int_equal(scene_actions(&scene, ACTION_IMAGE_PULL), 1);
     assert_int_equal(scene_actions(&scene, ACTION_CONTAINER_CREATE), 0);
     scene_run(&scene, 60 * 1000);
     assert_int_equal(scene_primary(&scene, WEB)->state, ROLLOUT_COMPLETED);
-    assert_int_equal(running_of(&scene, "c1"), 2); /* the sandbox and main */
+    assert_int_equal(scene_running_of(&scene, "c1"), 2); /* the sandbox and main */
     scene_close(&scene);
 }
 
