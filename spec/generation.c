@@ -68,6 +68,7 @@ static struct generation *generation_new(const struct generation *parent, const 
     for (enum kind kind = 0; kind < KIND_COUNT; kind++)
         tree_copy(&generation->resources[kind], &parent->resources[kind]);
     tree_copy(&generation->edges, &parent->edges);
+    tree_copy(&generation->file_users, &parent->file_users);
     tree_copy(&generation->build_keys, &parent->build_keys);
     return generation;
 }
@@ -92,6 +93,7 @@ void generation_unref(struct generation *generation)
     for (enum kind kind = 0; kind < KIND_COUNT; kind++)
         tree_release(&generation->resources[kind]);
     tree_release(&generation->edges);
+    tree_release(&generation->file_users);
     tree_release(&generation->build_keys);
     tree_release(&generation->variable_files);
     free(generation);
@@ -136,6 +138,8 @@ static void take_out(struct derivation *derivation, struct placed_file *file)
         touch(derivation, resource);
         for (size_t r = 0; r < resource->reference_count; r++)
             (void)tree_remove(&generation->edges, resource->references[r].edge);
+        if (resource->file_count > 0)
+            (void)tree_remove(&generation->file_users, resource->name);
         bool removed = tree_remove(&generation->resources[resource->kind], resource->name);
         ASSERT(removed);
     }
@@ -161,6 +165,8 @@ static void put_resource(struct derivation *derivation, struct placed_file *file
     tree_put(&generation->resources[resource->kind], resource->name, resource, &file->counted);
     for (size_t i = 0; i < resource->reference_count; i++)
         tree_put(&generation->edges, resource->references[i].edge, resource, &file->counted);
+    if (resource->file_count > 0)
+        tree_put(&generation->file_users, resource->name, resource, &file->counted);
 }
 
 /* Warnings wait in a list of their own, so that they never crowd out mistakes. */
@@ -412,8 +418,8 @@ void generation_each_file(const struct generation *generation, generation_file_f
 {
     AUTO(tree) told = { 0 };
 
-    for (size_t i = 0; i < generation_count(generation, KIND_TASK); i++) {
-        const struct resource *task = generation_at(generation, KIND_TASK, i);
+    for (size_t i = 0; i < tree_count(&generation->file_users); i++) {
+        const struct resource *task = tree_at(&generation->file_users, i, NULL);
 
         for (size_t f = 0; f < task->file_count; f++) {
             const struct file_use *use = &task->files[f];

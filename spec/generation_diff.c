@@ -74,8 +74,8 @@ static void note_users_of_files(struct difference *difference)
     const struct generation *new = difference->new;
 
     tree_diff(&difference->old->variable_files, &new->variable_files, file_differs, &paths);
-    for (size_t i = 0; tree_count(&paths) > 0 && i < generation_count(new, KIND_TASK); i++) {
-        const struct resource *task = generation_at(new, KIND_TASK, i);
+    for (size_t i = 0; tree_count(&paths) > 0 && i < tree_count(&new->file_users); i++) {
+        const struct resource *task = tree_at(&new->file_users, i, NULL);
 
         for (size_t f = 0; f < task->file_count; f++) {
             if (tree_get(&paths, task->files[f].path) != NULL)

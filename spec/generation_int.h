@@ -12,6 +12,7 @@ struct generation {
     struct tree files;                 /* path -> struct placed_file */
     struct tree resources[KIND_COUNT]; /* name -> struct resource */
     struct tree edges;                 /* reference.edge -> the struct resource that refers */
+    struct tree file_users;            /* name of a Task that uses files -> struct resource */
     struct tree build_keys;            /* name of an Image -> text */
     struct tree variable_files;        /* path -> struct variable_file */
 };

@@ -4,6 +4,7 @@
 #include "reconciler/run/context_keys.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "reconciler/run/builds.h"
 #include "spec/base/text.h"
@@ -27,10 +28,12 @@ void context_keys_release(struct context_keys *keys)
     *keys = (struct context_keys){ 0 };
 }
 
+/* Both are in the order of names. */
 void context_keys_prepare(struct context_keys *keys, const struct generation *generation)
 {
     size_t count = generation_count(generation, KIND_IMAGE);
     struct context_keys next = { .items = mem_alloc((count + 1) * sizeof(*next.items)) };
+    size_t k = 0;
 
     for (size_t i = 0; i < count; i++) {
         const struct resource *image = generation_at(generation, KIND_IMAGE, i);
@@ -38,11 +41,11 @@ void context_keys_prepare(struct context_keys *keys, const struct generation *ge
 
         if (resource_image(image)->build == NULL)
             continue;
-        for (size_t k = 0; k < keys->count; k++) {
-            if (text_equal(keys->items[k].image, image->name) &&
-                text_equal(keys->items[k].digest, image->digest))
-                *key = keys->items[k];
-        }
+        while (k < keys->count && strcmp(keys->items[k].image, image->name) < 0)
+            k++;
+        if (k < keys->count && text_equal(keys->items[k].image, image->name) &&
+            text_equal(keys->items[k].digest, image->digest))
+            *key = keys->items[k];
         key->image = mem_text(image->name);
         key->build = resource_image(image)->build;
         key->pos = image->pos;

@@ -396,6 +396,28 @@ static void a_changed_environment_file_changes_its_tasks(void **state)
     assert_ptr_equal(generation_file(before, "a.env"), one);
 }
 
+static void a_file_that_no_task_names_any_more_is_not_told(void **state)
+{
+    (void)state;
+    static const char task[] =
+        HEAD("Task", "t") "spec: {cpu: 256, memory: 512, containerDefinitions: [{name: a, image: "
+                          "'r.io/r:1'%s}]}\n";
+    char with[512], without[512];
+    int count = 0;
+
+    snprintf(with, sizeof(with), task, ", environmentFiles: [{value: a.env}]");
+    snprintf(without, sizeof(without), task, "");
+    AUTO(generation) *first = derive_one(NULL, "a.yaml", with);
+    AUTO(generation) *second = derive_one(first, "a.yaml", without);
+    AUTO(generation) *third = derive_one(second, "a.yaml", with);
+
+    generation_each_file(second, count_file, &count);
+    assert_int_equal(count, 0);
+    generation_each_file(first, count_file, &count);
+    generation_each_file(third, count_file, &count);
+    assert_int_equal(count, 2);
+}
+
 static void a_refused_file_is_a_mistake(void **state)
 {
     (void)state;
@@ -437,6 +459,7 @@ int main(void)
         cmocka_unit_test(what_refers_to_a_change_is_told),
         cmocka_unit_test(build_keys_are_inherited_until_the_image_changes),
         cmocka_unit_test(a_changed_environment_file_changes_its_tasks),
+        cmocka_unit_test(a_file_that_no_task_names_any_more_is_not_told),
         cmocka_unit_test(a_refused_file_is_a_mistake),
         cmocka_unit_test(removing_what_is_needed_names_who_needs_it),
     };
