@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "drivers/io/loop.h"
+#include "spec/base/buf.h"
 #include "spec/base/json.h"
+#include "spec/base/limits.h"
 #include "spec/base/text.h"
 
 static void print_json(const char *topic, const struct log_fields *fields, const char *time,
@@ -30,22 +32,26 @@ static void print_json(const char *topic, const struct log_fields *fields, const
     (void)fflush(stdout);
 }
 
+/* In one piece: others may write to the same terminal or file. */
 static void print_text(const char *topic, const char *time, const char *text)
 {
     AUTO_TEXT char *plain = mem_text(text);
+    AUTO(buf) lines = { 0 };
     const char *line = plain;
 
     text_disarm(plain); /* commands of builds, messages of engines */
-    (void)fprintf(stderr, "%.8s %-10s ", time + strlen("2026-11-22T"), topic);
-    while (*line != '\0') {
+    buf_init(&lines, LIMIT_OUTPUT);
+    buf_printf(&lines, "%.8s %-10s ", time + strlen("2026-11-22T"), topic);
+    do {
         size_t size = strcspn(line, "\n");
 
-        (void)fprintf(stderr, "%s%.*s\n", line == plain ? "" : "                    ", (int)size,
-                      line);
+        buf_printf(&lines, "%s%.*s\n", line == plain ? "" : "                    ", (int)size,
+                   line);
         line += size;
         if (*line == '\n')
             line++;
-    }
+    } while (*line != '\0');
+    (void)fputs(buf_text(&lines), stderr);
     (void)fflush(stderr);
 }
 
