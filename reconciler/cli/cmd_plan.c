@@ -3,6 +3,7 @@
  */
 #include "reconciler/cli/plan_print.h"
 #include "reconciler/cli/through.h"
+#include "reconciler/cli/uncommitted.h"
 #include "reconciler/cli/verbs.h"
 #include "reconciler/run/inspect.h"
 #include "spec/base/limits.h"
@@ -59,6 +60,8 @@ int cmd_plan(struct cli *cli)
     int status;
 
     cli->options.run.repo = cli->operands[0];
+    if (cli->options.run.ref == NULL)
+        uncommitted_warn(cli);
     if (asks_the_run(&cli->options.run) && through_find(&cli->options, &client, &err) < 0)
         return cli_failed(cli, &err);
     if (client != NULL)

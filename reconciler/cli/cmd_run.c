@@ -6,6 +6,7 @@
 #include "drivers/io/loop.h"
 #include "reconciler/api/api.h"
 #include "reconciler/cli/through.h"
+#include "reconciler/cli/uncommitted.h"
 #include "reconciler/cli/verbs.h"
 #include "reconciler/cli/version.h"
 #include "reconciler/run/app.h"
@@ -98,6 +99,7 @@ int cmd_apply(struct cli *cli)
 
     cli->options.run.repo = cli->operands[0];
     cli->options.run.once = true;
+    uncommitted_warn(cli);
     for (;;) {
         status = apply(cli, &end, &may_change, &err);
         if (!may_change || loop_wall_ms() >= deadline_ms)

@@ -83,6 +83,18 @@ int source_refresh(struct source *source, struct source_tip *out, struct err *er
 int source_open_at(const struct source_options *options, const char *expression,
                    struct source **out, char out_commit[SOURCE_ID_SIZE], struct err *err);
 
+/* Paths from the root of the repository, in an arena. */
+struct source_paths {
+    const char **items;
+    size_t count;
+};
+
+/* The manifests under `path` that the work tree has otherwise than the newest commit: changed,
+ * added or deleted, staged or not.  None for a URL, a bare repository, or when the work tree is of
+ * another branch. */
+int source_uncommitted(struct source *source, struct arena *arena, struct source_paths *out,
+                       struct err *err);
+
 /* ---- Manifests ----------------------------------------------------------------------------- */
 
 /* Items are what a generation is derived from (spec/generation.h): `refused` is a file that can't

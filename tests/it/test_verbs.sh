@@ -48,6 +48,12 @@ complains() # PATTERN COMMAND...: fails, and says so on standard error
     printf '%s\n' "$output" | grep -E -- "$1" || { printf '%s\n' "$output"; return 1; }
 }
 
+warns() # PATTERN COMMAND...: does it, and says so on standard error
+{
+    local output
+    output=$("${@:2}" 2>&1 >/dev/null) && grep -E -- "$1" <<<"$output"
+}
+
 # on REPOSITORY-VERB OPTION...: plan or apply, which go through the run
 on()
 {
@@ -114,10 +120,16 @@ follower=$!
 "$BERTH" events --state "$BERTH_STATE" --follow >"$IT_DIR/events" 2>&1 &
 watcher=$!
 check 'logs are followed' eventually 10 grep -q second "$IT_DIR/followed"
-site_edit 's/desiredCount: 2/desiredCount: 3/' manifests/service-talker.yaml 'three talk'
+sed -i 's/desiredCount: 2/desiredCount: 3/' "$SITE/manifests/service-talker.yaml"
+for verb in plan apply; do
+    check "$verb names what is not committed" \
+        warns 'not committed, so no part of this: manifests/service-talker.yaml$' on $verb
+done
+site_commit 'three talk'
+check_not 'what is committed is not named' warns 'not committed' on plan
 check 'apply goes through the run' exits 0 on apply --timeout 60
 check 'and the third task joins the log' \
-    eventually 10 eval '[ "$(grep -c first "$IT_DIR/followed")" = 3 ]'
+    eventually 30 eval '[ "$(grep -c first "$IT_DIR/followed")" = 3 ]'
 check 'events are followed' eventually 10 grep -q 'local/talker .*has started 1 tasks' "$IT_DIR/events"
 kill -INT $follower
 check 'Ctrl-C ends the log' wait $follower
