@@ -16,6 +16,7 @@
 #include "spec/base/text.h"
 
 #define PATH_SIZE      1024
+#define HTTP_FORBIDDEN 403 /* a bridge of that name is there already */
 #define HTTP_CONFLICT  409
 #define STOP_MARGIN_MS 10000 /* beyond the grace: killing and cleaning up take time too */
 #define MS_PER_S       ((int64_t)1000)
@@ -300,8 +301,8 @@ static void on_network_found(void *ctx, const struct docker_answer *answer,
     struct err err = { 0 };
 
     call->docker = NULL;
-    if (failure != NULL) {
-        engine_call_done(call, failure);
+    if (failure != NULL) { /* why it was refused says more than that it is not there */
+        engine_call_done(call, failure->code == ERR_NOT_FOUND ? &call->failure : failure);
         return;
     }
     AUTO(json) *value = read_json(answer->body, answer->size, &err);
@@ -321,8 +322,10 @@ static void on_network_created(void *ctx, const struct docker_answer *answer,
     struct engine_call *call = ctx;
 
     call->docker = NULL;
-    if (failure != NULL && answer->status == HTTP_CONFLICT) {
+    if (failure != NULL && (answer->status == HTTP_CONFLICT || answer->status == HTTP_FORBIDDEN)) {
         AUTO(buf) path = { 0 };
+
+        call->failure = *failure;
         engine_name_path(&path, "/networks/", call->call->action->name, "");
         struct docker_request request = { .method = "GET", .path = buf_text(&path) };
         engine_call_send(call, &request, on_network_found);

@@ -14,7 +14,8 @@
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
 
-#define NS_PER_S ((int64_t)1000 * 1000 * 1000)
+#define NS_PER_S         ((int64_t)1000 * 1000 * 1000)
+#define BRIDGE_NAME_SIZE 16 /* IFNAMSIZ of Linux */
 
 static bool owns_namespaces(const struct write_scope *scope)
 {
@@ -374,16 +375,33 @@ void write_wipe(struct buf *body)
     buf_release(body);
 }
 
+/* An engine may well make two networks of one name when it is asked again while it still makes the
+ * first (whose answer was lost), and no container can join either.  Bridges it makes one by one,
+ * and refuses a second of one name. */
+static void bridge_name(const char *network, char out[BRIDGE_NAME_SIZE])
+{
+    char digest[SHA256_HEX_SIZE];
+
+    sha256_hex(network, strlen(network), digest);
+    (void)snprintf(out, BRIDGE_NAME_SIZE, "berth-%.9s", digest);
+}
+
 void write_network(const struct writer *writer, const struct action *action, struct buf *out)
 {
     AUTO(json) *body = json_object();
     struct json *labels = json_object();
+    struct json *options = json_object();
+    char bridge[BRIDGE_NAME_SIZE];
+
+    bridge_name(action->name, bridge);
+    json_set_text(options, "com.docker.network.bridge.name", bridge);
 
     json_set_text(labels, LABEL_NETWORK_OWNER, writer->owner);
     json_set_text(labels, LABEL_NETWORK_CLUSTER, action->cluster);
     json_set_text(body, "Name", action->name);
     json_set_bool(body, "CheckDuplicate", true);
     json_set_text(body, "Driver", "bridge");
+    json_set(body, "Options", options);
     json_set(body, "Labels", labels);
     json_print(body, JSON_STYLE_COMPACT, out);
 }

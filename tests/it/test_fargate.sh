@@ -70,6 +70,21 @@ check 'the claim is reported' said_since 'VOLUME berth-it owner=it root=abcdef.*
 check 'claiming again is no failure' does claim
 check 'network' does network
 check 'a network that is there is no failure' does network
+bridge=$(engine_api GET /networks/berth-it-blue | jq -r '.Options["com.docker.network.bridge.name"]')
+made_at_once() # NETWORK: how many there are when it is asked for twice at once
+{
+    local body
+    body=$(jq -n --arg name "$1" \
+        '{Name: $name, CheckDuplicate: true, Options: {"com.docker.network.bridge.name": "berth-twice"}}')
+    engine_api POST /networks/create "$body" >/dev/null 2>&1 &
+    engine_api POST /networks/create "$body" >/dev/null 2>&1
+    wait $!
+    engine_api GET /networks | jq --arg name "$1" 'map(select(.Name == $name)) | length'
+}
+check 'bridges have names, by which' [ "${bridge:0:6}" = berth- ]
+check 'an engine makes one of two networks of one name' test "$(
+    for round in 1 2 3 4 5; do made_at_once "twice$round"; engine_api DELETE "/networks/twice$round"; done |
+        sort -u)" = 1
 check 'volume' does volume
 
 check 'the sandbox is loaded' does load
