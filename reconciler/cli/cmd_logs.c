@@ -2,7 +2,8 @@
  * berth logs SERVICE|TASK|CONTAINER: what containers write, of several tasks together.
  *
  * Without --follow everything is read, sorted by time and printed.  With it lines are printed as
- * they come, and tasks that a service gets meanwhile join in.
+ * they come, and containers that are started meanwhile, or once more, join in: an engine has no
+ * more to say of one that is not started yet, nor of one that ended, until it is started again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +13,22 @@
 #include "reconciler/cli/verbs.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
+#include "spec/world.h"
 
 #define LOGS_CONTAINERS_MAX 64
+#define LOGS_STREAMS_MAX    128 /* half of what the API serves */
 #define LOGS_RELIST_MS      1000
 
 struct logs;
 
-/* One task whose log is read or was. */
+/* One container whose log is read or was. */
 struct source {
     struct logs *logs;
-    char *id;
+    char *id; /* of its task */
+    char *container;
+    int64_t started_ms; /* the start since which it is read; 0: unknown */
+    bool open;
+    bool listed;
     struct source *next;
 };
 
@@ -39,6 +46,8 @@ struct logs {
     bool has_prefix;
     bool is_service;
     bool has_found; /* at least one task, ever */
+    bool is_full;   /* LOGS_STREAMS_MAX, and told so */
+    size_t open;
     int container_width;
     struct source *sources;
     struct line *lines; /* until all are there; unused with --follow */
@@ -144,6 +153,8 @@ static void on_end(void *ctx, const struct err *failure)
     struct source *source = ctx;
     struct logs *logs = source->logs;
 
+    source->open = false;
+    logs->open--;
     /* A task may go between its listing and its log. */
     if (failure == NULL || failure->code == ERR_NOT_FOUND)
         return;
@@ -152,35 +163,109 @@ static void on_end(void *ctx, const struct err *failure)
     client_hold(logs->client, false);
 }
 
-static bool is_known(const struct logs *logs, const char *id)
+static void open_source(struct source *source, int64_t since_ms, bool has_tail)
 {
-    for (const struct source *at = logs->sources; at != NULL; at = at->next) {
-        if (text_equal(at->id, id))
-            return true;
-    }
-    return false;
-}
-
-static void open_source(struct logs *logs, const struct target *target)
-{
+    struct logs *logs = source->logs;
     struct cli *cli = logs->cli;
-    struct source *source = mem_alloc(sizeof(*source));
-    /* All of it from a task that came while following. */
-    bool has_tail = cli->options.tail > 0 && !logs->has_found;
 
-    *source = (struct source){ .logs = logs, .id = mem_text(target->id), .next = logs->sources };
-    logs->sources = source;
+    source->open = true;
+    logs->open++;
     client_stream(
         logs->client,
         client_query(
             cli->arena,
-            arena_printf(cli->arena, "/v1/tasks/%s/logs", client_segment(cli->arena, target->id)),
-            "timestamps", "true", "container", target->container, "follow",
+            arena_printf(cli->arena, "/v1/tasks/%s/logs", client_segment(cli->arena, source->id)),
+            "timestamps", "true", "container", source->container, "follow",
             cli->options.follow ? "true" : NULL, "tail",
             has_tail ? arena_printf(cli->arena, "%u", cli->options.tail) : NULL, "since",
-            logs->since_ms > 0 ? arena_printf(cli->arena, "%lld", (long long)logs->since_ms) : NULL,
-            NULL),
+            since_ms > 0 ? arena_printf(cli->arena, "%lld", (long long)since_ms) : NULL, NULL),
         on_line, on_end, source);
+}
+
+static struct source *find_source(const struct logs *logs, const char *id, const char *container)
+{
+    for (struct source *at = logs->sources; at != NULL; at = at->next) {
+        if (text_equal(at->id, id) && text_equal(at->container, container))
+            return at;
+    }
+    return NULL;
+}
+
+static bool has_room(struct logs *logs)
+{
+    if (logs->open < LOGS_STREAMS_MAX)
+        return true;
+    if (!logs->is_full)
+        cli_print(logs->cli->errors, "berth: the logs of %d containers only: name a task\n",
+                  LOGS_STREAMS_MAX);
+    logs->is_full = true;
+    return false;
+}
+
+static void open_container(struct logs *logs, const char *id, const struct json *container)
+{
+    const char *name = json_as_text(json_get(container, "name"), "");
+    int64_t started_ms = ask_time_ms(container, "startedAt");
+    struct source *source = find_source(logs, id, name);
+    bool again = source != NULL;
+
+    if (again)
+        source->listed = true;
+    if (logs->cli->options.follow && started_ms == 0)
+        return; /* not started, or not known yet */
+    if ((again && (source->open || source->started_ms == started_ms)) || !has_room(logs))
+        return;
+    if (!again) {
+        source = mem_alloc(sizeof(*source));
+        *source = (struct source){ .logs = logs,
+                                   .id = mem_text(id),
+                                   .container = mem_text(name),
+                                   .listed = true,
+                                   .next = logs->sources };
+        logs->sources = source;
+    }
+    source->started_ms = started_ms;
+    /* All of it from what came while following; of one that is started again, what is new. */
+    open_source(source, again ? started_ms : logs->since_ms,
+                logs->cli->options.tail > 0 && !logs->has_found);
+}
+
+static void open_task(struct logs *logs, const struct target *target)
+{
+    const struct json *containers = ask_list(target->task, "containers");
+
+    for (size_t i = 0; i < json_count(containers); i++) {
+        const struct json *at = json_at(containers, i);
+        const char *name = json_text(at, "name");
+
+        if (target->container != NULL ? text_equal(name, target->container)
+                                      : !text_equal(name, SANDBOX_NAME))
+            open_container(logs, target->id, at);
+    }
+}
+
+static void source_free(struct source *source)
+{
+    free(source->id);
+    free(source->container);
+    free(source);
+}
+
+/* Who follows a service for weeks sees many tasks come and go. */
+static void drop_gone(struct logs *logs)
+{
+    struct source **link = &logs->sources;
+
+    while (*link != NULL) {
+        struct source *source = *link;
+
+        if (source->open || source->listed) {
+            link = &source->next;
+            continue;
+        }
+        *link = source->next;
+        source_free(source);
+    }
 }
 
 /* The widest name of a container, and whether lines must say whose they are. */
@@ -211,13 +296,16 @@ static void open_new(struct logs *logs, const struct json *listing)
 
     targets_find(&arena, listing, logs->name, logs->cli->options.container, &targets);
     measure(logs, &targets);
-    for (size_t i = 0; i < targets.count; i++) {
-        if (!is_known(logs, targets.items[i].id))
-            open_source(logs, &targets.items[i]);
-    }
+    for (struct source *at = logs->sources; at != NULL; at = at->next)
+        at->listed = false;
+    for (size_t i = 0; i < targets.count; i++)
+        open_task(logs, &targets.items[i]);
+    drop_gone(logs);
     if (targets.count > 0) {
         logs->has_found = true;
         logs->is_service = targets.is_service;
+    } else if (!logs->is_service) {
+        client_hold(logs->client, false);
     }
 }
 
@@ -257,9 +345,7 @@ static void relist(void *ctx)
 
 static int read_all(struct logs *logs)
 {
-    bool keeps_looking = logs->cli->options.follow && logs->is_service;
-
-    if (keeps_looking) {
+    if (logs->cli->options.follow) {
         client_hold(logs->client, true);
         timer_start(client_loop(logs->client), &logs->relist, LOGS_RELIST_MS, relist, logs);
     }
@@ -296,8 +382,7 @@ static void release(struct logs *logs)
 {
     for (struct source *at = logs->sources; at != NULL;) {
         struct source *next = at->next;
-        free(at->id);
-        free(at);
+        source_free(at);
         at = next;
     }
     for (size_t i = 0; i < logs->line_count; i++)

@@ -27,7 +27,7 @@
 
 /* The server. */
 #define LIMIT_HTTP_BODY        (1024 * 1024)
-#define LIMIT_HTTP_CONNECTIONS 64
+#define LIMIT_HTTP_CONNECTIONS 256
 
 /* One output of the program (a plan, a status page). */
 #define LIMIT_OUTPUT (256 * 1024 * 1024)

@@ -34,6 +34,29 @@ id=$(id_of extra main)
 sleep 2
 check 'a container with a restartPolicy ends' engine_api POST "/containers/$id/kill"
 check 'it is started again, the same one' eventually 20 count_is 1 ".Id == \"$id\" and .State == \"running\""
+
+# ---- logs of what is started later, and once more ----
+chain words '{"name": "main", "essential": true, "command": ["/bin/busybox", "sh", "-c", "echo two; exec /bin/busybox sleep 100000"], "restartPolicy": {"enabled": true, "restartAttemptPeriod": 2}, "dependsOn": [{"containerName": "init", "condition": "SUCCESS"}]}' \
+    '{"name": "init", "command": ["/bin/busybox", "sh", "-c", "echo one; exec /bin/busybox sleep 5"]}'
+site_commit 'one that says words'
+check 'its first container runs' eventually 60 count_is 1 \
+    '.Labels["berth.service"] == "words" and .Labels["berth.container"] == "init" and .State == "running"'
+"$BERTH" logs --state "$BERTH_STATE" --follow words >"$IT_DIR/words" 2>&1 &
+follower=$!
+said() # TIMES WORD
+{
+    [ "$(grep -c "| $2\$" "$IT_DIR/words")" = "$1" ]
+}
+check 'its log is followed' eventually 20 said 1 one
+check 'the second joins when it is started' eventually 40 said 1 two
+sleep 2
+check 'it ends' engine_api POST "/containers/$(id_of words main)/kill"
+check 'and joins again when it is started again' eventually 40 said 2 two || cat "$IT_DIR/words"
+check 'nothing is told twice' said 1 one
+git -C "$SITE" rm -q manifests/service-words.yaml
+site_commit 'no more words'
+check 'Ctrl-C ends it' eval 'kill -INT $follower && wait $follower'
+
 : >"$IT_DIR/berth.log"
 berth_stop
 echo 'swordfish-three' >"$IT_DIR/secret"
