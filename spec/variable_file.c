@@ -55,6 +55,10 @@ static void read_line(struct variable_file *file, const char *text, size_t size,
         diag_add(diags, DIAG_ERROR, pos, "it is no VAR=VALUE: there is no '='");
         return;
     }
+    if (equals - text > LIMIT_NAME) {
+        diag_add(diags, DIAG_ERROR, pos, "the name before '=' has more than %d bytes", LIMIT_NAME);
+        return;
+    }
     name = arena_text_n(&file->arena, text, (size_t)(equals - text));
     if (name[0] == '\0') {
         diag_add(diags, DIAG_ERROR, pos, "no name stands before '='");

@@ -56,7 +56,6 @@ static void desired_add(struct desired *desired, const char *key, struct goal *g
 {
     struct desired_service *entry = mem_alloc(sizeof(*entry));
 
-    ASSERT(goal != NULL); /* what target_print() writes, target_parse() reads */
     entry->key = mem_text(key);
     entry->pos = pos;
     entry->goal = goal;
@@ -64,12 +63,18 @@ static void desired_add(struct desired *desired, const char *key, struct goal *g
     desired->service_count++;
 }
 
-static struct goal *goal_of(struct goal *known, const struct buf *text)
+/* What target_print() writes, target_parse() reads, unless it is too much: environment files add to
+ * what a manifest's own limits let pass. */
+static struct goal *goal_of(struct goal *known, const struct buf *text, struct err *err)
 {
     if (known != NULL && known->text_size == text->size &&
         memcmp(known->text, buf_text(text), text->size) == 0)
         return goal_ref(known);
-    return goal_parse(buf_text(text), text->size, NULL);
+    if (text->truncated || text->size > LIMIT_GOAL_BYTES) {
+        (void)err_set(err, ERR_INVALID, "more than %d KiB", LIMIT_GOAL_BYTES / 1024);
+        return NULL;
+    }
+    return goal_parse(buf_text(text), text->size, err);
 }
 
 static struct goal *goal_known(const struct desired_service *before, const struct memory *memory,
@@ -105,12 +110,14 @@ static bool has_secrets(const struct target *target)
 
 struct desired *desired_make(struct generation *generation, const struct desired *before,
                              const struct memory *memory, secret_digest_fn *secrets,
-                             void *secrets_context)
+                             void *secrets_context, struct diag_list *diags)
 {
-    struct desired *desired = mem_alloc(sizeof(*desired));
+    AUTO(desired) *desired = mem_alloc(sizeof(*desired));
+    bool complete = true;
     AUTO(arena) scratch = { 0 };
     AUTO(buf) text = { 0 };
     struct tree concerned = { 0 };
+    struct err err;
 
     buf_init(&text, LIMIT_OUTPUT);
     desired->generation = generation_ref(generation);
@@ -128,13 +135,21 @@ struct desired *desired_make(struct generation *generation, const struct desired
             buf_reset(&text);
             target_print(target_make(generation, service, secrets, secrets_context, &scratch),
                          &text);
-            ASSERT(!text.truncated);
-            desired_add(desired, key, goal_of(goal_known(known, memory, key), &text), service->pos);
+            struct goal *goal = goal_of(goal_known(known, memory, key), &text, &err);
+
+            if (goal != NULL) {
+                desired_add(desired, key, goal, service->pos);
+            } else {
+                diag_add(diags, DIAG_ERROR, service->pos,
+                         "service '%s', with its Task and environment files, is too large: %s",
+                         service->name, err.text);
+                complete = false;
+            }
         }
         arena_reset(&scratch);
     }
     tree_release(&concerned);
-    return desired;
+    return complete ? TAKE(desired) : NULL;
 }
 
 void desired_compare(const struct desired *before, const struct desired *after,

@@ -46,10 +46,11 @@ struct desired {
 struct memory;
 
 /* From a generation; goals of `before`, and without it those that services are remembered to be
- * brought to, are used again where their text is the same.  Either may be NULL. */
+ * brought to, are used again where their text is the same.  Either may be NULL.  NULL when a
+ * service is too large for a goal, environment files included: a mistake in `diags` each. */
 struct desired *desired_make(struct generation *generation, const struct desired *before,
                              const struct memory *memory, secret_digest_fn *secrets,
-                             void *secrets_context);
+                             void *secrets_context, struct diag_list *diags);
 /* `changed` is told each key that is new, gone or different. */
 typedef void desired_changed_fn(void *context, const char *key);
 void desired_compare(const struct desired *before, const struct desired *after,

@@ -176,13 +176,18 @@ static int connect_engine(struct app *app, const char *root, struct err *err)
     return 0;
 }
 
-void app_adopt(struct app *app, struct generation *generation, bool prune_allowed)
+struct desired *app_desire(struct app *app, struct generation *generation, struct diag_list *diags)
+{
+    return desired_make(generation, app->desired, app->memory, secret_digest, app->secrets, diags);
+}
+
+void app_adopt(struct app *app, struct desired *desired, bool prune_allowed)
 {
     struct desired *before = app->desired;
     struct err err;
 
     app->prune_allowed = prune_allowed || app->options->confirm_removals;
-    app->desired = desired_make(generation, before, app->memory, secret_digest, app->secrets);
+    app->desired = desired;
     if (before == NULL || app->prune_allowed) { /* what was held may go */
         cycle_mark_all(app->cycle);
     } else {

@@ -112,8 +112,11 @@ struct plan_input app_plan_input(const struct app *app);
 /* False: not yet; everything is marked for planning when it may. */
 bool app_may_plan(struct app *app);
 
-/* A new generation takes over: `changed` services are planned.  Called by the follower. */
-void app_adopt(struct app *app, struct generation *generation, bool prune_allowed);
+/* What a generation declares, or NULL and mistakes in `diags`: see desired_make(). */
+struct desired *app_desire(struct app *app, struct generation *generation, struct diag_list *diags);
+/* It takes over, and belongs to the app: services that changed are planned.  Called by the
+ * follower. */
+void app_adopt(struct app *app, struct desired *desired, bool prune_allowed);
 /* Called by the cycle after each plan: nothing is left to do and a fresh observation agrees, or
  * not. */
 void app_settled(struct app *app, bool converged);

@@ -8,58 +8,15 @@
  * environment files).  Only one runs at a time; a tip that moves meanwhile is looked at afterwards,
  * so a newer commit is never kept waiting long.
  */
-#include "reconciler/run/follow.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "drivers/io/worker.h"
-#include "reconciler/run/commit_files.h"
 #include "reconciler/run/confirm.h"
-#include "reconciler/run/secrets.h"
-#include "reconciler/source/watch.h"
-#include "spec/base/rng.h"
+#include "reconciler/run/follow_int.h"
 #include "spec/base/text.h"
 
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS (5 * 60 * 1000)
-
-struct follower {
-    struct app *app;
-    struct source *source;
-    struct watch *watch;
-    struct loop_watch *watching;
-    struct worker_queue *queue;
-    struct worker_job *job;
-    struct timer timer;
-    struct rng rng;
-    uint32_t failures;
-    bool started;                  /* libgit2 was, for this one */
-    bool looking;                  /* the first look has begun */
-    bool again;                    /* asked to look while a job ran */
-    uint64_t looks;                /* that are over, failed ones too */
-    struct generation *generation; /* the last good one */
-    char seen[SOURCE_ID_SIZE];     /* the last tip that was judged */
-    char ref[SOURCE_REF_SIZE];     /* what the last look found it at; "" before the first */
-    char *said;                    /* the trouble that was told and lasts */
-    struct source_log *commit;     /* of the generation */
-    struct diag_list rejected;
-    char rejected_commit[SOURCE_ID_SIZE];
-    struct commit_files files;
-    /* What the running job fills. */
-    struct {
-        char base[SOURCE_ID_SIZE];
-        struct source_tip tip;
-        struct source_changes *changes;
-        struct source_log *log;
-        struct generation *generation; /* to be keyed */
-        bool forward;                  /* the log is of commits that were not there before */
-        char root[SOURCE_ID_SIZE];
-        int status;
-        bool unfit; /* the tip is there, but what is in it cannot be read as manifests */
-        struct err err;
-    } work;
-};
 
 static void look(struct follower *follower);
 
@@ -116,12 +73,19 @@ static void fall_back(struct follower *follower)
     const struct source_commit *commit = follower_commit(follower);
     bool newest = follower->work.status == 0 && follower->work.tip.state == SOURCE_FOUND &&
                   text_equal(follower->work.tip.commit, commit->id);
+    AUTO(diag_list) diags = { 0 };
+    struct desired *desired;
 
     if (app->options->once && !newest)
         return;
+    desired = app_desire(app, follower->generation, &diags);
+    if (desired == NULL) { /* it was good once: for a version with other limits */
+        say_once(follower, diags.items[0].text);
+        return;
+    }
     app_tell(app, "commit", &(struct log_fields){ .commit = commit->id }, "%.8s %s (%s)%s",
              commit->id, commit->subject, commit->author, newest ? "" : " stays in force");
-    app_adopt(app, follower->generation, text_equal(app->progress.confirmed, commit->id));
+    app_adopt(app, desired, text_equal(app->progress.confirmed, commit->id));
 }
 
 static void finish(struct follower *follower, bool failed)
@@ -142,98 +106,7 @@ static void finish(struct follower *follower, bool failed)
     plan_next_look(follower, failed);
 }
 
-/* ---- Judge: on the loop ---------------------------------------------------------------------- */
-
-static bool is_confirmed(const struct follower *follower)
-{
-    if (follower->work.forward && confirm_is_given(follower->work.log))
-        return true;
-    return text_equal(follower->app->progress.confirmed, follower->work.tip.commit);
-}
-
-static void remember(struct follower *follower, enum commit_outcome outcome, const char *summary)
-{
-    struct app *app = follower->app;
-    const struct source_commit *commit = &follower->work.log->items[0];
-    struct history_commit row = { .author = commit->author,
-                                  .email = commit->email,
-                                  .subject = commit->subject,
-                                  .committed_ms = commit->time_ms,
-                                  .seen_ms = loop_wall_ms(),
-                                  .outcome = outcome,
-                                  .summary = summary };
-    struct err err;
-
-    text_copy(row.id, sizeof(row.id), commit->id);
-    text_copy(app->progress.root, sizeof(app->progress.root), follower->work.root);
-    if (outcome == COMMIT_APPLIED) {
-        text_copy(app->progress.applied, sizeof(app->progress.applied), commit->id);
-        app->progress.rejected[0] = '\0';
-        app->progress.rejected_errors = NULL;
-    } else {
-        text_copy(app->progress.rejected, sizeof(app->progress.rejected), commit->id);
-        app->progress.rejected_errors = summary;
-    }
-    if (history_add_commit(app->store, &row, &app->progress, &err) < 0)
-        app_say(app, "error", "state: %s", err.text);
-    app->progress.rejected_errors = NULL;
-}
-
-/* `err` tells what no position can be given for. */
-static void reject(struct follower *follower, struct diag_list *diags, const struct err *err)
-{
-    struct app *app = follower->app;
-    AUTO(arena) scratch = { 0 };
-    AUTO(buf) text = { 0 };
-    size_t told = 0;
-
-    if (diags->errors == 0)
-        diag_add(diags, DIAG_ERROR, (struct pos){ 0 }, "%s", err->text);
-    buf_init(&text, 64 * 1024);
-    diag_sort(diags);
-    for (size_t i = 0; i < diags->count; i++) {
-        const struct diag *diag = &diags->items[i];
-
-        if (diag->level != DIAG_ERROR)
-            continue;
-        buf_printf(&text, "%s%s\n", pos_prefix(&scratch, diag_pos(diag)), diag->text);
-        told++;
-    }
-    if (diags->errors > told)
-        buf_printf(&text, "and %zu more\n", diags->errors - told);
-    remember(follower, COMMIT_REJECTED, buf_text(&text));
-    text_copy(follower->rejected_commit, sizeof(follower->rejected_commit),
-              follower->work.tip.commit);
-    diag_release(&follower->rejected);
-    follower->rejected = *diags;
-    *diags = (struct diag_list){ 0 };
-    app_tell(app, "error", &(struct log_fields){ .commit = follower->work.tip.commit },
-             "commit %.8s is rejected, nothing was changed:\n%s", follower->work.tip.commit,
-             buf_text(&text));
-    if (app->options->once)
-        app_stop(app, APP_INVALID);
-}
-
-static void accept(struct follower *follower, struct generation *generation)
-{
-    struct app *app = follower->app;
-    const struct source_commit *commit = &follower->work.log->items[0];
-    bool confirmed = is_confirmed(follower);
-
-    if (confirmed)
-        text_copy(app->progress.confirmed, sizeof(app->progress.confirmed), commit->id);
-    commit_files_give(&follower->files, generation);
-    app_tell(app, "commit", &(struct log_fields){ .commit = commit->id }, "%.8s %s (%s)",
-             commit->id, commit->subject, commit->author);
-    remember(follower, COMMIT_APPLIED, NULL);
-    generation_unref(follower->generation);
-    follower->generation = generation_ref(generation);
-    diag_release(&follower->rejected);
-    follower->rejected_commit[0] = '\0';
-    source_log_free(follower->commit);
-    follower->commit = TAKE(follower->work.log);
-    app_adopt(app, generation, confirmed);
-}
+/* ---- Keys and files -------------------------------------------------------------------------- */
 
 static void key_work(void *context)
 {
@@ -255,10 +128,8 @@ static void key_done(void *context, bool cancelled)
         if (!readable) {
             say_once(follower, err.text);
             follower->seen[0] = '\0';
-        } else if (diags.count > 0) {
-            reject(follower, &diags, &err);
         } else {
-            accept(follower, generation);
+            follower_judge(follower, generation, &diags, &err);
         }
     }
     generation_unref(generation);
@@ -290,7 +161,7 @@ static bool derive(struct follower *follower)
     if (generation_derive(changes->whole ? NULL : follower->generation, follower->work.tip.commit,
                           changes->items, changes->count, &diags, &follower->work.generation,
                           &err) < 0) {
-        reject(follower, &diags, &err);
+        follower_reject(follower, &diags, &err);
         return false;
     }
     say_warnings(follower, &diags);
@@ -365,7 +236,7 @@ static void look_done(void *context, bool cancelled)
     if (!cancelled && !follower->app->stopping) {
         if (unfit) {
             text_copy(follower->seen, sizeof(follower->seen), follower->work.tip.commit);
-            reject(follower, &diags, &follower->work.err);
+            follower_reject(follower, &diags, &follower->work.err);
         } else if (failed || follower->work.tip.state != SOURCE_FOUND) {
             look_failed(follower);
         } else if (follower->work.changes != NULL) {

@@ -105,8 +105,11 @@ int snapshot_load(const struct snapshot_request *request, struct diag_list *diag
         set_keys(source, commit, generation, err) < 0 ||
         set_files(source, commit, generation, diags, err) < 0)
         return -1;
-    out->desired = desired_make(generation, NULL, NULL,
-                                request->secrets == NULL ? NULL : secret_digest, request->secrets);
+    out->desired =
+        desired_make(generation, NULL, NULL, request->secrets == NULL ? NULL : secret_digest,
+                     request->secrets, diags);
+    if (out->desired == NULL)
+        return err_set(err, ERR_INVALID, "mistakes in the manifests");
     out->commit = TAKE(log);
     out->confirmed = confirmed;
     text_copy(out->root, sizeof(out->root), root);

@@ -115,6 +115,16 @@ bad 'no manifest at all' 'manifests/bad.yaml:1:1: a document must be a map' \
 bad 'several mistakes' \
     'manifests/bad.yaml:7:3: unknown key' "manifests/bad.yaml:8:15: there is no Service 'nobody'" 'manifests/bad.yaml:9:23: schedulingStrategy: .*REPLICA' \
     < <(service two 'desiredCuont: 1' 'dependsOn: [nobody]' 'schedulingStrategy: ALL')
+mkdir "$SITE/env"
+for number in 0 1 2 3 4 5 6 7 8 9; do # each within its limits
+    awk -v n=$number 'BEGIN { for (i = 0; i < 20000; i++) print "v" n "_" i "=" }' >"$SITE/env/$number.env"
+done
+bad 'environment files that are too much together' \
+    "manifests/bad.yaml:[0-9]+:18: service 'two', with its Task and environment files, is too large" \
+    < <(sed 's/^metadata:.*/metadata: {name: much}/' "$SITE/manifests/task-web.yaml"
+        printf '      environmentFiles: ['; printf '{value: env/%s.env}, ' 0 1 2 3 4 5 6 7 8 9; echo ']'
+        echo ---; service two | sed 's/taskDefinition: web/taskDefinition: much/')
+rm -r "$SITE/env"
 
 # Between them a good one: what was wrong before is forgotten.
 site_edit 's/desiredCount: 2/desiredCount: 3/' manifests/service-web.yaml 'a good one'

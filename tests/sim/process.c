@@ -243,7 +243,7 @@ void process_adopt(struct process *process, struct generation *generation, bool 
 
     app_say(app, "commit", "%.8s", generation_commit(generation));
     app->prune_allowed = confirmed;
-    app->desired = desired_make(generation, before, app->memory, /* secrets= */ NULL, NULL);
+    app->desired = desired_make(generation, before, app->memory, /* secrets= */ NULL, NULL, NULL);
     note_declared(process);
     if (before == NULL || confirmed) { /* what was held may go */
         cycle_mark_all(app->cycle);

@@ -93,7 +93,7 @@ void scene_commit(struct scene *scene, const char *commit, const char *manifests
     generation_unref(scene->generation);
     scene->generation = generation;
     scene->prune_allowed = false;
-    scene->desired = desired_make(generation, before, scene->memory, NULL, NULL);
+    scene->desired = desired_make(generation, before, scene->memory, NULL, NULL, NULL);
     desired_free(before);
 }
 

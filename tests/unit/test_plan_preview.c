@@ -425,7 +425,7 @@ static struct desired *declare(const char *color, char key)
     if (generation_derive(NULL, "c", &file, 1, &diags, &generation, &err) < 0)
         fail_msg("%s", diags.items[0].text);
     generation_set_build_key(generation, "app", build_key);
-    return desired_make(generation, NULL, NULL, NULL, NULL);
+    return desired_make(generation, NULL, NULL, NULL, NULL, NULL);
 }
 
 static void only_images_that_changed_are_built_and_once(void **unused)

@@ -219,7 +219,7 @@ static void a_preview_tells_what_would_be_held(void **unused)
     buf_init(&text, 64 * 1024);
     scene_open(&scene);
     apply(&scene, &(struct commit){ .id = "c1", .cluster = PROTECTED });
-    struct desired *before = desired_make(scene.generation, NULL, NULL, NULL, NULL);
+    struct desired *before = desired_make(scene.generation, NULL, NULL, NULL, NULL, NULL);
     apply(&scene, &(struct commit){ .id = "c2" });
     input = scene_input(&scene);
     preview_compute(&input, before, &scene.arena, &preview);

@@ -151,8 +151,8 @@ static void what_is_remembered_is_not_parsed_again(void **unused)
     scene_open(&scene);
     scene_commit(&scene, "c1", scene_service(&scene, "web", "red", SPEC));
     scene_run(&scene, 60 * 1000);
-    AUTO(desired) *same = desired_make(scene.generation, NULL, scene.memory, NULL, NULL);
-    AUTO(desired) *parsed = desired_make(scene.generation, NULL, NULL, NULL, NULL);
+    AUTO(desired) *same = desired_make(scene.generation, NULL, scene.memory, NULL, NULL, NULL);
+    AUTO(desired) *parsed = desired_make(scene.generation, NULL, NULL, NULL, NULL, NULL);
     assert_ptr_equal(desired_service(same, WEB)->goal, scene_primary(&scene, WEB)->goal);
     assert_ptr_not_equal(desired_service(parsed, WEB)->goal, scene_primary(&scene, WEB)->goal);
     close_scene(&scene);

@@ -114,6 +114,36 @@ static void the_parent_and_the_root(void **state)
     assert_null(generation_find(tip.desired->generation, KIND_CLUSTER, "c"));
 }
 
+/* Each file is within its limits, and all together are not. */
+static void a_service_that_is_too_large_is_a_mistake(void **state)
+{
+    const char *folder = *state;
+    char location[4096];
+    const struct source_options options = { .location = location };
+    const struct snapshot_request request = { .source = &options };
+    AUTO(diag_list) diags = { 0 };
+    AUTO(snapshot) snapshot = { 0 };
+    struct err err = { 0 };
+
+    git_repo_run(
+        folder,
+        "cd repo; files=; for n in 0 1 2 3 4 5 6 7 8 9; do "
+        "awk -v n=$n 'BEGIN { for (i = 0; i < 12000; i++) print \"v\" n \"_\" i \"=\" }' >$n.env;"
+        "files=\"$files{value: $n.env}, \"; done; printf '%s\\n' 'apiVersion: berth/v1' "
+        "'kind: Cluster' 'metadata: {name: c}' 'spec: {}' --- 'apiVersion: berth/v1' 'kind: Task' "
+        "'metadata: {name: t}' 'spec: {cpu: 256, memory: 512, containerDefinitions: "
+        "[{name: a, image: \"r.io/r:1\", environmentFiles: ['\"$files\"']}]}' --- "
+        "'apiVersion: berth/v1' 'kind: Service' 'metadata: {name: s}' "
+        "'spec: {cluster: c, taskDefinition: t}' >all.yaml; git add .; git commit -q -m Much");
+    (void)snprintf(location, sizeof(location), "%s/repo", folder);
+    assert_int_equal(snapshot_load(&request, &diags, &snapshot, &err), -1);
+    assert_int_equal(diags.errors, 1);
+    assert_string_equal(diags.items[0].file, "all.yaml");
+    assert_int_equal(diags.items[0].line, 13);
+    assert_true(text_starts(diags.items[0].text,
+                            "service 's', with its Task and environment files, is too large: "));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -122,6 +152,7 @@ int main(void)
         TEST(a_trailer_counts_between_what_is_in_force_and_the_candidate),
         TEST(a_person_confirms_one_commit),
         TEST(the_parent_and_the_root),
+        TEST(a_service_that_is_too_large_is_a_mistake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

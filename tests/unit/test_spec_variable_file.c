@@ -121,6 +121,24 @@ static void a_file_has_a_limit(void **state)
     assert_non_null(strstr(diags.items[0].text, "at most 262144 bytes"));
 }
 
+/* What it says is written into a document whose keys are of no more bytes than that. */
+static void a_name_has_a_limit(void **state)
+{
+    char line[2 * LIMIT_NAME];
+    AUTO(diag_list) diags = { 0 };
+
+    (void)state;
+    memset(line, 'a', sizeof(line));
+    line[LIMIT_NAME] = '=';
+    AUTO(variable_file) *longest = variable_file_parse("a.env", line, LIMIT_NAME + 2, &diags);
+    assert_non_null(longest);
+    line[LIMIT_NAME] = 'a';
+    line[LIMIT_NAME + 1] = '=';
+    AUTO(variable_file) *longer = variable_file_parse("a.env", line, LIMIT_NAME + 3, &diags);
+    assert_null(longer);
+    assert_string_equal(diags.items[0].text, "the name before '=' has more than 255 bytes");
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, forget)
 
 int main(void)
@@ -130,6 +148,7 @@ int main(void)
         TEST(environment_and_secrets_win_and_then_the_first_file),
         TEST(mistakes_have_their_lines),
         TEST(a_file_has_a_limit),
+        TEST(a_name_has_a_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
