@@ -579,6 +579,7 @@ void docker_cancel(struct docker_call *call)
     }
     (void)err_set(&failure, ERR_CANCELLED, "%s: the call was cancelled", call->docker->name);
     call_fail_later(call, &failure);
+    call->failure = failure; /* also of one that was about to fail */
 }
 
 void docker_pause(struct docker_call *call, bool paused)

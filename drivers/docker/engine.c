@@ -71,6 +71,7 @@ void engine_lost(struct engine *engine, const struct err *failure)
     if (engine->freeing || timer_is_running(&engine->redial))
         return; /* known already */
     engine->connected = false;
+    docker_cancel(TAKE(engine->dial)); /* what was asked for ahead may fail before it */
     unfollow(engine);
     engine_forget(engine, failure);
     engine_report(engine, &(struct world_change){ .kind = WORLD_INSTANCE_LOST,
@@ -178,9 +179,9 @@ static void on_info(void *ctx, const struct docker_answer *answer, const struct 
     struct err err = { 0 };
     int64_t now_ms = loop_wall_ms();
 
+    if (failure != NULL && failure->code == ERR_CANCELLED)
+        return; /* given up: another one may be under way */
     engine->dial = NULL;
-    if (engine->freeing)
-        return;
     if (failure != NULL) {
         engine_lost(engine, failure);
         return;

@@ -210,9 +210,9 @@ static void on_part(struct engine *engine, size_t index, const struct docker_ans
 {
     struct err err = { 0 };
 
+    if (failure != NULL && failure->code == ERR_CANCELLED)
+        return; /* given up: another one may be under way */
     engine->listing_calls[index] = NULL;
-    if (!engine->listing)
-        return; /* given up meanwhile */
     if (failure != NULL) {
         engine_lost(engine, failure);
         return;
@@ -531,7 +531,7 @@ void engine_forget(struct engine *engine, const struct err *failure)
     engine->listing = false;
     engine->queue = NULL;
     for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
-        docker_cancel(engine->listing_calls[i]);
+        docker_cancel(TAKE(engine->listing_calls[i]));
         json_free(TAKE(engine->held[i]));
     }
     HASH_ITER(by_id, containers, tracked, next)

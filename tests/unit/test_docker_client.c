@@ -110,6 +110,30 @@ static void waiting_for_the_version_has_a_deadline(void **state)
     assert_int_equal(call->failure.code, ERR_CANCELLED);
 }
 
+static void cancel_the_call(void *ctx, const struct docker_answer *answer,
+                            const struct err *failure)
+{
+    struct scene *scene = ctx;
+
+    (void)answer;
+    assert_int_equal(failure->code, ERR_UNREACHABLE);
+    docker_cancel(scene->calls[0].handle);
+}
+
+/* Who gave a call up knows it by that, whatever else would have become of it. */
+static void one_that_is_about_to_fail_is_cancelled(void **state)
+{
+    struct scene *scene = *state;
+    const struct docker_request request = { .method = "GET", .path = "/info" };
+
+    io_server_free(scene->server);
+    scene->server = NULL;
+    (void)docker_call(scene->docker, &request, cancel_the_call, scene);
+    struct call *call = scene_start(scene, request);
+    engine_wait(scene);
+    assert_int_equal(call->failure.code, ERR_CANCELLED);
+}
+
 /* Some wait for the version, one of them about to fail; then all is over at once. */
 static void freeing_answers_all(void **state)
 {
@@ -286,6 +310,7 @@ int main(void)
         SCENE_TEST(an_old_engine_is_named),
         SCENE_TEST(no_engine_is_named_and_comes_back),
         SCENE_TEST(waiting_for_the_version_has_a_deadline),
+        SCENE_TEST(one_that_is_about_to_fail_is_cancelled),
         SCENE_TEST(freeing_answers_all),
         SCENE_TEST(errors_are_the_engines_own),
         SCENE_TEST(requests_arrive_whole),

@@ -29,11 +29,15 @@ struct scene {
     char directory[40];
     char socket[64];
     char host[80];
-    struct io_server_peer *info; /* waits for its answer */
+    struct io_server_peer *info;   /* waits for its answer */
+    struct io_server_peer *images; /* likewise */
     unsigned infos;
     unsigned inspects;
     unsigned info_after; /* answered once so many inspects were */
     unsigned info_fails; /* so many are answered with a failure */
+    unsigned info_waits; /* so many are not answered before the engine is lost */
+    bool info_at_loss;   /* but then, at once */
+    bool images_fail;    /* once, when /info was asked for */
     bool two_is_gone;
     struct buf told; /* what was reported, a word each */
 };
@@ -49,10 +53,27 @@ static const char *const kinds[] = {
     [WORLD_LISTING_END] = "end",   [WORLD_CONTAINER_GONE] = "gone",
 };
 
+static void answer_info(struct scene *scene)
+{
+    struct io_server_peer *peer = scene->info;
+
+    if (peer == NULL || scene->inspects < scene->info_after || scene->infos <= scene->info_waits)
+        return;
+    scene->info = NULL;
+    if (scene->infos <= scene->info_fails)
+        io_server_answer(peer, 500, "{\"message\":\"not now\"}");
+    else
+        io_server_answer(peer, 200, INFO);
+}
+
 static void on_change(void *ctx, const struct world_change *change)
 {
     struct scene *scene = ctx;
 
+    if (change->kind == WORLD_INSTANCE_LOST && scene->info_at_loss) {
+        scene->info_waits = 0;
+        answer_info(scene);
+    }
     if (change->kind == WORLD_CONTAINER)
         buf_printf(&scene->told, "%s:%s ", change->container.inspected ? "inspected" : "listed",
                    change->container.container);
@@ -62,17 +83,18 @@ static void on_change(void *ctx, const struct world_change *change)
         loop_stop(scene->loop);
 }
 
-static void answer_info(struct scene *scene)
+static void answer_images(struct scene *scene)
 {
-    struct io_server_peer *peer = scene->info;
+    struct io_server_peer *peer = scene->images;
 
-    if (peer == NULL || scene->inspects < scene->info_after)
+    if (peer == NULL || (scene->images_fail && scene->infos == 0))
         return;
-    scene->info = NULL;
-    if (scene->infos <= scene->info_fails)
-        io_server_answer(peer, 500, "{\"message\":\"not now\"}");
+    scene->images = NULL;
+    if (scene->images_fail)
+        io_server_answer(peer, 500, "{\"message\":\"no space left on device\"}");
     else
-        io_server_answer(peer, 200, INFO);
+        io_server_answer(peer, 200, "[]");
+    scene->images_fail = false;
 }
 
 static void answer_inspect(struct scene *scene, struct io_server_peer *peer, const char *path)
@@ -119,6 +141,10 @@ static void serve(void *ctx, struct io_server_peer *peer, const struct io_server
         scene->info = peer;
         scene->infos++;
         answer_info(scene);
+        answer_images(scene);
+    } else if (strstr(path, "/images/json") != NULL) {
+        scene->images = peer;
+        answer_images(scene);
     } else if (strstr(path, "/containers/json") != NULL) {
         answer_list(peer);
     } else if (strstr(path, "/containers/") != NULL) {
@@ -226,6 +252,37 @@ static void without_facts_it_is_dialled_again(void **state)
     assert_int_equal(scene->inspects, 4);
 }
 
+static void assert_lost_once(const struct scene *scene)
+{
+    const char *told = buf_text(&scene->told);
+
+    assert_true(text_starts(told, "lost instance begin listed:one listed:two "));
+    assert_null(strstr(told + 1, "lost"));
+    assert_int_equal(scene->infos, 2);
+}
+
+/* The listing that was asked for ahead has failed by then: the facts are of no use without it. */
+static void facts_that_come_after_a_failure_are_none(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->images_fail = true;
+    scene->info_waits = 1;
+    scene->info_at_loss = true;
+    connect_and_list(scene);
+    assert_lost_once(scene);
+}
+
+static void a_failure_before_the_facts_ends_the_wait_for_them(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->images_fail = true;
+    scene->info_waits = 1;
+    connect_and_list(scene);
+    assert_lost_once(scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +290,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_comes_later_is_told_as_it_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_gone_by_then_is_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_facts_it_is_dialled_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(facts_that_come_after_a_failure_are_none, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_failure_before_the_facts_ends_the_wait_for_them, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
