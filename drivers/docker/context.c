@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 
 #define TAR_ENTRY_BYTES 1536 /* more than one header block, for names that need an extension */
 #define TAR_DIR         "/tmp"
+#define PLAIN_PATH_MAX  100 /* bytes in a header block */
 
 static int check_size(const struct context_list *list, struct err *err)
 {
@@ -28,16 +30,45 @@ static int check_size(const struct context_list *list, struct err *err)
     return 0;
 }
 
+static int write_entry(const struct context_reader *reader, struct context_list *list, size_t index,
+                       struct tar *tar, struct err *err)
+{
+    const struct context_entry *entry = &list->entries[index];
+    const void *bytes = NULL;
+
+    if (reader->read(reader->self, list, entry, &bytes, err) < 0)
+        return err_wrap(err, "'%s'", entry->path);
+    if (tar_add(tar, entry->path, entry->mode, bytes, (size_t)entry->size, err) < 0)
+        return err_wrap(err, "'%s'", entry->path);
+    return 0;
+}
+
+/* Its header is one block. */
+static bool is_plain(const struct context_entry *entry)
+{
+    size_t length = strlen(entry->path);
+
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)entry->path[i] > 0x7f)
+            return false;
+    }
+    return S_ISREG(entry->mode) && length <= PLAIN_PATH_MAX;
+}
+
+/* The docker client knows a context from a Dockerfile by its first block, and does not know one
+ * whose name goes on in the next: the first file is a plain one, if there is any. */
 static int write_entries(const struct context_reader *reader, struct context_list *list,
                          struct tar *tar, struct err *err)
 {
+    size_t first = 0;
+
+    while (first < list->count && !is_plain(&list->entries[first]))
+        first++;
+    if (first < list->count && write_entry(reader, list, first, tar, err) < 0)
+        return -1;
     for (size_t i = 0; i < list->count; i++) {
-        const struct context_entry *entry = &list->entries[i];
-        const void *bytes = NULL;
-        if (reader->read(reader->self, list, entry, &bytes, err) < 0)
-            return err_wrap(err, "'%s'", entry->path);
-        if (tar_add(tar, entry->path, entry->mode, bytes, (size_t)entry->size, err) < 0)
-            return err_wrap(err, "'%s'", entry->path);
+        if (i != first && write_entry(reader, list, i, tar, err) < 0)
+            return -1;
     }
     return tar_finish(tar, err);
 }

@@ -12,6 +12,8 @@
 #include "tests/unit/unit.h"
 
 #define TAR_MAX (1024 * 1024)
+#define TEN     "abcdefghij"
+#define LONG    TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
 static int read_entry(void *self, struct context_list *list, const struct context_entry *entry,
                       const void **out_bytes, struct err *err)
@@ -73,30 +75,66 @@ static void on_listed(void *ctx, const struct process_result *result, const stru
     loop_stop(listed->loop);
 }
 
-static void tar_reads_it(void **state)
+/* What tar(1) makes of a context. */
+static char *list_with_tar(struct context_list *list)
 {
-    static const char *const argv[] = { "tar", "--utc", "-tvf", "-", NULL };
-    struct context_list list = { .entries = entries, .count = ARRAY_COUNT(entries) };
+    static const char *const argv[] = {
+        "tar", "--utc", "--quoting-style=escape", "-tvf", "-", NULL
+    };
+    static const char *const env[] = { "PATH=/usr/bin:/bin", "LC_ALL=C", NULL };
     struct err err = { 0 };
     struct listed listed = { .loop = loop_new(&err) };
     int64_t size;
     int fd;
 
-    (void)state;
-    assert_int_equal(context_write(&reader, &list, &fd, &size, &err), 0);
-    struct process_options options = {
-        .argv = argv, .input = PROCESS_INPUT_FD, .input_fd = fd, .done = on_listed, .ctx = &listed
-    };
+    assert_int_equal(context_write(&reader, list, &fd, &size, &err), 0);
+    struct process_options options = { .argv = argv,
+                                       .env = env,
+                                       .input = PROCESS_INPUT_FD,
+                                       .input_fd = fd,
+                                       .done = on_listed,
+                                       .ctx = &listed };
     assert_non_null(process_start(listed.loop, &options, &err));
     loop_run(listed.loop);
-    assert_string_equal(listed.text,
-                        "-rw-r--r-- 0/0              13 1970-01-01 00:00 Dockerfile\n"
-                        "-rwxr-xr-x 0/0               4 1970-01-01 00:00 a/deep/run\n"
-                        "lrwxrwxrwx 0/0               0 1970-01-01 00:00 link -> a/deep/run\n"
-                        "-rw-r--r-- 0/0               0 1970-01-01 00:00 empty\n");
-    free(listed.text);
     loop_free(listed.loop);
     (void)close(fd);
+    return listed.text;
+}
+
+static void tar_reads_it(void **state)
+{
+    struct context_list list = { .entries = entries, .count = ARRAY_COUNT(entries) };
+    AUTO_TEXT char *text = list_with_tar(&list);
+
+    (void)state;
+    assert_string_equal(text, "-rw-r--r-- 0/0              13 1970-01-01 00:00 Dockerfile\n"
+                              "-rwxr-xr-x 0/0               4 1970-01-01 00:00 a/deep/run\n"
+                              "lrwxrwxrwx 0/0               0 1970-01-01 00:00 link -> a/deep/run\n"
+                              "-rw-r--r-- 0/0               0 1970-01-01 00:00 empty\n");
+}
+
+/* Names are bytes, UTF-8 or not, and whatever the locale.  The first file is a plain one. */
+static void any_name_is_taken(void **state)
+{
+    struct context_entry strange[] = {
+        { "gr\xc3\xbc\xc3\x9f.txt", 0100644, 2, "hi" },
+        { "bad\xff.txt", 0100755, 2, "hi" },
+        { "plain", 0120000, 8, "t\xc3\xbcr/\xff/x" },
+        { LONG, 0100644, 2, "hi" },
+        { "Dockerfile", 0100644, 2, "hi" },
+        { "other", 0100644, 2, "hi" },
+    };
+    struct context_list list = { .entries = strange, .count = ARRAY_COUNT(strange) };
+    AUTO_TEXT char *text = list_with_tar(&list);
+
+    (void)state;
+    assert_string_equal(
+        text, "-rw-r--r-- 0/0               2 1970-01-01 00:00 Dockerfile\n"
+              "-rw-r--r-- 0/0               2 1970-01-01 00:00 gr\\303\\274\\303\\237.txt\n"
+              "-rwxr-xr-x 0/0               2 1970-01-01 00:00 bad\\377.txt\n"
+              "lrwxrwxrwx 0/0               0 1970-01-01 00:00 plain -> t\\303\\274r/\\377/x\n"
+              "-rw-r--r-- 0/0               2 1970-01-01 00:00 " LONG "\n"
+              "-rw-r--r-- 0/0               2 1970-01-01 00:00 other\n");
 }
 
 static void too_large(void **state)
@@ -133,9 +171,8 @@ static void reader_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_files_same_bytes),
-        cmocka_unit_test(tar_reads_it),
-        cmocka_unit_test(too_large),
+        cmocka_unit_test(same_files_same_bytes), cmocka_unit_test(tar_reads_it),
+        cmocka_unit_test(any_name_is_taken),     cmocka_unit_test(too_large),
         cmocka_unit_test(reader_fails),
     };
 
