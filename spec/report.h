@@ -158,7 +158,7 @@ struct instance_report {
     X(CONTAINER_GONE, named)                                                                       \
     X(CONTAINER_ENDED, named)                                                                      \
     X(CONTAINER_STOPPING, named)                                                                   \
-    X(CONTAINER_SIGNALLED, named) /* by someone else, through the engine */                        \
+    X(CONTAINER_SIGNALLED, named) /* by someone else, to end it */                                 \
     X(IMAGE, image)                                                                                \
     X(IMAGE_GONE, named)                                                                           \
     X(EFFORT, effort)                                                                              \

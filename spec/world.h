@@ -27,7 +27,7 @@ struct world_container {
     bool inspected;
     bool oom_killed;
     bool stopping;  /* a stop was accepted by the engine, its end is not seen yet */
-    bool signalled; /* since its start someone else sent it a signal through the engine */
+    bool signalled; /* since its start someone else told the engine to end it */
     uint64_t sweep; /* the listing that saw it last */
     int64_t created_ms;
     int64_t started_ms;

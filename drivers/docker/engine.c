@@ -1,6 +1,7 @@
 /*
  * The life of an engine: dialled, connected, lost, dialled again.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,16 @@ static void report_gone(struct engine *engine, enum world_change_kind kind, cons
         engine_report_named(engine, kind, name);
 }
 
+/* Who sends one of these wants the container to end.  Others tell a program something ("read your
+ * configuration again"), and if it ends by one it has failed. */
+static bool is_meant_to_end(const struct engine *engine, const struct event_report *event)
+{
+    const struct tracked *tracked = engine_tracked(engine, event->id);
+
+    return event->signal == SIGTERM || event->signal == SIGKILL || event->signal == SIGINT ||
+           event->signal == SIGQUIT || (tracked != NULL && event->signal == tracked->stop_signal);
+}
+
 static void on_event(void *ctx, const struct json *value)
 {
     struct engine *engine = ctx;
@@ -118,7 +129,7 @@ static void on_event(void *ctx, const struct json *value)
     case EVENT_CONTAINER_KILLED:
         if (engine_has_call(engine, ACTION_CONTAINER_STOP, event.id))
             engine_report_named(engine, WORLD_CONTAINER_STOPPING, event.id);
-        else
+        else if (is_meant_to_end(engine, &event))
             engine_report_named(engine, WORLD_CONTAINER_SIGNALLED, event.id);
         break;
     case EVENT_CONTAINER_GONE: engine_container_gone(engine, event.id); break;

@@ -49,6 +49,7 @@ struct tracked {
     int64_t inspected_ms; /* when the last answer came, by the loop's clock */
     int64_t asked_ms;     /* when the last question was sent */
     enum container_status status;
+    int stop_signal; /* 0: not inspected */
     bool inspected;
     bool queued;
     bool inspecting;

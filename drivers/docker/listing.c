@@ -388,8 +388,10 @@ static void take_inspect(struct engine *engine, struct tracked *tracked, const s
     struct container_report report;
     bool is_ours = read_container(&engine->reader, value, &report);
 
-    if (is_ours)
+    if (is_ours) {
+        tracked->stop_signal = read_stop_signal(value);
         engine_report_container(engine, &report);
+    }
     if ((failure != NULL && failure->code == ERR_NOT_FOUND) || (value != NULL && !is_ours))
         engine_container_gone(engine, tracked->id); /* or renamed: no longer ours */
     else

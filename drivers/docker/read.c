@@ -4,8 +4,10 @@
  */
 #include "drivers/docker/read.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "drivers/docker/labels.h"
 #include "spec/action.h"
@@ -13,6 +15,11 @@
 #include "spec/base/text.h"
 
 #define NS_PER_MS ((int64_t)1000 * 1000)
+
+/* Linux's, as the engine counts them. */
+#define SIGNALS_NAMED_END 32
+#define SIGNAL_RTMIN      34
+#define SIGNALS_END       65
 
 struct json *read_json(const char *text, size_t size, struct err *err)
 {
@@ -268,6 +275,32 @@ bool read_container(const struct reader *reader, const struct json *value,
     return true;
 }
 
+/* As a Dockerfile may name it: "SIGTERM", "term", "15", "SIGRTMIN+3".  0: not understood. */
+static int signal_number(const char *text)
+{
+    uint32_t number = 0;
+
+    if (text_parse_u32(text, &number))
+        return number < SIGNALS_END ? (int)number : 0;
+    if (strncasecmp(text, "SIG", strlen("SIG")) == 0)
+        text += strlen("SIG");
+    if (strncasecmp(text, "RTMIN+", strlen("RTMIN+")) == 0 &&
+        text_parse_u32(text + strlen("RTMIN+"), &number) && number < SIGNALS_END - SIGNAL_RTMIN)
+        return SIGNAL_RTMIN + (int)number;
+    for (int i = 1; i < SIGNALS_NAMED_END; i++) {
+        if (strcasecmp(text, sigabbrev_np(i)) == 0)
+            return i;
+    }
+    return 0;
+}
+
+int read_stop_signal(const struct json *value)
+{
+    int number = signal_number(json_as_text(json_path(value, "Config.StopSignal"), ""));
+
+    return number != 0 ? number : SIGTERM;
+}
+
 /* "<none>:<none>" stands for no name. */
 static size_t read_names(const struct json *array, const char **out)
 {
@@ -425,6 +458,7 @@ struct event_report read_event(const struct reader *reader, const struct json *v
     if (!text_equal(json_text(value, "Type"), "container"))
         return read_ground_event(value);
     report.is_start = text_equal(action, "start");
+    report.signal = signal_number(json_as_text(json_get(attributes, "signal"), ""));
     report.time_ms = json_int(value, "timeNano", /* fallback= */ 0) / NS_PER_MS;
     if (text_is_empty(report.id) ||
         !text_equal(label_of(attributes, LABEL_OWNER, LIMIT_NAME), reader->owner))

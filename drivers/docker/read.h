@@ -36,6 +36,8 @@ bool read_container_summary(const struct reader *reader, const struct json *valu
 /* GET /containers/ID/json. */
 bool read_container(const struct reader *reader, const struct json *value,
                     struct container_report *out);
+/* The same: the signal that asks it to stop; SIGTERM unless it says another. */
+int read_stop_signal(const struct json *value);
 
 /* An image, ours or not: what a task needs may have been there before us.  `tags` and `digests` of
  * the report are the caller's arrays, as large as IMAGE_NAMES_MAX; further names are left out. */
@@ -77,6 +79,7 @@ struct event_report {
     const char *id;   /* the engine's; of a volume its name */
     const char *name; /* may be NULL */
     bool is_start;
+    int signal;      /* of a kill; 0: not said */
     int64_t time_ms; /* engine's wall clock; 0: not said */
 };
 

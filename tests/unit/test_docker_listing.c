@@ -31,6 +31,7 @@ struct scene {
     char host[80];
     struct io_server_peer *info;   /* waits for its answer */
     struct io_server_peer *images; /* likewise */
+    struct io_server_peer *events; /* of containers: what happens is sent there */
     unsigned infos;
     unsigned inspects;
     unsigned info_after; /* answered once so many inspects were */
@@ -49,8 +50,9 @@ static void give_up(void *ctx)
 }
 
 static const char *const kinds[] = {
-    [WORLD_INSTANCE] = "instance", [WORLD_INSTANCE_LOST] = "lost",  [WORLD_LISTING_BEGIN] = "begin",
-    [WORLD_LISTING_END] = "end",   [WORLD_CONTAINER_GONE] = "gone",
+    [WORLD_INSTANCE] = "instance",   [WORLD_INSTANCE_LOST] = "lost",
+    [WORLD_LISTING_BEGIN] = "begin", [WORLD_LISTING_END] = "end",
+    [WORLD_CONTAINER_GONE] = "gone", [WORLD_CONTAINER_SIGNALLED] = "signalled",
 };
 
 static void answer_info(struct scene *scene)
@@ -79,7 +81,7 @@ static void on_change(void *ctx, const struct world_change *change)
                    change->container.container);
     else
         buf_printf(&scene->told, "%s ", kinds[change->kind]);
-    if (change->kind == WORLD_LISTING_END)
+    if (change->kind == WORLD_LISTING_END || change->kind == WORLD_CONTAINER_GONE)
         loop_stop(scene->loop);
 }
 
@@ -108,7 +110,8 @@ static void answer_inspect(struct scene *scene, struct io_server_peer *peer, con
     } else {
         (void)snprintf(text, sizeof(text),
                        "{\"Id\":\"%s\",\"Name\":\"/berth-0123456789ab-%s\",\"State\":{\"Status\":"
-                       "\"running\"},\"Config\":{\"Labels\":" LABELS "}}",
+                       "\"running\"},\"Config\":{\"StopSignal\":\"SIGUSR1\",\"Labels\":" LABELS
+                       "}}",
                        is_one ? ONE : TWO, name, name);
         io_server_answer(peer, 200, text);
     }
@@ -151,6 +154,8 @@ static void serve(void *ctx, struct io_server_peer *peer, const struct io_server
         answer_inspect(scene, peer, path);
     } else if (strstr(path, "/events") != NULL) {
         io_server_send_text(peer, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n");
+        if (strstr(path, "container") != NULL)
+            scene->events = peer;
     } else {
         io_server_answer(peer, 200, strstr(path, "/volumes") != NULL ? "{\"Volumes\":[]}" : "[]");
     }
@@ -283,6 +288,44 @@ static void a_failure_before_the_facts_ends_the_wait_for_them(void **state)
     assert_lost_once(scene);
 }
 
+static void happens(const struct scene *scene, const char *action, const char *signal)
+{
+    char text[400];
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"Type\":\"container\",\"Action\":\"%s\",\"Actor\":{\"ID\":\"" ONE
+                   "\",\"Attributes\":{\"berth.owner\":\"it\",\"signal\":\"%s\"}}}\n",
+                   action, signal);
+    io_server_send_text(scene->events, text);
+}
+
+/* A program that is told to read its configuration again is not told to end. */
+static void only_some_signals_are_to_end_it(void **state)
+{
+    static const struct {
+        const char *signal;
+        bool ends;
+    } cases[] = {
+        { "1", false }, { "2", true },   { "3", true },  { "9", true },
+        { "10", true }, { "12", false }, { "15", true }, { "28", false },
+    };
+    struct scene *scene = *state;
+    AUTO(buf) expected = { 0 };
+
+    buf_init(&expected, 1000);
+    connect_and_list(scene);
+    buf_reset(&scene->told);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        happens(scene, "kill", cases[i].signal);
+        if (cases[i].ends)
+            buf_text_add(&expected, "signalled ");
+    }
+    happens(scene, "destroy", "");
+    buf_text_add(&expected, "gone ");
+    loop_run(scene->loop);
+    assert_string_equal(buf_text(&scene->told), buf_text(&expected));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +333,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_comes_later_is_told_as_it_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_gone_by_then_is_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_facts_it_is_dialled_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(only_some_signals_are_to_end_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(facts_that_come_after_a_failure_are_none, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_failure_before_the_facts_ends_the_wait_for_them, set_up,

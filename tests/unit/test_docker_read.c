@@ -1,6 +1,7 @@
 /*
  * Engine JSON into reports: what is ours, what is not, what changed, and that nothing odd hurts.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,6 +267,34 @@ static void events(void **state)
     assert_int_equal(read_event(&reader, foreign).type, EVENT_OTHER);
 }
 
+static void signals(void **state)
+{
+    static const struct {
+        const char *text;
+        int number;
+    } cases[] = {
+        { "1", SIGHUP },        { "28", SIGWINCH },      { "64", 64 },
+        { "SIGHUP", SIGHUP },   { "quit", SIGQUIT },     { "SigWinch", SIGWINCH },
+        { "SIGRTMIN+3", 37 },   { "RTMIN+30", 64 },      { "", SIGTERM },
+        { "65", SIGTERM },      { "RTMIN+31", SIGTERM }, { "SIG", SIGTERM },
+        { "SIGNONE", SIGTERM },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        AUTO(json) *container = json_object();
+        struct json *config = json_object();
+
+        json_set_text(config, "StopSignal", cases[i].text);
+        json_set(container, "Config", config);
+        assert_int_equal(read_stop_signal(container), cases[i].number);
+    }
+    AUTO(json) *event = parse("{\"Type\":\"container\",\"Action\":\"kill\",\"Actor\":"
+                              "{\"ID\":\"aa\",\"Attributes\":{\"signal\":\"1\"}}}");
+    assert_int_equal(read_event(&reader, event).signal, SIGHUP);
+    assert_int_equal(read_stop_signal(NULL), SIGTERM);
+}
+
 /* A health check may print anything; the engine escapes it. */
 static void nul_in_a_text(void **state)
 {
@@ -325,6 +354,7 @@ int main(void)
         cmocka_unit_test(networks_and_volumes),
         cmocka_unit_test(info),
         cmocka_unit_test(events),
+        cmocka_unit_test(signals),
         cmocka_unit_test(nul_in_a_text),
         cmocka_unit_test(odd_json),
     };
