@@ -52,14 +52,6 @@ struct auth_request {
 
 static void ask_next(struct auth_request *request);
 
-void auth_wipe(char *header)
-{
-    if (header == NULL)
-        return;
-    explicit_bzero(header, strlen(header));
-    free(header);
-}
-
 void auth_registry(const char *reference, char out[AUTH_REGISTRY_SIZE])
 {
     size_t length = strcspn(reference, "/");
@@ -101,7 +93,7 @@ static char *header_of(const struct json *value)
         return NULL;
     text = json_print_text(value, JSON_STYLE_COMPACT);
     header = base64_encode(text, strlen(text), /* url_safe= */ true);
-    auth_wipe(text);
+    text_wipe(text);
     return header;
 }
 
@@ -208,7 +200,7 @@ static void request_free(struct auth_request *request)
     }
     free(request->questions);
     free(request->store);
-    auth_wipe(request->header);
+    text_wipe(request->header);
     json_free(request->logins);
     json_free(request->helpers);
     free(request);

@@ -27,7 +27,7 @@ void auth_choose(const struct json *config, const char *registry, struct auth_ch
 /* What a helper printed, as a header; NULL: it knows none. */
 char *auth_from_helper(const char *server, const char *text, size_t size);
 
-/* header is heap text and now the receiver's (auth_wipe()); NULL with a failure of auth_start(). */
+/* header is heap text and now the receiver's (text_wipe()); NULL with a failure of auth_start(). */
 typedef void auth_done_fn(void *ctx, char *header, const struct err *failure);
 struct auth_request;
 
@@ -41,8 +41,5 @@ struct auth_request *auth_start(struct loop *loop, const char *reference, auth_d
 struct auth_request *auth_start_all(struct loop *loop, auth_done_fn *done, void *ctx);
 /* done is not called. */
 void auth_cancel(struct auth_request *request);
-
-/* Overwrites and frees.  NULL is allowed. */
-void auth_wipe(char *header);
 
 #endif

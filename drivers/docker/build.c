@@ -321,9 +321,9 @@ static void on_logins(void *ctx, char *header, const struct err *failure)
     if (failure != NULL)
         work->no_login = *failure;
     (void)snprintf(line, size, HEADER_CONFIG "%s", header);
-    auth_wipe(header);
+    text_wipe(header);
     send_build(work, headers);
-    auth_wipe(line);
+    text_wipe(line);
 }
 
 static void on_context(void *ctx, bool cancelled)

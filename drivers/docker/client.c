@@ -55,13 +55,14 @@ struct docker_call {
 
 static void call_free(struct docker_call *call)
 {
+    /* A header may be a login, and a body has the secrets of a container. */
     for (size_t i = 0; call->headers != NULL && call->headers[i] != NULL; i++)
-        free(call->headers[i]);
+        text_wipe(call->headers[i]);
     free(call->headers);
     free(call->method);
     free(call->path);
     free(call->query);
-    free(call->body);
+    text_wipe(call->body);
     frames_release(&call->frames);
     free(call);
 }

@@ -61,7 +61,7 @@ static void free_work(struct image_work *work)
     progress_release(&work->progress);
     buf_release(&work->key);
     buf_release(&work->query);
-    auth_wipe(work->header);
+    text_wipe(work->header);
     free(work->image_id);
     json_free(work->before);
     free(work->reason);
@@ -266,14 +266,14 @@ static void on_auth(void *ctx, char *header, const struct err *failure)
     size_t size = sizeof(name) + strlen(header);
     work->header = mem_alloc(size);
     (void)snprintf(work->header, size, "%s%s", name, header);
-    auth_wipe(header);
+    text_wipe(header);
 
     const char *headers[] = { work->header, NULL };
     if (work->call->call->action->kind == ACTION_IMAGE_PULL)
         send_pull(work, headers);
     else
         send_push(work, headers);
-    auth_wipe(TAKE(work->header));
+    text_wipe(TAKE(work->header));
 }
 
 /* Without an answer nothing is known to be new, which is no reason not to pull. */

@@ -221,11 +221,15 @@ static void launch_waiting(struct http_endpoint *endpoint)
 static void request_free(struct http_request *request)
 {
     give_easy(request->endpoint, request->easy);
+    for (struct curl_slist *at = request->headers; at != NULL; at = at->next)
+        explicit_bzero(at->data, strlen(at->data)); /* it may be a login */
     curl_slist_free_all(request->headers);
     buf_release(&request->gathered);
     buf_release(&request->data);
     free(request->method);
     free(request->path);
+    if (request->body != NULL)
+        explicit_bzero(request->body, request->body_size); /* it may have secrets */
     free(request->body);
     free(request);
 }

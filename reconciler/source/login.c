@@ -10,17 +10,10 @@
 
 #include "spec/base/text.h"
 
-static void wipe(char *text)
-{
-    if (text != NULL)
-        explicit_bzero(text, strlen(text));
-    free(text);
-}
-
 void login_release(struct login *login)
 {
-    wipe(login->user);
-    wipe(login->password);
+    text_wipe(login->user);
+    text_wipe(login->password);
     *login = (struct login){ 0 };
 }
 
@@ -32,7 +25,7 @@ static void login_move(struct login *from, struct login *to)
 
 static void set(char **slot, const char *text, size_t size)
 {
-    wipe(*slot);
+    text_wipe(*slot);
     *slot = mem_alloc(size + 1);
     memcpy(*slot, text, size);
 }

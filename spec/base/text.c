@@ -556,6 +556,13 @@ bool text_is_name(const char *text)
     return text[size] == '\0';
 }
 
+void text_wipe(char *text)
+{
+    if (text != NULL)
+        explicit_bzero(text, strlen(text));
+    free(text);
+}
+
 void text_disarm(char *text)
 {
     for (unsigned char *at = (unsigned char *)text; *at != '\0'; at++) {

@@ -51,6 +51,9 @@ bool text_matches(const char *pattern, const char *text);
  * '?', but tabs and line ends stay. */
 void text_disarm(char *text);
 
+/* Overwrites a secret and frees it.  NULL is allowed. */
+void text_wipe(char *text);
+
 /* The candidate nearest to `text` when it is near enough to be what the user meant, else NULL. */
 const char *text_nearest(const char *text, const char *const *candidates, size_t count);
 

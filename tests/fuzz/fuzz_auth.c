@@ -46,9 +46,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     auth_choose(config, registry, &choice);
     ASSERT(choice.helper == NULL || choice.header == NULL);
     check_header(choice.header);
-    auth_wipe(choice.header);
+    text_wipe(choice.header);
     header = auth_from_helper(choice.server, answer, answer_size);
     check_header(header);
-    auth_wipe(header);
+    text_wipe(header);
     return 0;
 }

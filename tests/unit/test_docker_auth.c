@@ -8,6 +8,7 @@
 
 #include "drivers/docker/auth.h"
 #include "spec/base/digest.h"
+#include "spec/base/text.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
 
@@ -53,7 +54,7 @@ static struct json *chosen(const char *config, const char *registry, const char 
         decoded = json_parse(plain, size, NULL);
         free(plain);
     }
-    auth_wipe(choice.header);
+    text_wipe(choice.header);
     return decoded;
 }
 
@@ -113,11 +114,11 @@ static void answers_of_helpers(void **state)
     AUTO_TEXT char *plain = base64_decode(header, &size);
     assert_string_equal(plain,
                         "{\"username\":\"u\",\"password\":\"s\",\"serveraddress\":\"a.example\"}");
-    auth_wipe(header);
+    text_wipe(header);
     header = auth_from_helper("a.example", token, strlen(token));
     AUTO_TEXT char *with_token = base64_decode(header, &size);
     assert_string_equal(with_token, "{\"identitytoken\":\"t\",\"serveraddress\":\"a.example\"}");
-    auth_wipe(header);
+    text_wipe(header);
     assert_null(auth_from_helper("a.example", "no", 2));
 }
 
@@ -140,7 +141,7 @@ static void on_auth(void *ctx, char *header, const struct err *failure)
         asked->failure = *failure;
     else
         asked->plain = base64_decode(header, &size);
-    auth_wipe(header);
+    text_wipe(header);
     loop_stop(asked->loop);
 }
 
@@ -153,7 +154,7 @@ static void on_all(void *ctx, char *header, const struct err *failure)
     if (failure != NULL)
         asked->failure = *failure;
     asked->plain = base64_decode(header, &size);
-    auth_wipe(header);
+    text_wipe(header);
     loop_stop(asked->loop);
 }
 

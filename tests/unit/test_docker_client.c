@@ -134,6 +134,46 @@ static void one_that_is_about_to_fail_is_cancelled(void **state)
     assert_int_equal(call->failure.code, ERR_CANCELLED);
 }
 
+/* ---- Secrets ---- */
+
+#define SECRET "do not leave me in memory"
+
+static unsigned wiped;
+
+/* In place of the C library's, under both of its names. */
+void __explicit_bzero_chk(void *at, size_t size, size_t room);
+void __explicit_bzero_chk(void *at, size_t size, size_t room)
+{
+    void *volatile seen = at; /* it is declared as never read */
+    volatile char *bytes = seen;
+
+    (void)room;
+    if (size > 0 && memmem(seen, size, SECRET, strlen(SECRET)) != NULL)
+        wiped++;
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = 0;
+}
+
+void explicit_bzero(void *at, size_t size)
+{
+    __explicit_bzero_chk(at, size, size);
+}
+
+static void bodies_and_headers_are_wiped(void **state)
+{
+    struct scene *scene = *state;
+    static const char *const headers[] = { "X-Registry-Auth: " SECRET, NULL };
+
+    (void)scene_start(scene, (struct docker_request){
+                                 .method = "POST", .path = "/info", .json = "\"" SECRET "\"" });
+    engine_wait(scene);
+    assert_int_equal(wiped, 2); /* the call's and the request's */
+    (void)scene_start(
+        scene, (struct docker_request){ .method = "GET", .path = "/info", .headers = headers });
+    engine_wait(scene);
+    assert_int_equal(wiped, 4);
+}
+
 /* Some wait for the version, one of them about to fail; then all is over at once. */
 static void freeing_answers_all(void **state)
 {
@@ -311,6 +351,7 @@ int main(void)
         SCENE_TEST(no_engine_is_named_and_comes_back),
         SCENE_TEST(waiting_for_the_version_has_a_deadline),
         SCENE_TEST(one_that_is_about_to_fail_is_cancelled),
+        SCENE_TEST(bodies_and_headers_are_wiped),
         SCENE_TEST(freeing_answers_all),
         SCENE_TEST(errors_are_the_engines_own),
         SCENE_TEST(requests_arrive_whole),
