@@ -14,8 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "drivers/docker/exec.h"
-#include "drivers/docker/logs.h"
 #include "drivers/docker/sandbox_image.h"
 #include "drivers/fargate/fargate.h"
 #include "spec/base/arena.h"
@@ -60,7 +58,7 @@ struct command {
 static const char *const web_command[] = { "/bin/busybox", "httpd", "-f", "-p", "8080" };
 static const char *const side_command[] = {
     "/bin/busybox", "sh", "-c",
-    "echo hello; trap 'exit 3' TERM; while :; do /bin/busybox sleep 1 & "
+    "trap 'exit 3' TERM; while :; do /bin/busybox sleep 1 & "
     "wait; done"
 };
 static const char *const bad_command[] = { "/nothing/here" };
@@ -372,80 +370,6 @@ static bool fill(struct drive *drive, struct action *action, char *const words[3
     return true;
 }
 
-/* ---- Logs and exec -------------------------------------------------------------------------- */
-
-struct talk {
-    struct drive *drive;
-    struct logs *logs;
-    struct exec *exec;
-    char *word;
-};
-
-static void on_said(void *ctx, enum stream_kind kind, const char *data, size_t size)
-{
-    (void)ctx;
-    printf("%s %.*s%s", kind == STREAM_ERRORS ? "ERR" : "OUT", (int)size, data,
-           size > 0 && data[size - 1] == '\n' ? "" : "\n");
-}
-
-static void end_talk(struct talk *talk, int exit_code, const struct err *failure)
-{
-    struct drive *drive = talk->drive;
-
-    printf("DONE %s %s %d\n", talk->word, failure != NULL ? failure->text : "ok", exit_code);
-    logs_close(talk->logs);
-    exec_close(talk->exec);
-    free(talk->word);
-    free(talk);
-    drive->calls--;
-    stop_if_over(drive);
-}
-
-static void on_logs_end(void *ctx, const struct err *failure)
-{
-    end_talk(ctx, 0, failure);
-}
-
-static void on_exec_open(void *ctx)
-{
-    struct talk *talk = ctx;
-
-    exec_write(talk->exec, "typed\n", strlen("typed\n"));
-    exec_finish(talk->exec);
-}
-
-static void on_exec_end(void *ctx, int exit_code, const struct err *failure)
-{
-    end_talk(ctx, exit_code, failure);
-}
-
-/* "logs ID" or "exec ID": a shell that repeats its input on both streams and exits with 9. */
-static void talk(struct drive *drive, const char *line, const char *container, bool is_exec)
-{
-    static const char *const argv[] = { "/bin/busybox", "sh", "-c",
-                                        "read x; echo $x; echo bad $x >&2; exit 9", NULL };
-    struct docker *docker = fargate_docker(drive->driver);
-    struct talk *talk = mem_alloc(sizeof(*talk));
-
-    talk->drive = drive;
-    talk->word = mem_text(line);
-    drive->calls++;
-    if (is_exec)
-        talk->exec = exec_open(docker, &(struct exec_options){ .container = container,
-                                                               .argv = argv,
-                                                               .input = true,
-                                                               .on_open = on_exec_open,
-                                                               .on_data = on_said,
-                                                               .on_end = on_exec_end,
-                                                               .ctx = talk });
-    else
-        talk->logs = logs_open(docker, &(struct logs_options){ .container = container,
-                                                               .tail = 10,
-                                                               .on_data = on_said,
-                                                               .on_end = on_logs_end,
-                                                               .ctx = talk });
-}
-
 static void end_input(struct drive *drive)
 {
     loop_unwatch(TAKE(drive->input));
@@ -503,11 +427,7 @@ static void on_input(void *ctx, int fd, unsigned events)
             end_input(drive); /* others may hold the pipe open */
             return;
         }
-        bool is_exec = text_starts(drive->line, "exec ");
-        if (is_exec || text_starts(drive->line, "logs "))
-            talk(drive, drive->line, drive->line + strlen("exec "), is_exec);
-        else
-            run_command(drive, drive->line);
+        run_command(drive, drive->line);
         drive->line_size -= (size_t)(end + 1 - drive->line);
         memmove(drive->line, end + 1, drive->line_size + 1);
     }

@@ -133,12 +133,6 @@ side=$(id_of 3/side)
 sandbox=$(id_of 3/_sandbox)
 check 'they share the network' test \
     "$(engine_api GET "/containers/$side/json" | jq -r .HostConfig.NetworkMode)" = "container:$sandbox"
-check 'its log' does "logs $side" 'ok 0'
-check 'has what it wrote' said_since 'OUT hello'
-check 'a log of nothing' does 'logs none' '.*No such container: none.* 0'
-check 'a program in it' does "exec $side" 'ok 9'
-check 'writes what it read' said_since 'OUT typed'
-check 'on both streams' said_since 'ERR bad typed'
 mark
 check 'it stops within its grace' does 'stop 3/side'
 check 'the engine took the stop' said_since 'CONTAINER_STOPPING [0-9a-f]{64} .*'
