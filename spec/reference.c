@@ -198,15 +198,6 @@ int reference_parse(const char *text, struct arena *arena, struct image_referenc
     return 0;
 }
 
-void reference_print(const struct image_reference *reference, struct buf *out)
-{
-    buf_printf(out, "%s/%s", reference->host, reference->path);
-    if (reference->tag != NULL)
-        buf_printf(out, ":%s", reference->tag);
-    if (reference->digest != NULL)
-        buf_printf(out, "@%s", reference->digest);
-}
-
 const char *reference_repository(const char *text, struct arena *arena)
 {
     struct image_reference reference;

@@ -21,8 +21,6 @@ struct image_reference {
 /* Short forms are written out.  The parts lie in the arena. */
 MUST_USE int reference_parse(const char *text, struct arena *arena, struct image_reference *out,
                              struct err *err);
-/* In full: "docker.io/library/redis:7".  Without a tag or digest no ":latest" is added. */
-void reference_print(const struct image_reference *reference, struct buf *out);
 /* The one text of all that mean the same: "docker.io/library/redis:latest" of "redis"; with a
  * digest the tag says nothing and is left out.  What is no reference, as it is. */
 const char *reference_canonical(const char *text, struct arena *arena);

@@ -427,19 +427,6 @@ void http_cancel(struct http_request *request)
     http_request_cancel(request);
 }
 
-void http_body_ready(struct http_request *request)
-{
-    struct http_endpoint *endpoint = request->endpoint;
-
-    if (!request->in_multi)
-        return;
-    ASSERT(!endpoint->in_curl);
-    endpoint->in_curl = true;
-    (void)curl_easy_pause(request->easy, request->choked ? CURLPAUSE_RECV : CURLPAUSE_CONT);
-    endpoint->in_curl = false;
-    settle_later(endpoint);
-}
-
 void http_pause(struct http_request *request, bool paused)
 {
     request->paused = paused;

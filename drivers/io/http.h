@@ -59,10 +59,8 @@ typedef void http_data_fn(void *ctx, const char *data, size_t size);
 typedef void http_done_fn(void *ctx, const struct http_response *response,
                           const struct err *failure);
 /* Fills at most size bytes of the request's body and returns how many; 0 at the end; -1 gives up
- * (ERR_CANCELLED); HTTP_BODY_WAIT when nothing is there yet: http_body_ready() asks again.  Runs
- * inside libcurl: may use no http function. */
+ * (ERR_CANCELLED).  Runs inside libcurl: may use no http function. */
 typedef int64_t http_body_fn(void *ctx, char *out, size_t size);
-#define HTTP_BODY_WAIT (-2)
 
 /* Zeroed but for method, path and on_done is valid.  Texts and `body` are copied. */
 struct http_options {
@@ -88,8 +86,6 @@ struct http_request *http_start(struct http_endpoint *endpoint, const struct htt
 /* on_data is not called any more; on_done follows with ERR_CANCELLED.  Once on_done was called the
  * request is gone and must not be named again.  NULL is allowed. */
 void http_cancel(struct http_request *request);
-/* Body_read has data again. */
-void http_body_ready(struct http_request *request);
 /* Stops and starts the flow of on_data: for a reader slower than the server. */
 void http_pause(struct http_request *request, bool paused);
 

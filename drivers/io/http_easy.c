@@ -62,8 +62,6 @@ static size_t on_body_wanted(char *out, size_t one, size_t size, void *ctx)
     if (request->body_read != NULL) {
         int64_t count = request->body_read(request->ctx, out, size);
 
-        if (count == HTTP_BODY_WAIT)
-            return CURL_READFUNC_PAUSE;
         ASSERT(count >= -1 && (count < 0 || (size_t)count <= size));
         return count < 0 ? CURL_READFUNC_ABORT : (size_t)count;
     }

@@ -332,12 +332,10 @@ static void on_written(uv_write_t *request, int status)
     free(request->data);
 }
 
-void process_write(struct process *process, const void *data, size_t size)
+static void write_input(struct process *process, const void *data, size_t size)
 {
-    if (!process->has_input || uv_is_closing((uv_handle_t *)&process->input) || size == 0)
-        return;
-
     struct input_write *write = mem_alloc(sizeof(*write) + size);
+
     memcpy(write->data, data, size);
     write->uv.data = write;
 
@@ -355,12 +353,9 @@ static void on_input_shut(uv_shutdown_t *request, int status)
     close_handle(&process->input);
 }
 
-void process_close_input(struct process *process)
+/* After what is still to be written. */
+static void close_input(struct process *process)
 {
-    if (!process->has_input || uv_is_closing((uv_handle_t *)&process->input))
-        return;
-
-    /* After what is still to be written. */
     uv_shutdown_t *request = mem_alloc(sizeof(*request));
     request->data = process;
     if (uv_shutdown(request, (uv_stream_t *)&process->input, on_input_shut) < 0) {
@@ -415,7 +410,6 @@ static void set_input(struct process *process, const struct process_options *opt
         out->data.fd = options->input_fd;
         break;
     case PROCESS_INPUT_DATA:
-    case PROCESS_INPUT_HELD:
         out->flags = UV_CREATE_PIPE | UV_READABLE_PIPE;
         out->data.stream = (uv_stream_t *)&process->input;
         process->has_input = true;
@@ -484,15 +478,11 @@ struct process *process_start(struct loop *loop, const struct process_options *o
     (void)uv_read_start((uv_stream_t *)&process->out.pipe, on_chunk_wanted, on_out_read);
     (void)uv_read_start((uv_stream_t *)&process->errors.pipe, on_chunk_wanted, on_errors_read);
     if (options->input == PROCESS_INPUT_DATA) {
-        process_write(process, options->input_data, options->input_size);
-        process_close_input(process);
+        if (options->input_size > 0)
+            write_input(process, options->input_data, options->input_size);
+        close_input(process);
     }
     if (options->deadline_ms > 0)
         timer_start(loop, &process->deadline, options->deadline_ms, deadline_over, process);
     return process;
-}
-
-int64_t process_id(const struct process *process)
-{
-    return process->child.pid;
 }

@@ -16,7 +16,6 @@ enum process_input {
     PROCESS_INPUT_NONE, /* /dev/null */
     PROCESS_INPUT_DATA, /* `input`, then end of file */
     PROCESS_INPUT_FD,   /* input_fd becomes its standard input; it stays the caller's too */
-    PROCESS_INPUT_HELD, /* a pipe that stays open until process_close_input(); process_write() */
 };
 
 /* One line without its end ("\n" or "\r\n").  Longer ones than PROCESS_LINE_MAX arrive in parts.
@@ -68,11 +67,6 @@ struct process_options {
  * then.  Otherwise it is called exactly once, after the exit, and the process is gone after it. */
 struct process *process_start(struct loop *loop, const struct process_options *options,
                               struct err *err);
-int64_t process_id(const struct process *process);
-
-/* For PROCESS_INPUT_HELD.  Data is copied; what is not read yet stays in memory. */
-void process_write(struct process *process, const void *data, size_t size);
-void process_close_input(struct process *process);
 
 /* SIGTERM to its group now, SIGKILL after the grace; `done` follows. */
 void process_kill(struct process *process);

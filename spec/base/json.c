@@ -139,11 +139,6 @@ int64_t json_as_int(const struct json *value, int64_t fallback)
     return real >= -0x1p63 && real < 0x1p63 ? (int64_t)real : fallback;
 }
 
-double json_as_real(const struct json *value, double fallback)
-{
-    return json_is_number(in(value)) ? json_number_value(in(value)) : fallback;
-}
-
 static bool json_as_bool(const struct json *value, bool fallback)
 {
     return json_is_boolean(in(value)) ? json_is_true(in(value)) : fallback;

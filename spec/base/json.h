@@ -39,7 +39,6 @@ const struct json *json_at(const struct json *array, size_t index);
 
 const char *json_as_text(const struct json *value, const char *fallback);
 int64_t json_as_int(const struct json *value, int64_t fallback); /* a real is cut towards zero */
-double json_as_real(const struct json *value, double fallback);
 
 const char *json_text(const struct json *object, const char *path); /* NULL when absent */
 int64_t json_int(const struct json *object, const char *path, int64_t fallback);

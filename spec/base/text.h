@@ -43,9 +43,6 @@ void text_print_duration(int64_t ms, char *out /* TEXT_TIME_SIZE */);
 bool text_is_utf8(const char *text, size_t size);
 /* Letters, digits, '-' and '_', 1 to 255 of them, beginning with a letter or digit. */
 bool text_is_name(const char *text);
-/* Shell-style pattern: '*' any run, '?' one character.  No backtracking beyond the last '*':
- * at most pattern times text steps. */
-bool text_matches(const char *pattern, const char *text);
 
 /* Text from elsewhere, to be shown: what a terminal would obey (C0 and C1 of ECMA-48, DEL) becomes
  * '?', but tabs and line ends stay. */

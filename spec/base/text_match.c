@@ -1,5 +1,5 @@
 /*
- * Text that is nearly other text: patterns, and the guess behind "did you mean".
+ * Text that is nearly other text: the guess behind "did you mean".
  */
 #include <string.h>
 
@@ -9,49 +9,6 @@
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool is_continuation(char c)
-{
-    return ((unsigned char)c & 0xC0U) == 0x80U;
-}
-
-static const char *next_character(const char *at)
-{
-    at++;
-    while (is_continuation(*at))
-        at++;
-    return at;
-}
-
-bool text_matches(const char *pattern, const char *text)
-{
-    const char *star = NULL; /* behind the last '*' seen */
-    const char *resume = NULL;
-
-    /* Only the last '*' ever has to take more: what an earlier one could take instead, it can too.
-     * So nothing is remembered but one place to go back to. */
-    while (*text != '\0') {
-        if (*pattern == '*') {
-            star = ++pattern;
-            resume = text;
-        } else if (*pattern == '?') {
-            pattern++;
-            text = next_character(text);
-        } else if (*pattern == *text) {
-            pattern++;
-            text++;
-        } else if (star != NULL) {
-            resume = next_character(resume);
-            text = resume;
-            pattern = star;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return *pattern == '\0';
 }
 
 /* Changes, insertions, deletions and swaps of neighbours that lead from a to b (optimal string

@@ -262,11 +262,6 @@ void http_endpoint_free(struct http_endpoint *endpoint)
     free(endpoint);
 }
 
-void http_body_ready(struct http_request *request)
-{
-    (void)request;
-}
-
 void http_pause(struct http_request *request, bool paused)
 {
     (void)request;

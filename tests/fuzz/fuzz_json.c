@@ -33,7 +33,6 @@ static void read_all(const struct json *value)
     const char *key;
 
     (void)json_as_int(value, 0);
-    (void)json_as_real(value, 0);
     (void)json_as_text(value, "");
     (void)json_path(value, "a.b.c");
     for (size_t i = 0; json_is_array(value) && i < json_count(value); i++)

@@ -15,8 +15,6 @@
 static void check_reference(const char *text)
 {
     AUTO(arena) arena = { 0 };
-    AUTO(buf) first = { 0 };
-    AUTO(buf) second = { 0 };
     struct image_reference reference;
     struct image_reference again;
     struct err err = { 0 };
@@ -27,16 +25,15 @@ static void check_reference(const char *text)
         ASSERT(err.code == ERR_INVALID);
         return;
     }
-    buf_init(&first, 4096);
-    buf_init(&second, 4096);
-    reference_print(&reference, &first);
-    if (reference_parse(first.data, &arena, &again, &err) < 0) {
+    const char *full = arena_printf(
+        &arena, "%s/%s%s%s%s%s", reference.host, reference.path, reference.tag != NULL ? ":" : "",
+        reference.tag != NULL ? reference.tag : "", reference.digest != NULL ? "@" : "",
+        reference.digest != NULL ? reference.digest : "");
+    if (reference_parse(full, &arena, &again, &err) < 0) {
         /* Written out, a short form may be longer than is allowed. */
         ASSERT(strlen(text) > 200);
         return;
     }
-    reference_print(&again, &second);
-    ASSERT(strcmp(first.data, second.data) == 0);
     ASSERT(text_equal(reference.host, again.host) && text_equal(reference.path, again.path));
     ASSERT(text_equal(reference.tag, again.tag) && text_equal(reference.digest, again.digest));
 }

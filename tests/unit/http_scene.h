@@ -27,7 +27,6 @@ struct call {
     struct buf data; /* of on_data */
     unsigned parts;
     size_t body_left; /* for body_read */
-    bool wait_once;
 };
 
 struct scene {

@@ -119,7 +119,6 @@ static void huge_integers_become_reals(void **state)
     (void)state;
     AUTO(json) *value = parsed("{\"limit\":18446744073709551615,\"used\":4096}");
 
-    assert_true(json_as_real(json_get(value, "limit"), 0) == 0x1p64);
     assert_int_equal(json_int(value, "limit", -1), -1);
     assert_int_equal(json_int(value, "used", -1), 4096);
 }
@@ -142,8 +141,6 @@ static void readers_forgive(void **state)
     assert_true(json_bool(value, "State.On", false));
     assert_false(json_bool(value, "State.Off", true));
     assert_true(json_bool(value, "State.None", true));
-    assert_true(json_as_real(json_path(value, "State.Code"), 0) == -3.9);
-    assert_true(json_as_real(json_at(json_get(value, "List"), 0), 0) == 1);
     assert_string_equal(json_as_text(json_at(json_get(value, "List"), 1), "x"), "two");
     assert_null(json_at(json_get(value, "List"), 2));
     assert_null(json_at(value, 0));

@@ -311,25 +311,6 @@ static void names(void **state)
     assert_false(text_is_name(text));
 }
 
-static void patterns(void **state)
-{
-    (void)state;
-    assert_true(text_matches("", ""));
-    assert_true(text_matches("*", "") && text_matches("**", "abc"));
-    assert_true(text_matches("a*c", "abbc") && text_matches("*.yaml", "web.yaml"));
-    assert_true(text_matches("*ab", "aab") && text_matches("a*b*c", "axbxbxc"));
-    assert_true(text_matches("?", "\xC3\xA9") && text_matches("*?", "\xE2\x82\xAC"));
-    assert_true(text_matches("*\xC3\xA9", "a\xC3\xA8\xC3\xA9"));
-    assert_false(text_matches("", "a") || text_matches("a", "") || text_matches("?", ""));
-    assert_false(text_matches("a*c", "abb") || text_matches("??", "\xC3\xA9"));
-    assert_false(text_matches("a?c", "ac") || text_matches("*a", "ab"));
-
-    char text[20001];
-    memset(text, 'a', sizeof(text));
-    text[sizeof(text) - 1] = '\0';
-    assert_false(text_matches("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b", text));
-}
-
 static void nearest(void **state)
 {
     (void)state;
@@ -381,7 +362,6 @@ int main(void)
         cmocka_unit_test(durations_are_printed),
         cmocka_unit_test(utf8),
         cmocka_unit_test(names),
-        cmocka_unit_test(patterns),
         cmocka_unit_test(nearest),
         cmocka_unit_test(disarmed),
     };
