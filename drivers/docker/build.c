@@ -124,14 +124,15 @@ static void on_client_done(void *ctx, const struct process_result *result,
 }
 
 /* Variables that tell the client itself, or the programs it starts, how to work.  A build argument
- * of such a name cannot go through its environment. */
+ * of such a name cannot go through its environment.  A proxy does: its address may have a password,
+ * and where a build reaches registries through it, so does the client that logs in to them. */
 static bool steers_client(const char *name)
 {
-    static const char *const names[] = { "PATH",        "HOME",       "TMPDIR",   "HTTP_PROXY",
-                                         "HTTPS_PROXY", "http_proxy", "NO_PROXY", "https_proxy",
-                                         "no_proxy",    "ALL_PROXY",  "all_proxy" };
-    static const char *const prefixes[] = { "DOCKER_", "BUILDX_", "BUILDKIT_", "LD_",
-                                            "GO",      "XDG_",    "SSL_CERT_" };
+    static const char *const names[] = { "PATH",       "HOME",       "TMPDIR", "NO_PROXY",
+                                         "no_proxy",   "GODEBUG",    "GOGC",   "GOMAXPROCS",
+                                         "GOMEMLIMIT", "GOTRACEBACK" };
+    static const char *const prefixes[] = { "DOCKER_", "BUILDX_", "BUILDKIT_",
+                                            "LD_",     "XDG_",    "SSL_CERT_" };
 
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         if (text_equal(name, names[i]))
@@ -203,22 +204,37 @@ static bool is_build_arg(const struct image_build *build, const char *variable)
     return false;
 }
 
+/* An engine over TCP is reached directly, by the client as by us, whatever proxy a build has. */
+static const char *no_proxy(const struct image_work *work, struct arena *arena)
+{
+    const char *host = docker_where(work->call->engine->docker)->host;
+    const char *ours = getenv("NO_PROXY");
+
+    if (ours == NULL)
+        ours = getenv("no_proxy");
+    if (ours == NULL || ours[0] == '\0')
+        return arena_printf(arena, "NO_PROXY=%s", host != NULL ? host : "");
+    return arena_printf(arena, "NO_PROXY=%s%s%s", ours, host != NULL ? "," : "",
+                        host != NULL ? host : "");
+}
+
 /* Ours, but for what says how, where and for what to build, and the build arguments. */
 static const char **client_env(const struct image_work *work, struct arena *arena)
 {
-    static const char *const ours[] = { "DOCKER_BUILDKIT=", "DOCKER_HOST=", "DOCKER_CONTEXT=",
-                                        "DOCKER_DEFAULT_PLATFORM=", "BUILDX_BUILDER=" };
+    static const char *const set[] = { "DOCKER_BUILDKIT=", "DOCKER_HOST=",
+                                       "DOCKER_CONTEXT=",  "DOCKER_DEFAULT_PLATFORM=",
+                                       "BUILDX_BUILDER=",  "NO_PROXY=" };
     const struct image_build *build = &work->list.build;
     size_t count = 0;
     size_t kept = 0;
 
     while (environ[count] != NULL)
         count++;
-    const char **env = arena_array(arena, const char *, count + build->args_count + 3);
+    const char **env = arena_array(arena, const char *, count + build->args_count + 4);
     for (size_t i = 0; i < count; i++) {
         bool keep = !is_build_arg(build, environ[i]);
-        for (size_t k = 0; k < ARRAY_COUNT(ours); k++)
-            keep = keep && !text_starts(environ[i], ours[k]);
+        for (size_t k = 0; k < ARRAY_COUNT(set); k++)
+            keep = keep && !text_starts(environ[i], set[k]);
         if (keep)
             env[kept++] = environ[i];
     }
@@ -228,6 +244,7 @@ static const char **client_env(const struct image_work *work, struct arena *aren
             env[kept++] = arena_printf(arena, "%s=%s", arg->key, arg->value);
     }
     env[kept++] = "DOCKER_BUILDKIT=1";
+    env[kept++] = no_proxy(work, arena);
     env[kept] = arena_printf(arena, "DOCKER_HOST=%s", docker_name(work->call->engine->docker));
     return env;
 }

@@ -35,7 +35,7 @@ file_of() # SERVICE PATH: what that file of its first task's container holds
 files_of() # SERVICE PATH: the names of the files there
 {
     engine_api GET "/containers/$(containers "$(service_is "$1")" |
-        jq -r '.[0].Id')/archive?path=$2" | tar -t | grep -v '/$' | sort | xargs
+        jq -r '.[0].Id')/archive?path=$2" | LC_ALL=C tar -t | grep -v '/$' | sort | tr '\n' ' '
 }
 
 builds() # how many the classic builder was asked for; the engine writes them down
@@ -62,14 +62,15 @@ check 'a repository of manifests' site_begin || finish
 sed -i '/^---/,$d' "$SITE/manifests/base.yaml"
 site_task web
 site_service web web 1
-image 'target: base' 'args: {GREETING: "hello, world", EMPTY: "", HOME: /nowhere, UNUSED: "s3cret"}'
+image 'target: base' 'args:' '  {GREETING: "hello, world", EMPTY: "", HOME: /nowhere, UNUSED: "s3cret",' \
+    '   HTTP_PROXY: "http://user:s3cret@127.0.0.1:9", NO_PROXY: none.example}'
 dockerfile <<'END'
 FROM scratch AS base
 COPY --chmod=755 busybox /bin/busybox
 ARG GREETING=none
 ARG EMPTY=none
 ARG HOME=none
-RUN --mount=type=cache,target=/cache ["/bin/busybox", "sh", "-c", "echo $((40 + 2)) lines; echo \"$GREETING|$EMPTY|$HOME\" >/said; echo cached >/cache/it"]
+RUN --mount=type=cache,target=/cache ["/bin/busybox", "sh", "-c", "echo $((40 + 2)) lines; echo \"$GREETING|$EMPTY|$HOME|$HTTP_PROXY|$NO_PROXY\" >/said; echo cached >/cache/it"]
 COPY . /context/
 CMD ["/bin/busybox", "sleep", "100000"]
 FROM base AS unwanted
@@ -79,6 +80,9 @@ printf '%s\n' '*.key' '!kept.key' 'busybox' '!busybox' 'docs/**' >"$SITE/apps/we
 mkdir "$SITE/apps/web/docs"
 echo hidden | tee "$SITE/apps/web/hidden.key" "$SITE/apps/web/docs/hidden" >/dev/null
 echo shown >"$SITE/apps/web/kept.key"
+strange=$'gr\303\274\303\237e\377'
+echo hi >"$SITE/apps/web/$strange"
+ln -s "$strange" "$SITE/apps/web/link"
 site_commit 'a Dockerfile that needs BuildKit' >/dev/null
 berth_start
 check 'it is built and runs' eventually 90 converged || { berth_log 60; finish; }
@@ -86,10 +90,14 @@ check 'through the client' test "$(calls)" = 1
 check 'at once, not after a try with the classic builder' test "$(builds)" = 0
 check 'what the step printed reaches the user' said 'build +berth/web:[0-9a-f]{12}: .* 42 lines$'
 check 'build arguments arrive, the empty one too' \
-    test "$(file_of web /said)" = 'hello, world||/nowhere'
+    test "$(file_of web /said)" = \
+    'hello, world||/nowhere|http://user:s3cret@127.0.0.1:9|none.example'
 check_not 'but they are on no command line' grep -E 'hello, world|s3cret' "$IT_DIR/calls"
 check '.dockerignore holds' test "$(files_of web /context)" = \
-    'context/.dockerignore context/Dockerfile context/busybox context/index.html context/kept.key'
+    'context/.dockerignore context/Dockerfile context/busybox context/gr\303\274\303\237e\377 context/index.html context/kept.key context/link '
+check 'names are what git has, whatever they are' test "$(engine_api GET \
+    "/containers/$(containers "$(service_is web)" | jq -r '.[0].Id')/archive?path=/context" |
+    tar -xO "context/$strange")" = hi
 check 'the image carries its labels' test \
     "$(engine_api GET "/images/$(containers true | jq -r '.[0].ImageID')/json" |
         jq -r '.Config.Labels["berth.image.name"]')" = web
@@ -136,17 +144,26 @@ check 'by BuildKit' grep -q -- "--platform=$engine_platform" "$IT_DIR/calls"
 image 'target: base' "platform: linux/riscv64"
 dockerfile <<'END'
 FROM scratch AS base
-COPY busybox /bin/busybox
+COPY . /
 CMD ["/bin/busybox", "sleep", "100000"]
 END
 site_commit 'another platform, by the classic builder' >/dev/null
-classic_platform() # the platform of the newest image
+newest() # the id of the newest image
 {
-    [ "$(engine_api GET /images/json | jq -r 'max_by(.Created).Id' |
-        xargs -I{} curl -sS --unix-socket "$ENGINE_SOCK" http://engine/images/{}/json |
-        jq -r .Architecture)" = riscv64 ]
+    engine_api GET /images/json | jq -r 'max_by(.Created).Id'
+}
+classic_platform()
+{
+    [ "$(engine_api GET "/images/$(newest)/json" | jq -r .Architecture)" = riscv64 ]
 }
 check 'a foreign platform is built for by the classic builder' eventually 60 classic_platform
+strange_in() # IMAGE: the names in it that are not ASCII, and where its link leads
+{
+    engine_api GET "/images/$1/get" | tar -xO --wildcards '*/layer.tar' | LC_ALL=C tar -tv |
+        sed -n 's/.* [0-9][0-9]:[0-9][0-9] \(gr.*\|link.*\)/\1/p' | sort -u | tr '\n' ' '
+}
+check 'with the same names' test "$(strange_in "$(newest)")" = \
+    'gr\303\274\303\237e\377 link -> gr\303\274\303\237e\377 '
 
 # ---- Clients that cannot
 
