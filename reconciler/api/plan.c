@@ -89,6 +89,9 @@ static void answer(const struct plan_job *job)
     const struct source_commit *commit = &job->snapshot.commit->items[0];
     struct app *app = job->api->app;
     struct plan_input input = app_plan_input(app);
+    const struct preview_base base = {
+        .in_force = input.desired == NULL ? NULL : input.desired->generation,
+    };
     AUTO(arena) arena = { 0 };
     AUTO(buf) text = { 0 };
     struct plan_pending *pending;
@@ -100,7 +103,7 @@ static void answer(const struct plan_job *job)
     input.prune_allowed = job->snapshot.confirmed || app->options->confirm_removals;
     input.pending_count = executor_pending(app->executor, &arena, &pending);
     input.pending = pending;
-    preview_compute(&input, NULL, &arena, &preview);
+    preview_compute(&input, &base, &arena, &preview);
     if (job->format == OUTPUT_JSON) {
         object = preview_json(&preview);
         json_set_text(object, "commit", commit->id);

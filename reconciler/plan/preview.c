@@ -9,9 +9,8 @@
 
 #include "reconciler/plan/preview_int.h"
 #include "spec/base/text.h"
-#include "spec/diff.h"
 
-#define FIELDS_MAX 200 /* shown per service; a new one is summed up instead */
+#define FIELDS_MAX 200 /* shown of one service or resource; a new one is summed up instead */
 #define NOTES_MAX  8
 #define NOTE_BYTES 1024
 
@@ -59,21 +58,28 @@ void preview_note(struct previewer *previewer, const char *format, ...)
 
 /* ---- Fields ---------------------------------------------------------------------------------- */
 
+void preview_add_field(struct arena *arena, const struct field_diff *diff,
+                       struct preview_field **fields, size_t *count)
+{
+    struct preview_field *field;
+
+    if (diff->change == FIELD_NONE || *count == FIELDS_MAX)
+        return;
+    if (*fields == NULL)
+        *fields = arena_array(arena, struct preview_field, FIELDS_MAX);
+    field = &(*fields)[(*count)++];
+    field->path = arena_text(arena, diff->path);
+    field->old_text = arena_text(arena, diff->old_text);
+    field->new_text = arena_text(arena, diff->new_text);
+    field->rolls = diff->change == FIELD_ROLLS;
+}
+
 static void add_field(void *context, const struct field_diff *diff)
 {
     struct previewer *previewer = context;
     struct preview_service *service = previewer->service;
-    struct preview_field *field;
 
-    if (diff->change == FIELD_NONE || service->field_count == FIELDS_MAX)
-        return;
-    if (service->fields == NULL)
-        service->fields = arena_array(previewer->arena, struct preview_field, FIELDS_MAX);
-    field = &service->fields[service->field_count++];
-    field->path = arena_text(previewer->arena, diff->path);
-    field->old_text = arena_text(previewer->arena, diff->old_text);
-    field->new_text = arena_text(previewer->arena, diff->new_text);
-    field->rolls = diff->change == FIELD_ROLLS;
+    preview_add_field(previewer->arena, diff, &service->fields, &service->field_count);
 }
 
 /* Built images keep their name while their content changes: that difference is told as one. */
@@ -288,17 +294,49 @@ static void preview_desired(struct previewer *previewer, const struct desired_se
         preview_live(previewer, desired, old);
 }
 
+/* Is the volume there?  Without an engine to ask, it is. */
+static bool is_there(const struct previewer *previewer, const char *volume)
+{
+    const struct world_instance *instance = previewer->input.world->instances;
+
+    return previewer->before != NULL || previewer->preview->blocked != NULL || instance == NULL ||
+           world_volume(instance, volume) != NULL;
+}
+
+/* Which volumes go with a service. True when others of it stay. */
+static bool list_deletes(struct previewer *previewer, const struct target *target)
+{
+    struct preview_service *service = previewer->service;
+    bool others = false;
+
+    if (target == NULL)
+        return true; /* nothing is remembered of it: none goes */
+    service->deletes = arena_array(previewer->arena, const char *, target->task->volumes_count);
+    for (size_t i = 0; i < target->task->volumes_count; i++) {
+        const struct volume *volume = &target->task->volumes[i];
+        const char *name = volume_name(&previewer->planner, target, volume);
+
+        if (!volume->delete_with_service)
+            others = true;
+        else if (is_there(previewer, name))
+            service->deletes[service->delete_count++] = name;
+    }
+    return others;
+}
+
 static void preview_removed(struct previewer *previewer, const char *key, const char *guard)
 {
     struct preview_service *service = previewer->service;
     const struct memory_service *memory =
         previewer->before != NULL ? NULL : memory_service(previewer->input.memory, key);
+    bool stays;
 
     service->key = arena_text(previewer->arena, key);
     service->verdict = PREVIEW_REMOVE;
     service->cause = "no manifest declares it any more";
     service->held = guard != NULL;
     service->downtime = true;
+    stays = list_deletes(previewer, target_before(previewer, service->key));
     if (memory != NULL && memory->suspended != NULL) {
         service->verdict = PREVIEW_SUSPENDED;
         service->cause = arena_printf(previewer->arena,
@@ -311,9 +349,10 @@ static void preview_removed(struct previewer *previewer, const char *key, const 
         return;
     }
     service->rollout =
-        guard == NULL ? "its tasks are stopped and removed; volumes stay unless they have "
-                        "deleteWithService"
-                      : arena_printf(previewer->arena, "held until it is confirmed: %s", guard);
+        guard != NULL ? arena_printf(previewer->arena, "held until it is confirmed: %s", guard)
+        : !stays      ? "its tasks are stopped and removed"
+        : service->delete_count > 0 ? "its tasks are stopped and removed; its other volumes stay"
+                                    : "its tasks are stopped and removed; its volumes stay";
 }
 
 /* Dependencies come first; removals last, dependents before what they depend on. */
@@ -420,12 +459,15 @@ static void gather_undeclared(struct gathering *gathering)
     }
 }
 
-void preview_compute(const struct plan_input *input, const struct desired *before,
+void preview_compute(const struct plan_input *input, const struct preview_base *base,
                      struct arena *arena, struct preview *out)
 {
-    struct gathering gathering = {
-        .previewer = { .input = *input, .before = before, .arena = arena, .preview = out }
-    };
+    const struct desired *before = base->before;
+    struct gathering gathering = { .previewer = { .input = *input,
+                                                  .base = base,
+                                                  .before = before,
+                                                  .arena = arena,
+                                                  .preview = out } };
     struct previewer *previewer = &gathering.previewer;
     size_t capacity = input->desired->service_count +
                       (before != NULL ? before->service_count
@@ -444,7 +486,6 @@ void preview_compute(const struct plan_input *input, const struct desired *befor
         gather_gone(&gathering);
     else
         gather_undeclared(&gathering);
-    preview_forecast_end(previewer);
     qsort(gathering.items, gathering.used, sizeof(*gathering.items), compare_order);
     out->services = arena_array(arena, struct preview_service, gathering.used + 1);
     out->count = gathering.used;
@@ -453,6 +494,8 @@ void preview_compute(const struct plan_input *input, const struct desired *befor
         out->counts[out->services[i].verdict]++;
         out->held += out->services[i].held;
     }
+    preview_resources(previewer);
+    preview_forecast_end(previewer);
 }
 
 bool preview_has_changes(const struct preview *preview)

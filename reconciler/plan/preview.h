@@ -2,7 +2,8 @@
  * Preview: what a commit would do, before it is in force. It compares goals with what is remembered
  * and with what runs (or with another commit), field by field, and says how the rollout would go
  * and what it does to availability, by the same arithmetic that the rollout uses. What a service
- * would wait for is asked of the planner itself, on a memory that is thrown away.
+ * would wait for is asked of the planner itself, on a memory that is thrown away. Images and
+ * Clusters are compared with those of the commit before.
  */
 #ifndef RECONCILER_PLAN_PREVIEW_H
 #define RECONCILER_PLAN_PREVIEW_H
@@ -52,23 +53,49 @@ struct preview_service {
     size_t build_count;
     const char **pulls; /* references that are pulled and pinned */
     size_t pull_count;
+    const char **deletes; /* volumes that go with it, by their names on the engine */
+    size_t delete_count;
     const char **notes; /* what else is to be known, one sentence each */
     size_t note_count;
     const char *wait; /* what is in its way; NULL: nothing */
 };
 
+/* An Image or a Cluster that is new, gone or written in another way. */
+struct preview_resource {
+    enum kind kind;
+    const char *name;
+    enum preview_verdict verdict; /* CREATE, UPDATE or REMOVE */
+    const char *cause;
+    const char *effect; /* NULL: what services say of themselves is all */
+    const char *file;   /* of the manifest; NULL: it is gone */
+    uint32_t line;
+    bool held; /* its removal would wait for a confirmation */
+    struct preview_field *fields;
+    size_t field_count;
+};
+
 struct preview {
     struct preview_service *services; /* in the order of execution: dependencies first */
     size_t count;
-    size_t counts[PREVIEW_VERDICT_COUNT];
+    struct preview_resource *resources; /* those that go are last, as they go after all else */
+    size_t resource_count;
+    size_t counts[PREVIEW_VERDICT_COUNT]; /* of both */
     size_t held;
-    const char *blocked; /* why nothing can be done and what runs is not known; NULL: it can */
+    const char *blocked;    /* why nothing can be done and what runs is not known; NULL: it can */
+    const char *uncompared; /* why Images and Clusters are not in it; NULL: they are */
 };
 
-/* input->desired is the commit to preview, prune_allowed says of it that removals are confirmed;
- * `before` NULL: compared with what is remembered and what runs (live), else with that commit
- * (offline; world and memory may then be empty). */
-void preview_compute(const struct plan_input *input, const struct desired *before,
+/* What a commit is compared with. */
+struct preview_base {
+    const struct desired *before; /* offline: another commit, and nothing else; NULL: live, with
+                                   * what is remembered and what runs, and */
+    const struct generation *in_force; /* the commit that is in force; NULL: there is none, or */
+    const char *unreadable;            /* it cannot be read, for this reason */
+};
+
+/* input->desired is the commit to preview, prune_allowed says of it that removals are confirmed.
+ * Offline world and memory may be empty. */
+void preview_compute(const struct plan_input *input, const struct preview_base *base,
                      struct arena *arena, struct preview *out);
 
 /* Something would happen. */

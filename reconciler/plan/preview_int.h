@@ -6,19 +6,24 @@
 
 #include "reconciler/plan/plan_int.h"
 #include "reconciler/plan/preview.h"
+#include "spec/diff.h"
 
 struct previewer {
     struct plan_input input;
-    const struct desired *before; /* NULL: live */
+    const struct preview_base *base;
+    const struct desired *before; /* of the base; NULL: live */
     struct arena *arena;
     struct memory *future; /* live: memory as the planner would have it, to be thrown away */
-    struct plan plan;      /* live: what it would then do */
+    struct plan plan;      /* live: what it would then wait for, and which images it removes */
     struct plan scratch;
     struct planner planner; /* reads with the planner's own functions; places tasks as they come */
     struct preview *preview;
     struct preview_service *service; /* being filled */
 };
 
+/* What changes nothing that runs is left out. */
+void preview_add_field(struct arena *arena, const struct field_diff *diff,
+                       struct preview_field **fields, size_t *count);
 /* "1 task is", "3 tasks are" */
 const char *preview_tasks(const struct previewer *previewer, uint32_t count);
 void preview_note(struct previewer *previewer, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -33,5 +38,10 @@ void preview_forecast_end(struct previewer *previewer);
  * what it was brought to last, NULL: nothing is remembered. */
 void preview_live(struct previewer *previewer, const struct desired_service *desired,
                   const struct target *old);
+
+/* ---- Images and Clusters --------------------------------------------------------------------- */
+
+/* Fills those of the preview, whose services are known. */
+void preview_resources(struct previewer *previewer);
 
 #endif

@@ -13,7 +13,24 @@
 
 /* ---- The planner's answer -------------------------------------------------------------------- */
 
-static void keep_waits(struct previewer *previewer, const struct plan *plan)
+/* Which images are removed, and by which name. */
+static void keep_removals(struct previewer *previewer, const struct plan *plan)
+{
+    struct plan *kept = &previewer->plan;
+
+    kept->actions = arena_array(previewer->arena, struct action, plan->action_count + 1);
+    for (size_t i = 0; i < plan->action_count; i++) {
+        const struct action *action = &plan->actions[i];
+
+        if (action->kind == ACTION_IMAGE_REMOVE)
+            kept->actions[kept->action_count++] =
+                (struct action){ .kind = action->kind,
+                                 .image_name = arena_text(previewer->arena, action->image_name),
+                                 .reference = arena_text(previewer->arena, action->reference) };
+    }
+}
+
+static void keep_plan(struct previewer *previewer, const struct plan *plan)
 {
     struct plan_wait *waits = arena_array(previewer->arena, struct plan_wait, plan->wait_count + 1);
 
@@ -22,6 +39,7 @@ static void keep_waits(struct previewer *previewer, const struct plan *plan)
                                        arena_text(previewer->arena, plan->waits[i].reason),
                                        plan->waits[i].is_progress };
     previewer->plan = (struct plan){ .waits = waits, .wait_count = plan->wait_count };
+    keep_removals(previewer, plan);
 }
 
 static void ask_planner(struct previewer *previewer)
@@ -37,7 +55,7 @@ static void ask_planner(struct previewer *previewer)
 
         arena_reset(&scratch);
         plan_compute(&input, units, count, &scratch, &plan);
-        keep_waits(previewer, &plan);
+        keep_plan(previewer, &plan);
         if (plan.fact_count == 0)
             return;
         for (size_t i = 0; i < plan.fact_count; i++)

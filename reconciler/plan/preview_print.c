@@ -6,7 +6,7 @@
 #include "reconciler/plan/preview.h"
 #include "spec/base/text.h"
 
-#define COMMENT_MAX 60000 /* bytes of services; GitHub's limit is 65,536 characters */
+#define COMMENT_MAX 60000 /* bytes of entries; GitHub's limit is 65,536 characters */
 #define VALUE_SHOWN 160   /* of one value; longer ones are cut */
 #define TITLE_SHOWN 200
 #define TEXT_SHOWN  2000 /* of a cause or a reason */
@@ -50,6 +50,8 @@ static const char *preview_summary(const struct preview *preview, struct arena *
         add_counts(preview, moving, ARRAY_COUNT(moving), "; ", &text);
         add_counts(preview, still, ARRAY_COUNT(still), "; ", &text);
         buf_char(&text, '.');
+    } else if (preview->uncompared != NULL) {
+        buf_text_add(&text, "No changes of services; Images and Clusters are not compared.");
     } else if (preview->blocked != NULL) {
         buf_text_add(&text, "No changes to what was applied last; what runs is not known.");
     } else if (has_still) {
@@ -134,16 +136,22 @@ static void print_sentence(const char *mark, const char *before, const char *tex
     buf_printf(out, "%s\n", after);
 }
 
-static void print_service(const struct preview_service *service, struct buf *out)
+static void print_title(enum preview_verdict verdict, const char *kind, const char *name,
+                        const char *file, uint32_t line, struct buf *out)
 {
-    buf_printf(out, "%-3s service %s: %s", preview_verdict_mark(service->verdict), service->key,
-               preview_verdict_text(service->verdict));
-    if (service->file != NULL) {
+    buf_printf(out, "%-3s %s %s: %s", preview_verdict_mark(verdict), kind, name,
+               preview_verdict_text(verdict));
+    if (file != NULL) {
         buf_text_add(out, " (");
-        add_line(service->file, TEXT_SHOWN, out);
-        buf_printf(out, ":%u)", service->line);
+        add_line(file, TEXT_SHOWN, out);
+        buf_printf(out, ":%u)", line);
     }
     buf_char(out, '\n');
+}
+
+static void print_service(const struct preview_service *service, struct buf *out)
+{
+    print_title(service->verdict, "service", service->key, service->file, service->line, out);
     print_sentence(" ", "because ", service->cause, "", out);
     for (size_t i = 0; i < service->field_count; i++)
         print_field(&service->fields[i], out);
@@ -153,6 +161,8 @@ static void print_service(const struct preview_service *service, struct buf *out
         print_sentence(" ", "pull image ", service->pulls[i], " and pin what comes", out);
     if (service->rollout != NULL)
         print_sentence(service->downtime ? "!" : " ", "", service->rollout, "", out);
+    for (size_t i = 0; i < service->delete_count; i++)
+        print_sentence("-", "delete volume ", service->deletes[i], " and all that is in it", out);
     for (size_t i = 0; i < service->note_count; i++)
         print_sentence(" ", "", service->notes[i], "", out);
     if (service->wait != NULL)
@@ -160,12 +170,50 @@ static void print_service(const struct preview_service *service, struct buf *out
     buf_char(out, '\n');
 }
 
+static void print_resource(const struct preview_resource *resource, struct buf *out)
+{
+    print_title(resource->verdict, resource->kind == KIND_IMAGE ? "image" : "cluster",
+                resource->name, resource->file, resource->line, out);
+    print_sentence(" ", "because ", resource->cause, "", out);
+    for (size_t i = 0; i < resource->field_count; i++)
+        print_field(&resource->fields[i], out);
+    if (resource->effect != NULL)
+        print_sentence(" ", "", resource->effect, "", out);
+    buf_char(out, '\n');
+}
+
 static void print_blocked(const struct preview *preview, struct buf *out)
 {
-    if (preview->blocked == NULL)
-        return;
-    print_sentence("!", "nothing is done yet: ", preview->blocked, "", out);
-    buf_char(out, '\n');
+    if (preview->blocked != NULL) {
+        print_sentence("!", "nothing is done yet: ", preview->blocked, "", out);
+        buf_char(out, '\n');
+    }
+    if (preview->uncompared != NULL) {
+        print_sentence("!", "Images and Clusters are not compared: ", preview->uncompared, "", out);
+        buf_char(out, '\n');
+    }
+}
+
+/* ---- Entries: services, and resources before them or, when they go, behind ------------------- */
+
+static size_t entry_count(const struct preview *preview)
+{
+    return preview->resource_count + preview->count;
+}
+
+/* Nothing of a service that does not change. */
+static void print_entry(const struct preview *preview, size_t at, struct buf *out)
+{
+    size_t before = 0;
+
+    while (before < preview->resource_count && preview->resources[before].verdict != PREVIEW_REMOVE)
+        before++;
+    if (at < before)
+        print_resource(&preview->resources[at], out);
+    else if (at >= before + preview->count)
+        print_resource(&preview->resources[at - preview->count], out);
+    else if (preview->services[at - before].verdict != PREVIEW_NONE)
+        print_service(&preview->services[at - before], out);
 }
 
 void preview_print_text(const struct preview *preview, struct buf *out)
@@ -173,10 +221,8 @@ void preview_print_text(const struct preview *preview, struct buf *out)
     AUTO(arena) scratch = { 0 };
 
     print_blocked(preview, out);
-    for (size_t i = 0; i < preview->count; i++) {
-        if (preview->services[i].verdict != PREVIEW_NONE)
-            print_service(&preview->services[i], out);
-    }
+    for (size_t i = 0; i < entry_count(preview); i++)
+        print_entry(preview, i, out);
     buf_printf(out, "%s\n", preview_summary(preview, &scratch));
 }
 
@@ -216,21 +262,21 @@ static void add_code(const char *text, size_t max, struct buf *out)
     add_ticks(ticks, out);
 }
 
-/* Whole services while they fit; of one that does not fit alone, whole lines. Gives how many are
+/* Whole entries while they fit; of one that does not fit alone, whole lines. Gives how many are
  * left out. */
 static size_t add_fitting(const struct preview *preview, struct buf *body)
 {
     size_t left_out = 0;
 
     print_blocked(preview, body);
-    for (size_t i = 0; i < preview->count; i++) {
+    for (size_t i = 0; i < entry_count(preview); i++) {
         AUTO(buf) text = { 0 };
         const char *end;
 
-        if (preview->services[i].verdict == PREVIEW_NONE)
-            continue;
         buf_init(&text, COMMENT_MAX / 2);
-        print_service(&preview->services[i], &text);
+        print_entry(preview, i, &text);
+        if (text.size == 0)
+            continue;
         if (left_out > 0 || body->size + text.size > COMMENT_MAX) {
             left_out++;
             continue;
@@ -239,7 +285,7 @@ static size_t add_fitting(const struct preview *preview, struct buf *body)
             end = strrchr(buf_text(&text), '\n');
             ASSERT(end != NULL);
             buf_add(body, buf_text(&text), (size_t)(end - buf_text(&text)) + 1);
-            buf_text_add(body, "      ... the rest of this service is left out\n\n");
+            buf_text_add(body, "      ... the rest of it is left out\n\n");
             continue;
         }
         buf_add(body, buf_text(&text), text.size);
@@ -275,8 +321,7 @@ void preview_print_markdown(const struct preview *preview, const char *commit, c
     add_ticks(fence, out);
     buf_text_add(out, "\n");
     if (left_out > 0)
-        buf_printf(out, "\n%zu more services do not fit: `berth plan` prints all of them.\n",
-                   left_out);
+        buf_printf(out, "\n%zu more do not fit: `berth plan` prints all of them.\n", left_out);
     buf_text_add(out, "\n</details>\n");
 }
 
@@ -291,10 +336,42 @@ static struct json *text_list(const char *const *items, size_t count)
     return list;
 }
 
+static struct json *field_list(const struct preview_field *fields, size_t count)
+{
+    struct json *list = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        struct json *field = json_object();
+
+        json_set_text(field, "path", fields[i].path);
+        json_set_text(field, "old", fields[i].old_text);
+        json_set_text(field, "new", fields[i].new_text);
+        json_set_bool(field, "newTasks", fields[i].rolls);
+        json_append(list, field);
+    }
+    return list;
+}
+
+static struct json *resource_json(const struct preview_resource *resource)
+{
+    struct json *object = json_object();
+
+    json_set_text(object, "kind", kind_text(resource->kind));
+    json_set_text(object, "name", resource->name);
+    json_set_text(object, "action", preview_verdict_text(resource->verdict));
+    json_set_text(object, "cause", resource->cause);
+    json_set_text(object, "effect", resource->effect);
+    json_set_bool(object, "held", resource->held);
+    json_set_text(object, "file", resource->file);
+    if (resource->file != NULL)
+        json_set_int(object, "line", resource->line);
+    json_set(object, "fields", field_list(resource->fields, resource->field_count));
+    return object;
+}
+
 static struct json *service_json(const struct preview_service *service)
 {
     struct json *object = json_object();
-    struct json *fields = json_array();
 
     json_set_text(object, "service", service->key);
     json_set_text(object, "action", preview_verdict_text(service->verdict));
@@ -305,19 +382,10 @@ static struct json *service_json(const struct preview_service *service)
     json_set_text(object, "file", service->file);
     if (service->file != NULL)
         json_set_int(object, "line", service->line);
-    for (size_t i = 0; i < service->field_count; i++) {
-        const struct preview_field *from = &service->fields[i];
-        struct json *field = json_object();
-
-        json_set_text(field, "path", from->path);
-        json_set_text(field, "old", from->old_text);
-        json_set_text(field, "new", from->new_text);
-        json_set_bool(field, "newTasks", from->rolls);
-        json_append(fields, field);
-    }
-    json_set(object, "fields", fields);
+    json_set(object, "fields", field_list(service->fields, service->field_count));
     json_set(object, "builds", text_list(service->builds, service->build_count));
     json_set(object, "pulls", text_list(service->pulls, service->pull_count));
+    json_set(object, "deletes", text_list(service->deletes, service->delete_count));
     json_set(object, "notes", text_list(service->notes, service->note_count));
     json_set_text(object, "waitsFor", service->wait);
     return object;
@@ -328,13 +396,18 @@ struct json *preview_json(const struct preview *preview)
     AUTO(arena) scratch = { 0 };
     struct json *object = json_object();
     struct json *services = json_array();
+    struct json *resources = json_array();
 
     json_set_text(object, "apiVersion", "berth/v1");
     json_set_text(object, "summary", preview_summary(preview, &scratch));
     json_set_bool(object, "changes", preview_has_changes(preview));
     json_set_text(object, "blocked", preview->blocked);
+    json_set_text(object, "uncompared", preview->uncompared);
     for (size_t i = 0; i < preview->count; i++)
         json_append(services, service_json(&preview->services[i]));
     json_set(object, "services", services);
+    for (size_t i = 0; i < preview->resource_count; i++)
+        json_append(resources, resource_json(&preview->resources[i]));
+    json_set(object, "resources", resources);
     return object;
 }

@@ -118,12 +118,14 @@ static int inspect_live(const struct run_options *options,
     AUTO(world) *world = world_new(NULL, NULL);
     char sandbox[SANDBOX_TAG_SIZE];
     struct plan_input input;
+    struct preview_base base = { 0 };
 
     if (remember(options, &remembered, err) < 0)
         return -1;
     const struct snapshot_request request = { .source = source_options,
                                               .ref = options->ref,
                                               .since = remembered.progress.applied,
+                                              .read_since = true,
                                               .confirmed = remembered.progress.confirmed,
                                               .root = remembered.progress.root,
                                               .secrets = remembered.secrets };
@@ -140,7 +142,11 @@ static int inspect_live(const struct run_options *options,
                                  .prune_allowed = out->after.confirmed,
                                  .sandbox = sandbox,
                                  .now_ms = loop_wall_ms() };
-    preview_compute(&input, NULL, &out->arena, &out->preview);
+    base.in_force = out->after.since;
+    if (out->after.since_err.code != ERR_OK)
+        base.unreadable = arena_printf(&out->arena, "commit %.8s, which is in force: %s",
+                                       remembered.progress.applied, out->after.since_err.text);
+    preview_compute(&input, &base, &out->arena, &out->preview);
     return 0;
 }
 
@@ -169,7 +175,8 @@ static int inspect_offline(const struct run_options *options,
                                  .owner = options->owner,
                                  .prune_allowed = out->after.confirmed,
                                  .now_ms = loop_wall_ms() };
-    preview_compute(&input, out->before.desired, &out->arena, &out->preview);
+    preview_compute(&input, &(struct preview_base){ .before = out->before.desired }, &out->arena,
+                    &out->preview);
     return 0;
 }
 

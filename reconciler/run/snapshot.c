@@ -84,6 +84,19 @@ static int set_keys(struct source *source, const char *commit, struct generation
     return 0;
 }
 
+/* Without the keys of what it builds and the environment files. It may have left the repository, or
+ * be none that this version accepts, and then all else is still true. */
+static int read_since(struct source *source, const char *since, struct generation **out,
+                      struct err *err)
+{
+    AUTO(source_changes) *changes = NULL;
+    AUTO(diag_list) diags = { 0 };
+
+    if (source_changes(source, NULL, since, &changes, err) < 0)
+        return -1;
+    return generation_derive(NULL, since, changes->items, changes->count, &diags, out, err);
+}
+
 int snapshot_load(const struct snapshot_request *request, struct diag_list *diags,
                   struct snapshot *out, struct err *err)
 {
@@ -112,6 +125,8 @@ int snapshot_load(const struct snapshot_request *request, struct diag_list *diag
         return err_set(err, ERR_INVALID, "mistakes in the manifests");
     out->commit = TAKE(log);
     out->confirmed = confirmed;
+    if (request->read_since && !text_is_empty(request->since))
+        (void)read_since(source, request->since, &out->since, &out->since_err);
     text_copy(out->root, sizeof(out->root), root);
     return 0;
 }
@@ -120,5 +135,6 @@ void snapshot_release(struct snapshot *snapshot)
 {
     desired_free(snapshot->desired);
     source_log_free(snapshot->commit);
+    generation_unref(snapshot->since);
     *snapshot = (struct snapshot){ 0 };
 }

@@ -13,6 +13,7 @@ struct snapshot_request {
     const char *ref;         /* as source_open_at() takes it; NULL: the tip of the branch */
     bool parent;             /* the first parent of it (ERR_NOT_FOUND: it has none) */
     const char *since;       /* commits after this one may confirm removals; NULL: this one alone */
+    bool read_since;         /* what that one declares is asked for, too */
     const char *confirmed;   /* a person let the removals of this one go; NULL: of none */
     const char *root;        /* root commit, when it is known; else NULL or "" */
     struct secrets *secrets; /* NULL: none are read */
@@ -23,6 +24,8 @@ struct snapshot {
     struct desired *desired;
     bool confirmed;            /* its removals may go */
     char root[SOURCE_ID_SIZE]; /* root commit of its history */
+    struct generation *since;  /* as it was asked for; NULL: not, or */
+    struct err since_err;      /* it cannot be read */
 };
 
 /* Blocks. Mistakes of the manifests are in diags. */

@@ -22,12 +22,14 @@ struct asked {
     const char *text;
 };
 
+/* Images and Clusters are those of the commit in force: tests/unit/test_plan_resources.c. */
 static void ask(struct asked *asked, const struct plan_input *input, const struct desired *before)
 {
+    const struct preview_base base = { .before = before, .in_force = input->desired->generation };
     AUTO(buf) text = { 0 };
 
     buf_init(&text, LIMIT_OUTPUT);
-    preview_compute(input, before, &asked->arena, &asked->preview);
+    preview_compute(input, &base, &asked->arena, &asked->preview);
     preview_print_text(&asked->preview, &text);
     asked->text = arena_text(&asked->arena, buf_text(&text));
 }
@@ -508,7 +510,7 @@ static void a_comment_has_its_limit(void **unused)
     text = markdown_of(&asked, subject);
     assert_true(strlen(text) < 65536);
     assert_true(strlen(text) > 50000);
-    assert_non_null(strstr(text, " more services do not fit: `berth plan` prints all of them.\n"));
+    assert_non_null(strstr(text, " more do not fit: `berth plan` prints all of them.\n"));
     assert_non_null(strstr(text, "\n```\n"));
     assert_true(text_ends(text, "\n</details>\n"));
     scene_close(&scene);

@@ -222,11 +222,16 @@ static void a_preview_tells_what_would_be_held(void **unused)
     struct desired *before = desired_make(scene.generation, NULL, NULL, NULL, NULL, NULL);
     apply(&scene, &(struct commit){ .id = "c2" });
     input = scene_input(&scene);
-    preview_compute(&input, before, &scene.arena, &preview);
-    assert_int_equal(preview.held, 1);
+    preview_compute(&input,
+                    &(struct preview_base){ .before = before, .in_force = scene.generation },
+                    &scene.arena, &preview);
+    assert_int_equal(preview.held, 2); /* the service, and the cluster with it */
     preview_print_text(&preview, &text);
     assert_non_null(strstr(buf_text(&text),
                            "held until it is confirmed: its Cluster 'd' has deletionProtection"));
+    assert_non_null(strstr(buf_text(&text), "-   cluster d: remove\n"));
+    assert_non_null(
+        strstr(buf_text(&text), "held until it is confirmed: the removal of a service is held"));
     desired_free(before);
     scene_close(&scene);
 }

@@ -144,6 +144,28 @@ static void a_service_that_is_too_large_is_a_mistake(void **state)
                             "service 's', with its Task and environment files, is too large: "));
 }
 
+/* For a preview: what is in force may have left the repository, and the candidate is read all the
+ * same. */
+static void what_is_in_force_is_read_too(void **state)
+{
+    const char *folder = *state;
+    AUTO_TEXT char *first = id_of(folder, "first");
+    AUTO(snapshot)
+    both = load(folder, (struct snapshot_request){ .since = first, .read_since = true });
+    AUTO(snapshot) one = load(folder, (struct snapshot_request){ .since = first });
+    AUTO(snapshot)
+    lost =
+        load(folder, (struct snapshot_request){ .since = "0123456789012345678901234567890123456789",
+                                                .read_since = true });
+
+    assert_non_null(generation_find(both.since, KIND_CLUSTER, "c"));
+    assert_int_equal(both.since_err.code, ERR_OK);
+    assert_null(one.since);
+    assert_null(lost.since);
+    assert_int_not_equal(lost.since_err.code, ERR_OK);
+    assert_non_null(lost.desired);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -153,6 +175,7 @@ int main(void)
         TEST(a_person_confirms_one_commit),
         TEST(the_parent_and_the_root),
         TEST(a_service_that_is_too_large_is_a_mistake),
+        TEST(what_is_in_force_is_read_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
