@@ -356,15 +356,15 @@ static bool ready_loose(const struct need *need)
 static bool ready_sandbox(struct planner *planner, const struct world_instance *instance)
 {
     const char *tag = planner->input->sandbox;
+    struct action *action;
 
     if (world_image(instance, tag) != NULL)
         return true;
-    if (effort_allows(planner, instance, ACTION_SANDBOX_LOAD, tag)) {
-        struct action *action = plan_action(planner, ACTION_SANDBOX_LOAD, instance->name, tag);
-
-        action->reference = tag;
-        action->cause = "tasks of several containers share its namespaces";
-    }
+    if (!step_allowed(planner, instance, ACTION_SANDBOX_LOAD, tag))
+        return false;
+    action = plan_action(planner, ACTION_SANDBOX_LOAD, instance->name, tag);
+    action->reference = tag;
+    action->cause = "tasks of several containers share its namespaces";
     plan_progress(planner, "loading image %s", tag);
     return false;
 }

@@ -10,21 +10,6 @@
 
 #define STOP_TIMEOUT_S 30 /* ecs.md 1.3, where the definition is not remembered */
 
-/* A step that failed and waits for its next try is something the unit waits for: it is not at rest.
- * */
-static bool step_allowed(struct planner *planner, const struct world_instance *instance,
-                         enum action_kind kind, const char *name)
-{
-    const struct world_effort *effort;
-
-    if (effort_allows(planner, instance, kind, name))
-        return true;
-    effort = effort_of(planner, instance, kind, name);
-    plan_wait(planner, "%s %s failed and is tried again: %s", action_kind_text(kind), name,
-              effort->failure.text);
-    return false;
-}
-
 struct making {
     struct planner *planner;
     const struct deployment *deployment;

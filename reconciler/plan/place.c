@@ -12,6 +12,19 @@
 /* A Linux bridge carries little more than a thousand ports. */
 #define NETWORK_TASKS_MAX 1000
 
+/* Why the claim could not be made, or taken over. */
+static bool claim_failed(struct planner *planner, const struct world_instance *instance,
+                         enum action_kind kind, const char *name)
+{
+    const struct world_effort *effort = effort_of(planner, instance, kind, name);
+
+    if (effort == NULL || effort->state != EFFORT_FAILED)
+        return false;
+    plan_wait(planner, "the engine is not claimed yet: %s %s failed and is tried again: %s",
+              action_kind_text(kind), name, effort->failure.text);
+    return true;
+}
+
 bool place_is_ours(struct planner *planner, const struct world_instance *instance)
 {
     const char *name = claim_volume_name(planner->arena, planner->input->owner);
@@ -20,11 +33,14 @@ bool place_is_ours(struct planner *planner, const struct world_instance *instanc
     if (planner->input->as_claimed)
         return true;
     if (claim == NULL) {
-        plan_wait(planner, "the engine is not claimed yet");
+        if (!claim_failed(planner, instance, ACTION_CLAIM, name))
+            plan_wait(planner, "the engine is not claimed yet");
         return false;
     }
     if (text_equal(claim->root, planner->input->root))
         return true;
+    if (planner->input->take_over && claim_failed(planner, instance, ACTION_VOLUME_REMOVE, name))
+        return false;
     plan_wait(planner,
               "the engine belongs to another repository (root commit %.12s) under owner '%s': use "
               "another --owner, or --take-over",
@@ -294,9 +310,9 @@ static bool network_ready(struct planner *planner, const struct target *target,
 
     if (world_network(instance, name) != NULL)
         return true;
-    plan_progress(planner, "creating network %s", name);
-    if (!effort_allows(planner, instance, ACTION_NETWORK_CREATE, name))
+    if (!step_allowed(planner, instance, ACTION_NETWORK_CREATE, name))
         return false;
+    plan_progress(planner, "creating network %s", name);
     action = plan_action(planner, ACTION_NETWORK_CREATE, instance->name, name);
     action->name = name;
     action->cluster = target->cluster;
@@ -319,9 +335,9 @@ static bool volume_ready(struct planner *planner, const struct target *target,
         plan_wait(planner, "a volume of others has the name %s", name);
         return false;
     }
-    plan_progress(planner, "creating volume %s", name);
-    if (!effort_allows(planner, instance, ACTION_VOLUME_CREATE, name))
+    if (!step_allowed(planner, instance, ACTION_VOLUME_CREATE, name))
         return false;
+    plan_progress(planner, "creating volume %s", name);
     action = plan_action(planner, ACTION_VOLUME_CREATE, instance->name, name);
     action->name = name;
     action->cluster = target->cluster;

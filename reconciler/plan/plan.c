@@ -181,6 +181,22 @@ bool effort_allows(struct planner *planner, const struct world_instance *instanc
     return effort_allows_since(planner, instance, kind, object, /* since_ms= */ 0);
 }
 
+bool step_allowed(struct planner *planner, const struct world_instance *instance,
+                  enum action_kind kind, const char *object)
+{
+    const struct world_effort *effort;
+
+    if (effort_allows(planner, instance, kind, object))
+        return true;
+    effort = effort_of(planner, instance, kind, object);
+    if (effort->state == EFFORT_RUNNING)
+        plan_progress(planner, "%s %s is under way", action_kind_text(kind), object);
+    else
+        plan_wait(planner, "%s %s failed and is tried again: %s", action_kind_text(kind), object,
+                  effort->failure.text);
+    return false;
+}
+
 void plan_compute(const struct plan_input *input, const struct plan_unit *units, size_t unit_count,
                   struct arena *arena, struct plan *out)
 {

@@ -60,7 +60,11 @@ int64_t retry_at_ms(uint32_t failures, int64_t ended_ms);
  * woken), and for ever when only other input mends it. */
 bool effort_allows(struct planner *planner, const struct world_instance *instance,
                    enum action_kind kind, const char *object);
-/* Likewise, with failures before that time forgotten: they held back something older. */
+/* Likewise, and the unit waits for the end of the pause, or of the step that is under way: whoever
+ * waits for nothing is at rest. */
+bool step_allowed(struct planner *planner, const struct world_instance *instance,
+                  enum action_kind kind, const char *object);
+/* As effort_allows(), with failures before that time forgotten: they held back something older. */
 bool effort_allows_since(struct planner *planner, const struct world_instance *instance,
                          enum action_kind kind, const char *object, int64_t since_ms);
 const struct world_effort *effort_of(struct planner *planner, const struct world_instance *instance,

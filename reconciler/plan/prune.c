@@ -56,7 +56,7 @@ static bool prune_volumes(struct planner *planner, const struct service_view *vi
         if (!volume->delete_with_service || world_volume(view->instance, name) == NULL)
             continue;
         waiting = true;
-        if (!effort_allows(planner, view->instance, ACTION_VOLUME_REMOVE, name))
+        if (!step_allowed(planner, view->instance, ACTION_VOLUME_REMOVE, name))
             continue;
         action = plan_action(planner, ACTION_VOLUME_REMOVE, view->instance->name, name);
         action->name = name;

@@ -376,6 +376,10 @@ static void obey_start(struct scene *scene, const struct action *action)
 
 static void obey(struct scene *scene, const struct action *action)
 {
+    if (scene->failure.text != NULL && action->kind == scene->failure_kind) {
+        report_effort(scene, action, &scene->failure, NULL);
+        return;
+    }
     switch (action->kind) {
     case ACTION_CLAIM:
     case ACTION_VOLUME_CREATE: obey_named(scene, action, WORLD_VOLUME); break;

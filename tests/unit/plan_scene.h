@@ -38,6 +38,9 @@ struct scene {
     struct scene_failure pull_failure;
     struct scene_failure image_remove_failure;
     struct scene_failure create_failure;
+    /* Of one kind that has no failure of its own here: a claim, network, volume or sandbox. */
+    struct scene_failure failure;
+    enum action_kind failure_kind;
     struct scene_failure start_failure; /* of every start, or only of that service's: */
     const char *start_failure_of;
     unsigned pulled_version; /* what tags mean in the registry now */
