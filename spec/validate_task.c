@@ -5,6 +5,7 @@
 
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
+#include "spec/mount.h"
 #include "spec/reference.h"
 #include "spec/validate.h"
 
@@ -263,7 +264,7 @@ static void validate_mount_path(const struct validation *v, const struct node *n
         return;
     }
     for (size_t i = 0; i < container->mount_points_count + tmpfs_count && i < position; i++)
-        seen += text_equal(
+        seen += mount_path_equal(
                     path, i < container->mount_points_count
                               ? container->mount_points[i].container_path
                               : parameters->tmpfs[i - container->mount_points_count].container_path)
@@ -272,6 +273,36 @@ static void validate_mount_path(const struct validation *v, const struct node *n
     if (seen > 0)
         decode_mistake(v->decoder, node, "containerPath: something is mounted at '%s' already",
                        path);
+}
+
+static const struct container_definition *container_named(const struct task_spec *task,
+                                                          const char *name)
+{
+    for (size_t i = 0; i < task->container_definitions_count; i++) {
+        if (name != NULL && text_equal(task->container_definitions[i].name, name))
+            return &task->container_definitions[i];
+    }
+    return NULL;
+}
+
+/* A mount point of its own hides one that comes through volumesFrom; a tmpfs does not, and the
+ * engine refuses both. */
+static void validate_tmpfs(const struct validation *v, const struct task_spec *task,
+                           const struct container_definition *container, const struct node *node,
+                           const char *path)
+{
+    for (size_t f = 0; f < container->volumes_from_count; f++) {
+        const char *name = container->volumes_from[f].source_container;
+        const struct container_definition *source = container_named(task, name);
+
+        for (size_t m = 0; source != NULL && m < source->mount_points_count; m++) {
+            if (mount_path_equal(source->mount_points[m].container_path, path))
+                decode_mistake(v->decoder, node,
+                               "containerPath: through volumesFrom '%s' a volume is mounted at "
+                               "'%s' already",
+                               name, path);
+        }
+    }
 }
 
 static void validate_mounts(const struct validation *v, const struct task_spec *task, size_t i)
@@ -287,10 +318,14 @@ static void validate_mounts(const struct validation *v, const struct task_spec *
         validate_mount_path(v, validation_node(v, AT ".mountPoints[%zu].containerPath", i, m),
                             container, mount->container_path, m);
     }
-    for (size_t t = 0; parameters != NULL && t < parameters->tmpfs_count; t++)
-        validate_mount_path(
-            v, validation_node(v, AT ".linuxParameters.tmpfs[%zu].containerPath", i, t), container,
-            parameters->tmpfs[t].container_path, container->mount_points_count + t);
+    for (size_t t = 0; parameters != NULL && t < parameters->tmpfs_count; t++) {
+        const struct node *node =
+            validation_node(v, AT ".linuxParameters.tmpfs[%zu].containerPath", i, t);
+        const char *path = parameters->tmpfs[t].container_path;
+
+        validate_mount_path(v, node, container, path, container->mount_points_count + t);
+        validate_tmpfs(v, task, container, node, path);
+    }
 }
 
 /* ---- Settings of Linux ---------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include "drivers/docker/write_int.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
+#include "spec/mount.h"
 #include "spec/names.h"
 
 /* The sizes that `local` has by itself; json-file would grow for ever. */
@@ -234,6 +235,28 @@ static const struct container_definition *find_container(const struct task_spec 
     return NULL;
 }
 
+/* Is that place of the volumesFrom entry taken by a mount point of its own, or by an entry behind
+ * it?  Those win, as the engine has it. */
+static bool is_hidden(const struct write_scope *scope, size_t from, const char *path)
+{
+    const struct container_definition *definition = scope->definition;
+
+    for (size_t i = 0; i < definition->mount_points_count; i++) {
+        if (mount_path_equal(definition->mount_points[i].container_path, path))
+            return true;
+    }
+    for (size_t i = from + 1; i < definition->volumes_from_count; i++) {
+        const struct container_definition *source =
+            find_container(scope->task, definition->volumes_from[i].source_container);
+
+        for (size_t j = 0; source != NULL && j < source->mount_points_count; j++) {
+            if (mount_path_equal(source->mount_points[j].container_path, path))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* volumesFrom is resolved here and not by the engine, so that it sets no order of creation. */
 int write_mounts(struct write_scope *scope, struct json *host, struct err *err)
 {
@@ -254,7 +277,8 @@ int write_mounts(struct write_scope *scope, struct json *host, struct err *err)
             return err_set(err, ERR_INVALID, "volumesFrom: there is no container '%s' in the task",
                            from->source_container);
         for (size_t j = 0; j < source->mount_points_count; j++) {
-            if (append_mount(scope, &source->mount_points[j], from->read_only, mounts, err) < 0)
+            if (!is_hidden(scope, i, source->mount_points[j].container_path) &&
+                append_mount(scope, &source->mount_points[j], from->read_only, mounts, err) < 0)
                 return -1;
         }
     }

@@ -251,6 +251,51 @@ static void logs_never_fill_the_disk_nor_hold_a_container_up(void **state)
     check_log(&log, "{\"Type\":\"none\",\"Config\":{}}");
 }
 
+/* What is mounted where in a container that takes the volumes of two others. */
+static void a_place_is_mounted_once(void **state)
+{
+    struct mount_point first[] = { { "one", "/a", false }, { "one", "/b", false } };
+    struct mount_point second[] = { { "two", "/b/", false }, { "two", "/c", false } };
+    struct mount_point own[] = { { "own", "/c//", false } };
+    struct volume_from from[] = { { "first", false }, { "second", true } };
+    struct volume three[] = { { .name = "one" }, { .name = "two" }, { .name = "own" } };
+    struct container_definition all[] = {
+        { .name = "main",
+          .mount_points = own,
+          .mount_points_count = 1,
+          .volumes_from = from,
+          .volumes_from_count = 2 },
+        { .name = "first", .mount_points = first, .mount_points_count = 2 },
+        { .name = "second", .mount_points = second, .mount_points_count = 2 },
+    };
+    struct task_spec shared = { .container_definitions = all,
+                                .container_definitions_count = 3,
+                                .volumes = three,
+                                .volumes_count = 3 };
+    static const char *const expected[][2] = { { "/c//", "own" },
+                                               { "/a", "one" },
+                                               { "/b/", "two" } };
+    struct target sharing = target;
+    struct action action = creation(0, "5555555555555555");
+    AUTO(buf) body = { 0 };
+    struct err err = { 0 };
+
+    (void)state;
+    sharing.task = &shared;
+    action.target = &sharing;
+    buf_init(&body, BODY_MAX);
+    assert_int_equal(write_container(&writer, &action, &body, &err), 0);
+    AUTO(json) *value = json_parse(buf_text(&body), body.size, &err);
+    const struct json *list = json_get(json_get(value, "HostConfig"), "Mounts");
+    assert_int_equal(json_count(list), ARRAY_COUNT(expected));
+    for (size_t i = 0; i < ARRAY_COUNT(expected); i++) {
+        const struct json *item = json_at(list, i);
+
+        assert_string_equal(json_text(item, "Target"), expected[i][0]);
+        assert_true(text_ends(json_text(item, "Source"), expected[i][1]));
+    }
+}
+
 static void secret_that_cannot_be_read(void **state)
 {
     struct secret missing = { "TOKEN", "file:/none" };
@@ -305,6 +350,7 @@ int main(void)
         cmocka_unit_test(sandbox_holds_names_and_ports),
         cmocka_unit_test(single_container_is_its_own_sandbox),
         cmocka_unit_test(logs_never_fill_the_disk_nor_hold_a_container_up),
+        cmocka_unit_test(a_place_is_mounted_once),
         cmocka_unit_test(secret_that_cannot_be_read),
         cmocka_unit_test(networks_and_volumes),
     };
