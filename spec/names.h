@@ -1,7 +1,8 @@
 /*
  * Names of the objects that we make on an engine.  All begin with "berth-OWNER", so that several
  * installations on one engine never meet.  Names of manifests have no '.', which keeps the parts of
- * a volume's name apart.
+ * a volume's name apart.  Names of volumes are shortened to what an engine takes: 255 bytes, with a
+ * digest at the end; their labels say in full what they are of.
  */
 #ifndef SPEC_NAMES_H
 #define SPEC_NAMES_H
