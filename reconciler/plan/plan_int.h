@@ -92,7 +92,7 @@ struct task_view {
     enum stop_code stop_code;
     const char *reason;
     int exit_code;
-    int64_t started_ms; /* its last essential container, our clock; 0: not all have */
+    int64_t started_ms; /* the last start of any container of it, our clock; 0: none was started */
 };
 
 void task_view_make(struct planner *planner, const struct world_task *task,
