@@ -234,6 +234,33 @@ static void list_waiting(struct planner *planner, const struct service_view *vie
     }
 }
 
+/* Where one finds no place, the next one finds none: they have the same needs. They are many where
+ * somebody asks for far more than there is room for, and are told of once. */
+static void leave_waiting(struct planner *planner, const struct service_view *view,
+                          struct count *count, uint32_t slot)
+{
+    uint32_t room = count->upper - count->alive;
+    uint32_t rest = count->missing < room ? count->missing : room;
+    const char *reason = last_wait(planner);
+
+    if (rest > 0)
+        plan_wait(planner, "%u more %s for a place like that", rest,
+                  rest == 1 ? "task waits" : "tasks wait");
+    for (uint32_t left = rest; planner->wanted != NULL && left > 0; slot++) {
+        struct wanted_task task = { .target = view->primary->goal->target,
+                                    .status = TASK_PENDING,
+                                    .reason = reason };
+
+        if (count->holders[slot] != NULL)
+            continue;
+        next_identity(view, view->primary, slot, &task.identity);
+        plan_wanted(planner, &task);
+        left--;
+    }
+    count->alive += rest;
+    count->missing -= rest;
+}
+
 /* Step 3. */
 static void start_missing(struct planner *planner, struct service_view *view, struct count *count)
 {
@@ -244,11 +271,17 @@ static void start_missing(struct planner *planner, struct service_view *view, st
         return;
     }
     for (uint32_t slot = 0; slot < count->desired && count->alive < count->upper; slot++) {
+        bool placed;
+
         if (count->holders[slot] != NULL)
             continue;
-        start_task(planner, view, view->primary, slot);
+        placed = start_task(planner, view, view->primary, slot);
         count->alive++;
         count->missing--;
+        if (!placed) {
+            leave_waiting(planner, view, count, slot + 1);
+            return;
+        }
     }
 }
 

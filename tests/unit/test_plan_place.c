@@ -55,6 +55,35 @@ static void memory_is_reserved(void **unused)
     scene_close(&scene);
 }
 
+/* However many find no place, they cost the planner one text. */
+static void those_without_a_place_are_counted(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    struct plan_input input;
+    struct service_status status;
+
+    scene_open(&scene);
+    scene_commit(&scene, "c1", sized(&scene, "c", "web", "cpu: 256, memory: 512", 100000));
+    scene_run(&scene, 10 * 1000);
+    assert_int_equal(tasks_of(&scene, "c", "web"), 128);
+    assert_int_equal(scene.plan.wait_count, 2);
+    assert_string_equal(
+        scene_wait(&scene, "c/web"),
+        "service web was unable to place a task because no container instance met all of its "
+        "requirements: it needs 512 MiB of memory, local has 0 of 65536 MiB left");
+    assert_string_equal(scene.plan.waits[1].reason, "99871 more tasks wait for a place like that");
+
+    /* Who asks for each of them is told of each. */
+    input = scene_input(&scene);
+    plan_service_status(&input, "c/web", &scene.arena, &status);
+    assert_int_equal(status.running, 128);
+    assert_int_equal(status.pending, 99872);
+    assert_int_equal(status.wanted[99871].identity.slot, 99999);
+    assert_string_equal(status.wanted[99871].reason, scene_wait(&scene, "c/web"));
+    scene_close(&scene);
+}
+
 /* The engine would refuse it. */
 static void no_task_is_larger_than_the_engine(void **unused)
 {
@@ -174,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_reserved),
+        cmocka_unit_test(those_without_a_place_are_counted),
         cmocka_unit_test(no_task_is_larger_than_the_engine),
         cmocka_unit_test(another_architecture_waits_and_fetches_nothing),
         cmocka_unit_test(cpu_is_not_reserved),
