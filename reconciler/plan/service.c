@@ -143,6 +143,35 @@ static bool decide_deployment(struct planner *planner, const struct service_view
     return false;
 }
 
+/* As many tasks as its bounds demand, and at least one. */
+static bool is_up(struct planner *planner, const struct desired_service *service)
+{
+    struct service_view view;
+    uint32_t lower;
+    uint32_t healthy = 0;
+
+    service_view_make(planner, service, &view);
+    for (size_t i = 0; i < view.task_count; i++)
+        healthy += view.tasks[i].healthy;
+    lower = lower_bound(view.spec);
+    return healthy >= (lower > 1 ? lower : 1);
+}
+
+static bool is_ready(struct planner *planner, const struct desired_service *service)
+{
+    const struct memory_service *memory = memory_service(planner->input->memory, service->key);
+    const struct deployment *primary = memory_primary(memory);
+
+    if (primary == NULL || primary->state != ROLLOUT_COMPLETED ||
+        (!text_equal(primary->goal->target->revision, service->goal->target->revision) &&
+         memory->quarantined[0] == '\0'))
+        return false;
+    /* Completed without a task proves nothing, once it is to have some; and what was healthy once
+     * may not be now. */
+    return service->goal->target->spec->desired_count == 0 ||
+           (primary->proven && is_up(planner, service));
+}
+
 /* Dependencies hold back the tasks of a deployment, not the replacement of one that died. */
 static bool dependencies_ready(struct planner *planner, const struct service_view *view)
 {
@@ -153,16 +182,8 @@ static bool dependencies_ready(struct planner *planner, const struct service_vie
     for (size_t i = 0; i < view->spec->depends_on_count; i++) {
         const struct desired_service *on =
             desired_dependency(planner->input->desired, view->spec->depends_on[i]);
-        const struct memory_service *memory =
-            on == NULL ? NULL : memory_service(planner->input->memory, on->key);
-        const struct deployment *primary = memory_primary(memory);
-        bool current = on != NULL && primary != NULL &&
-                       (text_equal(primary->goal->target->revision, on->goal->target->revision) ||
-                        memory->quarantined[0] != '\0');
 
-        /* Completed without a task proves nothing, once it is to have some. */
-        if (current && primary->state == ROLLOUT_COMPLETED &&
-            (primary->proven || on->goal->target->spec->desired_count == 0))
+        if (on != NULL && is_ready(planner, on))
             continue;
         plan_wait(planner, "service %s, which it depends on, is not healthy yet",
                   view->spec->depends_on[i]);

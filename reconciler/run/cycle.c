@@ -153,14 +153,33 @@ static void schedule(struct cycle *cycle)
     loop_defer(cycle->app->loop, cycle_run, cycle);
 }
 
+/* Who waits for another service may go on when that one's tasks change. */
+static bool depends_on(const struct cycle *cycle, const struct unit *unit, const char *key)
+{
+    const struct desired *desired = cycle->app->desired;
+    const struct desired_service *service =
+        unit->kind == DIRTY_SERVICE ? desired_service(desired, unit->key) : NULL;
+    const struct service_spec *spec = service == NULL ? NULL : service->goal->target->spec;
+
+    for (size_t i = 0; spec != NULL && i < spec->depends_on_count; i++) {
+        const struct desired_service *on = desired_dependency(desired, spec->depends_on[i]);
+
+        if (on != NULL && text_equal(on->key, key))
+            return true;
+    }
+    return false;
+}
+
 void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key)
 {
     unit_get(cycle, kind == DIRTY_RELIERS ? DIRTY_INSTANCE : kind, key)->dirty = true;
     /* Images, networks and the claim belong to the instance: who waits may go on now, and when one
      * of them is gone, who does not wait may have to. */
-    if (kind != DIRTY_SERVICE) {
-        for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
+    for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next) {
+        if (kind != DIRTY_SERVICE)
             at->dirty |= at->wait != NULL || kind == DIRTY_RELIERS;
+        else
+            at->dirty |= at->wait != NULL && depends_on(cycle, at, key);
     }
     schedule(cycle);
 }

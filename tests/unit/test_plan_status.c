@@ -223,6 +223,33 @@ static void a_service_that_waits_for_another_has_pending_tasks(void **unused)
     scene_close(&scene);
 }
 
+static void what_was_healthy_once_has_to_be_healthy_now(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const char *db;
+
+    scene_open(&scene);
+    db = scene_service(&scene, "db", "red", "desiredCount: 1");
+    scene_commit(&scene, "c1", db);
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(scene_primary(&scene, "c/db")->state, ROLLOUT_COMPLETED);
+    scene.start_failure = (struct scene_failure){ ERR_UNREACHABLE, "no answer" };
+    scene_end_container(&scene, 0, 1);
+    scene_commit(
+        &scene, "c2",
+        arena_printf(&scene.arena, "%s%s", db,
+                     scene_service(&scene, "web", "red", "desiredCount: 1, dependsOn: [db]")));
+    scene_run(&scene, 10 * 1000);
+    assert_string_equal(scene_wait(&scene, WEB),
+                        "service db, which it depends on, is not healthy yet");
+    scene.start_failure = (struct scene_failure){ 0 };
+    scene_run(&scene, 120 * 1000);
+    assert_int_equal(scene_running(&scene, "db"), 1);
+    assert_int_equal(scene_running(&scene, "web"), 1);
+    scene_close(&scene);
+}
+
 static void what_stopped_is_deprovisioning_until_it_is_removed(void **unused)
 {
     (void)unused;
@@ -247,6 +274,7 @@ int main(void)
         cmocka_unit_test(a_task_tells_which_container_it_waits_for),
         cmocka_unit_test(it_tells_of_every_condition),
         cmocka_unit_test(a_service_that_waits_for_another_has_pending_tasks),
+        cmocka_unit_test(what_was_healthy_once_has_to_be_healthy_now),
         cmocka_unit_test(what_stopped_is_deprovisioning_until_it_is_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
