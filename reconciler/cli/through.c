@@ -173,6 +173,14 @@ static void tell_mistakes(struct cli *cli, const struct json *mistakes)
         tell_error(cli, ask_mistake(cli, json_at(mistakes, i)));
 }
 
+/* Until then nobody knows what a service waits for. */
+static bool is_seen(const struct json *status)
+{
+    const struct json *instances = ask_list(status, "instances");
+
+    return text_equal(json_text(json_at(instances, 0), "state"), "ACTIVE");
+}
+
 /* True: it is over, with *out.  What has not been looked at yet says nothing. */
 static bool is_over(struct wait *wait, const struct json *status, enum app_outcome *out)
 {
@@ -197,7 +205,7 @@ static bool is_over(struct wait *wait, const struct json *status, enum app_outco
         return false;
     if (json_int(verdict, "failed", 0) > 0 || json_int(verdict, "blocked", 0) > 0) {
         *out = APP_FAILED;
-        return true;
+        return is_seen(status);
     }
     *out = json_int(verdict, "rolledBack", 0) > 0 ? APP_ROLLED_BACK : APP_CONVERGED;
     return json_bool(status, "converged", false);
