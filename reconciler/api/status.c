@@ -8,6 +8,7 @@
 #include "reconciler/run/cycle.h"
 #include "reconciler/run/execute.h"
 #include "reconciler/run/follow.h"
+#include "reconciler/run/tell.h"
 #include "reconciler/source/url.h"
 #include "spec/base/text.h"
 
@@ -110,6 +111,17 @@ static void show_verdict(const struct app *app, struct json *answer)
     json_set(answer, "verdict", counts);
 }
 
+static void show_told(void *context, uint64_t id, const struct log_fields *fields, const char *text)
+{
+    struct json *object = json_object();
+
+    json_set_int(object, "id", (int64_t)id);
+    json_set_text(object, "service", fields->service);
+    json_set_text(object, "object", fields->object);
+    json_set_text(object, "text", text);
+    json_append(context, object);
+}
+
 void get_status(struct request *request)
 {
     const struct app *app = app_of(request);
@@ -118,6 +130,7 @@ void get_status(struct request *request)
     const struct diag_list *mistakes = follower_rejected(app->follower, &rejected);
     struct json *answer = json_object();
     struct json *instances = json_array();
+    struct json *progress = json_array();
 
     json_set_text(answer, "version", api_of(request)->version);
     json_set_text(answer, "owner", app->options->owner);
@@ -139,6 +152,8 @@ void get_status(struct request *request)
         json_append(instances, show_instance(at));
     json_set(answer, "instances", instances);
     json_set(answer, "services", list_services(request, NULL));
+    tell_each(app->teller, show_told, progress);
+    json_set(answer, "progress", progress);
     request_answer(request, answer);
 }
 

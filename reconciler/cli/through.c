@@ -127,6 +127,7 @@ struct wait {
     struct client *client;
     int64_t looks; /* so many looks of the run prove that it has seen the tip */
     int64_t event; /* told up to this one */
+    int64_t told;  /* likewise of what is going on */
     bool confirms;
 };
 
@@ -165,6 +166,32 @@ static int tell_events(struct wait *wait, bool silent, struct err *err)
         tell(cli, "event", &fields, json_as_text(json_get(event, "text"), ""));
     }
     return 0;
+}
+
+/* As the run itself says it, while it is so. */
+static void tell_progress(struct wait *wait, const struct json *status)
+{
+    struct cli *cli = wait->cli;
+    const struct json *list = ask_list(status, "progress");
+    int64_t last = wait->told;
+
+    for (size_t i = 0; i < json_count(list); i++) {
+        const struct json *item = json_at(list, i);
+        const char *text = json_as_text(json_get(item, "text"), "");
+        int64_t id = json_int(item, "id", 0);
+
+        if (id <= wait->told || cli->options.run.is_quiet)
+            continue;
+        last = id > last ? id : last;
+        if (cli->options.run.output == OUTPUT_JSON)
+            log_line(&cli->options.run, "progress",
+                     &(struct log_fields){ .service = json_text(item, "service"),
+                                           .object = json_text(item, "object") },
+                     text);
+        else
+            cli_print(cli->errors, "%s\n", text);
+    }
+    wait->told = last;
 }
 
 static void tell_mistakes(struct cli *cli, const struct json *mistakes)
@@ -283,6 +310,7 @@ static int wait_for_end(struct wait *wait, struct app_end *out, struct err *err)
             *out = end_of(status, outcome);
             return 0;
         }
+        tell_progress(wait, status);
         if (loop_wall_ms() >= deadline_ms) {
             print_waits(wait->cli, status);
             tell_error(wait->cli, arena_printf(wait->cli->arena, "not converged within %lld s",

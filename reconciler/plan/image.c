@@ -161,7 +161,7 @@ static void wait_for(const struct need *need, enum action_kind kind, const char 
         plan_wait(need->planner, "%s%s: tried again after %u failures: %s", failure_prefix(kind),
                   reference, effort->failures, effort->failure.text);
     else if (effort != NULL && effort->state == EFFORT_RUNNING && effort->progress != NULL)
-        plan_progress(need->planner, "%s image %s: %s", doing, reference, effort->progress);
+        plan_progress_at(need->planner, effort->progress, "%s image %s", doing, reference);
     else
         plan_progress(need->planner, "%s image %s", doing, reference);
 }

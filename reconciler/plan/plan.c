@@ -66,14 +66,15 @@ struct fact *plan_fact(struct planner *planner, enum fact_kind kind, const char 
     return fact;
 }
 
-static void add_wait(struct planner *planner, const char *reason, bool is_progress)
+static void add_wait(struct planner *planner, const char *reason, bool is_progress, size_t steady)
 {
     struct plan *plan = planner->plan;
 
     plan->waits = grow(planner->arena, plan->waits, plan->wait_count, &planner->wait_capacity,
                        sizeof(*plan->waits));
     plan->waits[plan->wait_count++] =
-        (struct plan_wait){ planner->unit, arena_text(planner->arena, reason), is_progress };
+        (struct plan_wait){ planner->unit, arena_text(planner->arena, reason), is_progress,
+                            steady };
 }
 
 void plan_wait(struct planner *planner, const char *format, ...)
@@ -85,7 +86,7 @@ void plan_wait(struct planner *planner, const char *format, ...)
     va_start(arguments, format);
     buf_vprintf(&text, format, arguments);
     va_end(arguments);
-    add_wait(planner, buf_text(&text), /* is_progress= */ false);
+    add_wait(planner, buf_text(&text), /* is_progress= */ false, text.size);
 }
 
 void plan_progress(struct planner *planner, const char *format, ...)
@@ -97,7 +98,22 @@ void plan_progress(struct planner *planner, const char *format, ...)
     va_start(arguments, format);
     buf_vprintf(&text, format, arguments);
     va_end(arguments);
-    add_wait(planner, buf_text(&text), /* is_progress= */ true);
+    add_wait(planner, buf_text(&text), /* is_progress= */ true, text.size);
+}
+
+void plan_progress_at(struct planner *planner, const char *where, const char *format, ...)
+{
+    AUTO(buf) text = { 0 };
+    va_list arguments;
+    size_t steady;
+
+    buf_init(&text, WAIT_BYTES);
+    va_start(arguments, format);
+    buf_vprintf(&text, format, arguments);
+    va_end(arguments);
+    steady = text.size;
+    buf_printf(&text, ": %s", where);
+    add_wait(planner, buf_text(&text), /* is_progress= */ true, steady);
 }
 
 void plan_work(struct planner *planner, enum action_kind kind, const char *instance,

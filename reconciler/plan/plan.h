@@ -52,6 +52,7 @@ struct plan_wait {
     const char *unit;
     const char *reason;
     bool is_progress; /* its own work goes on, nothing is in its way */
+    size_t steady;    /* so much of the reason stays as it is while that work goes on */
 };
 
 /* Long work on an image that a unit waits for: it goes on, is about to, or pauses. */

@@ -42,6 +42,9 @@ struct fact *plan_fact(struct planner *planner, enum fact_kind kind, const char 
 void plan_wait(struct planner *planner, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Likewise, for what ends by itself. */
 void plan_progress(struct planner *planner, const char *format, ...) PRINTF_LIKE(2, 3);
+/* And how far it is. */
+void plan_progress_at(struct planner *planner, const char *where, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 /* The unit waits for this work. */
 void plan_work(struct planner *planner, enum action_kind kind, const char *instance,
                const char *object);

@@ -37,7 +37,7 @@ static void keep_plan(struct previewer *previewer, const struct plan *plan)
     for (size_t i = 0; i < plan->wait_count; i++)
         waits[i] = (struct plan_wait){ arena_text(previewer->arena, plan->waits[i].unit),
                                        arena_text(previewer->arena, plan->waits[i].reason),
-                                       plan->waits[i].is_progress };
+                                       plan->waits[i].is_progress, plan->waits[i].steady };
     previewer->plan = (struct plan){ .waits = waits, .wait_count = plan->wait_count };
     keep_removals(previewer, plan);
 }

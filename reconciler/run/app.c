@@ -16,6 +16,7 @@
 #include "reconciler/run/log.h"
 #include "reconciler/run/recall.h"
 #include "reconciler/run/secrets.h"
+#include "reconciler/run/tell.h"
 #include "spec/base/text.h"
 
 #define LINE_BYTES (64 * 1024)
@@ -113,6 +114,8 @@ static void on_change(void *context, const struct world_change *change)
                      change->instance.cpu_units, change->instance.memory_mib);
     }
     (void)world_apply(app->world, change);
+    if (change->kind == WORLD_EFFORT) /* how far it is dirties nothing */
+        tell_stir(app->teller);
     if (change->kind == WORLD_LISTING_BEGIN || change->kind == WORLD_LISTING_END)
         cycle_listing(app->cycle, change->kind == WORLD_LISTING_BEGIN);
 }
@@ -194,6 +197,7 @@ void app_adopt(struct app *app, struct desired *desired, bool prune_allowed)
         desired_compare(before, app->desired, on_desired_changed, app);
     }
     cycle_renew(app->cycle);
+    tell_renew(app->teller);
     desired_free(before);
     if (app->driver == NULL && connect_engine(app, app->progress.root, &err) < 0) {
         app_say(app, "error", "%s", err.text);
@@ -314,6 +318,7 @@ void app_settled(struct app *app, bool converged)
 {
     struct app_verdict verdict;
 
+    tell_stir(app->teller);
     if (app->desired == NULL || (!converged && !app->options->once))
         return;
     verdict = app_judge(app);
@@ -423,6 +428,7 @@ static int begin(struct app *app, struct err *err)
         return -1;
     sandbox_image_tag(app->sandbox);
     app->cycle = cycle_new(app);
+    app->teller = tell_new(app);
     app->world = world_new(on_dirty, app);
     app->executor = executor_new(app);
     app->source_options = follow_options(app->options);
@@ -449,6 +455,7 @@ static void end(struct app *app)
     part_stop(app);
     follower_free(app->follower);
     recall_free(app->recall);
+    tell_free(app->teller);
     cycle_free(app->cycle);
     executor_free(app->executor);
     desired_free(app->desired);

@@ -22,6 +22,7 @@ struct executor;
 struct follower;
 struct recall;
 struct secrets;
+struct teller;
 
 /* X(constant, exit code of `berth apply`, text).  How the run ended. */
 #define APP_OUTCOMES(X)                                                                            \
@@ -69,6 +70,7 @@ struct app {
     struct follower *follower;
     struct executor *executor;
     struct cycle *cycle;
+    struct teller *teller;
     struct recall *recall; /* NULL: something is remembered */
     struct app_listener *listeners;
     struct timer deadline; /* of an apply */
@@ -127,8 +129,8 @@ int app_suspend(struct app *app, const char *key, const char *reason, struct err
 /* Lifts the quarantine of a service, so that its revision is tried again. */
 int app_retry(struct app *app, const char *key, struct err *err);
 
-/* Tells everyone who listens, and the log: topic is "commit", "deployment", "action", "build",
- * "engine", "warning" or "error". */
+/* Tells everyone who listens, and the log: topic is "commit", "deployment", "event", "progress",
+ * "action", "build", "engine", "warning" or "error". */
 void app_say(struct app *app, const char *topic, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Likewise, with what it is about. */
 void app_tell(struct app *app, const char *topic, const struct log_fields *fields,

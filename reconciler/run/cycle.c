@@ -26,6 +26,7 @@ struct unit {
     bool busy; /* its last plan had actions */
     char *key;
     char *wait;
+    size_t wait_steady; /* so much of it stays while its work goes on */
     struct wants wants;
     char *told; /* the refusal that was told last */
     int64_t wake_at_ms;
@@ -143,6 +144,14 @@ static struct unit *unit_get(struct cycle *cycle, enum dirty_kind kind, const ch
     unit->wake_at_ms = INT64_MAX;
     HASH_ADD_KEYPTR(by_key, cycle->units, unit->key, strlen(unit->key), unit);
     return unit;
+}
+
+/* `text` NULL: it waits for nothing. */
+static void unit_wait(struct unit *unit, const char *text, size_t steady)
+{
+    free(unit->wait);
+    unit->wait = text == NULL ? NULL : mem_text(text);
+    unit->wait_steady = steady;
 }
 
 static void schedule(struct cycle *cycle)
@@ -356,8 +365,7 @@ static void keep_results(struct cycle *cycle, const struct plan_unit *units, siz
     for (size_t i = 0; i < count; i++) {
         struct unit *unit = unit_get(cycle, units[i].kind, units[i].key);
 
-        free(unit->wait);
-        unit->wait = NULL;
+        unit_wait(unit, NULL, 0);
         unit->busy = false;
         unit->wake_at_ms = plan->wake_at_ms[i];
         if (plan->looked[i] && plan->fact_count == 0)
@@ -367,7 +375,7 @@ static void keep_results(struct cycle *cycle, const struct plan_unit *units, siz
         struct unit *unit = unit_get(cycle, DIRTY_SERVICE, plan->waits[i].unit);
 
         if (unit->wait == NULL)
-            unit->wait = mem_text(plan->waits[i].reason);
+            unit_wait(unit, plan->waits[i].reason, plan->waits[i].steady);
     }
     for (size_t i = 0; i < plan->action_count; i++)
         unit_get(cycle, DIRTY_SERVICE, plan->actions[i].unit)->busy = true;
@@ -392,8 +400,7 @@ static void cannot_state(struct cycle *cycle, const struct plan_unit *units, siz
             continue;
         buf_init(&wait, sizeof(err->text) + 64);
         buf_printf(&wait, "nothing can be remembered: %s", err->text);
-        free(unit->wait);
-        unit->wait = mem_text(buf_text(&wait));
+        unit_wait(unit, buf_text(&wait), wait.size);
     }
 }
 
@@ -542,6 +549,14 @@ const char *cycle_wait(const struct cycle *cycle, const char *key)
 
     HASH_FIND(by_key, cycle->units, key, strlen(key), unit);
     return unit == NULL ? NULL : unit->wait;
+}
+
+void cycle_waits(const struct cycle *cycle, cycle_wait_fn *fn, void *context)
+{
+    for (const struct unit *at = cycle->units; at != NULL; at = at->by_key.next) {
+        if (at->kind == DIRTY_SERVICE && at->wait != NULL)
+            fn(context, at->key, at->wait, at->wait_steady);
+    }
 }
 
 bool cycle_is_refused(const struct cycle *cycle)

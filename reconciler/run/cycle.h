@@ -33,10 +33,14 @@ bool cycle_wants(const struct cycle *cycle, const struct action *action);
 
 /* Why a unit does not move; NULL: it has nothing to wait for. */
 const char *cycle_wait(const struct cycle *cycle, const char *key);
+/* Of every service that waits; the first `steady` bytes of its reason stay as they are while the
+ * work that it waits for goes on. */
+typedef void cycle_wait_fn(void *context, const char *key, const char *wait, size_t steady);
+void cycle_waits(const struct cycle *cycle, cycle_wait_fn *fn, void *context);
 
-/* A listing was asked for and has not come. */
 /* Is there an instance that may not be used, because another repository claimed it? */
 bool cycle_is_refused(const struct cycle *cycle);
+/* A listing was asked for and has not come. */
 bool cycle_is_observing(const struct cycle *cycle);
 
 /* Nothing is dirty, in flight or waited for, and a fresh observation gave an empty plan. */

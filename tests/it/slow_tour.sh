@@ -21,10 +21,12 @@ tour_tree()
 }
 
 # What is the same wherever the tour is taken.  Columns are as wide as what they hold, so runs of
-# blanks count as one.  Events come in the order in which engines do things: only their end counts.
+# blanks count as one.  Events come in the order in which engines do things, and how far they are is
+# told of slow ones: only their end counts.
 same()
 {
     sed -E -e '/^local\/[a-z]+: \(service /d' \
+        -e '/^local\/[a-z]+: [0-9]+ (of [0-9]+ tasks are healthy|tasks are being stopped)$/d' \
         -e 's/[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32}|\b[0-9a-f]{12}\b|\b[0-9a-f]{8}\b/ID/g' \
         -e 's/[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+/ADDRESS/g' \
         -e 's/\b20[0-9]{2}-[0-9-]{5}T[0-9:.]+Z/TIME/g' \

@@ -63,8 +63,24 @@ check 'lines tell of which service they are' \
 site_task wait "$SERVE" 'healthCheck: {command: [CMD, /bin/busybox, "false"], interval: 1, retries: 10, startPeriod: 300}'
 site_service wait wait 1
 site_commit 'one that takes its time'
-check 'out of time is 4' apply_says 4 --timeout 4s
-check 'and says what it waited for' grep -q 'local/wait: 0 of 1 tasks are healthy' "$IT_DIR/apply.log"
+check 'out of time is 4' apply_says 4 --timeout 5s
+check 'and says what it waited for' told 'error  *local/wait: 0 of 1 tasks are healthy'
+check 'it said so meanwhile, once' \
+    test "$(grep -c 'progress  *local/wait: 0 of 1 tasks are healthy' "$IT_DIR/apply.log")" = 1
+check 'a quiet one' apply_says 4 --timeout 5s --quiet
+check_not 'says it in the end only' grep progress "$IT_DIR/apply.log"
+berth_start
+check 'a run says what it waits for' \
+    eventually 30 grep -q 'progress  *local/wait: 0 of 1 tasks are healthy' "$IT_DIR/berth.log"
+check 'an apply through it' apply_says 4 --timeout 2s
+check 'says the same meanwhile, and in the end' \
+    test "$(grep -c '^local/wait: 0 of 1 tasks are healthy' "$IT_DIR/apply.log")" = 2
+check 'as JSON' apply_says 4 --timeout 2s -o json
+check 'with the service' jq -se 'any(.[]; .topic == "progress" and .service == "local/wait" and
+    .text == "local/wait: 0 of 1 tasks are healthy")' "$IT_DIR/apply.log"
+check 'a quiet one through it' apply_says 4 --timeout 2s --quiet
+check 'says it in the end only, too' test "$(grep -c 'local/wait: 0 of 1' "$IT_DIR/apply.log")" = 1
+berth_stop
 git -C "$SITE" revert --no-edit HEAD >/dev/null
 check 'back is 0' apply_says 0
 
