@@ -69,6 +69,7 @@ struct json *show_wanted_task(const struct wanted_task *task, struct arena *aren
 struct json *show_stopped_task(const struct task_record *task);
 struct json *show_deployment(const struct deployment *deployment);
 struct json *show_event(const struct history_event *event);
+const char *effort_state_text(enum effort_state state);
 struct json *show_mistakes(const struct diag_list *diags);
 
 /* cluster, service and limit from the query; false: the request has failed. */

@@ -71,6 +71,18 @@ static void set_key(struct json *object, const char *key, struct arena *arena)
     json_set_text(object, "service", slash + 1);
 }
 
+const char *effort_state_text(enum effort_state state)
+{
+    static const char *const texts[] = {
+#define STATE_TEXT(name, text) text,
+        EFFORT_STATES(STATE_TEXT)
+#undef STATE_TEXT
+    };
+
+    ASSERT(state < EFFORT_STATE_COUNT);
+    return texts[state];
+}
+
 struct json *show_service(const struct app *app, const struct plan_input *input, const char *key,
                           struct arena *arena)
 {

@@ -140,6 +140,7 @@ void get_status(struct request *request)
     show_time(answer, "startedAt", app->started_ms);
     json_set_bool(answer, "converged", cycle_is_converged(app->cycle));
     json_set_int(answer, "inFlight", (int64_t)executor_in_flight(app->executor));
+    json_set_int(answer, "outputId", (int64_t)app->outputs.last_id);
     json_set_int(answer, "looks", (int64_t)follower_looks(app->follower));
     if (app->desired != NULL)
         show_verdict(app, answer);
@@ -351,15 +352,10 @@ static struct json *show_image(const struct plan_input *input,
 
 static struct json *show_effort(const struct world_effort *effort)
 {
-    static const char *const states[] = {
-#define STATE_TEXT(name, text) text,
-        EFFORT_STATES(STATE_TEXT)
-#undef STATE_TEXT
-    };
     struct json *object = json_object();
 
     json_set_text(object, "work", effort->key);
-    json_set_text(object, "state", states[effort->state]);
+    json_set_text(object, "state", effort_state_text(effort->state));
     json_set_text(object, "progress", effort->progress);
     json_set_int(object, "failures", effort->failures);
     if (effort->state == EFFORT_FAILED)

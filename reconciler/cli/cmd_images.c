@@ -73,14 +73,45 @@ static void add_work(struct cli *cli, struct table *table, const char *instance,
     table_add(table, failure != NULL ? failure : json_text(work, "progress"));
 }
 
+/* The newest build of that name. */
+static int print_build(struct cli *cli)
+{
+    const char *image = cli->options.log;
+    AUTO(json) *answer = NULL;
+    int result = ask(cli, "GET", client_query(cli->arena, "/v1/builds", "image", image, NULL), NULL,
+                     &answer);
+
+    if (result != CLI_DONE)
+        return result;
+    const struct json *builds = ask_list(answer, "builds");
+    const struct json *build = json_at(builds, json_count(builds) - 1);
+    if (build == NULL) {
+        struct err err = { 0 };
+
+        (void)err_set(&err, ERR_NOT_FOUND, "no build of '%s' since this Berth was started", image);
+        return cli_failed(cli, &err);
+    }
+    if (cli->options.run.output == OUTPUT_JSON)
+        return cli_print_json(cli, build);
+    const struct json *lines = ask_list(build, "lines");
+    for (size_t i = 0; i < json_count(lines); i++) {
+        ask_print(cli, json_as_text(json_get(json_at(lines, i), "text"), ""));
+        fputc('\n', cli->out);
+    }
+    return CLI_DONE;
+}
+
 int cmd_images(struct cli *cli)
 {
     AUTO(json) *answer = NULL;
     struct table images;
     struct table works;
     size_t work_count = 0;
-    int result = ask(cli, "GET", "/v1/images", NULL, &answer);
+    int result;
 
+    if (cli->options.log != NULL)
+        return print_build(cli);
+    result = ask(cli, "GET", "/v1/images", NULL, &answer);
     if (result != CLI_DONE)
         return result;
     if (cli->options.run.output == OUTPUT_JSON)

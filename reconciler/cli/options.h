@@ -34,6 +34,7 @@ struct cli_options {
     bool retry;
     bool commits;
     const char *reason;
+    const char *log;
 };
 
 enum option_type {

@@ -125,9 +125,10 @@ int through_plan(struct cli *cli, struct client *client)
 struct wait {
     struct cli *cli;
     struct client *client;
-    int64_t looks; /* so many looks of the run prove that it has seen the tip */
-    int64_t event; /* told up to this one */
-    int64_t told;  /* likewise of what is going on */
+    int64_t looks;  /* so many looks of the run prove that it has seen the tip */
+    int64_t event;  /* told up to this one */
+    int64_t told;   /* likewise of what is going on */
+    int64_t output; /* and of what builds print */
     bool confirms;
 };
 
@@ -192,6 +193,49 @@ static void tell_progress(struct wait *wait, const struct json *status)
             cli_print(cli->errors, "%s\n", text);
     }
     wait->told = last;
+}
+
+static void tell_lines(struct wait *wait, const struct json *build)
+{
+    struct cli *cli = wait->cli;
+    const char *object = json_as_text(json_get(build, "object"), "");
+    const struct json *lines = ask_list(build, "lines");
+
+    for (size_t i = 0; i < json_count(lines); i++) {
+        const char *line = json_as_text(json_get(json_at(lines, i), "text"), "");
+        const char *text = arena_printf(cli->arena, "%s: %s", object, line);
+
+        if (line[0] == '\0' || (!cli->options.run.is_verbose && output_is_about_layers(line)))
+            continue;
+        if (cli->options.run.output == OUTPUT_JSON)
+            log_line(&cli->options.run, "build", &(struct log_fields){ .object = object }, text);
+        else
+            cli_print(cli->errors, "%s\n", text);
+    }
+}
+
+/* What builds printed since the last time. */
+static int tell_builds(struct wait *wait, const struct json *status, struct err *err)
+{
+    struct arena *arena = wait->cli->arena;
+    const char *since = arena_printf(arena, "%lld", (long long)wait->output);
+    AUTO(json) *answer = NULL;
+
+    if (wait->cli->options.run.is_quiet || json_int(status, "outputId", 0) <= wait->output)
+        return 0;
+    if (client_call(wait->client, "GET", client_query(arena, "/v1/builds", "since", since, NULL),
+                    NULL, &answer, err) < 0)
+        return -1;
+    const struct json *builds = ask_list(answer, "builds");
+    for (size_t i = 0; i < json_count(builds); i++) {
+        const struct json *lines = ask_list(json_at(builds, i), "lines");
+        const struct json *last = json_at(lines, json_count(lines) - 1);
+        int64_t id = json_int(last, "id", 0);
+
+        tell_lines(wait, json_at(builds, i));
+        wait->output = id > wait->output ? id : wait->output;
+    }
+    return 0;
 }
 
 static void tell_mistakes(struct cli *cli, const struct json *mistakes)
@@ -303,7 +347,8 @@ static int wait_for_end(struct wait *wait, struct app_end *out, struct err *err)
         enum app_outcome outcome;
 
         if (client_call(wait->client, "GET", "/v1/status", NULL, &status, err) < 0 ||
-            tell_events(wait, /* silent= */ false, err) < 0 || confirm_once(wait, status, err) < 0)
+            tell_builds(wait, status, err) < 0 || tell_events(wait, /* silent= */ false, err) < 0 ||
+            confirm_once(wait, status, err) < 0)
             return -1;
         if (is_over(wait, status, &outcome)) {
             print_end(wait->cli, status, outcome);
@@ -327,10 +372,14 @@ int through_apply(struct cli *cli, struct client *client, struct app_end *out, s
     struct wait wait = { .cli = cli,
                          .client = client,
                          .confirms = cli->options.run.confirm_removals };
+    AUTO(json) *before = NULL;
     AUTO(json) *asked = NULL;
 
     if (tell_events(&wait, /* silent= */ true, err) < 0 ||
-        client_call(client, "POST", "/v1/reconcile", NULL, &asked, err) < 0)
+        client_call(client, "GET", "/v1/status", NULL, &before, err) < 0)
+        return -1;
+    wait.output = json_int(before, "outputId", 0);
+    if (client_call(client, "POST", "/v1/reconcile", NULL, &asked, err) < 0)
         return -1;
     wait.looks = json_int(asked, "looks", 0);
     return wait_for_end(&wait, out, err);

@@ -114,27 +114,20 @@ static void on_change(void *context, const struct world_change *change)
                      change->instance.cpu_units, change->instance.memory_mib);
     }
     (void)world_apply(app->world, change);
-    if (change->kind == WORLD_EFFORT) /* how far it is dirties nothing */
-        tell_stir(app->teller);
+    if (change->kind == WORLD_EFFORT) {
+        outputs_begin(&app->outputs, &change->effort);
+        tell_stir(app->teller); /* how far it is dirties nothing */
+    }
     if (change->kind == WORLD_LISTING_BEGIN || change->kind == WORLD_LISTING_END)
         cycle_listing(app->cycle, change->kind == WORLD_LISTING_BEGIN);
-}
-
-/* Builders tell of their layers between the lines that matter: " ---> 22aae0ab65c1" the classic
- * one, "#4 sha256:..." BuildKit. */
-static bool is_about_layers(const char *line)
-{
-    const char *space = strchr(line, ' ');
-
-    return text_starts(line, " ---> ") || text_starts(line, "Removing intermediate container") ||
-           (line[0] == '#' && space != NULL && text_starts(space, " sha256:"));
 }
 
 static void on_output(void *context, const char *object, const char *line)
 {
     struct app *app = context;
 
-    if (line[0] == '\0' || (!app->options->is_verbose && is_about_layers(line)))
+    outputs_add(&app->outputs, object, line);
+    if (line[0] == '\0' || (!app->options->is_verbose && output_is_about_layers(line)))
         return;
     app_tell(app, "build", &(struct log_fields){ .object = object }, "%s: %s", object, line);
 }
@@ -456,6 +449,7 @@ static void end(struct app *app)
     follower_free(app->follower);
     recall_free(app->recall);
     tell_free(app->teller);
+    outputs_release(&app->outputs);
     cycle_free(app->cycle);
     executor_free(app->executor);
     desired_free(app->desired);

@@ -12,6 +12,7 @@
 #include "reconciler/plan/plan.h"
 #include "reconciler/run/log.h"
 #include "reconciler/run/options.h"
+#include "reconciler/run/outputs.h"
 #include "reconciler/source/source.h"
 #include "spec/base/err.h"
 
@@ -71,7 +72,8 @@ struct app {
     struct executor *executor;
     struct cycle *cycle;
     struct teller *teller;
-    struct recall *recall; /* NULL: something is remembered */
+    struct outputs outputs; /* of builds */
+    struct recall *recall;  /* NULL: something is remembered */
     struct app_listener *listeners;
     struct timer deadline; /* of an apply */
     int64_t started_ms;    /* wall clock */

@@ -89,6 +89,14 @@ check 'it is built and runs' eventually 90 converged || { berth_log 60; finish; 
 check 'through the client' test "$(calls)" = 1
 check 'at once, not after a try with the classic builder' test "$(builds)" = 0
 check 'what the step printed reaches the user' said 'build +berth/web:[0-9a-f]{12}: .* 42 lines$'
+log_of() # IMAGE [OPTION...]
+{
+    "$BERTH" images --log "$@" --state "$BERTH_STATE"
+}
+check 'and is kept' eval 'log_of web | grep " 42 lines$"'
+check 'as JSON too' eval "log_of web -o json | jq -e '.state == \"done\" and .image == \"web\" and
+    any(.lines[]; .text | test(\" 42 lines\"))'"
+check_not 'of an image that was not built there is none' log_of none
 check 'build arguments arrive, the empty one too' \
     test "$(file_of web /said)" = \
     'hello, world||/nowhere|http://user:s3cret@127.0.0.1:9|none.example'
@@ -128,6 +136,13 @@ waits_for() # PATTERN
 }
 check 'a step that fails is told, with its last lines' eventually 60 waits_for 'the reason'
 check 'and its exit code' waits_for 'exit code: 4'
+check 'all that it printed is kept' eval 'log_of berth/web | grep " the reason$"'
+run_pid=$berth_pid
+berth_apply_start --timeout 10m >"$IT_DIR/apply.log" 2>&1
+apply_pid=$berth_pid berth_pid=$run_pid
+check 'an apply through the run prints the next try' \
+    eventually 60 grep -E '^berth/web:[0-9a-f]{12}: #[0-9]+ [0-9.]+ the reason$' "$IT_DIR/apply.log"
+kill "$apply_pid" && wait "$apply_pid" 2>/dev/null
 check 'its mount holds what the former build left' said ' cached$'
 check 'what ran goes on' test "$before" = "$(containers "$(service_is web)" | jq -r '.[0].Id')"
 git -C "$SITE" revert --no-edit HEAD >/dev/null
