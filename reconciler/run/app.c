@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "drivers/docker/sandbox_image.h"
@@ -456,6 +457,7 @@ static void end(struct app *app)
     world_free(app->world);
     memory_free(app->memory);
     builds_free(app->builds);
+    free(app->branch);
     secrets_free(app->secrets);
     store_close(app->store);
     arena_release(&app->progress_arena);

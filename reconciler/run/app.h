@@ -63,6 +63,7 @@ struct app {
     struct world *world;
     struct desired *desired; /* NULL until a commit was accepted */
     struct source_options source_options;
+    char *branch;          /* of source_options, when HEAD was asked for */
     char sandbox[64];      /* tag of the sandbox image */
     struct driver *driver; /* NULL until the repository's root commit is known */
     struct docker *docker; /* of the local engine, for logs and exec; NULL with driver */

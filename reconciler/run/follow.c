@@ -307,7 +307,7 @@ static void watch_source(struct follower *follower)
 
     if (!source_is_local(follower->source))
         return;
-    if (watch_new(options->repo, options->branch, &follower->watch, &err) == 0)
+    if (watch_new(options->repo, follower->app->source_options.branch, &follower->watch, &err) == 0)
         follower->watching = loop_watch_fd(follower->app->loop, watch_fd(follower->watch),
                                            LOOP_READABLE, on_watch, follower, &err);
     if (follower->watching == NULL)
@@ -384,6 +384,8 @@ static void open_work(void *context)
     follower->work.status =
         follower->started ? source_open(&follower->app->source_options, &follower->source, err)
                           : -1;
+    if (follower->work.status == 0)
+        follower->pinned = source_pin(follower->source);
 }
 
 static void open_done(void *context, bool cancelled)
@@ -396,6 +398,10 @@ static void open_done(void *context, bool cancelled)
     if (follower->work.status < 0) {
         app_fail(follower->app, &follower->work.err);
         return;
+    }
+    if (follower->pinned != NULL) {
+        follower->app->branch = mem_text(follower->pinned);
+        follower->app->source_options.branch = follower->app->branch;
     }
     text_copy(follower->work.root, sizeof(follower->work.root), follower->app->progress.root);
     watch_source(follower);

@@ -20,6 +20,7 @@ struct follower {
     struct timer timer;
     struct rng rng;
     uint32_t failures;
+    const char *pinned;            /* the branch, once it is open; NULL: HEAD */
     bool started;                  /* libgit2 was, for this one */
     bool looking;                  /* the first look has begun */
     bool again;                    /* asked to look while a job ran */

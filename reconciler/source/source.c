@@ -143,6 +143,35 @@ static int lookup_branch(struct source *source, git_reference **out, struct err 
     return 0;
 }
 
+/* A git_step_fn. */
+static int pin(struct source *source, void *call, struct err *err)
+{
+    AUTO(git_reference) *head = NULL;
+    AUTO(git_reference) *branch = NULL;
+    const char *target;
+
+    (void)call;
+    if (lookup_ref(source, "HEAD", &head, err) < 0)
+        return -1;
+    target = head == NULL ? NULL : git_reference_symbolic_target(head);
+    if (target == NULL || !text_starts(target, "refs/heads/"))
+        return 0;
+    if (lookup_ref(source, target, &branch, err) < 0)
+        return -1;
+    if (branch != NULL)
+        source->branch = mem_text(target);
+    return 0;
+}
+
+const char *source_pin(struct source *source)
+{
+    struct err err;
+
+    if (source->branch == NULL && source_is_local(source))
+        (void)git_attempt(source, pin, NULL, &err); /* looking at it tells what is wrong */
+    return source->branch;
+}
+
 static bool has_any_branch(struct source *source)
 {
     git_reference_iterator *iterator = NULL;

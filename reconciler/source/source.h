@@ -49,6 +49,11 @@ DEFINE_AUTO(source, source_close)
 
 /* Local: what watch.h takes.  Not local: to be polled. */
 bool source_is_local(const struct source *source);
+/* From now on the branch is followed that HEAD names now, "refs/heads/main": somebody who switches
+ * to another one in a work tree does not mean to deploy it.  Answers what is followed, which lives
+ * as long as the source; NULL: still HEAD, because this is a URL, or it names no branch that is
+ * there. */
+const char *source_pin(struct source *source);
 /* The location without its password, for people. */
 const char *source_name(const struct source *source);
 

@@ -88,9 +88,14 @@ check 'the engine is killed' engine_kill9 one
 check 'and comes back' engine_run one
 check 'the tasks are back' eventually 60 count_is 2 "$(service_is web)" || berth_log 60
 
+git -C "$SITE" checkout -q -b aside
+git -C "$SITE" commit -q --allow-empty -m 'work on something else'
+git -C "$SITE" checkout -q main
 git -C "$SITE" rm -q manifests/service-lone.yaml
 git -C "$SITE" commit -q -m 'one service less'
 check 'a removal converges' eventually 60 converged || berth_log 60
+check_not 'a branch that was checked out meanwhile was not followed' \
+    grep -q 'work on something else' "$IT_DIR/berth.log"
 check 'its containers are gone' count_is 0 '.Labels["berth.service"] == "lone"'
 
 git -C "$SITE" rm -q 'manifests/service-*.yaml'

@@ -164,6 +164,27 @@ static void branches_come_and_go(void **state)
     check_absent(fixture, SOURCE_GONE, "refs/heads/none");
 }
 
+static void a_pinned_branch_stays(void **state)
+{
+    struct fixture *fixture = *state;
+
+    git_repo_run(fixture->folder, MAKE_REPO);
+    open_as(fixture, "repo", NULL);
+    assert_string_equal(source_pin(fixture->source), "refs/heads/main");
+    git_repo_run(fixture->folder,
+                 "cd repo; git checkout -qb other; printf 3 >a.yaml; commit three");
+    check_tip(fixture, "main", "refs/heads/main", "one");
+    git_repo_run(fixture->folder, "cd repo; git checkout -q --detach other; git branch -qD main");
+    check_absent(fixture, SOURCE_GONE, "refs/heads/main");
+
+    open_as(fixture, "repo", "other");
+    assert_string_equal(source_pin(fixture->source), "other");
+    open_as(fixture, "repo", NULL); /* HEAD is detached */
+    assert_null(source_pin(fixture->source));
+    git_repo_run(fixture->folder, "cd repo; git symbolic-ref HEAD refs/heads/none");
+    assert_null(source_pin(fixture->source));
+}
+
 static void tags_refs_and_commits_as_branch(void **state)
 {
     struct fixture *fixture = *state;
@@ -568,6 +589,7 @@ int main(void)
         TEST(not_a_repository),
         TEST(empty_then_first_commit),
         TEST(branches_come_and_go),
+        TEST(a_pinned_branch_stays),
         TEST(tags_refs_and_commits_as_branch),
         TEST(force_push),
         TEST(forms_of_repositories),
