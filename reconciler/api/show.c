@@ -114,8 +114,10 @@ struct json *show_service(const struct app *app, const struct plan_input *input,
         json_set_text(object, "suspended", memory->suspended);
         json_set_text(object, "frozen", memory->frozen);
         json_set_text(object, "quarantined", text_or_null(memory->quarantined));
-        json_set_int(object, "startFailures", memory->start_failures);
-        show_time(object, "retryAt", memory->retry_at_ms);
+        const struct throttle throttle =
+            memory_throttle(memory, status.primary == NULL ? NULL : status.primary->id);
+        json_set_int(object, "startFailures", throttle.start_failures);
+        show_time(object, "retryAt", throttle.retry_at_ms);
     }
     if (status.primary != NULL)
         json_set(object, "deployment", show_deployment(status.primary));

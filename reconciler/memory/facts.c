@@ -57,22 +57,13 @@ static int pins_write(struct sql *sql, const struct deployment *deployment, stru
     return 0;
 }
 
-/* What memory does not hold starts anew: it gets the next number, and ends the throttle. */
+/* What memory does not hold starts anew, and gets the next number. */
 static int deployment_begin(struct sql *sql, const struct fact *fact, struct err *err)
 {
     struct query gone = query_start(sql, "DELETE FROM deployment WHERE id = ? AND goal IS NULL");
-    struct query throttle;
 
     query_text(&gone, fact->deployment->id);
-    if (query_run(&gone, err) < 0)
-        return -1;
-    throttle = query_start(sql, "UPDATE service SET start_failures = 0, retry_at_ms = 0"
-                                " WHERE cluster = ? AND service = ?"
-                                " AND NOT EXISTS (SELECT 1 FROM deployment WHERE id = ?)");
-    query_text(&throttle, fact->cluster);
-    query_text(&throttle, fact->service);
-    query_text(&throttle, fact->deployment->id);
-    return query_run(&throttle, err);
+    return query_run(&gone, err);
 }
 
 static int deployment_write(struct sql *sql, const struct fact *fact, struct err *err)
@@ -190,15 +181,14 @@ static int freeze_write(struct sql *sql, const struct fact *fact, struct err *er
 static int throttle_write(struct sql *sql, const struct fact *fact, struct err *err)
 {
     struct query query =
-        query_start(sql, "INSERT INTO service (cluster, service, start_failures, retry_at_ms)"
-                         " VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-                         " start_failures = excluded.start_failures,"
-                         " retry_at_ms = excluded.retry_at_ms");
+        query_start(sql, "UPDATE deployment SET start_failures = ?, retry_at_ms = ?"
+                         " WHERE cluster = ? AND service = ? AND id = ? AND goal IS NOT NULL");
 
+    query_int(&query, fact->throttle.start_failures);
+    query_int(&query, fact->throttle.retry_at_ms);
     query_text(&query, fact->cluster);
     query_text(&query, fact->service);
-    query_int(&query, fact->start_failures);
-    query_int(&query, fact->retry_at_ms);
+    query_text(&query, fact->text);
     return query_run(&query, err);
 }
 

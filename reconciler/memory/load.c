@@ -90,6 +90,7 @@ static int deployment_load(struct loader *loader, struct query *row, struct err 
     AUTO(arena) arena = { 0 };
     struct deployment deployment = { 0 };
     struct fact fact = { .kind = FACT_DEPLOYMENT, .durable = true, .deployment = &deployment };
+    struct fact throttle = { .kind = FACT_THROTTLE, .text = deployment.id };
     struct err why = { 0 };
     char digest[SHA256_HEX_SIZE];
     size_t size = 0;
@@ -110,6 +111,7 @@ static int deployment_load(struct loader *loader, struct query *row, struct err 
     deployment.reason = arena_text(&arena, query_get_text(row, 10));
     query_get_fixed(row, 11, digest, sizeof(digest));
     text = query_get_blob(row, 12, &size);
+    throttle.throttle = (struct throttle){ query_get_u32(row, 14), query_get_int(row, 15) };
     if (!known || row->broken) {
         skipped(loader, "deployment", deployment.id, "a value that cannot be");
         return 0;
@@ -125,6 +127,9 @@ static int deployment_load(struct loader *loader, struct query *row, struct err 
         return -1;
     fact.at_ms = deployment.updated_ms;
     memory_apply(loader->memory, &fact);
+    throttle.cluster = fact.cluster;
+    throttle.service = fact.service;
+    memory_apply(loader->memory, &throttle);
     return 0;
 }
 
@@ -132,7 +137,8 @@ static int deployments_load(struct loader *loader, struct err *err)
 {
     struct query row = query_start(
         loader->sql, "SELECT id, cluster, service, commit_id, state, rollback, failed_tasks,"
-                     " attempt_max, created_ms, updated_ms, reason, goal, goal.text, proven"
+                     " attempt_max, created_ms, updated_ms, reason, goal, goal.text, proven,"
+                     " start_failures, retry_at_ms"
                      " FROM deployment LEFT JOIN goal ON goal.digest = deployment.goal"
                      " WHERE goal IS NOT NULL ORDER BY number");
     int status = 0;
@@ -154,34 +160,29 @@ static void service_fact(struct loader *loader, const struct fact *base, enum fa
     memory_apply(loader->memory, &fact);
 }
 
-/* After the deployments: the first of a service ends its throttle, and here it is set again. */
 static int services_load(struct loader *loader, struct err *err)
 {
     struct query row = query_start(
-        loader->sql, "SELECT cluster, service, quarantined, hold, suspended, start_failures,"
-                     " retry_at_ms, quarantined_by, removal, frozen, thawed_ms FROM service");
+        loader->sql, "SELECT cluster, service, quarantined, hold, suspended, quarantined_by,"
+                     " removal, frozen, thawed_ms FROM service");
 
     while (query_row(&row)) {
-        struct fact fact = { .kind = FACT_THROTTLE };
+        struct fact fact = { .kind = FACT_FREEZE };
         char revision[SHA256_HEX_SIZE];
 
         fact.cluster = query_get_text(&row, 0);
         fact.service = query_get_text(&row, 1);
-        fact.start_failures = query_get_u32(&row, 5);
-        fact.retry_at_ms = query_get_int(&row, 6);
         query_get_fixed(&row, 2, revision, sizeof(revision));
         if (row.broken) {
             skipped(loader, "service", fact.service, "a value that cannot be");
             continue;
         }
-        memory_apply(loader->memory, &fact);
-        fact.kind = FACT_FREEZE;
-        fact.at_ms = query_get_int(&row, 10);
+        fact.at_ms = query_get_int(&row, 8);
         memory_apply(loader->memory, &fact);                               /* thawed, */
-        service_fact(loader, &fact, FACT_FREEZE, query_get_text(&row, 9)); /* and frozen again */
-        fact.commit = query_get_text(&row, 7);
+        service_fact(loader, &fact, FACT_FREEZE, query_get_text(&row, 7)); /* and frozen again */
+        fact.commit = query_get_text(&row, 5);
         service_fact(loader, &fact, FACT_QUARANTINE, revision);
-        service_fact(loader, &fact, FACT_REMOVAL, query_get_text(&row, 8));
+        service_fact(loader, &fact, FACT_REMOVAL, query_get_text(&row, 6));
         service_fact(loader, &fact, FACT_HOLD, query_get_text(&row, 3));
         service_fact(loader, &fact, FACT_SUSPEND, query_get_text(&row, 4));
     }

@@ -109,7 +109,19 @@ static const char step_5[] = "CREATE TABLE image ("
                              "    brought_ms INTEGER NOT NULL,"
                              "    PRIMARY KEY (engine, image_id)) STRICT, WITHOUT ROWID;";
 
-static const char *const steps[] = { step_1, step_2, step_3, step_4, step_5 };
+/* 6: each deployment has a throttle of its own; that of the service was the newest one's. */
+static const char step_6[] =
+    "ALTER TABLE deployment ADD COLUMN start_failures INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE deployment ADD COLUMN retry_at_ms INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE deployment SET start_failures = service.start_failures,"
+    "    retry_at_ms = service.retry_at_ms FROM service"
+    "    WHERE service.cluster = deployment.cluster AND service.service = deployment.service"
+    "    AND number = (SELECT max(number) FROM deployment AS other"
+    "        WHERE other.cluster = deployment.cluster AND other.service = deployment.service);"
+    "ALTER TABLE service DROP COLUMN start_failures;"
+    "ALTER TABLE service DROP COLUMN retry_at_ms;";
+
+static const char *const steps[] = { step_1, step_2, step_3, step_4, step_5, step_6 };
 
 int store_schema_version(void)
 {

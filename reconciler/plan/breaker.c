@@ -125,25 +125,35 @@ bool breaker(struct planner *planner, const struct service_view *view)
     return true;
 }
 
-bool throttle(struct planner *planner, const struct service_view *view, int64_t ran_ms)
+static void throttle_fact(struct planner *planner, const struct service_view *view,
+                          const struct deployment *of, struct throttle throttle)
 {
-    uint32_t failures = view->memory == NULL ? 0 : view->memory->start_failures;
-    struct fact *fact;
+    struct fact *fact = plan_fact(planner, FACT_THROTTLE, view->cluster, view->service);
+
+    fact->text = of->id;
+    fact->throttle = throttle;
+}
+
+bool throttle(struct planner *planner, const struct service_view *view, const struct deployment *of,
+              int64_t ran_ms)
+{
+    struct throttle before;
+    uint32_t failures;
     int64_t pause_ms;
 
-    if (ran_ms >= FLAPPING_MS)
+    if (of == NULL || ran_ms >= FLAPPING_MS)
         return false;
+    before = memory_throttle(view->memory, of->id);
     /* Tasks that were started together and fail together are one failure, not many. */
-    if (view->memory != NULL && planner->input->now_ms < view->memory->retry_at_ms)
+    if (planner->input->now_ms < before.retry_at_ms)
         return false;
-    failures++;
+    failures = before.start_failures + 1;
     /* The first failure is tried again at once. */
     pause_ms = failures < 2 ? 0 : failures > 20 ? THROTTLE_MAX_MS : (int64_t)1000 << (failures - 2);
     if (pause_ms > THROTTLE_MAX_MS)
         pause_ms = THROTTLE_MAX_MS;
-    fact = plan_fact(planner, FACT_THROTTLE, view->cluster, view->service);
-    fact->start_failures = failures;
-    fact->retry_at_ms = planner->input->now_ms + pause_ms;
+    throttle_fact(planner, view, of,
+                  (struct throttle){ failures, planner->input->now_ms + pause_ms });
     if (failures == IMPAIRED)
         service_event(planner, view,
                       "(service %s) is unable to consistently start tasks successfully.",
@@ -151,8 +161,9 @@ bool throttle(struct planner *planner, const struct service_view *view, int64_t 
     return true;
 }
 
-void throttle_end(struct planner *planner, const struct service_view *view)
+void throttle_end(struct planner *planner, const struct service_view *view,
+                  const struct deployment *of)
 {
-    if (view->memory != NULL && view->memory->start_failures > 0)
-        (void)plan_fact(planner, FACT_THROTTLE, view->cluster, view->service);
+    if (of != NULL && memory_throttle(view->memory, of->id).start_failures > 0)
+        throttle_fact(planner, view, of, (struct throttle){ 0 });
 }

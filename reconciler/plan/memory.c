@@ -163,20 +163,26 @@ static void deployment_fill(struct memory_deployment *entry, const struct deploy
     entry->arena = fresh;
 }
 
+static struct memory_deployment *deployment_find(const struct memory_service *service,
+                                                 const char *id)
+{
+    struct memory_deployment *entry = service == NULL ? NULL : service->newest;
+
+    while (entry != NULL && !text_equal(entry->record.id, id))
+        entry = entry->older;
+    return entry;
+}
+
+/* A new one is not throttled, whatever befell the ones before (ecs.md 1.5). */
 static void apply_deployment(struct memory *memory, const struct fact *fact)
 {
     struct memory_service *service = service_get(memory, fact);
-    struct memory_deployment *entry = service->newest;
+    struct memory_deployment *entry = deployment_find(service, fact->deployment->id);
 
-    while (entry != NULL && !text_equal(entry->record.id, fact->deployment->id))
-        entry = entry->older;
     if (entry == NULL) {
         entry = mem_alloc(sizeof(*entry));
         entry->older = service->newest;
         service->newest = entry;
-        /* A new deployment is an update of the service, which ends its throttle (ecs.md 1.5). */
-        service->start_failures = 0;
-        service->retry_at_ms = 0;
     }
     deployment_fill(entry, fact->deployment);
 }
@@ -188,6 +194,16 @@ static struct memory_service *service_of(const struct memory *memory,
     AUTO(arena) scratch = { 0 };
 
     return service_find(memory, unit_key(&scratch, record->cluster, record->service));
+}
+
+static void apply_throttle(struct memory *memory, const struct fact *fact)
+{
+    AUTO(arena) scratch = { 0 };
+    const char *key = unit_key(&scratch, fact->cluster, fact->service);
+    struct memory_deployment *entry = deployment_find(service_find(memory, key), fact->text);
+
+    if (entry != NULL)
+        entry->throttle = fact->throttle;
 }
 
 static void apply_task(struct memory *memory, const struct task_record *from)
@@ -286,11 +302,7 @@ void memory_apply(struct memory *memory, const struct fact *fact)
         if (service->frozen == NULL)
             service->thawed_ms = fact->at_ms;
         return;
-    case FACT_THROTTLE:
-        service = service_get(memory, fact);
-        service->start_failures = fact->start_failures;
-        service->retry_at_ms = fact->retry_at_ms;
-        return;
+    case FACT_THROTTLE: apply_throttle(memory, fact); return;
     case FACT_EVENT: return; /* history: nothing is decided by it */
     case FACT_IMAGE: apply_image(memory, fact->image); return;
     case FACT_FORGET: service_free(memory, service_get(memory, fact)); return;
@@ -300,7 +312,7 @@ void memory_apply(struct memory *memory, const struct fact *fact)
 }
 
 /* Deployments are stated oldest first: the newest is the last one that was. */
-static void copy_deployments(struct memory *copy, struct fact *fact,
+static void copy_deployments(struct memory *copy, struct memory_service *service, struct fact *fact,
                              const struct memory_deployment *newest)
 {
     const struct memory_deployment *end = NULL;
@@ -313,6 +325,7 @@ static void copy_deployments(struct memory *copy, struct fact *fact,
             at = at->older;
         fact->deployment = &at->record;
         memory_apply(copy, fact);
+        service->newest->throttle = at->throttle;
         end = at;
     }
 }
@@ -322,15 +335,13 @@ static void copy_service(struct memory *copy, const struct memory_service *from)
     struct fact fact = { .cluster = from->cluster, .service = from->service };
     struct memory_service *service = service_get(copy, &fact);
 
-    copy_deployments(copy, &fact, from->newest);
+    copy_deployments(copy, service, &fact, from->newest);
     memcpy(service->quarantined, from->quarantined, sizeof(service->quarantined));
     replace_text(&service->hold, from->hold);
     replace_text(&service->removal, from->removal);
     replace_text(&service->suspended, from->suspended);
     replace_text(&service->frozen, from->frozen);
     service->thawed_ms = from->thawed_ms;
-    service->start_failures = from->start_failures;
-    service->retry_at_ms = from->retry_at_ms;
 }
 
 struct memory *memory_copy(const struct memory *memory)
@@ -379,9 +390,9 @@ static void change_time(const struct clock_change *change, int64_t ahead_ms, int
 static void change_clock(struct memory *memory, const struct clock_change *change)
 {
     for (struct memory_service *at = memory->services; at != NULL; at = at->by_key.next) {
-        change_time(change, RETRY_AHEAD_MS, &at->retry_at_ms);
         change_time(change, 0, &at->thawed_ms);
         for (struct memory_deployment *of = at->newest; of != NULL; of = of->older) {
+            change_time(change, RETRY_AHEAD_MS, &of->throttle.retry_at_ms);
             change_time(change, 0, &of->record.created_ms);
             change_time(change, 0, &of->record.updated_ms);
         }
@@ -511,13 +522,16 @@ const struct deployment *memory_fallback(const struct memory_service *service)
 
 const struct deployment *memory_deployment(const struct memory_service *service, const char *id)
 {
-    if (service == NULL)
-        return NULL;
-    for (const struct memory_deployment *at = service->newest; at != NULL; at = at->older) {
-        if (text_equal(at->record.id, id))
-            return &at->record;
-    }
-    return NULL;
+    const struct memory_deployment *entry = deployment_find(service, id);
+
+    return entry == NULL ? NULL : &entry->record;
+}
+
+struct throttle memory_throttle(const struct memory_service *service, const char *deployment)
+{
+    const struct memory_deployment *entry = deployment_find(service, deployment);
+
+    return entry == NULL ? (struct throttle){ 0 } : entry->throttle;
 }
 
 const struct deployment *memory_revision(const struct memory_service *service, const char *revision)

@@ -97,7 +97,7 @@ struct image_record {
     X(REMOVAL, "removal")   /* it may go and does; `text` the commit, "": it is declared again */  \
     X(SUSPEND, "suspend")   /* `text` by whom and why, "" resumes */                               \
     X(FREEZE, "freeze")     /* `text` the differences that are left alone, "" lifts it */          \
-    X(THROTTLE, "throttle") /* start failures in a row, and when to try again */                   \
+    X(THROTTLE, "throttle") /* of the deployment `text`, as `throttle` says */                     \
     X(EVENT, "event")       /* `text` as ECS words it */                                           \
     X(IMAGE, "image")       /* the whole record; of no service */                                  \
     X(FORGET, "forget")     /* the service is gone; its history stays */
@@ -105,6 +105,12 @@ struct image_record {
 #define MEMORY_ENUM_FACT(name, text) FACT_##name,
 enum fact_kind { FACT_KINDS(MEMORY_ENUM_FACT) FACT_KIND_COUNT };
 #undef MEMORY_ENUM_FACT
+
+/* How tasks of one deployment fail to start: so often in a row; the next try is then. */
+struct throttle {
+    uint32_t start_failures;
+    int64_t retry_at_ms;
+};
 
 struct fact {
     enum fact_kind kind;
@@ -117,13 +123,13 @@ struct fact {
     const struct deployment *deployment;
     const struct task_record *task;
     const struct image_record *image;
-    uint32_t start_failures; /* THROTTLE */
-    int64_t retry_at_ms;     /* THROTTLE */
+    struct throttle throttle;
 };
 
 /* A deployment or task record in memory owns its texts. */
 struct memory_deployment {
     struct deployment record;
+    struct throttle throttle;
     struct arena arena;
     struct memory_deployment *older;
 };
@@ -156,8 +162,6 @@ struct memory_service {
     char *suspended; /* NULL: not */
     char *frozen;    /* differences that are left alone, separated by ", "; NULL: none */
     int64_t thawed_ms;
-    uint32_t start_failures;
-    int64_t retry_at_ms;
     UT_hash_handle by_key;
 };
 
@@ -195,6 +199,8 @@ const struct deployment *memory_primary(const struct memory_service *service);
  * deployment of another revision that has proved itself; NULL: PRIMARY has, or none did. */
 const struct deployment *memory_fallback(const struct memory_service *service);
 const struct deployment *memory_deployment(const struct memory_service *service, const char *id);
+/* All zero for one that is not remembered. */
+struct throttle memory_throttle(const struct memory_service *service, const char *deployment);
 /* The newest one of a revision. */
 const struct deployment *memory_revision(const struct memory_service *service,
                                          const char *revision);

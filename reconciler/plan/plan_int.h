@@ -218,10 +218,13 @@ void rollout(struct planner *planner, struct service_view *view);
 bool rollout_is_short(struct planner *planner, struct service_view *view);
 /* States what changed: tasks that run, got healthy, ended.  True when facts came out. */
 bool record_tasks(struct planner *planner, struct service_view *view);
-/* A task that ran for so long (0: never) ended: when it never got going, the next one waits (ecs.md
- * 1.5, throttle), and true. */
-bool throttle(struct planner *planner, const struct service_view *view, int64_t ran_ms);
-void throttle_end(struct planner *planner, const struct service_view *view);
+/* A task of the deployment (NULL: of none that is remembered) that ran for so long (0: never)
+ * ended: when it never got going, the next one waits (ecs.md 1.5, throttle), and true.  Each
+ * deployment has a throttle of its own: what the old revision does is nothing to the new one. */
+bool throttle(struct planner *planner, const struct service_view *view, const struct deployment *of,
+              int64_t ran_ms);
+void throttle_end(struct planner *planner, const struct service_view *view,
+                  const struct deployment *of);
 /* True when the deployment failed just now. */
 bool breaker(struct planner *planner, const struct service_view *view);
 void stop_task(struct planner *planner, const struct service_view *view, struct task_view *task,

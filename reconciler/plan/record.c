@@ -74,6 +74,13 @@ static void task_fact(struct planner *planner, const struct service_view *view,
     fact->durable = durable;
 }
 
+/* The deployment whose tasks it is one of. */
+static const struct deployment *deployment_of(const struct service_view *view,
+                                              const struct task_view *task)
+{
+    return task->current && view->primary != NULL ? view->primary : task->deployment;
+}
+
 static bool record_start(struct planner *planner, const struct service_view *view,
                          const struct task_view *task)
 {
@@ -93,7 +100,7 @@ static bool record_start(struct planner *planner, const struct service_view *vie
     }
     if (task->healthy && !healthy) {
         record->healthy_ms = planner->input->now_ms;
-        throttle_end(planner, view);
+        throttle_end(planner, view, deployment_of(view, task));
     }
     task_fact(planner, view, record, false);
     return true;
@@ -104,14 +111,14 @@ struct tally {
     const struct deployment *of;
     uint32_t attempt_max;
     uint32_t failed;
+    bool throttled;
     struct tally *next;
 };
 
 /* The ends of one plan: however many there are, they are one change of a deployment each, and one
- * failure to start. */
+ * failure to start of it. */
 struct ends {
     struct tally *tallies;
-    bool throttled;
 };
 
 static struct tally *tally_of(struct planner *planner, struct ends *ends,
@@ -141,6 +148,15 @@ static void tally_end(struct planner *planner, struct ends *ends, const struct d
     if (record->attempt > entry->attempt_max)
         entry->attempt_max = record->attempt;
     entry->failed += record->failed;
+}
+
+static void throttle_once(struct planner *planner, const struct service_view *view,
+                          struct ends *ends, const struct deployment *of, int64_t ran_ms)
+{
+    struct tally *entry = of == NULL ? NULL : tally_of(planner, ends, of);
+
+    if (entry != NULL && !entry->throttled)
+        entry->throttled = throttle(planner, view, of, ran_ms);
 }
 
 /* A deployment counts failures, and remembers the highest attempt, so that ids never come back. The
@@ -221,17 +237,15 @@ static void record_end(struct planner *planner, const struct service_view *view,
     fails = record->failed && (!known || record->stop_code == STOP_SERVICE_SCHEDULER_INITIATED);
     if (task->status == TASK_DEPROVISIONING) {
         state_stopped(planner, view, record);
-        tally_end(planner, ends,
-                  task->current && view->primary != NULL ? view->primary : task->deployment,
-                  record);
+        tally_end(planner, ends, deployment_of(view, task), record);
     } else if (!known) {
         record->stopping_ms = planner->input->now_ms;
         task_fact(planner, view, record, false);
     } else {
         return;
     }
-    if (fails && !ends->throttled)
-        ends->throttled = throttle(planner, view, ran_ms(task, record));
+    if (fails)
+        throttle_once(planner, view, ends, deployment_of(view, task), ran_ms(task, record));
 }
 
 /* Tasks that were there and are not: someone removed all their containers. */
@@ -322,8 +336,7 @@ static void record_uncreated(struct planner *planner, const struct service_view 
             is_being_created(input, identity.task))
             continue;
         tally_end(planner, ends, of, record_unborn(planner, view, of, &identity, failure));
-        if (!ends->throttled)
-            ends->throttled = throttle(planner, view, /* ran_ms= */ 0);
+        throttle_once(planner, view, ends, of, /* ran_ms= */ 0);
     }
 }
 

@@ -173,15 +173,17 @@ static bool start_task(struct planner *planner, const struct service_view *view,
     return instance != NULL;
 }
 
-static bool throttled(struct planner *planner, const struct service_view *view)
+static bool throttled(struct planner *planner, const struct service_view *view,
+                      const struct deployment *of)
 {
-    if (view->memory == NULL || view->memory->retry_at_ms <= planner->input->now_ms)
+    const struct throttle throttle = memory_throttle(view->memory, of->id);
+
+    if (throttle.retry_at_ms <= planner->input->now_ms)
         return false;
-    int64_t retry = view->memory->retry_at_ms;
-    plan_wake(planner, retry);
-    plan_wait(planner, "tasks keep failing to start (%u times): the next try is in %lld s",
-              view->memory->start_failures,
-              (long long)((retry - planner->input->now_ms + 999) / 1000));
+    plan_wake(planner, throttle.retry_at_ms);
+    plan_wait(planner, "tasks%s keep failing to start (%u times): the next try is in %lld s",
+              of == view->primary ? "" : " of the former revision", throttle.start_failures,
+              (long long)((throttle.retry_at_ms - planner->input->now_ms + 999) / 1000));
     return true;
 }
 
@@ -196,7 +198,7 @@ static void restore_old(struct planner *planner, struct service_view *view, stru
         return;
     /* Asked for during a pause too: a pull that nobody waits for would be cancelled. */
     ready = images_ready(planner, view->fallback, view->instance, /* starting= */ true);
-    if (throttled(planner, view) || !ready)
+    if (throttled(planner, view, view->fallback) || !ready)
         return;
     while (count->good_old + count->healthy_current < count->lower && count->alive < count->upper &&
            slot < count->desired) {
@@ -264,7 +266,8 @@ static void leave_waiting(struct planner *planner, const struct service_view *vi
 /* Step 3. */
 static void start_missing(struct planner *planner, struct service_view *view, struct count *count)
 {
-    if (count->missing == 0 || view->primary->state == ROLLOUT_FAILED || throttled(planner, view))
+    if (count->missing == 0 || view->primary->state == ROLLOUT_FAILED ||
+        throttled(planner, view, view->primary))
         return;
     if (!view->may_start) {
         list_waiting(planner, view, count);

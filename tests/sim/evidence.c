@@ -11,8 +11,8 @@
 #include "tests/sim/check_int.h"
 
 #define WINDOW_MS (10 * 60 * 1000)
-#define CALLS_MAX 30  /* of one kind to one object, in that time */
-#define TASKS_MAX 120 /* in one slot */
+#define CALLS_MAX 30 /* of one kind to one object, in that time */
+#define TASKS_MAX 60 /* in one slot */
 #define KEY_MAX   1024
 
 /* ---- Failures of a deployment ---- */
@@ -181,7 +181,7 @@ static void check_throttle(struct check *check, const struct memory_service *mem
     for (const struct memory_task *at = memory->tasks; at != NULL; at = at->next)
         failed |= at->record.stopping_ms >= primary->created_ms ||
                   at->record.stopped_ms >= primary->created_ms;
-    if (memory->retry_at_ms > sim_now(check->process->sim) && !failed)
+    if (memory_throttle(memory, primary->id).retry_at_ms > sim_now(check->process->sim) && !failed)
         check_failed(check, "%s: it waits for failures of before its deployment", memory->key);
 }
 

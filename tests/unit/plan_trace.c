@@ -45,7 +45,9 @@ static void trace_fact(const struct fact *fact, struct buf *out)
     case FACT_REMOVAL: buf_printf(out, "removed by %s", text); break;
     case FACT_SUSPEND: buf_printf(out, "suspended: %s", text); break;
     case FACT_FREEZE: buf_printf(out, "frozen: %s", text); break;
-    case FACT_THROTTLE: buf_printf(out, "failed to start %u times", fact->start_failures); break;
+    case FACT_THROTTLE:
+        buf_printf(out, "failed to start %u times", fact->throttle.start_failures);
+        break;
     case FACT_EVENT: buf_printf(out, "event: %s", text); break;
     case FACT_IMAGE:
         buf_printf(out, "%.19s of image %s was brought as %s", fact->image->image_id,

@@ -448,7 +448,7 @@ static void version_0_becomes_the_current_one(void **unused)
     }
 }
 
-/* What was completed by an earlier version counts as proven. */
+/* What was completed by an earlier version counts as proven, and the newest deployment pauses. */
 static void version_1_becomes_the_current_one(void **unused)
 {
     (void)unused;
@@ -458,12 +458,17 @@ static void version_1_becomes_the_current_one(void **unused)
 
     store_close(open_again());
     run_sql("ALTER TABLE deployment DROP COLUMN proven;"
+            "ALTER TABLE deployment DROP COLUMN start_failures;"
+            "ALTER TABLE deployment DROP COLUMN retry_at_ms;"
+            "ALTER TABLE service ADD COLUMN start_failures INTEGER NOT NULL DEFAULT 0;"
+            "ALTER TABLE service ADD COLUMN retry_at_ms INTEGER NOT NULL DEFAULT 0;"
             "ALTER TABLE service DROP COLUMN removal;"
             "ALTER TABLE service DROP COLUMN frozen;"
             "ALTER TABLE service DROP COLUMN thawed_ms;"
             "DROP TABLE image;"
             "PRAGMA user_version = 1;"
-            "INSERT INTO service (cluster, service) VALUES ('c', 's');"
+            "INSERT INTO service (cluster, service, start_failures, retry_at_ms)"
+            " VALUES ('c', 's', 4, 99);"
             "INSERT INTO deployment VALUES"
             " (1, 'd1', 'c', 's', 'r', 'c1', 'COMPLETED', 0, 0, 0, 1, 1, NULL, NULL),"
             " (2, 'd2', 'c', 's', 'r', 'c2', 'FAILED', 0, 0, 0, 1, 1, NULL, NULL);");
@@ -471,11 +476,14 @@ static void version_1_becomes_the_current_one(void **unused)
     assert_int_equal(sql_open(file_in_state("berth.db"), &sql, &err), 0);
     query = query_start(sql, "SELECT sum(proven), max(CASE WHEN proven THEN id END),"
                              " (SELECT count(*) FROM service WHERE removal IS NULL"
-                             " AND frozen IS NULL AND thawed_ms = 0) FROM deployment");
+                             " AND frozen IS NULL AND thawed_ms = 0),"
+                             " (SELECT group_concat(id || start_failures || retry_at_ms)"
+                             " FROM deployment WHERE retry_at_ms <> 0) FROM deployment");
     assert_true(query_row(&query));
     assert_int_equal(query_get_int(&query, 0), 1);
     assert_string_equal(query_get_text(&query, 1), "d1");
     assert_int_equal(query_get_int(&query, 2), 1);
+    assert_string_equal(query_get_text(&query, 3), "d2499");
     assert_int_equal(query_end(&query, &err), 0);
 }
 

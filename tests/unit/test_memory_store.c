@@ -36,8 +36,12 @@ static void print_text(struct buf *out, const char *name, const char *text)
     buf_printf(out, " %s=%s%s", name, text == NULL ? "null" : "'", text == NULL ? "" : text);
 }
 
-static void print_deployment(struct buf *out, const struct deployment *deployment)
+static void print_deployment(struct buf *out, const struct memory_deployment *entry)
 {
+    const struct deployment *deployment = &entry->record;
+
+    buf_printf(out, "  throttle %u %lld", entry->throttle.start_failures,
+               (long long)entry->throttle.retry_at_ms);
     buf_printf(out, "  deployment %s %s %s %d %d %u %u %lld %lld", deployment->id,
                deployment->commit, rollout_state_text(deployment->state), deployment->rollback,
                deployment->proven, deployment->failed_tasks, deployment->attempt_max,
@@ -89,8 +93,8 @@ static char *print_memory(struct memory *memory)
     HASH_SRT(by_id, memory->tasks, task_order);
     HASH_SRT(by_key, memory->images, image_order);
     for (const struct memory_service *at = memory->services; at != NULL; at = at->by_key.next) {
-        buf_printf(&out, "service %s %s %s '%s' %u %lld", at->key, at->cluster, at->service,
-                   at->quarantined, at->start_failures, (long long)at->retry_at_ms);
+        buf_printf(&out, "service %s %s %s '%s'", at->key, at->cluster, at->service,
+                   at->quarantined);
         print_text(&out, "hold", at->hold);
         print_text(&out, "removal", at->removal);
         print_text(&out, "frozen", at->frozen);
@@ -98,7 +102,7 @@ static char *print_memory(struct memory *memory)
         print_text(&out, "suspended", at->suspended);
         buf_char(&out, '\n');
         for (const struct memory_deployment *one = at->newest; one != NULL; one = one->older)
-            print_deployment(&out, &one->record);
+            print_deployment(&out, one);
     }
     for (const struct memory_task *at = memory->tasks; at != NULL; at = at->by_id.next)
         print_task(&out, &at->record);
@@ -229,8 +233,8 @@ static void every_kind_of_fact_comes_back(void **unused)
     facts[2].commit = "c1";
     facts[3].text = "the commit removes more than half of the services";
     facts[4].text = "anna: looking into it";
-    facts[5].start_failures = 4;
-    facts[5].retry_at_ms = 99;
+    facts[5].text = "d1";
+    facts[5].throttle = (struct throttle){ 4, 99 };
     facts[6].text = "(service web) has reached a steady state.";
     facts[8].task = &bare;
     facts[9].text = "c2";
@@ -294,10 +298,12 @@ static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const
 
     fact.durable = rng_chance(rng, 10);
     fact.text = lifted ? "" : arena_printf(arena, "text %u", (unsigned)rng_below(rng, 5));
-    fact.start_failures = (uint32_t)rng_below(rng, 9);
-    fact.retry_at_ms = rng_between(rng, 0, 1000000);
+    fact.throttle.start_failures = (uint32_t)rng_below(rng, 9);
+    fact.throttle.retry_at_ms = rng_between(rng, 0, 1000000);
     (void)snprintf(deployment->id, sizeof(deployment->id), "%s-%u", services[which],
                    (unsigned)rng_below(rng, 12));
+    if (fact.kind == FACT_THROTTLE)
+        fact.text = deployment->id;
     deployment->state = (enum rollout_state)rng_below(rng, ROLLOUT_STATE_COUNT);
     deployment->proven = rng_chance(rng, 50);
     deployment->attempt_max = (uint32_t)rng_below(rng, 100);

@@ -200,6 +200,16 @@ static void pauses_double_up_to_a_quarter_of_an_hour(void **unused)
     scene_close(&scene);
 }
 
+static struct throttle throttle_of(const struct scene *scene, const char *commit)
+{
+    for (const struct memory_deployment *at = web(scene)->newest; at != NULL; at = at->older) {
+        if (text_equal(at->record.commit, commit))
+            return at->throttle;
+    }
+    fail_msg("there was no deployment of %s", commit);
+    return (struct throttle){ 0 };
+}
+
 static void what_ran_for_a_while_is_replaced_at_once(void **unused)
 {
     (void)unused;
@@ -211,7 +221,7 @@ static void what_ran_for_a_while_is_replaced_at_once(void **unused)
     for (unsigned i = 0; i < 5; i++) {
         fail_newest(&scene);
         assert_int_equal(scene_running(&scene, "web"), 1);
-        assert_int_equal(web(&scene)->start_failures, 0);
+        assert_int_equal(throttle_of(&scene, "c1").start_failures, 0);
         scene_run(&scene, 11 * 1000);
     }
     scene_close(&scene);
@@ -226,11 +236,66 @@ static void another_commit_ends_the_pause(void **unused)
     scene.exits_on_start = true;
     commit(&scene, "c1", "red", 1, "enable: false");
     scene_run(&scene, 3600 * 1000);
-    assert_true(web(&scene)->retry_at_ms > scene.now_ms);
+    assert_true(throttle_of(&scene, "c1").retry_at_ms > scene.now_ms);
     scene.exits_on_start = false;
     commit(&scene, "c2", "blue", 1, "enable: false");
     scene_settle(&scene);
     assert_int_equal(scene_running(&scene, "web"), 1);
+    scene_close(&scene);
+}
+
+/* The new revision fails at once, again and again, beside a task of the former one. */
+static void fail_beside_the_former(struct scene *scene)
+{
+    scene_open(scene);
+    commit(scene, "c1", "red", 1, "enable: false");
+    scene_run(scene, 60 * 1000);
+    scene->exits_on_start = true;
+    commit(scene, "c2", "blue", 1, "enable: false");
+    scene_run(scene, 60 * 1000);
+    assert_int_equal(throttle_of(scene, "c2").start_failures, 7);
+    assert_int_equal(throttle_of(scene, "c1").start_failures, 0);
+}
+
+static void the_pause_of_a_new_revision_is_none_of_the_former_ones(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    fail_beside_the_former(&scene);
+    scene.exits_on_start = false;
+    int64_t retry_at_ms = throttle_of(&scene, "c2").retry_at_ms;
+    scene_end_container(&scene, 0, 1);
+    scene_settle(&scene);
+    assert_true(retry_at_ms > scene.now_ms);
+    assert_int_equal(scene_running_of(&scene, "c1"), 1);
+
+    /* And that the former one is healthy does not end it. */
+    scene_run(&scene, 1100);
+    assert_true(retry_at_ms > scene.now_ms);
+    assert_int_equal(throttle_of(&scene, "c2").start_failures, 7);
+    assert_int_equal(throttle_of(&scene, "c2").retry_at_ms, retry_at_ms);
+    assert_int_equal(scene_running_of(&scene, "c2"), 0);
+
+    /* Its own health does. */
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(scene_running_of(&scene, "c2"), 1);
+    assert_int_equal(throttle_of(&scene, "c2").start_failures, 0);
+    scene_close(&scene);
+}
+
+static void a_former_revision_that_does_not_start_waits_too(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    fail_beside_the_former(&scene);
+    scene_end_container(&scene, 0, 1);
+    scene_run(&scene, 60 * 1000);
+    /* It ran for a while; then at once, and after 0, 1, 3, 7, 15, 31 s. */
+    assert_int_equal(throttle_of(&scene, "c1").start_failures, 7);
+    assert_non_null(
+        strstr(scene_wait(&scene, WEB), "tasks of the former revision keep failing to start"));
     scene_close(&scene);
 }
 
@@ -265,6 +330,8 @@ int main(void)
         cmocka_unit_test(pauses_double_up_to_a_quarter_of_an_hour),
         cmocka_unit_test(what_ran_for_a_while_is_replaced_at_once),
         cmocka_unit_test(another_commit_ends_the_pause),
+        cmocka_unit_test(the_pause_of_a_new_revision_is_none_of_the_former_ones),
+        cmocka_unit_test(a_former_revision_that_does_not_start_waits_too),
         cmocka_unit_test(pulls_that_fail_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -277,13 +277,15 @@ static void a_pause_between_starts_waits_for_the_old_image(void **unused)
     scene.exits_on_start = true;
     deploy_version(&scene, 2);
     scene_run(&scene, 10 * 60 * 1000);
+    scene_end_container(&scene, 0, 1);
+    scene_run(&scene, 60 * 1000); /* the old one does not start any more either */
 
     scene.pull_failure = (struct scene_failure){ .code = ERR_UNREACHABLE, .text = "no route" };
     forget_image(&scene);
-    scene_end_container(&scene, 0, 1);
     scene_settle(&scene);
     assert_int_equal(scene_running(&scene, "a"), 0);
-    assert_true(memory_service(scene.memory, "c/a")->retry_at_ms > scene.now_ms);
+    const struct memory_service *memory = memory_service(scene.memory, "c/a");
+    assert_true(memory->newest->older->throttle.retry_at_ms > scene.now_ms);
     for (size_t i = 0; i < scene.plan.work_count; i++)
         found |= text_equal(scene.plan.works[i].object, "example/a:1");
     assert_true(looked_at(&scene, "c/a"));
