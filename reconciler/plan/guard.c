@@ -5,7 +5,8 @@
 #include "reconciler/plan/plan_int.h"
 #include "spec/base/text.h"
 
-/* Was it there before the current commit: brought to another one's goal, or running of another? */
+/* Was it there before the current commit: brought to another one's goal, or running of another?
+ * One on its way out since an earlier commit was not: that it is declared again adds it. */
 static bool was_there(const struct plan_input *input, const struct desired_service *service)
 {
     const char *commit = generation_commit(input->desired->generation);
@@ -13,6 +14,8 @@ static bool was_there(const struct plan_input *input, const struct desired_servi
     const struct world_service *seen =
         world_service(input->world, service->goal->target->cluster, service->goal->target->service);
 
+    if (memory != NULL && memory->removal != NULL)
+        return false;
     for (const struct memory_deployment *at = memory == NULL ? NULL : memory->newest; at != NULL;
          at = at->older) {
         if (!text_equal(at->record.commit, commit))

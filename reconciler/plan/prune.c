@@ -85,24 +85,25 @@ void removed_view_make(struct planner *planner, const char *key, struct service_
         task_view_make(planner, seen->tasks[i], view->memory, NULL, &view->tasks[i]);
 }
 
-/* May it go?  What a person or a fact has to say about that comes first. */
+/* May it go?  Whether it is held is known only while the commit is new, suspended or not: later the
+ * services that it declares again look like those that were always there. */
 static bool may_go(struct planner *planner, const struct service_view *view)
 {
     const struct memory_service *memory = view->memory;
-    const char *why;
+    bool held = memory != NULL && memory->hold != NULL;
+    bool leaves = memory != NULL && memory->removal != NULL;
+    const char *why = leaves ? NULL : removal_guard(planner->input, memory, planner->arena);
+    bool said = why == NULL ? leaves : held;
     struct fact *fact;
 
-    if (memory != NULL && memory->suspended != NULL) {
+    if (memory != NULL && memory->suspended != NULL && (why == NULL || held)) {
         plan_wait(planner, "its removal waits: suspended: %s", memory->suspended);
         return false;
     }
-    if (memory != NULL && memory->removal != NULL)
-        return true;
-    why = removal_guard(planner->input, memory, planner->arena);
-    if (why != NULL && memory != NULL && memory->hold != NULL) {
+    if (said && why != NULL)
         plan_wait(planner, "its removal is held: %s; 'berth confirm' lets it go", why);
-        return false;
-    }
+    if (said)
+        return why == NULL;
     /* Half removed is what nobody wants: once it may go, no other commit holds it. */
     fact = plan_fact(planner, why != NULL ? FACT_HOLD : FACT_REMOVAL, view->cluster, view->service);
     fact->text = why != NULL ? why : generation_commit(planner->input->desired->generation);

@@ -560,8 +560,8 @@ void check_adopt(struct check *check, bool confirmed)
 
         if (declared)
             check->held &= ~(1U << service);
-        if (at->removal != NULL && !declared)
-            continue; /* on its way out since an earlier commit */
+        if (at->removal != NULL)
+            continue; /* on its way out since an earlier commit, if it is not added again */
         before |= 1U << service;
         gone |= declared ? 0 : 1U << service;
     }

@@ -76,6 +76,52 @@ static void what_is_declared_again_is_judged_anew(void **unused)
     scene_close(&scene);
 }
 
+/* A commit adds what is on its way out, and removes the others: that makes it no safer. */
+static void what_is_declared_again_saves_nothing(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    scene_open(&scene);
+    commit(&scene, "c1", "wxyz");
+    scene_run(&scene, 60 * 1000);
+    commit(&scene, "c2", "xyz");
+    scene_plan(&scene);
+    assert_non_null(remembered(&scene, "c/w")->removal);
+    commit(&scene, "c3", "wz");
+    scene_run(&scene, 60 * 1000);
+    assert_string_equal(remembered(&scene, "c/x")->hold, "the commit would remove 2 of 3 services");
+    assert_string_equal(remembered(&scene, "c/y")->hold, "the commit would remove 2 of 3 services");
+    assert_int_equal(scene_running(&scene, "w"), 1);
+    assert_int_equal(scene_running(&scene, "x"), 1);
+    scene_close(&scene);
+}
+
+static void what_is_suspended_is_judged_at_once(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    struct fact fact = { .kind = FACT_SUSPEND, .cluster = "c", .service = "x", .text = "looking" };
+
+    scene_open(&scene);
+    commit(&scene, "c1", "wxyz");
+    scene_run(&scene, 60 * 1000);
+    memory_apply(scene.memory, &fact);
+    commit(&scene, "c2", "xyz");
+    scene_plan(&scene);
+    commit(&scene, "c3", "wz");
+    scene_run(&scene, 60 * 1000);
+    assert_string_equal(scene_wait(&scene, "c/x"), "its removal waits: suspended: looking");
+    fact.text = "";
+    memory_apply(scene.memory, &fact);
+    scene_run(&scene, 60 * 1000);
+    assert_string_equal(scene_wait(&scene, "c/x"),
+                        "its removal is held: the commit would remove 2 of 3 services; 'berth "
+                        "confirm' lets it go");
+    assert_int_equal(scene_running(&scene, "x"), 1);
+    scene_close(&scene);
+}
+
 static void what_is_confirmed_is_not_held_any_more(void **unused)
 {
     (void)unused;
@@ -248,6 +294,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_removal_that_has_begun_is_not_held_again),
         cmocka_unit_test(what_is_declared_again_is_judged_anew),
+        cmocka_unit_test(what_is_declared_again_saves_nothing),
+        cmocka_unit_test(what_is_suspended_is_judged_at_once),
         cmocka_unit_test(what_is_confirmed_is_not_held_any_more),
         cmocka_unit_test(a_suspended_service_is_not_removed),
         cmocka_unit_test(a_rename_of_everything_is_held),
