@@ -66,6 +66,8 @@ struct container_report {
     uint32_t containers; /* how many make the task, sandbox included */
     uint32_t slot;
     uint32_t attempt;
+    uint32_t memory_mib; /* what its task reserves; 0: it does not say */
+    uint32_t cpu_units;
 
     /* Known from a listing: */
     enum container_status status;

@@ -394,3 +394,29 @@ const struct target *target_parse(const char *text, size_t size, struct arena *a
                       diags.count > 0 ? ": " : "", diags.count > 0 ? diags.items[0].text : "");
     return target;
 }
+
+uint32_t target_memory_mib(const struct target *target)
+{
+    uint32_t sum = 0;
+
+    if (target->task->memory != 0)
+        return target->task->memory;
+    for (size_t i = 0; i < target->task->container_definitions_count; i++) {
+        const struct container_definition *definition = &target->task->container_definitions[i];
+
+        sum += definition->memory_reservation != 0 ? definition->memory_reservation
+                                                   : definition->memory;
+    }
+    return sum;
+}
+
+uint32_t target_cpu_units(const struct target *target)
+{
+    uint32_t sum = 0;
+
+    if (target->task->cpu != 0)
+        return target->task->cpu;
+    for (size_t i = 0; i < target->task->container_definitions_count; i++)
+        sum += target->task->container_definitions[i].cpu;
+    return sum;
+}

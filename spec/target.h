@@ -51,6 +51,10 @@ const struct target *target_make(const struct generation *generation,
                                  const struct resource *service, secret_digest_fn *secret_digest,
                                  void *context, struct arena *arena);
 
+/* What one of its tasks reserves: what the task says, else the sum of its containers. */
+uint32_t target_memory_mib(const struct target *target);
+uint32_t target_cpu_units(const struct target *target);
+
 /* What an image for the task must be made for, as Docker writes it ("linux/arm64"); NULL: what the
  * engine itself is. */
 const char *task_platform(const struct task_spec *task);

@@ -49,7 +49,9 @@ struct world_task {
     char commit[COMMIT_SIZE];
     uint32_t slot;
     uint32_t attempt;
-    uint32_t expected;                   /* containers that make the task */
+    uint32_t expected;   /* containers that make the task */
+    uint32_t memory_mib; /* what it reserves; 0: its containers do not say */
+    uint32_t cpu_units;
     struct world_container **containers; /* by name, id */
     size_t container_count;
     struct world_service *service;    /* NULL: runs outside services */

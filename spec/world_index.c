@@ -159,6 +159,8 @@ static void task_fill(struct world_task *task, const struct container_report *re
     task->slot = report->slot;
     task->attempt = report->attempt;
     task->expected = report->containers;
+    task->memory_mib = report->memory_mib;
+    task->cpu_units = report->cpu_units;
 }
 
 static bool task_matches(const struct world_task *task, const struct world_instance *host,

@@ -113,6 +113,8 @@ static void report_created(struct engine_call *call, const char *id)
         .containers = (uint32_t)(count + (count > 1 ? 1 : 0)),
         .slot = action->identity.slot,
         .attempt = action->identity.attempt,
+        .memory_mib = target_memory_mib(target),
+        .cpu_units = target_cpu_units(target),
         .status = CONTAINER_CREATED,
         .image_id = action->image_id,
         .inspected = true,

@@ -19,6 +19,8 @@
 #define LABEL_DEPLOYMENT "berth.deployment"
 #define LABEL_SLOT       "berth.slot"
 #define LABEL_ATTEMPT    "berth.attempt"
+#define LABEL_MEMORY     "berth.memory" /* MiB that the task reserves, */
+#define LABEL_CPU        "berth.cpu"    /* and CPU units */
 #define LABEL_DIGEST     "berth.digest"
 #define LABEL_COMMIT     "berth.commit"
 /* "Memory=536870912 MemorySwap=536870912": what the engine was asked for in those fields of

@@ -91,6 +91,8 @@ static bool read_labels(const struct reader *reader, const struct json *labels,
     out->containers = label_number(labels, LABEL_CONTAINERS);
     out->slot = label_number(labels, LABEL_SLOT);
     out->attempt = label_number(labels, LABEL_ATTEMPT);
+    out->memory_mib = label_number(labels, LABEL_MEMORY);
+    out->cpu_units = label_number(labels, LABEL_CPU);
     return true;
 }
 

@@ -56,6 +56,8 @@ static struct json *write_labels(const struct write_scope *scope, const char *li
     json_set_text(labels, LABEL_DEPLOYMENT, identity->deployment);
     set_label_number(labels, LABEL_SLOT, identity->slot);
     set_label_number(labels, LABEL_ATTEMPT, identity->attempt);
+    set_label_number(labels, LABEL_MEMORY, target_memory_mib(target));
+    set_label_number(labels, LABEL_CPU, target_cpu_units(target));
     json_set_text(labels, LABEL_DIGEST, scope->action->digest);
     json_set_text(labels, LABEL_COMMIT, identity->commit);
     json_set_text(labels, LABEL_LIMITS, limits);

@@ -313,6 +313,8 @@ static struct sim_body *body_make(struct sim *sim, const struct action *action, 
         .containers = (uint32_t)(count + (count > 1 ? 1 : 0)),
         .slot = identity->slot,
         .attempt = identity->attempt,
+        .memory_mib = target_memory_mib(target),
+        .cpu_units = target_cpu_units(target),
         .image_id = sim_text(sim, action->image_id),
     };
     return body;

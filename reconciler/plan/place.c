@@ -70,33 +70,6 @@ const struct world_instance *place_engine(struct planner *planner)
     return place_is_ours(planner, instance) ? instance : NULL;
 }
 
-static uint32_t memory_of(const struct target *target)
-{
-    uint32_t sum = 0;
-
-    if (target->task->memory != 0)
-        return target->task->memory;
-    for (size_t i = 0; i < target->task->container_definitions_count; i++) {
-        const struct container_definition *definition = &target->task->container_definitions[i];
-
-        sum += definition->memory_reservation != 0 ? definition->memory_reservation
-                                                   : definition->memory;
-    }
-    return sum;
-}
-
-/* A limit of the task, or of its containers where it has none itself. */
-static uint32_t cpu_of(const struct target *target)
-{
-    uint32_t sum = 0;
-
-    if (target->task->cpu != 0)
-        return target->task->cpu;
-    for (size_t i = 0; i < target->task->container_definitions_count; i++)
-        sum += target->task->container_definitions[i].cpu;
-    return sum;
-}
-
 struct cluster_use {
     const char *cluster;
     double cpu_overcommit; /* 0: its tasks reserve no CPU */
@@ -132,33 +105,47 @@ static struct cluster_use *use_of_cluster(struct planner *planner, struct placem
     return use;
 }
 
-/* `target` NULL: what the task was made from is not remembered. */
-static void take(struct placement *placement, struct cluster_use *use, const struct target *target)
+static void take(struct placement *placement, struct cluster_use *use, uint32_t memory_mib,
+                 uint32_t cpu_units)
 {
     use->tasks++;
-    if (target == NULL)
-        return;
-    placement->memory_mib += memory_of(target);
+    placement->memory_mib += memory_mib;
     if (use->cpu_overcommit > 0)
-        placement->cpu_units += cpu_of(target);
+        placement->cpu_units += cpu_units;
+}
+
+static void take_target(struct placement *placement, struct cluster_use *use,
+                        const struct target *target)
+{
+    take(placement, use, target_memory_mib(target), target_cpu_units(target));
+}
+
+/* What runs says itself what it takes, whether anything is remembered of it or not.  What was made
+ * before Berth wrote that down takes what its deployment says, or else the newest one. */
+static void take_task(struct placement *placement, struct cluster_use *use,
+                      const struct world_task *task, const struct memory_service *memory)
+{
+    const struct deployment *made = memory_deployment(memory, task->deployment);
+
+    if (made == NULL)
+        made = memory_primary(memory);
+    if (task->memory_mib == 0 && task->cpu_units == 0 && made != NULL)
+        take_target(placement, use, made->goal->target);
+    else
+        take(placement, use, task->memory_mib, task->cpu_units);
 }
 
 static void take_service(struct planner *planner, struct placement *placement,
                          const struct world_service *service)
 {
     const struct memory_service *memory = memory_service(planner->input->memory, service->key);
-    const struct deployment *primary = memory_primary(memory);
     struct cluster_use *use = use_of_cluster(planner, placement, service->cluster);
 
     for (size_t i = 0; i < service->task_count; i++) {
         const struct world_task *task = service->tasks[i];
-        const struct deployment *made = memory_deployment(memory, task->deployment);
 
-        if (!text_equal(task->instance, placement->instance->name))
-            continue;
-        if (made == NULL)
-            made = primary;
-        take(placement, use, made == NULL ? NULL : made->goal->target);
+        if (text_equal(task->instance, placement->instance->name))
+            take_task(placement, use, task, memory);
     }
 }
 
@@ -181,8 +168,8 @@ static struct placement *placement_of(struct planner *planner,
 
         if (text_equal(pending->instance, instance->name) &&
             world_task(input->world, pending->task) == NULL)
-            take(placement, use_of_cluster(planner, placement, pending->target->cluster),
-                 pending->target);
+            take_target(placement, use_of_cluster(planner, placement, pending->target->cluster),
+                        pending->target);
     }
     planner->placement = placement;
     return placement;
@@ -198,8 +185,8 @@ static const char *shortage(struct planner *planner, const struct placement *pla
                             const struct cluster_use *use, const struct target *target)
 {
     const struct world_instance *instance = placement->instance;
-    uint32_t memory_mib = memory_of(target);
-    uint32_t cpu_units = cpu_of(target);
+    uint32_t memory_mib = target_memory_mib(target);
+    uint32_t cpu_units = target_cpu_units(target);
     uint64_t reservable = (uint64_t)(instance->cpu_units * use->cpu_overcommit);
 
     /* What will never fit comes first. */
@@ -231,9 +218,11 @@ void place_release(struct planner *planner, const struct target *target, uint32_
         return;
     placement = placement_of(planner, instance);
     use = use_of_cluster(planner, placement, target->cluster);
-    placement->memory_mib = left(placement->memory_mib, (uint64_t)memory_of(target) * count);
+    placement->memory_mib =
+        left(placement->memory_mib, (uint64_t)target_memory_mib(target) * count);
     if (use->cpu_overcommit > 0)
-        placement->cpu_units = left(placement->cpu_units, (uint64_t)cpu_of(target) * count);
+        placement->cpu_units =
+            left(placement->cpu_units, (uint64_t)target_cpu_units(target) * count);
     use->tasks = (uint32_t)left(use->tasks, count);
 }
 
@@ -286,7 +275,7 @@ const struct world_instance *place_task(struct planner *planner, const struct ta
                   NETWORK_TASKS_MAX);
         return NULL;
     }
-    take(placement, use, target);
+    take_target(placement, use, target);
     return instance;
 }
 

@@ -186,9 +186,6 @@ void check_room(struct check *check, const char *task)
     const struct sim *sim = check->process->sim;
     uint32_t used_mib = TASK_MIB;
 
-    if (check->forgot)
-        return; /* what tasks take of which nothing is remembered is not known */
-
     for (size_t i = 0; i < sim_container_count(sim); i++) {
         const struct container_report *report = &sim_container_at(sim, i)->report;
         size_t first = 0;

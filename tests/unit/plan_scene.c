@@ -333,6 +333,8 @@ static void obey_create(struct scene *scene, const struct action *action)
         .containers = count > 1 ? count + 1 : count,
         .slot = action->identity.slot,
         .attempt = action->identity.attempt,
+        .memory_mib = target_memory_mib(action->target),
+        .cpu_units = target_cpu_units(action->target),
         .image_id = arena_text(arena, action->image_id),
         .inspected = true,
         .health =

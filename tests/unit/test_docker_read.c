@@ -17,6 +17,7 @@
     "{\"berth.owner\":\"demo\",\"berth.task\":\"" TASK "\",\"berth.container\":\"web\","           \
     "\"berth.cluster\":\"local\",\"berth.service\":\"shop\",\"berth.containers\":\"1\","           \
     "\"berth.slot\":\"2\",\"berth.attempt\":\"3\","                                                \
+    "\"berth.memory\":\"512\",\"berth.cpu\":\"256\","                                              \
     "\"berth.limits\":\"NanoCpus=250000000 Memory=1048576 MemorySwap=1048576\"}"
 #define INSPECT                                                                                    \
     "{\"Id\":\"aa\",\"Name\":\"/berth-0123456789ab-web\",\"Image\":\"sha256:1\","                  \
@@ -71,6 +72,8 @@ static void inspect_says_everything(void **state)
     assert_int_equal(report.containers, 1);
     assert_int_equal(report.slot, 2);
     assert_int_equal(report.attempt, 3);
+    assert_int_equal(report.memory_mib, 512);
+    assert_int_equal(report.cpu_units, 256);
     assert_int_equal(report.status, CONTAINER_RUNNING);
     assert_int_equal(report.health, HEALTH_HEALTHY);
     assert_int_equal(report.exit_code, 137);

@@ -84,6 +84,29 @@ static void those_without_a_place_are_counted(void **unused)
     scene_close(&scene);
 }
 
+/* With its memory gone, nobody declares what runs: it takes its room all the same. */
+static void what_nobody_remembers_takes_room(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    scene_open(&scene);
+    scene_engine(&scene, 8192, 1000);
+    scene_commit(&scene, "c1",
+                 arena_printf(&scene.arena, "%s%s",
+                              sized(&scene, "c", "old", "cpu: 256, memory: 300", 2),
+                              sized(&scene, "c", "web", "cpu: 256, memory: 400", 1)));
+    scene_run(&scene, 10 * 1000);
+    assert_int_equal(tasks_of(&scene, "c", "old"), 2);
+    scene_forget(&scene);
+    scene_commit(&scene, "c2", sized(&scene, "c", "next", "cpu: 256, memory: 100", 1));
+    scene_run(&scene, 10 * 1000);
+    assert_int_equal(tasks_of(&scene, "c", "old"), 2); /* all would go: held */
+    assert_int_equal(tasks_of(&scene, "c", "next"), 0);
+    assert_non_null(strstr(scene_wait(&scene, "c/next"), "local has 0 of 1000 MiB left"));
+    scene_close(&scene);
+}
+
 /* The engine would refuse it. */
 static void no_task_is_larger_than_the_engine(void **unused)
 {
@@ -204,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_reserved),
         cmocka_unit_test(those_without_a_place_are_counted),
+        cmocka_unit_test(what_nobody_remembers_takes_room),
         cmocka_unit_test(no_task_is_larger_than_the_engine),
         cmocka_unit_test(another_architecture_waits_and_fetches_nothing),
         cmocka_unit_test(cpu_is_not_reserved),
