@@ -288,6 +288,12 @@ const struct sim_container *sim_container(const struct sim *sim, const char *id)
     return body == NULL ? NULL : &body->seen;
 }
 
+bool sim_image_is_foreign(const struct sim *sim, const char *instance, const char *id)
+{
+    const struct sim_image *image = sim_image_find(instance_of(sim, instance), id);
+    return image != NULL && image->foreign;
+}
+
 bool sim_has_volume(const struct sim *sim, const char *instance, const char *name)
 {
     return sim_named_find(instance_of(sim, instance)->volumes, name) != NULL;

@@ -176,6 +176,7 @@ const char *sim_add_image(struct sim *sim, const char *instance, const char *ref
 size_t sim_container_count(const struct sim *sim);
 const struct sim_container *sim_container_at(const struct sim *sim, size_t index);
 const struct sim_container *sim_container(const struct sim *sim, const char *id);
+bool sim_image_is_foreign(const struct sim *sim, const char *instance, const char *id);
 bool sim_has_volume(const struct sim *sim, const char *instance, const char *name);
 
 struct sim_counts {

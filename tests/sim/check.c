@@ -184,18 +184,22 @@ static void check_blame(struct check *check, const struct fact *fact)
                      fact->deployment->reason);
 }
 
-static uint32_t count_healthy(const struct check *check, const struct fact *fact)
+/* Of the first `count` slots those that have a healthy task of the deployment. */
+static uint32_t count_healthy(const struct check *check, const struct fact *fact, uint32_t count)
 {
     const struct app *app = &check->process->app;
     const char *revision = fact->deployment->goal->target->revision;
     const struct world_service *seen = world_service(app->world, fact->cluster, fact->service);
-    uint32_t healthy = 0;
+    uint32_t slots = 0;
 
-    for (size_t i = 0; seen != NULL && i < seen->task_count; i++)
-        healthy += text_equal(seen->tasks[i]->revision, revision) &&
-                   check_is_healthy(check, seen->tasks[i]) &&
-                   !check_is_leaving(memory_task(app->memory, seen->tasks[i]->id));
-    return healthy;
+    for (size_t i = 0; seen != NULL && i < seen->task_count; i++) {
+        const struct world_task *task = seen->tasks[i];
+
+        if (task->slot < count && text_equal(task->revision, revision) &&
+            check_is_healthy(check, task) && !check_is_leaving(memory_task(app->memory, task->id)))
+            slots |= 1U << task->slot;
+    }
+    return (uint32_t)__builtin_popcount(slots);
 }
 
 /* With nothing remembered, what runs is said to have succeeded once: some of it is healthy, and it
@@ -206,7 +210,8 @@ static void check_recalled(struct check *check, const struct fact *fact, const c
     const char *revision = fact->deployment->goal->target->revision;
 
     if (!check->process->forgot || desired == NULL ||
-        text_equal(desired->goal->target->revision, revision) || count_healthy(check, fact) == 0)
+        text_equal(desired->goal->target->revision, revision) ||
+        count_healthy(check, fact, SLOTS_MAX) == 0)
         check_failed(check, "%s: it is recalled, and there is nothing to recall", key);
     prove(check, fact->service, fact->deployment);
 }
@@ -215,7 +220,7 @@ static void check_recalled(struct check *check, const struct fact *fact, const c
 static void check_success(struct check *check, const struct fact *fact, const char *key)
 {
     const struct service_spec *spec = check_spec(check, key);
-    uint32_t healthy = count_healthy(check, fact);
+    uint32_t healthy = count_healthy(check, fact, spec == NULL ? SLOTS_MAX : spec->desired_count);
 
     if (spec != NULL && healthy < spec->desired_count)
         check_failed(check, "%s: completed with %u of %u healthy tasks", key, healthy,
@@ -402,6 +407,15 @@ static void check_hold(struct check *check, const struct fact *fact)
         check_failed(check, "%s: its removal has begun and is held", fact->service);
 }
 
+/* Design rule 1: what somebody else brought is not taken for ours. */
+static void check_image(struct check *check, const struct image_record *image)
+{
+    if (!text_is_empty(image->references) &&
+        sim_image_is_foreign(check->process->sim, "local", image->image_id))
+        check_failed(check, "image %s, which somebody else brought, is taken for ours (%s)",
+                     image->image_id, image->references);
+}
+
 void check_facts(void *context, const struct fact *facts, size_t count)
 {
     struct check *check = context;
@@ -418,6 +432,8 @@ void check_facts(void *context, const struct fact *facts, size_t count)
             forget(check, check_service(facts[i].service));
         else if (facts[i].kind != FACT_IMAGE)
             check_hold(check, &facts[i]);
+        else
+            check_image(check, facts[i].image);
     }
 }
 
@@ -502,6 +518,10 @@ static void check_new_task(struct check *check, const struct action *action)
     if (alive + 1 > upper)
         check_failed(check, "%s: one more task beside %u, at most %u may be", action->unit, alive,
                      upper);
+    if (!journal_keeps(check->process->store, FACT_DEPLOYMENT, action->target->service,
+                       action->identity.deployment))
+        check_failed(check, "%s: a task is made of a deployment that a crash may lose",
+                     action->unit);
     check_remade(check, action);
     check_enough(check, action);
     bool wanted = text_equal(action->target->revision, desired->goal->target->revision);
@@ -544,6 +564,9 @@ static void check_removal(struct check *check, const struct action *action)
 static void check_leaves(struct check *check, size_t service)
 {
     check->leaving |= 1U << service;
+    if (!journal_keeps(check->process->store, FACT_REMOVAL, people_service_name(service), NULL))
+        check_failed(check, "%s: it is removed, and a crash may lose that",
+                     people_service_name(service));
     if ((check->held >> service & 1) != 0)
         check_failed(check, "%s: its removal was not confirmed", people_service_name(service));
 }
@@ -715,6 +738,8 @@ void check_rest(void *context)
     struct check *check = context;
     const struct app *app = &check->process->app;
 
+    if (!check->process->looked)
+        check_failed(check, "said to be at rest, and nobody looked since the last change");
     for (size_t i = 0; i < SERVICES_MAX; i++) {
         AUTO(arena) arena = { 0 };
         const char *name = people_service_name(i);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconciler/run/cycle.h"
 #include "spec/base/buf.h"
 #include "spec/base/text.h"
 #include "spec/kinds/kinds.h"
@@ -205,6 +206,35 @@ static void check_image_pause(struct check *check, const struct memory_service *
                      memory->key, image->reference);
 }
 
+/* Something of the service is on its way: a call, or a task that is not well yet, or ends. */
+static bool is_moving(const struct check *check, const struct memory_service *memory)
+{
+    const struct world_service *seen =
+        world_service(check->process->app.world, memory->cluster, memory->service);
+
+    for (const struct process_call *at = check->process->calls; at != NULL; at = at->next) {
+        if (at->inner.action != NULL && text_equal(at->inner.action->unit, memory->key))
+            return true;
+    }
+    for (size_t i = 0; seen != NULL && i < seen->task_count; i++) {
+        if (!check_is_healthy(check, seen->tasks[i]) ||
+            check_is_leaving(memory_task(check->process->app.memory, seen->tasks[i]->id)))
+            return true;
+    }
+    return false;
+}
+
+/* Design rule 11: of a pause in which nothing is on its way, what is there does not say enough. */
+static void check_word(struct check *check, const struct memory_service *memory,
+                       const struct deployment *primary)
+{
+    const char *wait = cycle_wait(check->process->app.cycle, memory->key);
+
+    if (memory_throttle(memory, primary->id).retry_at_ms > sim_now(check->process->sim) &&
+        text_ends(wait == NULL ? "" : wait, "tasks are healthy") && !is_moving(check, memory))
+        check_failed(check, "%s: it pauses, and does not say so: %s", memory->key, wait);
+}
+
 void check_pauses(struct check *check)
 {
     const struct app *app = &check->process->app;
@@ -221,6 +251,7 @@ void check_pauses(struct check *check)
             desired_service(app->desired, at->key) == NULL)
             continue;
         check_throttle(check, at, primary);
+        check_word(check, at, primary);
         for (size_t i = 0; i < primary->goal->target->task->container_definitions_count; i++)
             check_image_pause(check, at, primary, i);
     }

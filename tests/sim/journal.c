@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "spec/base/text.h"
+
 struct journal_entry {
     struct fact fact;
     uint64_t transaction;
@@ -127,6 +129,24 @@ void journal_crash(struct store *store, struct rng *rng)
         while (store->count > 0 && store->entries[store->count - 1].transaction == transaction)
             entry_drop(store);
     }
+}
+
+bool journal_keeps(const struct store *store, enum fact_kind kind, const char *service,
+                   const char *deployment)
+{
+    bool durable = false;
+
+    for (size_t i = store->count; i-- > 0;) {
+        const struct fact *fact = &store->entries[i].fact;
+
+        durable |= store->entries[i].durable;
+        if (fact->kind != kind || !text_equal(fact->service, service) ||
+            (deployment != NULL && !text_equal(fact->deployment->id, deployment)))
+            continue;
+        if (durable || deployment == NULL)
+            return durable;
+    }
+    return false;
 }
 
 void journal_load(const struct store *store, struct memory *memory)

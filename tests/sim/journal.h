@@ -25,6 +25,10 @@ struct store {
 
 /* Loses up to everything since the last durable transaction. */
 void journal_crash(struct store *store, struct rng *rng);
+/* Would the newest fact of that kind about the service, or any about the deployment (NULL: the kind
+ * is another one), outlive every crash?  False when there is none. */
+bool journal_keeps(const struct store *store, enum fact_kind kind, const char *service,
+                   const char *deployment);
 /* All facts, into an empty memory. */
 void journal_load(const struct store *store, struct memory *memory);
 /* Someone deletes it. */

@@ -90,10 +90,25 @@ void app_settled(struct app *app, bool converged)
         hooks->settled(hooks->context);
 }
 
+static bool is_idle(const struct process *process)
+{
+    for (const struct process_call *at = process->calls; at != NULL; at = at->next) {
+        if (at->inner.action != NULL)
+            return false;
+    }
+    return true;
+}
+
 static void on_change(void *context, const struct world_change *change)
 {
     struct app *app = context;
+    struct process *process = process_of(app);
+
     (void)world_apply(app->world, change);
+    if (change->kind == WORLD_LISTING_BEGIN)
+        process->calm = is_idle(process);
+    if (change->kind == WORLD_LISTING_END && process->calm)
+        process->looked = true;
     if (change->kind == WORLD_LISTING_BEGIN || change->kind == WORLD_LISTING_END)
         cycle_listing(app->cycle, change->kind == WORLD_LISTING_BEGIN);
 }
@@ -101,6 +116,8 @@ static void on_change(void *context, const struct world_change *change)
 static void on_dirty(void *context, enum dirty_kind kind, const char *key)
 {
     struct app *app = context;
+
+    process_of(app)->looked = false;
     cycle_disturb(app->cycle);
     cycle_mark(app->cycle, kind, key);
 }
@@ -123,6 +140,8 @@ static void call_done(struct driver_call *inner, const struct err *failure)
     struct process_call *call = inner->context;
     struct driver_call *outer = call->outer;
 
+    if (inner->action == NULL && failure == NULL)
+        call->process->looked = true;
     DL_DELETE(call->process->calls, call);
     free(call);
     outer->done(outer, failure);
@@ -145,6 +164,7 @@ static int between_apply(struct driver *driver, struct driver_call *outer, struc
 {
     struct process *process = process_between(driver);
 
+    process->calm = false;
     if (process->hooks.apply != NULL)
         process->hooks.apply(process->hooks.context, outer->action);
     struct process_call *call = call_make(process, outer);
@@ -275,6 +295,8 @@ void process_start(struct process *process, struct generation *generation, bool 
     app->memory = memory_new();
     journal_load(process->store, app->memory);
     process->forgot = app->memory->services == NULL;
+    process->calm = false;
+    process->looked = false;
     app->cycle = cycle_new(app);
     app->world = world_new(on_dirty, app);
     app->executor = executor_new(app);

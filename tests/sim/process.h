@@ -46,6 +46,8 @@ struct process {
     struct goal **declared; /* all that ever were, counted: commits can be read again */
     size_t declared_count;
     bool forgot; /* it began with nothing remembered */
+    bool calm;   /* nothing was done since the last listing began */
+    bool looked; /* all was listed or observed since anything changed */
     bool running;
     bool stuck; /* the cycle said that the plan does not settle */
     FILE *log;  /* NULL: silence */
