@@ -178,6 +178,20 @@ static int freeze_write(struct sql *sql, const struct fact *fact, struct err *er
     return query_run(&query, err);
 }
 
+static int removal_write(struct sql *sql, const struct fact *fact, struct err *err)
+{
+    struct query query = query_start(
+        sql, "INSERT INTO service (cluster, service, removal, removal_ms) VALUES (?, ?, ?, ?)"
+             " ON CONFLICT DO UPDATE SET removal = excluded.removal,"
+             " removal_ms = excluded.removal_ms, hold = NULL");
+
+    query_text(&query, fact->cluster);
+    query_text(&query, fact->service);
+    query_text(&query, text_or_null(fact->text));
+    query_int(&query, text_is_empty(fact->text) ? 0 : fact->at_ms);
+    return query_run(&query, err);
+}
+
 static int throttle_write(struct sql *sql, const struct fact *fact, struct err *err)
 {
     struct query query =
@@ -247,12 +261,7 @@ int fact_write(struct sql *sql, const struct fact *fact, struct err *err)
                                   "INSERT INTO service (cluster, service, hold) VALUES (?, ?, ?)"
                                   " ON CONFLICT DO UPDATE SET hold = excluded.hold",
                                   fact, err);
-    case FACT_REMOVAL:
-        return service_text_write(sql,
-                                  "INSERT INTO service (cluster, service, removal) VALUES (?, ?, ?)"
-                                  " ON CONFLICT DO UPDATE SET removal = excluded.removal,"
-                                  " hold = NULL",
-                                  fact, err);
+    case FACT_REMOVAL: return removal_write(sql, fact, err);
     case FACT_SUSPEND:
         return service_text_write(
             sql,

@@ -164,7 +164,7 @@ static int services_load(struct loader *loader, struct err *err)
 {
     struct query row = query_start(
         loader->sql, "SELECT cluster, service, quarantined, hold, suspended, quarantined_by,"
-                     " removal, frozen, thawed_ms FROM service");
+                     " removal, frozen, thawed_ms, removal_ms FROM service");
 
     while (query_row(&row)) {
         struct fact fact = { .kind = FACT_FREEZE };
@@ -182,6 +182,7 @@ static int services_load(struct loader *loader, struct err *err)
         service_fact(loader, &fact, FACT_FREEZE, query_get_text(&row, 7)); /* and frozen again */
         fact.commit = query_get_text(&row, 5);
         service_fact(loader, &fact, FACT_QUARANTINE, revision);
+        fact.at_ms = query_get_int(&row, 9);
         service_fact(loader, &fact, FACT_REMOVAL, query_get_text(&row, 6));
         service_fact(loader, &fact, FACT_HOLD, query_get_text(&row, 3));
         service_fact(loader, &fact, FACT_SUSPEND, query_get_text(&row, 4));

@@ -121,7 +121,11 @@ static const char step_6[] =
     "ALTER TABLE service DROP COLUMN start_failures;"
     "ALTER TABLE service DROP COLUMN retry_at_ms;";
 
-static const char *const steps[] = { step_1, step_2, step_3, step_4, step_5, step_6 };
+/* 7: since when a service is removed. */
+static const char step_7[] =
+    "ALTER TABLE service ADD COLUMN removal_ms INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const steps[] = { step_1, step_2, step_3, step_4, step_5, step_6, step_7 };
 
 int store_schema_version(void)
 {

@@ -104,8 +104,19 @@ static bool ended_unwatched(const struct task_view *view, const struct world_con
     return container->finished_ms - view->instance->clock_skew_ms < connected_ms;
 }
 
+/* Its stop was decided with the removal of its service, and the record of that was lost with the
+ * process: what ends from then on has ended by it, but where something else is seen to be the
+ * cause. Without the time (of an older version) nothing is known. */
+static bool ended_by_removal(const struct task_view *view, const struct memory_service *memory,
+                             const struct world_container *container)
+{
+    return memory != NULL && memory->removal_ms != 0 && !container->oom_killed &&
+           !container->signalled &&
+           container->finished_ms - view->instance->clock_skew_ms >= memory->removal_ms;
+}
+
 static void judge_exit(struct planner *planner, struct task_view *view,
-                       const struct world_container *container)
+                       const struct memory_service *memory, const struct world_container *container)
 {
     const struct container_definition *definition =
         definition_find(view->target, container->container);
@@ -113,6 +124,11 @@ static void judge_exit(struct planner *planner, struct task_view *view,
     if (view->ended || !container_is_over(container) || !is_essential(view, container) ||
         container_restarts(definition, container))
         return;
+    if (ended_by_removal(view, memory, container)) {
+        ended(view, STOP_SERVICE_SCHEDULER_INITIATED, SERVICE_REMOVED, container->exit_code);
+        view->excused = true;
+        return;
+    }
     if (container->oom_killed)
         ended(view, STOP_ESSENTIAL_CONTAINER_EXITED,
               arena_printf(planner->arena,
@@ -340,7 +356,7 @@ static void judge_containers(struct planner *planner, struct task_view *view,
             view->unknown = true;
             continue;
         }
-        judge_exit(planner, view, container);
+        judge_exit(planner, view, memory, container);
         judge_drift(planner, view, memory, container);
     }
     for (size_t i = 0; view->target != NULL && i < view->target->task->container_definitions_count;

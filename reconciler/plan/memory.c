@@ -293,6 +293,7 @@ void memory_apply(struct memory *memory, const struct fact *fact)
     case FACT_REMOVAL:
         service = service_get(memory, fact);
         replace_text(&service->removal, fact->text);
+        service->removal_ms = service->removal == NULL ? 0 : fact->at_ms;
         replace_text(&service->hold, NULL); /* either way it is not held any more */
         return;
     case FACT_SUSPEND: replace_text(&service_get(memory, fact)->suspended, fact->text); return;
@@ -339,6 +340,7 @@ static void copy_service(struct memory *copy, const struct memory_service *from)
     memcpy(service->quarantined, from->quarantined, sizeof(service->quarantined));
     replace_text(&service->hold, from->hold);
     replace_text(&service->removal, from->removal);
+    service->removal_ms = from->removal_ms;
     replace_text(&service->suspended, from->suspended);
     replace_text(&service->frozen, from->frozen);
     service->thawed_ms = from->thawed_ms;
@@ -391,6 +393,7 @@ static void change_clock(struct memory *memory, const struct clock_change *chang
 {
     for (struct memory_service *at = memory->services; at != NULL; at = at->by_key.next) {
         change_time(change, 0, &at->thawed_ms);
+        change_time(change, 0, &at->removal_ms);
         for (struct memory_deployment *of = at->newest; of != NULL; of = of->older) {
             change_time(change, RETRY_AHEAD_MS, &of->throttle.retry_at_ms);
             change_time(change, 0, &of->record.created_ms);

@@ -157,10 +157,11 @@ struct memory_service {
     struct memory_deployment *newest; /* PRIMARY; older ones follow */
     struct memory_task *tasks;
     char quarantined[SHA256_HEX_SIZE];
-    char *hold;      /* NULL: none */
-    char *removal;   /* the commit that removes it, from when it was allowed to; NULL: none */
-    char *suspended; /* NULL: not */
-    char *frozen;    /* differences that are left alone, separated by ", "; NULL: none */
+    char *hold;         /* NULL: none */
+    char *removal;      /* the commit that removes it, from when it was allowed to; NULL: none */
+    int64_t removal_ms; /* when that was */
+    char *suspended;    /* NULL: not */
+    char *frozen;       /* differences that are left alone, separated by ", "; NULL: none */
     int64_t thawed_ms;
     UT_hash_handle by_key;
 };

@@ -73,6 +73,9 @@ bool effort_allows_since(struct planner *planner, const struct world_instance *i
 const struct world_effort *effort_of(struct planner *planner, const struct world_instance *instance,
                                      enum action_kind kind, const char *object);
 
+/* Why a task ends whose service git does not declare any more. */
+#define SERVICE_REMOVED "the service was removed from the repository"
+
 /* ---- match: what a task is and how it stands ------------------------------------------------ */
 
 struct task_view {

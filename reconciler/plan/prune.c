@@ -138,8 +138,7 @@ void plan_removed(struct planner *planner, const char *key)
         struct task_view *task = &view.tasks[i];
 
         if (!task->unknown && !task->ended)
-            stop_task(planner, &view, task, STOP_SERVICE_SCHEDULER_INITIATED,
-                      "the service was removed from the repository");
+            stop_task(planner, &view, task, STOP_SERVICE_SCHEDULER_INITIATED, SERVICE_REMOVED);
     }
     for (size_t i = 0; i < view.task_count; i++)
         task_wind_down(planner, &view.tasks[i],

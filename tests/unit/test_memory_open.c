@@ -463,6 +463,7 @@ static void version_1_becomes_the_current_one(void **unused)
             "ALTER TABLE service ADD COLUMN start_failures INTEGER NOT NULL DEFAULT 0;"
             "ALTER TABLE service ADD COLUMN retry_at_ms INTEGER NOT NULL DEFAULT 0;"
             "ALTER TABLE service DROP COLUMN removal;"
+            "ALTER TABLE service DROP COLUMN removal_ms;"
             "ALTER TABLE service DROP COLUMN frozen;"
             "ALTER TABLE service DROP COLUMN thawed_ms;"
             "DROP TABLE image;"

@@ -97,6 +97,7 @@ static char *print_memory(struct memory *memory)
                    at->quarantined);
         print_text(&out, "hold", at->hold);
         print_text(&out, "removal", at->removal);
+        buf_printf(&out, " %lld", (long long)at->removal_ms);
         print_text(&out, "frozen", at->frozen);
         buf_printf(&out, " %lld", (long long)at->thawed_ms);
         print_text(&out, "suspended", at->suspended);

@@ -159,6 +159,54 @@ static void a_suspended_service_is_not_removed(void **unused)
     scene_close(&scene);
 }
 
+/* The removal of "v" has begun; that its task was to stop was lost with the process. */
+static void begin_removal(struct scene *scene)
+{
+    run_five(scene);
+    commit(scene, "c2", "wxyz");
+    struct plan_input input = scene_input(scene);
+    struct fact fact = { .kind = FACT_REMOVAL, .cluster = "c", .service = "v", .text = "c2" };
+    fact.at_ms = input.now_ms;
+    memory_apply(scene->memory, &fact);
+}
+
+static const struct task_record *record_of(const struct scene *scene, size_t container)
+{
+    return memory_task(scene->memory, scene->containers[container].task);
+}
+
+static void a_stop_that_was_forgotten_was_for_the_removal(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    begin_removal(&scene);
+    scene.now_ms += 1000;
+    scene_end_container(&scene, 0, 143);
+    scene_run(&scene, 1000);
+    assert_string_equal(record_of(&scene, 0)->reason,
+                        "the service was removed from the repository");
+    assert_int_equal(record_of(&scene, 0)->stop_code, STOP_SERVICE_SCHEDULER_INITIATED);
+    assert_int_equal(record_of(&scene, 0)->exit_code, 143);
+    assert_false(record_of(&scene, 0)->failed);
+    scene_close(&scene);
+}
+
+static void what_had_ended_before_was_not_removed(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    run_five(&scene);
+    scene_end_container(&scene, 0, 1);
+    scene.now_ms += 1000;
+    commit(&scene, "c2", "wxyz");
+    scene_run(&scene, 1000);
+    assert_non_null(strstr(record_of(&scene, 0)->reason, "Essential container in task exited"));
+    assert_int_equal(record_of(&scene, 0)->stop_code, STOP_ESSENTIAL_CONTAINER_EXITED);
+    scene_close(&scene);
+}
+
 /* What a commit adds does not make its removals safer. */
 static void a_rename_of_everything_is_held(void **unused)
 {
@@ -298,6 +346,8 @@ int main(void)
         cmocka_unit_test(what_is_suspended_is_judged_at_once),
         cmocka_unit_test(what_is_confirmed_is_not_held_any_more),
         cmocka_unit_test(a_suspended_service_is_not_removed),
+        cmocka_unit_test(a_stop_that_was_forgotten_was_for_the_removal),
+        cmocka_unit_test(what_had_ended_before_was_not_removed),
         cmocka_unit_test(a_rename_of_everything_is_held),
         cmocka_unit_test(more_than_half_of_what_there_was_is_held),
         cmocka_unit_test(images_are_held_with_the_services),
