@@ -211,6 +211,15 @@ struct sim_image *sim_image_had(struct sim *sim, struct sim_instance *instance,
     return image;
 }
 
+struct sim_image *sim_image_called(struct sim *sim, struct sim_instance *instance,
+                                   const char *reference, const char *name)
+{
+    struct sim_image *image = image_make(sim, instance, sim_source(sim, reference));
+
+    sim_image_tag(sim, instance, image, name);
+    return image;
+}
+
 static bool image_in_use(const struct sim *sim, const struct sim_instance *instance,
                          const struct sim_image *image)
 {

@@ -270,6 +270,11 @@ const char *sim_add_image(struct sim *sim, const char *instance, const char *ref
     return image->report.id;
 }
 
+void sim_call_image(struct sim *sim, const char *instance, const char *reference, const char *name)
+{
+    sim_image_called(sim, instance_of(sim, instance), reference, name)->foreign = true;
+}
+
 /* ---- The truth ---- */
 
 size_t sim_container_count(const struct sim *sim)

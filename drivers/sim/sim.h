@@ -169,6 +169,8 @@ void sim_stop_engine(struct sim *sim, const char *instance, int64_t after_ms, in
 void sim_claim(struct sim *sim, const char *instance, const char *owner, const char *root);
 /* As if somebody else had pulled it; its id. */
 const char *sim_add_image(struct sim *sim, const char *instance, const char *reference);
+/* Likewise, and had given it another name. */
+void sim_call_image(struct sim *sim, const char *instance, const char *reference, const char *name);
 
 /* ---- The truth ---- */
 

@@ -211,6 +211,8 @@ void sim_work_ended(struct sim *sim, struct sim_request *request, const struct e
 /* As if it had been pulled. */
 struct sim_image *sim_image_had(struct sim *sim, struct sim_instance *instance,
                                 const char *reference);
+struct sim_image *sim_image_called(struct sim *sim, struct sim_instance *instance,
+                                   const char *reference, const char *name);
 
 /* ---- calls.c ---- */
 

@@ -411,7 +411,12 @@ void people_bring_images(struct sim *sim, const char *instance)
             const char *reference =
                 arena_printf(&arena, "registry.internal/%s:%zu", behaviours[i].text, version);
             sim_set_program(sim, reference, &behaviours[i].program);
-            (void)sim_add_image(sim, instance, reference);
+            if (version % 2 == 0)
+                (void)sim_add_image(sim, instance, reference);
+            else
+                sim_call_image(
+                    sim, instance, reference,
+                    arena_printf(&arena, "somebody/%s:%zu", behaviours[i].text, version));
         }
     }
 }
