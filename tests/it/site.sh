@@ -71,7 +71,7 @@ END
 }
 
 # The health check of web, whose pages are on port 8080.
-SITE_CHECK='healthCheck: {command: [CMD, /bin/busybox, wget, -q, -O, /dev/null, "http://127.0.0.1:8080/"], interval: 1, timeout: 5}'
+SITE_CHECK='healthCheck: {command: [CMD, /bin/busybox, wget, -q, -O, /dev/null, "http://127.0.0.1:8080/"], interval: 1, timeout: 10, retries: 5}'
 
 site_make()
 {

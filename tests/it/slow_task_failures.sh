@@ -47,7 +47,7 @@ check 'it was tried five times' test "$(starts)" = 5
 check 'it says with which code it ended' logged 'Essential container in task exited: loop, exit code 4'
 
 : >"$IT_DIR/berth.log"
-site_task loop "$SERVE" 'healthCheck: {command: [CMD, /bin/busybox, "true"], interval: 1}'
+site_task loop "$SERVE" 'healthCheck: {command: [CMD, /bin/busybox, "true"], interval: 1, timeout: 10, retries: 5}'
 site_commit 'mended'
 check 'a fix does not wait for the throttle' eventually 15 converged || berth_log
 

@@ -31,7 +31,7 @@ phases_make()
 {
     site_begin || return 1
     sed -i 's,spec: {build: ,spec: {retain: 0\, build: ,' "$SITE/manifests/base.yaml"
-    site_task web "$RUN" 'healthCheck: {command: [CMD, /bin/busybox, "true"], interval: 1}'
+    site_task web "$RUN" 'healthCheck: {command: [CMD, /bin/busybox, "true"], interval: 1, timeout: 10, retries: 5}'
     site_file task-pair.yaml <<END
 apiVersion: berth/v1
 kind: Task

@@ -9,7 +9,7 @@ check 'an engine starts' engine_start one || finish
 site_begin
 
 # ---- services ----
-site_task db "$SERVE" 'healthCheck: {command: [CMD, /bin/busybox, test, -e, /tmp/ready], interval: 1, retries: 10, startPeriod: 60}'
+site_task db "$SERVE" 'healthCheck: {command: [CMD, /bin/busybox, test, -e, /tmp/ready], interval: 1, timeout: 10, retries: 10, startPeriod: 60}'
 site_service db db 1
 site_task app "$SERVE"
 site_service app app 1 '  dependsOn: [db]'
