@@ -142,6 +142,9 @@ static struct json *show_past_deployment(const struct history_deployment *deploy
     json_set_text(object, "id", deployment->id);
     json_set_text(object, "cluster", deployment->cluster);
     json_set_text(object, "service", deployment->service);
+    json_set_text(object, "status", deployment_status_text(deployment->status));
+    if (deployment->replaced_by[0] != '\0')
+        json_set_text(object, "replacedBy", deployment->replaced_by);
     json_set_text(object, "rolloutState", rollout_state_text(deployment->state));
     json_set_text(object, "rolloutStateReason", deployment->reason);
     json_set_text(object, "revision", deployment->revision);

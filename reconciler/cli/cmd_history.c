@@ -13,10 +13,31 @@ static enum cli_color color_of(const char *state)
     return text_equal(state, "IN_PROGRESS") ? COLOR_YELLOW : COLOR_PLAIN;
 }
 
+/* A rollout that another one replaced goes no further: it is told from one that is under way. */
+static bool is_abandoned(const struct json *deployment)
+{
+    const char *status = json_text(deployment, "status");
+
+    return text_equal(json_text(deployment, "rolloutState"), "IN_PROGRESS") && status != NULL &&
+           !text_equal(status, "PRIMARY");
+}
+
+static const char *reason_of(struct cli *cli, const struct json *deployment)
+{
+    const char *by = ask_short(cli, deployment, "replacedBy", ASK_TASK_DIGITS);
+
+    if (text_equal(json_text(deployment, "rolloutState"), "COMPLETED"))
+        return NULL;
+    if (!is_abandoned(deployment))
+        return json_text(deployment, "rolloutStateReason");
+    return by == NULL
+               ? "its service was removed before it was completed"
+               : arena_printf(cli->arena, "replaced by deployment %s before it was completed", by);
+}
+
 static void add_deployment(struct cli *cli, struct table *table, const struct json *deployment)
 {
-    const char *state = json_text(deployment, "rolloutState");
-    const char *reason = json_text(deployment, "rolloutStateReason");
+    const char *state = json_text(deployment, is_abandoned(deployment) ? "status" : "rolloutState");
     bool is_rollback = json_bool(deployment, "rollback", false);
 
     table_add(table, ask_age(cli, deployment, "createdAt"));
@@ -27,7 +48,7 @@ static void add_deployment(struct cli *cli, struct table *table, const struct js
     table_add(table, ask_short(cli, deployment, "commit", ASK_COMMIT_DIGITS));
     table_add(table, json_text(deployment, "author"));
     table_add(table, json_text(deployment, "subject"));
-    table_add(table, text_equal(state, "COMPLETED") ? NULL : reason);
+    table_add(table, reason_of(cli, deployment));
 }
 
 static void add_commit(struct cli *cli, struct table *table, const struct json *commit)

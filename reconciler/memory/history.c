@@ -10,12 +10,19 @@
 
 #define TEXT_ROW(name, text) text,
 static const char *const outcome_texts[] = { COMMIT_OUTCOMES(TEXT_ROW) };
+static const char *const status_texts[] = { DEPLOYMENT_STATUSES(TEXT_ROW) };
 #undef TEXT_ROW
 
 const char *commit_outcome_text(enum commit_outcome outcome)
 {
     ASSERT(outcome < COMMIT_OUTCOME_COUNT);
     return outcome_texts[outcome];
+}
+
+const char *deployment_status_text(enum deployment_status status)
+{
+    ASSERT(status < DEPLOYMENT_STATUS_COUNT);
+    return status_texts[status];
 }
 
 static bool commit_outcome_parse(const char *text, enum commit_outcome *out)
@@ -244,6 +251,9 @@ static bool deployment_read(struct query *row, struct arena *arena, struct histo
     out->reason = arena_text(arena, query_get_text(row, 11));
     out->created_ms = query_get_int(row, 12);
     out->updated_ms = query_get_int(row, 13);
+    query_get_fixed(row, 14, out->replaced_by, sizeof(out->replaced_by));
+    if (out->replaced_by[0] != '\0' || query_get_int(row, 15) == 0)
+        out->status = query_get_int(row, 16) != 0 ? DEPLOYMENT_ACTIVE : DEPLOYMENT_INACTIVE;
     return rollout_state_parse(query_get_text(row, 8), &out->state) && !row->broken;
 }
 
@@ -255,7 +265,12 @@ int history_deployments(struct store *store, const struct history_filter *filter
     struct query row = query_start(
         store->sql,
         "SELECT deployment.number, deployment.id, revision, commit_id, cluster, service, author,"
-        " subject, state, rollback, failed_tasks, reason, created_ms, updated_ms FROM deployment"
+        " subject, state, rollback, failed_tasks, reason, created_ms, updated_ms,"
+        " (SELECT next.id FROM deployment AS next WHERE next.cluster = deployment.cluster"
+        " AND next.service = deployment.service AND next.number > deployment.number"
+        " ORDER BY next.number LIMIT 1), goal IS NOT NULL,"
+        " deployment.id IN (SELECT task.deployment FROM task WHERE stopped_ms = 0)"
+        " FROM deployment"
         " LEFT JOIN git_commit ON git_commit.number ="
         " (SELECT max(number) FROM git_commit WHERE git_commit.id = commit_id)"
         " WHERE" OF_SERVICE " AND (?3 = 0 OR deployment.number < ?3)"

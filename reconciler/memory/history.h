@@ -53,6 +53,18 @@ struct history_commit {
 int history_add_commit(struct store *store, const struct history_commit *commit,
                        const struct store_progress *progress, struct err *err);
 
+/* ecs.md 1.5, status of a deployment. */
+#define DEPLOYMENT_STATUSES(X)                                                                     \
+    X(PRIMARY, "PRIMARY")   /* the newest of its service */                                        \
+    X(ACTIVE, "ACTIVE")     /* replaced, and some of its tasks are still there */                  \
+    X(INACTIVE, "INACTIVE") /* replaced, or its service was removed */
+
+#define HISTORY_ENUM_STATUS(name, text) DEPLOYMENT_##name,
+enum deployment_status { DEPLOYMENT_STATUSES(HISTORY_ENUM_STATUS) DEPLOYMENT_STATUS_COUNT };
+#undef HISTORY_ENUM_STATUS
+
+const char *deployment_status_text(enum deployment_status status);
+
 struct history_deployment {
     int64_t number; /* grows from deployment to deployment */
     char id[DEPLOYMENT_ID_SIZE];
@@ -60,9 +72,11 @@ struct history_deployment {
     char commit[COMMIT_SIZE];
     const char *cluster;
     const char *service;
-    const char *author;  /* of the commit; NULL: it was not seen */
-    const char *subject; /* likewise */
-    enum rollout_state state;
+    const char *author;                   /* of the commit; NULL: it was not seen */
+    const char *subject;                  /* likewise */
+    enum rollout_state state;             /* the last: nothing moves it once it is replaced */
+    enum deployment_status status;        /* now */
+    char replaced_by[DEPLOYMENT_ID_SIZE]; /* the next of its service; "": none */
     bool rollback;
     uint32_t failed_tasks;
     const char *reason;

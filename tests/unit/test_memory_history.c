@@ -257,6 +257,54 @@ static void deployments_know_their_commit_and_outlive_their_service(void **unuse
     assert_int_equal(count, 3);
 }
 
+static void task_of(const char *deployment_id, int64_t stopped_ms)
+{
+    struct task_record task = { .id = "t1",
+                                .cluster = "default",
+                                .service = "web",
+                                .instance = "local",
+                                .exit_code = -1,
+                                .stopped_ms = stopped_ms };
+    struct fact fact = { .kind = FACT_TASK, .task = &task };
+    struct err err = { 0 };
+
+    (void)snprintf(task.deployment, sizeof(task.deployment), "%s", deployment_id);
+    assert_int_equal(store_write(store, &fact, 1, &err), 0);
+}
+
+static const char *status_of(size_t i)
+{
+    struct history_filter filter = { .cluster = "default", .service = "web" };
+    struct history_deployment *items;
+    struct err err = { 0 };
+    size_t count;
+
+    assert_int_equal(history_deployments(store, &filter, &arena, &items, &count, &err), 0);
+    assert_true(i < count);
+    assert_string_equal(items[i].replaced_by, i == 0 ? "" : items[i - 1].id);
+    return deployment_status_text(items[i].status);
+}
+
+static void a_replaced_deployment_is_active_while_it_has_tasks(void **unused)
+{
+    (void)unused;
+    struct fact forget = { .kind = FACT_FORGET, .cluster = "default", .service = "web" };
+    struct err err = { 0 };
+
+    deployment("web", "d1", "aaaa1111");
+    deployment("api", "d2", "aaaa1111");
+    assert_string_equal(status_of(0), "PRIMARY");
+    task_of("d1", 0);
+    assert_string_equal(status_of(0), "PRIMARY");
+    deployment("web", "d3", "cccc");
+    assert_string_equal(status_of(0), "PRIMARY");
+    assert_string_equal(status_of(1), "ACTIVE");
+    task_of("d1", 5);
+    assert_string_equal(status_of(1), "INACTIVE");
+    assert_int_equal(store_write(store, &forget, 1, &err), 0);
+    assert_string_equal(status_of(0), "INACTIVE");
+}
+
 static void task_stopped(const char *id, const char *service, int64_t stopped_ms)
 {
     struct task_record task = { .cluster = "default",
@@ -308,6 +356,7 @@ int main(void)
         TEST(the_latest_hundred_events_stay),
         TEST(commits_are_paged_and_found_by_prefix),
         TEST(deployments_know_their_commit_and_outlive_their_service),
+        TEST(a_replaced_deployment_is_active_while_it_has_tasks),
         TEST(stopped_tasks_stay_for_a_day),
     };
 #undef TEST
