@@ -68,6 +68,11 @@ bool manifest_path_is(const char *path)
     return text_ends(path, ".yaml") || text_ends(path, ".yml") || text_ends(path, ".json");
 }
 
+bool manifest_path_is_hidden(const char *path)
+{
+    return path[0] == '.' || strstr(path, "/.") != NULL;
+}
+
 bool resource_is_protected(const struct resource *resource)
 {
     switch (resource->kind) {
@@ -404,9 +409,14 @@ static void decode_document(struct decoder *decoder, const struct node *root,
     struct resource *resource = &manifest->resources[manifest->resource_count];
     size_t before = decoder->mistakes;
 
-    if (root->type != NODE_MAP) {
+    if (root->type != NODE_MAP)
         decode_mistake(decoder, root,
                        "a document must be a map of apiVersion, kind, metadata and spec");
+    else if (node_get(root, "apiVersion") == NULL && node_get(root, "kind") == NULL)
+        decode_mistake(decoder, root,
+                       "no manifest: it has neither apiVersion nor kind; --path FOLDER says where "
+                       "manifests are");
+    if (decoder->mistakes > before) {
         manifest->cut = true;
         return;
     }

@@ -115,11 +115,12 @@ static int look_at(struct walk *walk, const char *path, const char *name, struct
 {
     struct stat status;
 
+    if (manifest_path_is_hidden(name))
+        return 0;
     if (lstat(path, &status) < 0)
         return 0; /* gone since it was listed */
     if (S_ISDIR(status.st_mode)) {
-        if (!text_equal(name, ".git"))
-            add_folder(walk, path);
+        add_folder(walk, path);
         return 0;
     }
     if (!manifest_path_is(path))
@@ -142,8 +143,6 @@ static int look_into(struct walk *walk, const char *path, struct err *err)
         if (entry == NULL)
             break;
         const char *name = entry->d_name;
-        if (text_equal(name, ".") || text_equal(name, ".."))
-            continue;
         const char *child = text_equal(path, ".")
                                 ? arena_text(walk->arena, name)
                                 : arena_printf(walk->arena, "%s%s%s", path, slash, name);

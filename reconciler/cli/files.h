@@ -14,7 +14,8 @@ struct manifest_files {
 
 /*
  * Reads each path: a file whatever its name, a folder with the *.yaml, *.yml and *.json below it
- * (but not those of .git), or "-", which is standard input.  A link to a file has that file's
+ * (but not those whose name, or that of a folder below it, begins with a dot), or "-", which is
+ * standard input.  A link to a file has that file's
  * content; links to folders are not followed.  A file that is too large or cannot be read is
  * there, refused.  All lives in the arena.  ERR_NOT_FOUND: no such path; ERR_CAPACITY: more than
  * LIMIT_MANIFEST_FILES.

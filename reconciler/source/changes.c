@@ -231,6 +231,8 @@ static int walk_entry(struct walk *walk, const git_tree_entry *before, const git
     size_t size = walk->path.size;
     int result;
 
+    if (manifest_path_is_hidden(git_tree_entry_name(any)))
+        return 0;
     if (before != NULL && after != NULL &&
         git_oid_equal(git_tree_entry_id(before), git_tree_entry_id(after)) != 0 &&
         git_tree_entry_type(before) == git_tree_entry_type(after) &&

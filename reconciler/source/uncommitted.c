@@ -26,6 +26,13 @@ static bool is_checked_out(struct source *source, const char *ref)
            text_equal(git_reference_name(head), ref);
 }
 
+/* The pathspec lets nothing through that is not below the folder. */
+static bool is_manifest(const char *path, const char *folder)
+{
+    return manifest_path_is(path) &&
+           !manifest_path_is_hidden(path + strlen(folder) + (folder[0] != '\0' ? 1 : 0));
+}
+
 static const char *path_of(const git_status_entry *entry)
 {
     const git_diff_delta *delta =
@@ -59,7 +66,7 @@ static int look(struct source *source, void *call, struct err *err)
     for (size_t i = 0; i < count; i++) {
         const char *path = path_of(git_status_byindex(list, i));
 
-        if (manifest_path_is(path))
+        if (is_manifest(path, folder))
             found.items[found.count++] = git_clean_text(looking->arena, path, strlen(path));
     }
     *looking->out = found;

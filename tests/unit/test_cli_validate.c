@@ -79,10 +79,10 @@ static int leave(void **state)
 {
     char *home = *state;
     AUTO_TEXT char *here = getcwd(NULL, 0);
-    static const char *const names[] = { "good.yaml", "bad.yaml",        "note.txt",
-                                         "link.yaml", "huge.json",       "dangling.yaml",
-                                         "sub/b.yml", "sub/.git/c.yaml", "sub/.git",
-                                         "sub" };
+    static const char *const names[] = { "good.yaml",        "bad.yaml",          "note.txt",
+                                         "link.yaml",        "huge.json",         "dangling.yaml",
+                                         "sub/b.yml",        "sub/.git/c.yaml",   "sub/.git",
+                                         "sub/.hidden.yaml", "sub/.unnamed.yaml", "sub" };
 
     for (size_t i = 0; i < ARRAY_COUNT(names); i++)
         (void)remove(names[i]);
@@ -220,7 +220,7 @@ static void folders_are_walked_in_order_without_git(void **state)
 {
     (void)state;
     AUTO(arena) arena = { 0 };
-    static const char *const paths[] = { ".", "good.yaml", "note.txt" };
+    static const char *const paths[] = { ".", "good.yaml", "note.txt", "sub/.hidden.yaml" };
     struct manifest_files files;
     struct err err = { 0 };
 
@@ -230,15 +230,18 @@ static void folders_are_walked_in_order_without_git(void **state)
     assert_int_equal(mkdir("sub/.git", 0700), 0);
     write_file("sub/b.yml", bad);
     write_file("sub/.git/c.yaml", bad);
+    write_file("sub/.hidden.yaml", bad);
+    write_file("sub/.unnamed.yaml", bad);
     assert_int_equal(symlink("good.yaml", "link.yaml"), 0);
     assert_int_equal(symlink("nowhere", "dangling.yaml"), 0);
     assert_int_equal(manifest_files_read(&arena, paths, ARRAY_COUNT(paths), &files, &err), 0);
-    assert_int_equal(files.count, 4);
+    assert_int_equal(files.count, 5);
     assert_string_equal(files.items[0].path, "good.yaml");
     assert_string_equal(files.items[1].path, "link.yaml");
     assert_string_equal(files.items[1].bytes, good);
-    assert_string_equal(files.items[2].path, "note.txt"); /* named, so meant */
-    assert_string_equal(files.items[3].path, "sub/b.yml");
+    assert_string_equal(files.items[2].path, "note.txt");         /* named, so meant */
+    assert_string_equal(files.items[3].path, "sub/.hidden.yaml"); /* likewise */
+    assert_string_equal(files.items[4].path, "sub/b.yml");
 }
 
 static void a_huge_file_is_refused(void **state)

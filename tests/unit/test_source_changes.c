@@ -149,11 +149,32 @@ static void from_nothing_all_manifests_are_new(void **state)
     assert_int_equal(tip.state, SOURCE_FOUND);
     assert_string_equal(tip.ref, "refs/heads/main");
     check_changes(fixture, "", tip.commit,
-                  ".x/g.yaml=5 a.yaml=one d/b.yml=two d/c.json=3 d/e.yaml/f.yaml=4 empty.yaml=");
+                  "a.yaml=one d/b.yml=two d/c.json=3 d/e.yaml/f.yaml=4 empty.yaml=");
     open_as(fixture, "repo", NULL, "/d/");
     check_changes(fixture, NULL, tip.commit, "d/b.yml=two d/c.json=3 d/e.yaml/f.yaml=4");
     open_as(fixture, "repo", NULL, "./d/./e.yaml");
     check_changes(fixture, NULL, tip.commit, "d/e.yaml/f.yaml=4");
+}
+
+static void what_is_hidden_is_not_looked_at(void **state)
+{
+    struct fixture *fixture = *state;
+    struct source_tip first;
+    struct source_tip next;
+
+    git_repo_run(fixture->folder, "init repo; cd repo; mkdir -p .github/workflows d/.x/y\n"
+                                  "printf ci >.github/workflows/ci.yaml; printf h >.h.json\n"
+                                  "printf x >d/.x/y/x.yml; printf a >d/a.yaml\n"
+                                  "ln -s gone.yaml d/.link.yaml; ln -s .x/y/x.yml d/link.yml\n"
+                                  "commit first");
+    open_as(fixture, "repo", NULL, "");
+    first = refresh(fixture);
+    check_changes(fixture, NULL, first.commit, "d/a.yaml=a d/link.yml=x");
+    next = commit(fixture, "printf new >.github/workflows/ci.yaml; printf y >d/.x/y/y.yml\n"
+                           "git mv .h.json h.json; git mv d/a.yaml d/.a.yaml");
+    check_changes(fixture, first.commit, next.commit, "d/a.yaml- h.json=h");
+    open_as(fixture, "repo", NULL, ".github");
+    check_changes(fixture, NULL, next.commit, ".github/workflows/ci.yaml=new");
 }
 
 static void only_what_differs_is_listed(void **state)
@@ -447,6 +468,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(from_nothing_all_manifests_are_new),
+        TEST(what_is_hidden_is_not_looked_at),
         TEST(only_what_differs_is_listed),
         TEST(agrees_with_git),
         TEST(large_files_are_refused_unread),

@@ -57,10 +57,12 @@ static void every_kind_of_change_to_a_manifest(void **state)
     git_repo_run(folder,
                  "echo x >>m/a.yaml; rm m/deep/b.yml; mkdir m/new; echo x >m/new/n.yaml\n"
                  "echo x >>m/c.json; git add m/c.json; echo x >>m/text; echo x >>other/d.yaml\n"
-                 "echo x >m/made.yaml");
+                 "echo x >m/made.yaml; mkdir .ci m/.ci\n"
+                 "echo x | tee .ci/x.yaml m/.ci/x.yaml m/.x.yaml >.x.yaml");
     check(folder, NULL, "m", "m/a.yaml m/c.json m/deep/b.yml m/new/n.yaml ");
     check(folder, "main", "m/deep", "m/deep/b.yml ");
     check(folder, NULL, "", "m/a.yaml m/c.json m/deep/b.yml m/new/n.yaml other/d.yaml ");
+    check(folder, NULL, ".ci", ".ci/x.yaml ");
     git_repo_run(folder, "git add -A && git commit -q -m second");
     check(folder, NULL, "", "");
 }
