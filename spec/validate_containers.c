@@ -110,6 +110,25 @@ static void validate_clash(const struct validation *v, const struct task_spec *t
     }
 }
 
+/* Where every task has an address of its own the host keeps its ports.  Told once a task: ECS's own
+ * answers have a hostPort in every mapping. */
+static void warn_host_port(const struct validation *v, const struct task_spec *task)
+{
+    if (task->network_mode != NETWORK_MODE_UNSET && task->network_mode != NETWORK_MODE_AWSVPC)
+        return;
+    for (size_t c = 0; c < task->container_definitions_count; c++) {
+        const struct container_definition *container = &task->container_definitions[c];
+        for (size_t m = 0; m < container->port_mappings_count; m++) {
+            if (container->port_mappings[m].host_port == 0)
+                continue;
+            decode_warning(v->decoder, validation_node(v, AT ".portMappings[%zu].hostPort", c, m),
+                           "hostPort publishes nothing: a task of this cluster has an address of "
+                           "its own, see `berth ps`");
+            return;
+        }
+    }
+}
+
 void validate_ports(const struct validation *v, const struct task_spec *task)
 {
     size_t total = 0;
@@ -139,6 +158,7 @@ void validate_ports(const struct validation *v, const struct task_spec *task)
         if (ranges > PORT_RANGES_MAX)
             decode_mistake(v->decoder, node, "portMappings: at most %d ranges", PORT_RANGES_MAX);
     }
+    warn_host_port(v, task);
 }
 
 /* ---- Order ---------------------------------------------------------------------------------- */
