@@ -305,6 +305,7 @@ int options_parse(struct arena *arena, const struct option_words *words, uint64_
     parser.operands = arena_array(arena, const char *, words->count + 1);
     if (parse_words(&parser, err) < 0)
         return -1;
+    options.given = parser.seen;
     options.config = options.config != NULL ? options.config : sources->environment("BERTH_CONFIG");
     if (set_from_environment(&parser, sources, err) < 0 ||
         config_read(arena, sources, allowed, &parser.seen, &options, err) < 0)

@@ -14,6 +14,7 @@
 
 struct cli_options {
     struct run_options run;
+    uint64_t given;              /* a set: those of the command line */
     const char *const *operands; /* the words that are no options, in the arena; NULL-terminated */
     bool help;
     const char *config; /* NULL: the system's, which may be missing */
@@ -98,6 +99,7 @@ const char *option_environment(struct arena *arena, const struct cli_option *opt
 struct option_sources {
     const char *(*environment)(const char *name); /* getenv() but in tests */
     const char *config_default;                   /* used when --config names no other */
+    const char *const *variables; /* "NAME=VALUE", ended by NULL; NULL: none are looked through */
 };
 
 /* What was typed. */

@@ -34,6 +34,35 @@ static bool has_socket(const struct cli_options *options)
     return stat(arena_printf(&arena, "%s/berth.sock", options->run.state_dir), &status) == 0;
 }
 
+/* What is given here would be obeyed by a Berth that begins, and one that runs has its own. */
+static int check_given(const struct cli_options *options, const struct json *status,
+                       struct err *err)
+{
+    const struct {
+        enum option_id id;
+        const char *given;
+        const char *theirs; /* NULL: not told, so never the same */
+    } rows[] = {
+        { OPT_BRANCH, options->run.branch, json_text(status, "branch") },
+        { OPT_OWNER, options->run.owner, json_text(status, "owner") },
+        { OPT_DOCKER_HOST, NULL, NULL },
+        { OPT_INTERVAL, NULL, NULL },
+        { OPT_GIT_TIMEOUT, NULL, NULL },
+        { OPT_TAKE_OVER, NULL, NULL },
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        if ((options->given >> rows[i].id & 1) == 0 ||
+            (rows[i].theirs != NULL && text_equal(rows[i].given, rows[i].theirs)))
+            continue;
+        return err_set(err, ERR_INVALID,
+                       "a Berth runs on %s, and this goes through it, with its own --%s: leave "
+                       "that out, or give another --state",
+                       options->run.state_dir, cli_options[rows[i].id].name);
+    }
+    return 0;
+}
+
 int through_find(const struct cli_options *options, struct client **out, struct err *err)
 {
     AUTO(client) *client = NULL;
@@ -57,6 +86,8 @@ int through_find(const struct cli_options *options, struct client **out, struct 
     if (!text_is_empty(options->run.path) && !text_equal(options->run.path, path))
         return err_set(err, ERR_CONFLICT, "a Berth runs on %s with --path '%s'",
                        options->run.state_dir, path == NULL ? "" : path);
+    if (check_given(options, status, err) < 0)
+        return -1;
     *out = TAKE(client);
     return 0;
 }

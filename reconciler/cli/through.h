@@ -9,7 +9,8 @@
 #include "reconciler/run/app.h"
 
 /* *out is a client of the Berth that runs on --state with this repository; NULL: none runs.
- * ERR_CONFLICT: it runs on another repository or another folder of it. */
+ * ERR_CONFLICT: it runs on another repository or another folder of it.  ERR_INVALID: an option was
+ * given that only a Berth of its own would obey. */
 int through_find(const struct cli_options *options, struct client **out, struct err *err);
 
 /* Prints the plan and returns the exit code. */
