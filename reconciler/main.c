@@ -19,7 +19,9 @@ int main(int argc, char **argv)
     struct cli_start start = {
         .words = (const char *const *)argv + 1,
         .word_count = argc > 1 ? (size_t)argc - 1 : 0,
-        .sources = { .environment = environment, .config_default = "/etc/berth/berth.yaml" },
+        .sources = { .environment = environment,
+                     .config_default = "/etc/berth/berth.yaml",
+                     .variables = (const char *const *)environ },
         .out = stdout,
         .errors = stderr,
         .out_is_terminal = isatty(STDOUT_FILENO) == 1,

@@ -3,6 +3,7 @@
  */
 #include "reconciler/cli/cli.h"
 
+#include <poll.h>
 #include <string.h>
 
 #include "reconciler/cli/help.h"
@@ -76,9 +77,12 @@ int cli_print_json(struct cli *cli, const struct json *value)
 static int unknown_verb(struct cli *cli, const char *word)
 {
     const char *nearest = verb_nearest(word);
+    const char *instead = verb_instead(word);
 
     if (word[0] == '-')
         return cli_usage(cli, "the verb comes first, options follow it: '%s'", word);
+    if (instead != NULL)
+        return cli_usage(cli, "there is no verb '%s': %s", word, instead);
     if (nearest != NULL)
         return cli_usage(cli, "there is no verb '%s': did you mean '%s'?", word, nearest);
     return cli_usage(cli, "there is no verb '%s'", word);
@@ -97,6 +101,27 @@ static int check_operands(struct cli *cli)
     return CLI_DONE;
 }
 
+/* Others may have variables that begin so: only what looks like one of ours is told. */
+static void warn_of_variables(struct cli *cli)
+{
+    static const char prefix[] = "BERTH_";
+    const char *known[OPTION_COUNT_ALL + 2] = { "CONFIG", "REPO" /* of berth.service */ };
+    size_t count = 2;
+
+    for (size_t i = 0; i < OPTION_COUNT_ALL; i++)
+        if (cli_options[i].is_setting)
+            known[count++] = option_environment(cli->arena, &cli_options[i]) + strlen(prefix);
+    for (const char *const *at = cli->sources->variables; at != NULL && *at != NULL; at++) {
+        const char *name = arena_text_n(cli->arena, *at, strcspn(*at, "="));
+        const char *near =
+            text_starts(name, prefix) ? text_nearest(name + strlen(prefix), known, count) : NULL;
+
+        if (near != NULL && !text_equal(near, name + strlen(prefix)))
+            cli_print(cli->errors, "berth: warning: %s is no setting: did you mean %s%s?\n", name,
+                      prefix, near);
+    }
+}
+
 static int run_verb(struct cli *cli, const struct option_words *words)
 {
     struct err err = { 0 };
@@ -104,6 +129,7 @@ static int run_verb(struct cli *cli, const struct option_words *words)
     if (options_parse(cli->arena, words, OPTS_EVERY | cli->verb->options, cli->sources,
                       &cli->options, &err) < 0)
         return cli_usage(cli, "%s", err.text);
+    warn_of_variables(cli);
     cli->operands = cli->options.operands;
     cli->options.run.has_color = cli->out_is_terminal && !cli->options.no_color &&
                                  text_is_empty(cli->sources->environment("NO_COLOR"));
@@ -117,11 +143,21 @@ static int run_verb(struct cli *cli, const struct option_words *words)
     return result == CLI_DONE ? cli->verb->handler(cli) : result;
 }
 
-/* A broken pipe or a full disk: what was printed is not what was meant. */
+/* The write that failed may be long ago, and errno with it. */
+static bool is_closed_pipe(FILE *out)
+{
+    struct pollfd pipe = { .fd = fileno(out), .events = POLLOUT };
+
+    return pipe.fd >= 0 && poll(&pipe, 1, 0) == 1 && (pipe.revents & POLLERR) != 0;
+}
+
+/* A full disk: what was printed is not what was meant.  Who closes a pipe has read enough. */
 static int check_output(struct cli *cli, int result)
 {
     if (fflush(cli->out) == 0 && !ferror(cli->out))
         return result;
+    if (is_closed_pipe(cli->out))
+        return result == CLI_DONE ? CLI_UNREAD : result;
     fputs("berth: standard output cannot be written\n", cli->errors);
     return result == CLI_DONE ? CLI_FAILED : result;
 }

@@ -22,6 +22,7 @@
     X(CHANGES, 2, "plan", "with --detailed-exitcode: there are changes")                           \
     X(ROLLED_BACK, 3, "apply", "a deployment failed and was rolled back")                          \
     X(TIMED_OUT, 4, "apply", "not converged within --timeout")                                     \
+    X(UNREAD, 141, NULL, "what reads standard output has closed it, as `head` does")               \
     X(NOT_RUN, 125, "exec", "the command could not be run; any other code is its own")
 
 #define EXIT_ENUM(name, number, verb, meaning) CLI_##name = (number),

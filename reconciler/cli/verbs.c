@@ -54,3 +54,31 @@ const char *verb_group_title(enum verb_group group)
     ASSERT(group < VERB_GROUP_COUNT);
     return group_titles[group];
 }
+
+const char *verb_instead(const char *name)
+{
+    static const struct {
+        const char *name;
+        const char *instead;
+    } elsewhere[] = {
+        { "up", "`berth run REPO` goes on reconciling, `berth apply REPO` does it once" },
+        { "start", "`berth run REPO` goes on reconciling, `berth apply REPO` does it once" },
+        { "deploy", "a commit is a deployment; `berth apply REPO` waits until it has converged" },
+        { "down", "delete the manifests and commit, then `berth confirm`" },
+        { "delete", "delete the manifest and commit" },
+        { "rollback", "`git revert COMMIT`, then `berth apply REPO`" },
+        { "scale", "change `desiredCount` and commit" },
+        { "restart", "change `redeploy` in the manifest of the Service and commit" },
+        { "get", "`berth status` lists services, `berth ps` tasks, `berth images` images" },
+        { "list", "`berth status` lists services, `berth ps` tasks, `berth images` images" },
+        { "ls", "`berth status` lists services, `berth ps` tasks, `berth images` images" },
+        { "describe", "`berth why NAME`" },
+        { "diff", "`berth plan REPO`" },
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(elsewhere); i++) {
+        if (text_equal(elsewhere[i].name, name))
+            return elsewhere[i].instead;
+    }
+    return NULL;
+}

@@ -44,6 +44,8 @@ extern const size_t cli_verb_count;
 
 const struct cli_verb *verb_find(const char *name); /* NULL: there is none */
 const char *verb_nearest(const char *name);         /* NULL: nothing is near */
+/* What is done here instead of a verb that other tools have; NULL: we know of none. */
+const char *verb_instead(const char *name);
 const char *verb_group_title(enum verb_group group);
 
 #define VERB(id, ...) int cmd_##id(struct cli *cli);

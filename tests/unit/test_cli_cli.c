@@ -1,9 +1,11 @@
 /*
  * What the command line prints and how it exits: dispatch, help, completion, generated pages.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "reconciler/cli/cli.h"
 #include "reconciler/cli/verbs.h"
@@ -78,6 +80,10 @@ static void wrong_usage_exits_with_2_and_says_so_on_stderr(void **state)
     } cases[] = {
         { "versoin", "berth: there is no verb 'versoin': did you mean 'version'?\n"
                      "Try `berth help`.\n" },
+        { "up", "berth: there is no verb 'up': `berth run REPO` goes on reconciling, `berth apply "
+                "REPO` does it once\nTry `berth help`.\n" },
+        { "rollback web", "berth: there is no verb 'rollback': `git revert COMMIT`, then `berth "
+                          "apply REPO`\nTry `berth help`.\n" },
         { "qqqqqqqqqqqq", "berth: there is no verb 'qqqqqqqqqqqq'\nTry `berth help`.\n" },
         { "-q version", "berth: the verb comes first, options follow it: '-q'\n"
                         "Try `berth help`.\n" },
@@ -135,6 +141,59 @@ static void a_full_disk_is_a_failure(void **state)
     assert_int_equal(cli_run(&start), 1);
     fclose(full);
     fclose(errors);
+}
+
+static void who_reads_no_further_is_not_told(void **state)
+{
+    (void)state;
+    static const char *const words[] = { "schema" };
+    int ends[2];
+    char *errors = NULL;
+    size_t size = 0;
+    struct cli_start start = { .words = words, .word_count = 1, .sources.environment = nothing };
+
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(close(ends[0]), 0);
+    start.out = fdopen(ends[1], "w");
+    start.errors = open_memstream(&errors, &size);
+    assert_non_null(start.out);
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(cli_run(&start), 128 + SIGPIPE);
+    fclose(start.out);
+    (void)signal(SIGPIPE, before);
+    fclose(start.errors);
+    assert_string_equal(errors, "");
+    free(errors);
+}
+
+static void a_misspelt_variable_is_told(void **state)
+{
+    (void)state;
+    static const char *const words[] = { "version" };
+    static const char *const variables[] = { "BERTH_OWNR=x",
+                                             "BERTH_OWNER=x",
+                                             "BERTH_REPO=x",
+                                             "BERTH_STATE",
+                                             "BERTH_ENTIRELY_ELSE=x",
+                                             "OWNR=x",
+                                             NULL };
+    char *out = NULL;
+    char *errors = NULL;
+    size_t out_size = 0;
+    size_t size = 0;
+    struct cli_start start = { .words = words,
+                               .word_count = 1,
+                               .sources = { .environment = nothing, .variables = variables } };
+
+    start.out = open_memstream(&out, &out_size);
+    start.errors = open_memstream(&errors, &size);
+    assert_int_equal(cli_run(&start), 0);
+    fclose(start.out);
+    fclose(start.errors);
+    assert_string_equal(errors, "berth: warning: BERTH_OWNR is no setting: did you mean "
+                                "BERTH_OWNER?\n");
+    free(out);
+    free(errors);
 }
 
 static void the_version_says_what_a_report_needs(void **state)
@@ -364,6 +423,8 @@ int main(void)
         cmocka_unit_test(wrong_usage_exits_with_2_and_says_so_on_stderr),
         cmocka_unit_test(nothing_at_all_is_wrong_usage_with_help),
         cmocka_unit_test(a_full_disk_is_a_failure),
+        cmocka_unit_test(who_reads_no_further_is_not_told),
+        cmocka_unit_test(a_misspelt_variable_is_told),
         cmocka_unit_test(the_version_says_what_a_report_needs),
         cmocka_unit_test(color_is_for_terminals_that_want_it),
         cmocka_unit_test(help_is_as_reviewed),
