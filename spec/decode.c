@@ -264,14 +264,18 @@ static void decode_map(struct decoder *decoder, const struct field *field, const
 
 /* ---- Records -------------------------------------------------------------------------------- */
 
-/* What the user may have meant: a key that is spelt nearly so, or one that begins so. */
+/* What the user may have meant: a key that other tools call so, one that is spelt nearly so, or one
+ * that begins so. */
 static const char *nearest_key(const struct record *record, const char *key)
 {
     const char *keys[KEYS_MAX];
 
     ASSERT(record->field_count <= KEYS_MAX);
-    for (size_t i = 0; i < record->field_count; i++)
+    for (size_t i = 0; i < record->field_count; i++) {
+        if (text_equal(record->fields[i].elsewhere, key))
+            return record->fields[i].key;
         keys[i] = record->fields[i].key;
+    }
     const char *near = text_nearest(key, keys, record->field_count);
     for (size_t i = 0; i < record->field_count && near == NULL && strlen(key) >= 4; i++)
         near = text_starts(keys[i], key) ? keys[i] : NULL;

@@ -57,9 +57,15 @@ static const char *parse_u32(const struct field *field, const char *text, void *
         [FIELD_UNIT_CPU] = text_parse_cpu_units,
     };
     uint32_t number;
+    int64_t wide;
 
     /* Whole seconds may be more than ten years; that is a matter of the field's limits. */
     bool understood = text_parse_u32(text, &number) || parsers[field->unit](text, &number);
+    const char *outside = !understood && text_parse_i64(text, &wide)
+                              ? check_range(field, text, (double)wide, arena)
+                              : NULL;
+    if (outside != NULL)
+        return outside;
     if (!understood)
         switch (field->unit) {
         case FIELD_UNIT_NONE: return arena_printf(arena, "'%s' is not a whole number", text);

@@ -87,20 +87,21 @@ struct field {
 
     enum field_change change;
     enum field_unit unit;
-    const char *help;     /* full sentences, for the schema, the reference and `explain` */
-    const char *initial;  /* the default, as a user would write it */
-    double min;           /* of a number; max 0: no limits but the type's */
-    double max;           /* both included; a written number below min or above max is an error */
-    double fargate_max;   /* more is refused on FARGATE; 0: no such limit */
-    bool required;        /* of a list: not empty */
-    bool secret;          /* never printed */
-    bool secret_by_name;  /* of a MAP: values whose key looks like a secret are never printed */
-    bool is_name;         /* of a TEXT: must be a name (ecs.md 1.1) */
-    const char *pair_key; /* of a MAP: the key in ECS's form, a list of {pair_key, value} */
-    const char *ignored;  /* why it means nothing here */
-    const char *refused;  /* why it is an error */
-    unsigned refused_on;  /* enum launch_type, 0: nowhere; anything but the default is an error */
-    const char *source;   /* where the rule comes from */
+    const char *help;      /* full sentences, for the schema, the reference and `explain` */
+    const char *initial;   /* the default, as a user would write it */
+    double min;            /* of a number; max 0: no limits but the type's */
+    double max;            /* both included; a written number below min or above max is an error */
+    double fargate_max;    /* more is refused on FARGATE; 0: no such limit */
+    bool required;         /* of a list: not empty */
+    bool secret;           /* never printed */
+    bool secret_by_name;   /* of a MAP: values whose key looks like a secret are never printed */
+    bool is_name;          /* of a TEXT: must be a name (ecs.md 1.1) */
+    const char *pair_key;  /* of a MAP: the key in ECS's form, a list of {pair_key, value} */
+    const char *ignored;   /* why it means nothing here */
+    const char *refused;   /* why it is an error */
+    unsigned refused_on;   /* enum launch_type, 0: nowhere; anything but the default is an error */
+    const char *source;    /* where the rule comes from */
+    const char *elsewhere; /* what other tools call it, for those who write that */
 };
 
 struct record {
