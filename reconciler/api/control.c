@@ -48,12 +48,19 @@ static int service_of(struct request *request, const char *const *members, size_
     return 0;
 }
 
-static void answer_service(struct request *request, const char *key)
+static struct json *service_now(struct request *request, const char *key)
 {
     const struct app *app = app_of(request);
     struct plan_input input = input_of(request);
 
-    request_answer(request, show_service(app, &input, key, request_arena(request)));
+    return show_service(app, &input, key, request_arena(request));
+}
+
+static bool is_suspended(struct request *request, const char *key)
+{
+    const struct memory_service *memory = memory_service(app_of(request)->memory, key);
+
+    return memory != NULL && memory->suspended != NULL;
 }
 
 void post_suspend(struct request *request)
@@ -69,7 +76,7 @@ void post_suspend(struct request *request)
         if (text_is_empty(reason))
             reason = "on request";
         if (app_suspend(app_of(request), key, reason, &err) == 0) {
-            answer_service(request, key);
+            request_answer(request, service_now(request, key));
             return;
         }
     }
@@ -81,15 +88,23 @@ void post_resume(struct request *request)
     static const char *const members[] = { "service", "retry" };
     const struct json *body = NULL;
     const char *key = NULL;
+    struct json *answer;
+    bool resumed;
     struct err err = { 0 };
 
-    if (service_of(request, members, ARRAY_COUNT(members), &body, &key, &err) == 0 &&
-        app_suspend(app_of(request), key, "", &err) == 0 &&
-        (!json_bool(body, "retry", false) || app_retry(app_of(request), key, &err) == 0)) {
-        answer_service(request, key);
+    if (service_of(request, members, ARRAY_COUNT(members), &body, &key, &err) < 0) {
+        request_fail(request, &err);
         return;
     }
-    request_fail(request, &err);
+    resumed = is_suspended(request, key);
+    if (app_suspend(app_of(request), key, "", &err) < 0 ||
+        (json_bool(body, "retry", false) && app_retry(app_of(request), key, &err) < 0)) {
+        request_fail(request, &err);
+        return;
+    }
+    answer = service_now(request, key);
+    json_set_bool(answer, "resumed", resumed);
+    request_answer(request, answer);
 }
 
 void post_reconcile(struct request *request)

@@ -5,7 +5,8 @@
 #include "reconciler/cli/verbs.h"
 
 /* The API answers with the service as it stands after. */
-static int steer(struct cli *cli, const char *path, struct json *body, const char *done)
+static int steer(struct cli *cli, const char *path, struct json *body,
+                 const char *(*done)(const struct cli *cli, const struct json *answer))
 {
     AUTO(json) *answer = NULL;
 
@@ -15,8 +16,22 @@ static int steer(struct cli *cli, const char *path, struct json *body, const cha
         return result;
     if (cli->options.run.output == OUTPUT_JSON)
         return cli_print_json(cli, answer);
-    cli_print(cli->out, "%s %s\n", ask_key(cli, answer), done);
+    cli_print(cli->out, "%s %s\n", ask_key(cli, answer), done(cli, answer));
     return CLI_DONE;
+}
+
+static const char *suspended(const struct cli *cli, const struct json *answer)
+{
+    (void)cli;
+    (void)answer;
+    return "is suspended: nothing of it changes until it is resumed";
+}
+
+static const char *resumed(const struct cli *cli, const struct json *answer)
+{
+    if (!json_bool(answer, "resumed", true))
+        return cli->options.retry ? "tries again what failed" : "was not suspended";
+    return cli->options.retry ? "is resumed; what failed is tried again" : "is resumed";
 }
 
 int cmd_suspend(struct cli *cli)
@@ -24,8 +39,7 @@ int cmd_suspend(struct cli *cli)
     AUTO(json) *body = json_object();
 
     json_set_text(body, "reason", cli->options.reason);
-    return steer(cli, "/v1/suspend", body,
-                 "is suspended: nothing of it changes until it is resumed");
+    return steer(cli, "/v1/suspend", body, suspended);
 }
 
 int cmd_resume(struct cli *cli)
@@ -34,6 +48,5 @@ int cmd_resume(struct cli *cli)
 
     if (cli->options.retry)
         json_set_bool(body, "retry", true);
-    return steer(cli, "/v1/resume", body,
-                 cli->options.retry ? "is resumed; what failed is tried again" : "is resumed");
+    return steer(cli, "/v1/resume", body, resumed);
 }

@@ -26,11 +26,15 @@ static const char *printable(struct arena *arena, const char *text)
         return "-";
     char *copy = arena_text(arena, text);
     text_disarm(copy);
-    for (char *at = copy; *at != '\0'; at++) {
-        if (*at == '\n' || *at == '\t')
-            *at = ' ';
+    size_t size = 0;
+    for (size_t i = 0; copy[i] != '\0'; i++) {
+        if (copy[i] == '\n' || copy[i] == '\t')
+            copy[i] = ' ';
+        if (copy[i] != ' ')
+            size = i + 1;
     }
-    return copy;
+    copy[size] = '\0';
+    return size == 0 ? "-" : copy;
 }
 
 void table_add_color(struct table *table, enum cli_color color, const char *text)

@@ -241,6 +241,7 @@ check 'a plan says that nothing happens' eval \
     'on plan 2>&1 | grep -F "nothing happens until \`berth resume local/web\`"'
 check 'nothing of it was changed' count_is 3 "$(service_is web)"
 check 'it is resumed' shows '^local/web is resumed$' resume web
+check 'resumed again it says that nothing was to do' shows '^local/web was not suspended$' resume web
 check 'and does what the commit says' exits 0 on apply --timeout 60
 check 'two tasks are left' count_is 2 "$(service_is web)"
 check 'a service that is not there' complains "no service 'none'" verb suspend none
@@ -261,7 +262,7 @@ site_commit 'it exits at once' >/dev/null
 check 'a deployment that fails is rolled back' exits 3 on apply --timeout 120
 check 'ps tells how its tasks ended' shows 'STOPPED .*[Ee]xit' ps --all web
 check 'status names the revision that failed' shows 'revision [0-9a-f]{8} failed' status
-check 'it is tried again' shows 'is resumed; what failed is tried again' resume web --retry
+check 'it is tried again' shows '^local/web tries again what failed$' resume web --retry
 check 'and fails again' exits 3 on apply --timeout 120
 
 # ---- Shells
