@@ -309,7 +309,7 @@ clean: ## remove build/
 help: ## this list
 	@echo 'make [MODE=release|debug|asan] [CC=clang] [TARGET]'
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | while read -r target text; do \
-	    case ' $(PUBLIC) ' in *" $$target "*) printf '    %-12s%s\n' "$$target" "$$text" ;; esac; done
+	    case ' $(PUBLIC) ' in *" $$target "*) printf '    %-14s%s\n' "$$target" "$$text" ;; esac; done
 
 .PHONY: $(PUBLIC)
 
