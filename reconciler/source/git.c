@@ -7,10 +7,12 @@
  */
 #include "reconciler/source/git.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "spec/base/buf.h"
 #include "spec/base/text.h"
@@ -117,6 +119,8 @@ int git_open(struct source *source, struct err *err)
         return err_set(err, ERR_NOT_FOUND, "there is no repository '%s'", source->url.shown);
     code = git_repository_open_ext(&repository, source->directory, GIT_REPOSITORY_OPEN_NO_SEARCH,
                                    NULL);
+    if (code == GIT_ENOTFOUND && euidaccess(source->directory, R_OK | X_OK) < 0)
+        return err_set_errno(err, ERR_INVALID, errno, "repository '%s'", source->url.shown);
     if (code == GIT_ENOTFOUND)
         return err_set(err, ERR_INVALID, "'%s' is not a git repository", source->url.shown);
     if (code < 0)

@@ -3,6 +3,7 @@
  */
 #include "reconciler/source/source.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,8 +46,10 @@ static int open_local(struct source *source, struct err *err)
     char *absolute = realpath(source->url.path, NULL);
 
     /* Kept as it was written when it is absolute: a link that is switched later is followed. */
+    if (absolute == NULL && (errno == ENOENT || errno == ENOTDIR))
+        return err_set(err, ERR_INVALID, "there is no repository '%s'", source->url.shown);
     if (absolute == NULL)
-        return err_set(err, ERR_NOT_FOUND, "there is no repository '%s'", source->url.shown);
+        return err_set_errno(err, ERR_INVALID, errno, "repository '%s'", source->url.shown);
     if (source->url.path[0] == '/') {
         free(absolute);
         absolute = mem_text(source->url.path);

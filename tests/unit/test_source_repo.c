@@ -109,13 +109,42 @@ static void check_absent(struct fixture *fixture, enum source_state state, const
 
 /* ---- Branches ------------------------------------------------------------------------------ */
 
+/* Even root may not, once it is somebody else. */
+static void check_denied(struct fixture *fixture, const char *location)
+{
+    struct err err = { 0 };
+
+    if (geteuid() == 0)
+        assert_int_equal(seteuid(65534), 0);
+    int result = try_open(fixture, location, NULL, &err);
+    if (getuid() == 0)
+        assert_int_equal(seteuid(0), 0);
+    assert_int_equal(result, -1);
+    assert_int_equal(err.code, ERR_INVALID);
+    if (strstr(err.text, "Permission denied") == NULL)
+        fail_msg("'%s' does not say that it is denied", err.text);
+}
+
+static void a_folder_that_may_not_be_read(void **state)
+{
+    struct fixture *fixture = *state;
+
+    git_repo_run(fixture->folder, MAKE_REPO "cd ..; chmod 755 .; mkdir above; mv repo above\n"
+                                            "chmod 0 above/repo; chmod 755 above");
+    check_denied(fixture, "above/repo");
+    git_repo_run(fixture->folder, "chmod 755 above/repo; chmod 0 above");
+    check_denied(fixture, "above/repo");
+    git_repo_run(fixture->folder, "chmod 755 above");
+}
+
 static void not_a_repository(void **state)
 {
     struct fixture *fixture = *state;
     struct err err = { 0 };
 
     assert_int_equal(try_open(fixture, "none", NULL, &err), -1);
-    assert_int_equal(err.code, ERR_NOT_FOUND);
+    assert_int_equal(err.code, ERR_INVALID);
+    assert_non_null(strstr(err.text, "there is no repository"));
     git_repo_run(fixture->folder, "mkdir plain; " MAKE_REPO "mkdir below");
     assert_int_equal(try_open(fixture, "plain", NULL, &err), -1);
     assert_int_equal(err.code, ERR_INVALID);
@@ -587,6 +616,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(not_a_repository),
+        TEST(a_folder_that_may_not_be_read),
         TEST(empty_then_first_commit),
         TEST(branches_come_and_go),
         TEST(a_pinned_branch_stays),
