@@ -68,8 +68,8 @@ bool resource_is_protected(const struct resource *resource);
 
 /* Does a file of this path hold manifests: *.yaml, *.yml or *.json? */
 bool manifest_path_is(const char *path);
-/* Is the path, relative to where manifests are looked for, hidden: does the name of the file or of a
- * folder begin with a dot?  Such files belong to tools, and are no manifests whatever is in them. */
+/* Is the path, relative to where manifests are looked for, hidden: does the name of the file or of
+ * a folder begin with a dot?  Such files belong to tools and are no manifests. */
 bool manifest_path_is_hidden(const char *path);
 
 /*

@@ -119,8 +119,7 @@ struct source_changes {
  * Refused, each as an item with the reason and never read: a file larger than LIMIT_MANIFEST_BYTES,
  * a submodule, a symbolic link that leaves the tree, leads nowhere, to a folder or to another link.
  * A link to a file of the tree has that file's content, and changes when it does.  Links whose own
- * name is no manifest's (to folders, say) are not followed.  What is hidden is not looked at: files
- * and, with all in them, folders below `path` whose names begin with a dot.
+ * name is no manifest's are not followed, and hidden files and folders below `path` not looked at.
  *
  * ERR_NOT_FOUND: `path` is not in the commit (and was not in base), or the commit is not here.
  * ERR_INVALID: `path` is a file; more than LIMIT_MANIFEST_FILES or SOURCE_TOTAL_BYTES_MAX. */
