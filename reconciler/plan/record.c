@@ -216,10 +216,13 @@ static struct task_record *record_of_end(struct planner *planner, const struct s
     return record;
 }
 
-/* Until its first essential container ended; that the others took their time to stop is no life. */
+/* Until its first essential container ended; that the others took their time to stop is no life, nor
+ * is what a container did for which the others waited: the task never was RUNNING. */
 static int64_t ran_ms(const struct task_view *task, const struct task_record *record)
 {
-    return task->started_ms == 0 ? 0 : record->stopping_ms - task->started_ms;
+    return record->started_ms == 0 || task->started_ms == 0
+               ? 0
+               : record->stopping_ms - task->started_ms;
 }
 
 /* The next one waits from when this one failed: the others of its containers may take their time to

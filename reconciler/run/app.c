@@ -245,8 +245,9 @@ int app_retry(struct app *app, const char *key, struct err *err)
     const struct memory_service *service = known_service(app, key, err);
     const struct deployment *primary = memory_primary(service);
     struct deployment again;
-    struct fact facts[2] = { { .kind = FACT_QUARANTINE, .durable = true, .text = "" },
-                             { .kind = FACT_DEPLOYMENT, .durable = true } };
+    struct fact facts[3] = { { .kind = FACT_QUARANTINE, .durable = true, .text = "" },
+                             { .kind = FACT_DEPLOYMENT, .durable = true },
+                             { .kind = FACT_THROTTLE, .durable = true } }; /* at once */
     size_t count = 1;
 
     if (service == NULL)
@@ -259,7 +260,8 @@ int app_retry(struct app *app, const char *key, struct err *err)
         again.updated_ms = again.created_ms;
         again.reason = "tried again on request";
         facts[1].deployment = &again;
-        count = 2;
+        facts[2].text = again.id;
+        count = 3;
     }
     for (size_t i = 0; i < count; i++) {
         facts[i].cluster = service->cluster;

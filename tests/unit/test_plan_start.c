@@ -148,6 +148,43 @@ static void the_sandbox_counts_as_its_task(void **unused)
     scene_close(&scene);
 }
 
+static size_t running(const struct scene *scene, const char *container)
+{
+    for (size_t i = 0; i < scene->container_count; i++) {
+        if (text_equal(scene->containers[i].container, container) &&
+            scene->containers[i].status == CONTAINER_RUNNING)
+            return i;
+    }
+    fail_msg("no container %s runs", container);
+    return 0;
+}
+
+/* However long that took. */
+static void a_task_that_never_runs_is_throttled(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    scene_open(&scene);
+    scene_commit(&scene, "c1",
+                 "---\n{apiVersion: berth/v1, kind: Task, metadata: {name: web}, spec: {cpu: 256, "
+                 "memory: 512, containerDefinitions: [{name: init, image: 'a:1', essential: false},"
+                 "{name: main, image: 'b:1', dependsOn: [{containerName: init, condition: "
+                 "SUCCESS}]}]}}\n"
+                 "---\n{apiVersion: berth/v1, kind: Service, metadata: {name: web}, spec: "
+                 "{cluster: c, taskDefinition: web, desiredCount: 1}}\n");
+    for (uint32_t i = 1; i <= 5; i++) {
+        scene_run(&scene, 40 * 1000);
+        scene_end_container(&scene, running(&scene, "init"), 1);
+        scene_plan(&scene);
+        assert_int_equal(
+            memory_throttle(memory_service(scene.memory, WEB), scene_primary(&scene, WEB)->id)
+                .start_failures,
+            i);
+    }
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +193,7 @@ int main(void)
         cmocka_unit_test(a_create_is_tried_for_a_minute),
         cmocka_unit_test(an_engine_that_does_not_answer_is_no_failure),
         cmocka_unit_test(the_sandbox_counts_as_its_task),
+        cmocka_unit_test(a_task_that_never_runs_is_throttled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
