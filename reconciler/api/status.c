@@ -108,6 +108,7 @@ static void show_verdict(const struct app *app, struct json *answer)
     json_set_int(counts, "failed", (int64_t)verdict.failed);
     json_set_int(counts, "blocked", (int64_t)verdict.blocked);
     json_set_int(counts, "rolledBack", (int64_t)verdict.rolled_back);
+    json_set(counts, "undone", app_undone(app));
     json_set(answer, "verdict", counts);
 }
 

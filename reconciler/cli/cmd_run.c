@@ -48,6 +48,8 @@ static void print_verdict(struct cli *cli, const struct app_end *end, int code, 
     json_set_int(object, "failed", (int64_t)end->verdict.failed);
     json_set_int(object, "blocked", (int64_t)end->verdict.blocked);
     json_set_int(object, "rolledBack", (int64_t)end->verdict.rolled_back);
+    if (end->undone != NULL)
+        json_set(object, "undone", json_copy(end->undone));
     json_set_text(object, "text", failure);
     AUTO_TEXT char *line = json_print_text(object, JSON_STYLE_COMPACT);
     fprintf(cli->out, "%s\n", line);
@@ -68,6 +70,7 @@ int cmd_run(struct cli *cli)
     cli->options.run.repo = cli->operands[0];
     if (run(cli, &end, &err) < 0)
         return cli_failed(cli, &err);
+    app_end_release(&end);
     return (int)end.outcome;
 }
 
@@ -109,5 +112,6 @@ int cmd_apply(struct cli *cli)
     code = status < 0 ? cli_failed(cli, &err) : (int)end.outcome;
     if (cli->options.run.output == OUTPUT_JSON)
         print_verdict(cli, &end, code, status < 0 ? err.text : NULL);
+    app_end_release(&end);
     return code;
 }

@@ -324,23 +324,28 @@ static int confirm_once(struct wait *wait, const struct json *status, struct err
     return client_call(wait->client, "POST", "/v1/confirm", NULL, &answer, err);
 }
 
-static void print_waits(struct cli *cli, const struct json *status)
+static void print_reasons(struct cli *cli, const struct json *services, const char *member)
 {
-    const struct json *services = ask_list(status, "services");
-
     for (size_t i = 0; i < json_count(services); i++) {
         const struct json *service = json_at(services, i);
-        const char *waits = json_text(service, "waitsFor");
+        const char *reason = json_text(service, member);
 
-        if (waits != NULL)
-            tell(cli, "error", &(struct log_fields){ .service = ask_key(cli, service) }, waits);
+        if (reason != NULL && !json_bool(service, "declared", false))
+            tell(cli, "error", &(struct log_fields){ .service = ask_key(cli, service) }, reason);
     }
+}
+
+/* What the commit declares, and then what it does not declare any more. */
+static void print_undone(struct cli *cli, const struct json *status)
+{
+    print_reasons(cli, ask_list(status, "verdict.undone"), "reason");
+    print_reasons(cli, ask_list(status, "services"), "waitsFor");
 }
 
 static void print_end(struct cli *cli, const struct json *status, enum app_outcome outcome)
 {
-    if (outcome == APP_FAILED)
-        print_waits(cli, status);
+    if (outcome == APP_FAILED || outcome == APP_ROLLED_BACK)
+        print_undone(cli, status);
     if (cli->options.run.is_quiet || cli->options.run.output == OUTPUT_JSON ||
         outcome == APP_INVALID)
         return;
@@ -362,7 +367,8 @@ static struct app_end end_of(const struct json *status, enum app_outcome outcome
                                .failed = (size_t)json_int(verdict, "failed", 0),
                                .blocked = (size_t)json_int(verdict, "blocked", 0),
                                .rolled_back = (size_t)json_int(verdict, "rolledBack", 0),
-                           } };
+                           },
+                           .undone = json_copy(json_get(verdict, "undone")) };
 
     text_copy(end.commit, sizeof(end.commit), commit == NULL ? "" : commit);
     return end;
@@ -388,7 +394,7 @@ static int wait_for_end(struct wait *wait, struct app_end *out, struct err *err)
         }
         tell_progress(wait, status);
         if (loop_wall_ms() >= deadline_ms) {
-            print_waits(wait->cli, status);
+            print_undone(wait->cli, status);
             tell_error(wait->cli, arena_printf(wait->cli->arena, "not converged within %lld s",
                                                (long long)(run->timeout_ms / 1000)));
             *out = end_of(status, APP_TIMED_OUT);

@@ -537,6 +537,18 @@ struct throttle memory_throttle(const struct memory_service *service, const char
     return entry == NULL ? (struct throttle){ 0 } : entry->throttle;
 }
 
+const struct deployment *memory_failed(const struct memory_service *service)
+{
+    if (service == NULL || service->quarantined[0] == '\0')
+        return NULL;
+    for (const struct memory_deployment *at = service->newest; at != NULL; at = at->older) {
+        if (at->record.state == ROLLOUT_FAILED &&
+            text_equal(at->record.goal->target->revision, service->quarantined))
+            return &at->record;
+    }
+    return NULL;
+}
+
 const struct deployment *memory_revision(const struct memory_service *service, const char *revision)
 {
     if (service == NULL)

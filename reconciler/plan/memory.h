@@ -202,6 +202,8 @@ const struct deployment *memory_fallback(const struct memory_service *service);
 const struct deployment *memory_deployment(const struct memory_service *service, const char *id);
 /* All zero for one that is not remembered. */
 struct throttle memory_throttle(const struct memory_service *service, const char *deployment);
+/* The one whose revision is quarantined; NULL: none is, or it is not remembered. */
+const struct deployment *memory_failed(const struct memory_service *service);
 /* The newest one of a revision. */
 const struct deployment *memory_revision(const struct memory_service *service,
                                          const char *revision);

@@ -274,15 +274,18 @@ int app_retry(struct app *app, const char *key, struct err *err)
 /* ---- An end for `apply` ---------------------------------------------------------------------- */
 
 /* Why services are not as they should be. */
-static void say_waits(struct app *app)
+static void say_undone(struct app *app)
 {
-    for (const struct desired_service *at = app->desired == NULL ? NULL : app->desired->services;
-         at != NULL; at = at->by_key.next) {
-        const char *wait = cycle_wait(app->cycle, at->key);
+    AUTO(json) *undone = app->desired == NULL ? json_array() : app_undone(app);
+    AUTO(arena) arena = { 0 };
 
-        if (wait != NULL)
-            app_tell(app, "error", &(struct log_fields){ .service = at->key }, "%s: %s", at->key,
-                     wait);
+    for (size_t i = 0; i < json_count(undone); i++) {
+        const struct json *item = json_at(undone, i);
+        const char *reason = json_text(item, "reason");
+        const char *key = unit_key(&arena, json_text(item, "cluster"), json_text(item, "service"));
+
+        if (reason != NULL)
+            app_tell(app, "error", &(struct log_fields){ .service = key }, "%s: %s", key, reason);
     }
 }
 
@@ -327,9 +330,10 @@ void app_settled(struct app *app, bool converged)
     if (!app->options->once || verdict.pending > 0 || executor_in_flight(app->executor) > 0)
         return;
     if (is_seen(app) && (verdict.failed > 0 || verdict.blocked > 0)) {
-        say_waits(app);
+        say_undone(app);
         app_stop(app, APP_FAILED);
     } else if (converged) {
+        say_undone(app);
         app_stop(app, verdict.rolled_back > 0 ? APP_ROLLED_BACK : APP_CONVERGED);
     }
 }
@@ -338,7 +342,7 @@ static void on_deadline(void *context)
 {
     struct app *app = context;
 
-    say_waits(app);
+    say_undone(app);
     app_say(app, "error", "not converged within %lld s",
             (long long)(app->options->timeout_ms / 1000));
     app_stop(app, APP_TIMED_OUT);
@@ -473,6 +477,7 @@ static struct app_end end_of(const struct app *app)
     if (app->desired != NULL) {
         text_copy(end.commit, sizeof(end.commit), generation_commit(app->desired->generation));
         end.verdict = app_judge(app);
+        end.undone = app_undone(app);
     }
     if (app->outcome == APP_INVALID)
         text_copy(end.commit, sizeof(end.commit), app->progress.rejected);
@@ -502,7 +507,7 @@ int app_run(const struct run_options *options, const struct app_part *part, stru
         loop_run(app.loop);
     for (size_t i = 0; i < ARRAY_COUNT(signals); i++)
         loop_unwatch_signal(watches[i]);
-    if (status == 0)
+    if (status == 0 && app.failure.code == ERR_OK)
         how = end_of(&app);
     end(&app);
     if (status == 0 && app.failure.code != ERR_OK) {

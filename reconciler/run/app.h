@@ -15,6 +15,7 @@
 #include "reconciler/run/outputs.h"
 #include "reconciler/source/source.h"
 #include "spec/base/err.h"
+#include "spec/base/json.h"
 
 struct app;
 struct builds;
@@ -94,13 +95,18 @@ struct app_verdict {
 };
 /* Of the current commit; app->desired must be there. */
 struct app_verdict app_judge(const struct app *app);
+/* The services of the current commit that are not as it wants them, each {cluster, service, standing,
+ * reason}: standing is "pending", "failed", "blocked" or "rolledBack"; reason may be left out. */
+struct json *app_undone(const struct app *app);
 
 /* What is left of a run. */
 struct app_end {
     enum app_outcome outcome;
     char commit[COMMIT_SIZE]; /* INVALID: the one that was rejected; else in force, "": none */
     struct app_verdict verdict;
+    struct json *undone; /* as app_undone(); NULL: no commit is in force */
 };
+void app_end_release(struct app_end *end);
 
 /* Runs until a signal, or, with options->once, until converged, failed or out of time.  0 and how
  * it ended, or -1 when it could not even begin. */

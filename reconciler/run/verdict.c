@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "reconciler/run/app.h"
+#include "reconciler/run/cycle.h"
 #include "spec/base/hash.h"
 #include "spec/base/text.h"
 
@@ -19,12 +20,23 @@ const char *app_outcome_text(enum app_outcome outcome)
     return outcome_texts[outcome];
 }
 
-enum standing { STANDING_DONE, STANDING_PENDING, STANDING_FAILED, STANDING_BLOCKED };
+#define STANDINGS(X)                                                                               \
+    X(DONE, "done")                                                                                \
+    X(ROLLED_BACK, "rolledBack") /* done too, but not what the commit wants */                     \
+    X(PENDING, "pending")                                                                          \
+    X(FAILED, "failed")                                                                            \
+    X(BLOCKED, "blocked")
+
+#define STANDING_ENUM(name, text) STANDING_##name,
+enum standing { STANDINGS(STANDING_ENUM) };
+#undef STANDING_ENUM
+#define STANDING_TEXT(name, text) text,
+static const char *const standing_texts[] = { STANDINGS(STANDING_TEXT) };
+#undef STANDING_TEXT
 
 struct judged {
     const struct desired_service *service;
     enum standing standing;
-    bool rolled_back;
     UT_hash_handle by_key;
 };
 
@@ -45,8 +57,8 @@ static struct judged judge(const struct app *app, const struct desired_service *
         judged.standing = STANDING_BLOCKED;
     else if (!begun || primary->state == ROLLOUT_IN_PROGRESS)
         judged.standing = STANDING_PENDING;
-    else
-        judged.rolled_back = quarantined;
+    else if (quarantined)
+        judged.standing = STANDING_ROLLED_BACK;
     return judged;
 }
 
@@ -85,10 +97,10 @@ static void find_blocked(const struct desired *desired, struct judged *all)
     }
 }
 
-struct app_verdict app_judge(const struct app *app)
+/* In the order of the commit; the caller frees them. */
+static struct judged *judge_all(const struct app *app)
 {
     const struct desired *desired = app->desired;
-    struct app_verdict verdict = { .services = desired->service_count };
     struct judged *items = mem_alloc((desired->service_count + 1) * sizeof(*items));
     struct judged *all = NULL;
     size_t count = 0;
@@ -99,14 +111,69 @@ struct app_verdict app_judge(const struct app *app)
         *item = judge(app, at);
         HASH_ADD_KEYPTR(by_key, all, at->key, strlen(at->key), item);
     }
+    ASSERT(count == desired->service_count);
     find_blocked(desired, all);
     HASH_CLEAR(by_key, all);
-    for (size_t i = 0; i < count; i++) {
+    return items;
+}
+
+struct app_verdict app_judge(const struct app *app)
+{
+    struct app_verdict verdict = { .services = app->desired->service_count };
+    struct judged *items = judge_all(app);
+
+    for (size_t i = 0; i < verdict.services; i++) {
         verdict.pending += items[i].standing == STANDING_PENDING;
         verdict.failed += items[i].standing == STANDING_FAILED;
         verdict.blocked += items[i].standing == STANDING_BLOCKED;
-        verdict.rolled_back += items[i].rolled_back;
+        verdict.rolled_back += items[i].standing == STANDING_ROLLED_BACK;
     }
     free(items);
     return verdict;
+}
+
+/* What it waits for says it all, but after a rollback nothing waits.  NULL: nothing is known. */
+static const char *reason_of(const struct app *app, const struct judged *item, struct arena *arena)
+{
+    const char *key = item->service->key;
+    const char *wait = cycle_wait(app->cycle, key);
+    const struct deployment *failed = memory_failed(memory_service(app->memory, key));
+
+    if (item->standing != STANDING_ROLLED_BACK || failed == NULL)
+        return wait;
+    return arena_printf(arena, "deployment %.12s of commit %.8s failed and was rolled back: %s",
+                        failed->id, failed->commit,
+                        failed->reason == NULL ? "no reason is remembered" : failed->reason);
+}
+
+struct json *app_undone(const struct app *app)
+{
+    AUTO(arena) arena = { 0 };
+    struct json *list = json_array();
+    struct judged *items = judge_all(app);
+
+    for (size_t i = 0; i < app->desired->service_count; i++) {
+        const struct target *target = items[i].service->goal->target;
+        const char *reason = reason_of(app, &items[i], &arena);
+        enum standing standing = items[i].standing;
+        struct json *item;
+
+        if (standing == STANDING_DONE && reason != NULL)
+            standing = STANDING_PENDING; /* it lost tasks since */
+        if (standing == STANDING_DONE)
+            continue;
+        item = json_object();
+        json_set_text(item, "cluster", target->cluster);
+        json_set_text(item, "service", target->service);
+        json_set_text(item, "standing", standing_texts[standing]);
+        json_set_text(item, "reason", reason);
+        json_append(list, item);
+    }
+    free(items);
+    return list;
+}
+
+void app_end_release(struct app_end *end)
+{
+    json_free(TAKE(end->undone));
 }
