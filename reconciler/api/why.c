@@ -17,6 +17,19 @@ struct story {
     struct json *lines;
 };
 
+/* Of a text of several lines those after the first are told once. */
+static void cut_told(const struct story *story, char *text)
+{
+    char *more = strchr(text, '\n');
+
+    for (size_t i = 0; more != NULL && i < json_count(story->lines); i++) {
+        if (strstr(json_as_text(json_get(json_at(story->lines, i), "text"), ""), more) != NULL) {
+            text_copy(more, strlen(more) + 1, "");
+            return;
+        }
+    }
+}
+
 static void say(struct story *story, const char *label, const char *format, ...) PRINTF_LIKE(3, 4);
 
 static void say(struct story *story, const char *label, const char *format, ...)
@@ -29,6 +42,7 @@ static void say(struct story *story, const char *label, const char *format, ...)
     va_start(arguments, format);
     buf_vprintf(&text, format, arguments);
     va_end(arguments);
+    cut_told(story, text.data);
     json_set_text(line, "label", label);
     json_set_text(line, "text", buf_text(&text));
     json_append(story->lines, line);
@@ -70,12 +84,33 @@ static void tell_manifest(struct story *story, const char *key)
             desired->goal->target->task_name);
 }
 
-static void tell_deployment(struct story *story, const struct deployment *deployment)
+/* `told`: what was said before it, which may have its reason; NULL: nothing. */
+static void tell_deployment(struct story *story, const struct deployment *deployment,
+                            const char *told)
 {
+    bool has_reason = !text_is_empty(deployment->reason) &&
+                      (told == NULL || strstr(told, deployment->reason) == NULL);
+
     say(story, "deployment", "%.12s %s since %s%s%s%s", deployment->id,
         rollout_state_text(deployment->state), time_text(story, deployment->updated_ms),
-        deployment->rollback ? ", a rollback" : "", text_is_empty(deployment->reason) ? "" : ": ",
-        text_is_empty(deployment->reason) ? "" : deployment->reason);
+        deployment->rollback ? ", a rollback" : "", has_reason ? ": " : "",
+        has_reason ? deployment->reason : "");
+}
+
+/* What failed is not what runs now, unless nothing took its place. */
+static void tell_quarantine(struct story *story, const struct memory_service *memory)
+{
+    const struct deployment *failed = memory_failed(memory);
+
+    if (memory == NULL || memory->quarantined[0] == '\0')
+        return;
+    say(story, "quarantined", "revision %.12s failed: `berth resume --retry %s` tries it again",
+        memory->quarantined, memory->key);
+    if (failed != NULL && failed != memory_primary(memory))
+        say(story, "failed", "deployment %.12s of commit %.12s at %s%s%s", failed->id,
+            failed->commit, time_text(story, failed->updated_ms),
+            text_is_empty(failed->reason) ? "" : ": ",
+            text_is_empty(failed->reason) ? "" : failed->reason);
 }
 
 static void tell_recent(struct story *story, const char *cluster, const char *service)
@@ -121,17 +156,15 @@ static void tell_service(struct story *story, const char *key)
         say(story, "frozen", "%s: `berth resume` tries again", memory->frozen);
     if (memory != NULL && memory->removal != NULL)
         say(story, "removal", "commit %.12s does not declare it any more", memory->removal);
-    if (memory != NULL && memory->quarantined[0] != '\0')
-        say(story, "quarantined", "revision %.12s failed: `berth resume --retry` tries it again",
-            memory->quarantined);
+    tell_quarantine(story, memory);
     if (status.primary != NULL) {
-        tell_deployment(story, status.primary);
+        tell_deployment(story, status.primary, wait);
         tell_commit(story, status.primary->commit);
     } else {
         say(story, "deployment", "none yet");
     }
     tell_manifest(story, key);
-    if (!status.steady)
+    if (!status.steady || (memory != NULL && memory->quarantined[0] != '\0'))
         tell_recent(story, arena_text_n(story->arena, key, (size_t)(slash - key)), slash + 1);
 }
 
@@ -143,7 +176,7 @@ static void tell_origin(struct story *story, const char *key, const char *deploy
     const struct deployment *primary = memory_primary(memory);
 
     if (deployment != NULL)
-        tell_deployment(story, deployment);
+        tell_deployment(story, deployment, NULL);
     else
         say(story, "deployment", "%.12s, not remembered", deployment_id);
     if (primary != NULL && !text_equal(primary->id, deployment_id))

@@ -259,7 +259,15 @@ site_task web 'command: [/bin/busybox, "false"]'
 sed -i '/minReadySeconds/a\  deploymentConfiguration: {deploymentCircuitBreaker: {enable: true, rollback: true, thresholdConfiguration: {type: COUNT, value: 1}}}' \
     "$SITE/manifests/service-web.yaml"
 site_commit 'it exits at once' >/dev/null
-check 'a deployment that fails is rolled back' exits 3 on apply --timeout 120
+check 'a deployment that fails is rolled back, and why is said' eval \
+    'said=$(on apply --timeout 120 --quiet 2>&1); [ $? = 3 ] &&
+        grep -E "^local/web: deployment [0-9a-f]{12} of commit .* rolled back: .*exit code 1" <<<"$said"'
+check 'its verdict has the reason' eval \
+    'on apply --timeout 120 -o json 2>/dev/null | tail -n 1 |
+        jq -e ".undone[0].standing == \"rolledBack\" and (.undone[0].reason | test(\"exit code 1\"))"'
+check 'why tells what failed' shows '^failed .*exit code 1' why web
+check 'and how its tasks ended' shows '^stopped task .*exit code 1' why web
+check 'and how to try again' shows 'berth resume --retry local/web' why web
 check 'ps tells how its tasks ended' shows 'STOPPED .*[Ee]xit' ps --all web
 check 'status names the revision that failed' shows 'revision [0-9a-f]{8} failed' status
 check 'it is tried again' shows '^local/web tries again what failed$' resume web --retry
