@@ -37,6 +37,37 @@ int ask_operand_service(struct cli *cli, struct ask_service *out)
     return CLI_DONE;
 }
 
+int ask_is_service(struct cli *cli, const struct ask_service *wanted)
+{
+    AUTO(json) *answer = NULL;
+    struct err err = { 0 };
+    int result =
+        ask(cli, "GET", client_query(cli->arena, "/v1/services", "cluster", wanted->cluster, NULL),
+            NULL, &answer);
+    const struct json *services = ask_list(answer, "services");
+
+    if (result != CLI_DONE)
+        return result;
+    for (size_t i = 0; i < json_count(services); i++) {
+        if (text_equal(json_text(json_at(services, i), "service"), wanted->service))
+            return CLI_DONE;
+    }
+    (void)err_set(&err, ERR_NOT_FOUND, "there is no service '%s'", cli->operands[0]);
+    return cli_failed(cli, &err);
+}
+
+const char *ask_why_path(struct cli *cli, const char *name)
+{
+    const char *slash = strchr(name, '/');
+
+    if (slash == NULL)
+        return arena_printf(cli->arena, "/v1/why/%s", client_segment(cli->arena, name));
+    return arena_printf(
+        cli->arena, "/v1/why/%s/%s",
+        client_segment(cli->arena, arena_text_n(cli->arena, name, (size_t)(slash - name))),
+        client_segment(cli->arena, slash + 1));
+}
+
 int ask_since(struct cli *cli, int64_t *out_ms, struct err *err)
 {
     const char *text = cli->options.since;
@@ -125,11 +156,17 @@ const struct json *ask_list(const struct json *object, const char *path)
     return json_is_array(list) ? list : NULL;
 }
 
-void ask_print(struct cli *cli, const char *text)
+void ask_print(struct cli *cli, const char *text, size_t indent)
 {
     char *copy = arena_text(cli->arena, text);
+    size_t size = strlen(copy);
 
     text_disarm(copy);
-    for (char *at = copy; *at != '\0'; at++)
-        fputc(*at == '\n' ? '?' : *at, cli->out);
+    while (size > 0 && copy[size - 1] == '\n')
+        copy[--size] = '\0';
+    for (const char *at = copy; *at != '\0'; at++) {
+        fputc(*at, cli->out);
+        if (*at == '\n')
+            fprintf(cli->out, "%*s", (int)indent, "");
+    }
 }

@@ -25,6 +25,12 @@ struct ask_service {
 };
 int ask_operand_service(struct cli *cli, struct ask_service *out);
 
+/* The operand names a service that is declared or runs: an empty answer would hide a misspelt name.
+ * CLI_DONE, or the exit code of a failure that was printed. */
+int ask_is_service(struct cli *cli, const struct ask_service *wanted);
+/* Of GET /v1/why, for SERVICE, CLUSTER/SERVICE, TASK or CONTAINER. */
+const char *ask_why_path(struct cli *cli, const char *name);
+
 /* --since as milliseconds since 1970; 0 when it was not given.  ERR_INVALID: it is no time. */
 int ask_since(struct cli *cli, int64_t *out_ms, struct err *err);
 
@@ -43,7 +49,8 @@ const char *ask_mistake(struct cli *cli, const struct json *mistake);
 /* A list's member at a path; NULL reads as empty. */
 const struct json *ask_list(const struct json *object, const char *path);
 
-/* Prints text that came from elsewhere: what a terminal would obey becomes '?'. */
-void ask_print(struct cli *cli, const char *text);
+/* Prints text that came from elsewhere: what a terminal would obey becomes '?', and further lines of
+ * it begin with `indent` spaces. */
+void ask_print(struct cli *cli, const char *text, size_t indent);
 
 #endif

@@ -1,6 +1,8 @@
 /*
  * berth events [SERVICE]: what happened, and with --follow what happens.
  */
+#include <string.h>
+
 #include "reconciler/cli/ask.h"
 #include "reconciler/cli/verbs.h"
 #include "spec/base/text.h"
@@ -25,7 +27,7 @@ static void print_event(const struct feed *feed, const struct json *event)
         return;
     fprintf(cli->out, "%s%s%s  %-*s  ", cli_color(cli, COLOR_DIM), ask_time_text(cli, ms),
             cli_color(cli, COLOR_PLAIN), SERVICE_WIDTH, key == NULL ? "-" : key);
-    ask_print(cli, json_as_text(json_get(event, "text"), ""));
+    ask_print(cli, json_as_text(json_get(event, "text"), ""), strlen(ask_time_text(cli, ms)) + 2);
     fputc('\n', cli->out);
 }
 
@@ -55,6 +57,20 @@ static int follow(struct feed *feed, const char *path)
     return CLI_DONE;
 }
 
+/* Events of a service that is gone are kept for a while. */
+static int check_name(struct cli *cli, const struct ask_service *wanted)
+{
+    AUTO(json) *answer = NULL;
+    int result = ask(cli, "GET",
+                     client_query(cli->arena, "/v1/events", "limit", "1", "cluster",
+                                  wanted->cluster, "service", wanted->service, NULL),
+                     NULL, &answer);
+
+    if (result != CLI_DONE || json_count(ask_list(answer, "events")) > 0)
+        return result;
+    return ask_is_service(cli, wanted);
+}
+
 int cmd_events(struct cli *cli)
 {
     struct feed feed = { .cli = cli };
@@ -68,6 +84,10 @@ int cmd_events(struct cli *cli)
         return result;
     if (ask_since(cli, &feed.since_ms, &err) < 0)
         return cli_usage(cli, "%s", err.text);
+    if (wanted.service != NULL)
+        result = check_name(cli, &wanted);
+    if (result != CLI_DONE)
+        return result;
     const char *path =
         client_query(cli->arena, "/v1/events", "limit", arena_printf(cli->arena, "%u", limit),
                      "cluster", wanted.cluster, "service", wanted.service, "follow",

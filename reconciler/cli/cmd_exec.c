@@ -246,8 +246,7 @@ static int make_body(struct cli *cli, struct json *body, struct err *err)
     targets_find(cli->arena, listing, cli->operands[0], cli->options.container, &targets);
     const struct target *target = choose(&targets);
     if (target == NULL)
-        return err_set(err, ERR_NOT_FOUND, "nothing of '%s' runs: `berth why %s` says why",
-                       cli->operands[0], cli->operands[0]);
+        return targets_none(cli, client, listing, err);
     json_set_text(body, "task", target->id);
     json_set_text(body, "container", target->container);
     json_set_bool(body, "tty", cli->options.tty);

@@ -80,11 +80,13 @@ int cmd_history(struct cli *cli)
                  client_query(cli->arena, wants_commits ? "/v1/commits" : "/v1/history", "limit",
                               limit, "cluster", wanted.cluster, "service", wanted.service, NULL),
                  NULL, &answer);
+    const struct json *items = ask_list(answer, wants_commits ? "commits" : "deployments");
+    if (result == CLI_DONE && json_count(items) == 0 && wanted.service != NULL)
+        result = ask_is_service(cli, &wanted);
     if (result != CLI_DONE)
         return result;
     if (cli->options.run.output == OUTPUT_JSON)
         return cli_print_json(cli, answer);
-    const struct json *items = ask_list(answer, wants_commits ? "commits" : "deployments");
     table_init(&table, cli->arena,
                wants_commits ? "AGE|COMMIT|OUTCOME|AUTHOR|SUBJECT|SUMMARY"
                              : "AGE|SERVICE|ROLLOUT|REVISION|COMMIT|AUTHOR|SUBJECT|REASON");

@@ -95,7 +95,7 @@ static int print_build(struct cli *cli)
         return cli_print_json(cli, build);
     const struct json *lines = ask_list(build, "lines");
     for (size_t i = 0; i < json_count(lines); i++) {
-        ask_print(cli, json_as_text(json_get(json_at(lines, i), "text"), ""));
+        ask_print(cli, json_as_text(json_get(json_at(lines, i), "text"), ""), 2);
         fputc('\n', cli->out);
     }
     return CLI_DONE;

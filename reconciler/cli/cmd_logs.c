@@ -304,7 +304,7 @@ static void open_new(struct logs *logs, const struct json *listing)
     if (targets.count > 0) {
         logs->has_found = true;
         logs->is_service = targets.is_service;
-    } else if (!logs->is_service) {
+    } else if (logs->has_found && !logs->is_service) {
         client_hold(logs->client, false);
     }
 }
@@ -354,15 +354,6 @@ static int read_all(struct logs *logs)
     return result < 0 || logs->failed ? -1 : 0;
 }
 
-static int nothing_runs(struct logs *logs)
-{
-    (void)err_set(&logs->err, ERR_NOT_FOUND, "nothing of '%s'%s%s%s runs: `berth why %s` says why",
-                  logs->name, logs->cli->options.container == NULL ? "" : ", container '",
-                  logs->cli->options.container == NULL ? "" : logs->cli->options.container,
-                  logs->cli->options.container == NULL ? "" : "',", logs->name);
-    return -1;
-}
-
 static int run(struct logs *logs)
 {
     AUTO(json) *listing = NULL;
@@ -371,7 +362,7 @@ static int run(struct logs *logs)
         return -1;
     open_new(logs, listing);
     if (!logs->has_found)
-        return nothing_runs(logs);
+        return targets_none(logs->cli, logs->client, listing, &logs->err);
     if (read_all(logs) < 0)
         return -1;
     print_sorted(logs);

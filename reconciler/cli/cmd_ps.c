@@ -127,26 +127,6 @@ static void add_task(struct cli *cli, struct table *table, const struct row *row
     table_add(table, reason(cli, row));
 }
 
-/* An empty table would hide a misspelt name. */
-static int check_name(struct cli *cli, const struct ask_service *wanted)
-{
-    AUTO(json) *answer = NULL;
-    struct err err = { 0 };
-    int result =
-        ask(cli, "GET", client_query(cli->arena, "/v1/services", "cluster", wanted->cluster, NULL),
-            NULL, &answer);
-    const struct json *services = ask_list(answer, "services");
-
-    if (result != CLI_DONE)
-        return result;
-    for (size_t i = 0; i < json_count(services); i++) {
-        if (text_equal(json_text(json_at(services, i), "service"), wanted->service))
-            return CLI_DONE;
-    }
-    (void)err_set(&err, ERR_NOT_FOUND, "there is no service '%s'", cli->operands[0]);
-    return cli_failed(cli, &err);
-}
-
 int cmd_ps(struct cli *cli)
 {
     AUTO(json) *answer = NULL;
@@ -163,7 +143,7 @@ int cmd_ps(struct cli *cli)
         return result;
     const struct json *tasks = ask_list(answer, "tasks");
     if (json_count(tasks) == 0 && wanted.service != NULL) {
-        result = check_name(cli, &wanted);
+        result = ask_is_service(cli, &wanted);
         if (result != CLI_DONE)
             return result;
     }

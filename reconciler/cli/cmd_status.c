@@ -1,12 +1,15 @@
 /*
  * berth status: the commit in force, engines and services at a glance.
  */
+#include <string.h>
+
 #include "reconciler/cli/ask.h"
 #include "reconciler/cli/table.h"
 #include "reconciler/cli/verbs.h"
 #include "spec/base/text.h"
 
 #define LABEL_WIDTH 11
+#define WAIT_WIDTH  160 /* bytes of a reason in the table */
 
 static void print_label(struct cli *cli, const char *label)
 {
@@ -19,7 +22,7 @@ static void print_fact(struct cli *cli, enum cli_color color, const char *label,
     print_label(cli, label);
     if (color != COLOR_PLAIN)
         fputs(cli_color(cli, color), cli->out);
-    ask_print(cli, text);
+    ask_print(cli, text, LABEL_WIDTH + 1);
     if (color != COLOR_PLAIN)
         fputs(cli_color(cli, COLOR_PLAIN), cli->out);
     fputc('\n', cli->out);
@@ -121,10 +124,24 @@ static void print_instances(struct cli *cli, const struct json *status)
 
 /* ---- Services -------------------------------------------------------------------------------- */
 
+/* One line is enough here: of more, the first says what it is about. */
+static const char *shortened(struct cli *cli, const struct json *service, const char *text)
+{
+    size_t size = strcspn(text, "\n");
+
+    if (text[size] == '\0' && size <= WAIT_WIDTH)
+        return text;
+    size = size < WAIT_WIDTH ? size : WAIT_WIDTH;
+    while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
+        size--; /* not within a character */
+    return arena_printf(cli->arena, "%.*s ... (`berth why %s`)", (int)size, text,
+                        ask_key(cli, service));
+}
+
 /* What keeps a service from being what it should be, the gravest first. */
 static const char *trouble(struct cli *cli, const struct json *service)
 {
-    const char *name = json_text(service, "service");
+    const char *key = ask_key(cli, service);
     const char *held = json_text(service, "held");
     const char *suspended = json_text(service, "suspended");
     const char *waits = json_text(service, "waitsFor");
@@ -135,12 +152,12 @@ static const char *trouble(struct cli *cli, const struct json *service)
     if (suspended != NULL)
         return arena_printf(cli->arena, "suspended: %s", suspended);
     if (waits != NULL)
-        return waits;
+        return shortened(cli, service, waits);
     if (quarantined != NULL)
         return arena_printf(cli->arena,
                             "revision %s failed: a commit that changes it, or"
-                            " `berth resume %s --retry`",
-                            quarantined, name);
+                            " `berth resume --retry %s`; `berth why %s`",
+                            quarantined, key, key);
     return json_bool(service, "declared", true) ? NULL : "being removed";
 }
 

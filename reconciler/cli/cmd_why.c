@@ -25,7 +25,7 @@ static void print_lines(struct cli *cli, const struct json *lines)
         fputs(cli_color(cli, COLOR_DIM), cli->out);
         cli_print(cli->out, "%-*s", (int)width, text_equal(label, last) ? "" : label);
         fprintf(cli->out, "%s  ", cli_color(cli, COLOR_PLAIN));
-        ask_print(cli, text);
+        ask_print(cli, text, width + 2);
         fputc('\n', cli->out);
         last = label;
     }
@@ -36,7 +36,7 @@ static void print_markdown(struct cli *cli, const struct json *lines)
 {
     for (size_t i = 0; i < json_count(lines); i++) {
         cli_print(cli->out, "- **%s**: ", json_as_text(json_get(json_at(lines, i), "label"), ""));
-        ask_print(cli, json_as_text(json_get(json_at(lines, i), "text"), ""));
+        ask_print(cli, json_as_text(json_get(json_at(lines, i), "text"), ""), 2);
         fputc('\n', cli->out);
     }
 }
@@ -44,18 +44,8 @@ static void print_markdown(struct cli *cli, const struct json *lines)
 int cmd_why(struct cli *cli)
 {
     const char *name = cli->operands[0];
-    const char *slash = strchr(name, '/');
     AUTO(json) *answer = NULL;
-    const char *path;
-
-    if (slash != NULL)
-        path = arena_printf(
-            cli->arena, "/v1/why/%s/%s",
-            client_segment(cli->arena, arena_text_n(cli->arena, name, (size_t)(slash - name))),
-            client_segment(cli->arena, slash + 1));
-    else
-        path = arena_printf(cli->arena, "/v1/why/%s", client_segment(cli->arena, name));
-    int result = ask(cli, "GET", path, NULL, &answer);
+    int result = ask(cli, "GET", ask_why_path(cli, name), NULL, &answer);
     if (result != CLI_DONE)
         return result;
     switch (cli->options.run.output) {

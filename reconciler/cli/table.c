@@ -24,11 +24,13 @@ static const char *printable(struct arena *arena, const char *text)
 {
     if (text_is_empty(text))
         return "-";
-    char *copy = arena_text(arena, text);
-    text_disarm(copy);
+    size_t line = strcspn(text, "\n"); /* a cell is one line */
+    bool is_all = text[line] == '\0' || text[line + 1] == '\0';
+    char *copy = arena_printf(arena, "%.*s%s", (int)line, text, is_all ? "" : " ...");
     size_t size = 0;
+    text_disarm(copy);
     for (size_t i = 0; copy[i] != '\0'; i++) {
-        if (copy[i] == '\n' || copy[i] == '\t')
+        if (copy[i] == '\t')
             copy[i] = ' ';
         if (copy[i] != ' ')
             size = i + 1;

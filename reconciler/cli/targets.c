@@ -107,3 +107,43 @@ void targets_find(struct arena *arena, const struct json *answer, const char *na
         }
     }
 }
+
+/* The containers of the first task that has any, without the sandbox; NULL: nothing is seen yet. */
+static const char *containers_of(struct cli *cli, const struct targets *targets)
+{
+    const char *names[CONTAINERS_MAX];
+    const char *text = NULL;
+
+    for (size_t i = 0; i < targets->count && text == NULL; i++) {
+        size_t count = target_containers(targets->items[i].task, names, CONTAINERS_MAX);
+
+        for (size_t k = 0; k < count; k++)
+            text = text == NULL ? names[k] : arena_printf(cli->arena, "%s, %s", text, names[k]);
+    }
+    return text;
+}
+
+int targets_none(struct cli *cli, struct client *client, const struct json *listing,
+                 struct err *err)
+{
+    const char *name = cli->operands[0];
+    const char *container = cli->options.container;
+    AUTO(json) *answer = NULL;
+    struct targets targets;
+
+    if (container != NULL) {
+        targets_find(cli->arena, listing, name, NULL, &targets);
+        const char *has = containers_of(cli, &targets);
+        bool found = false;
+
+        for (size_t i = 0; i < targets.count; i++)
+            found = found || has_container(targets.items[i].task, container);
+        if (has != NULL && !found)
+            return err_set(err, ERR_NOT_FOUND, "'%s' has no container '%s': it has %s", name,
+                           container, has);
+    }
+    /* Which knows all that ever had a name; when nothing has this one, that is the answer. */
+    if (client_call(client, "GET", ask_why_path(cli, name), NULL, &answer, err) < 0)
+        return -1;
+    return err_set(err, ERR_NOT_FOUND, "nothing of '%s' runs: `berth why %s` says why", name, name);
+}

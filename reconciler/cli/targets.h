@@ -28,4 +28,9 @@ void targets_find(struct arena *arena, const struct json *answer, const char *na
 /* The names of a task's containers, without the sandbox's that people did not write. */
 size_t target_containers(const struct json *task, const char **out, size_t max);
 
+/* Says in *err why there is nothing to look into, with operand and --container as given: always
+ * -1. */
+int targets_none(struct cli *cli, struct client *client, const struct json *listing,
+                 struct err *err);
+
 #endif
