@@ -82,9 +82,11 @@ struct container_report {
     int64_t created_ms; /* wall clock of the engine, 0: never */
     int64_t started_ms;
     int64_t finished_ms;
-    const char *address; /* IPv4 in the cluster's network; NULL or "" : none */
-    const char *error;   /* why the engine could not start it */
-    const char *drift;   /* first field that is not as it was created ("Networks"); NULL: none */
+    const char *address;      /* IPv4 in the cluster's network; NULL or "" : none */
+    const char *error;        /* why the engine could not start it */
+    int check_exit_code;      /* of the last run of its health check; 0: it passed, or none ran, */
+    const char *check_output; /* else what it wrote; NULL or "": nothing */
+    const char *drift; /* first field that is not as it was created ("Networks"); NULL: none */
 };
 
 struct image_report {

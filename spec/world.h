@@ -20,6 +20,8 @@ struct world_container {
     char *address;
     char *error;
     char *drift;
+    char *check_output;  /* the end of it, without blank lines; NULL: it wrote nothing, or passed */
+    int check_exit_code; /* 0: it passed, or none ran */
     enum container_status status;
     enum health_status health;
     int exit_code;
@@ -61,6 +63,9 @@ struct world_task {
     struct world_task *twin; /* same id on another instance (an instance that was lost came back) */
     UT_hash_handle by_id;    /* of the first twin only */
 };
+
+/* Of what a health check wrote so many bytes are kept. */
+#define WORLD_CHECK_MAX 512
 
 /* All tasks seen of one (cluster, service); key is "CLUSTER/SERVICE".  Gone with its last task. */
 struct world_service {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "spec/base/buf.h"
 #include "spec/base/text.h"
 #include "spec/world.h"
 #include "spec/world_int.h"
@@ -318,6 +319,7 @@ static void container_drop(struct world *world, struct world_container *containe
     free(container->address);
     free(container->error);
     free(container->drift);
+    free(container->check_output);
     free(container);
     if (task->container_count == 0)
         task_free(world, task);
@@ -357,6 +359,39 @@ static bool container_set(struct world_container *container, const struct contai
     texts = text_set(&container->error, known->error) || texts;
     texts = text_set(&container->drift, known->drift) || texts;
     return !same || texts;
+}
+
+/* The end of it, where what went wrong stands: progress bars come before. */
+static bool check_set(struct world_container *container, int exit_code, const char *output)
+{
+    AUTO(buf) kept = { 0 };
+    size_t size = output == NULL ? 0 : strlen(output);
+    size_t from = size > WORLD_CHECK_MAX ? size - WORLD_CHECK_MAX : 0;
+    bool same = container->check_exit_code == exit_code;
+
+    while (from < size && ((unsigned char)output[from] & 0xc0) == 0x80)
+        from++; /* not within a character */
+    buf_init(&kept, WORLD_CHECK_MAX + 1);
+    while (from < size) {
+        size_t length = strcspn(output + from, "\r\n");
+
+        if (strspn(output + from, " \t") < length)
+            buf_printf(&kept, "%s%.*s", kept.size > 0 ? "\n" : "", (int)length, output + from);
+        from += length + 1;
+    }
+    container->check_exit_code = exit_code;
+    return text_set(&container->check_output, buf_text(&kept)) || !same;
+}
+
+/* For people only: nothing is planned because of it. */
+static bool container_tell(struct world_container *container, const struct container_report *report)
+{
+    if (!container->inspected)
+        return check_set(container, 0, NULL);
+    if (!report->inspected)
+        return false;
+    return check_set(container, report->check_exit_code,
+                     report->check_exit_code == 0 ? NULL : report->check_output);
 }
 
 static bool container_update(struct world_container *container,
@@ -405,6 +440,7 @@ bool world_container_apply(struct world *world, struct world_instance *host,
     container->sweep = host->sweep;
     int64_t started_ms = container->started_ms;
     changed = container_update(container, report) || changed;
+    bool told = container_tell(container, report);
     if (container->started_ms != 0 && container->started_ms != started_ms)
         host->starts++;
     if (container->started_ms != 0 && container->started_ms != container->skewed_start_ms) {
@@ -413,7 +449,7 @@ bool world_container_apply(struct world *world, struct world_instance *host,
     }
     if (changed)
         task_mark(world, container->task, status_ended(container->status) && !ended_before);
-    return changed;
+    return changed || told;
 }
 
 bool world_container_gone(struct world *world, const char *id)

@@ -243,6 +243,19 @@ static const char *address_of(const struct json *value)
     return mode != NULL ? json_text(json_get(networks, mode), "IPAddress") : NULL;
 }
 
+/* The last run of its check, if it failed; the engine keeps five, the newest at the end. */
+static void read_check(const struct json *state, struct container_report *out)
+{
+    const struct json *runs = json_path(state, "Health.Log");
+    const struct json *last = json_count(runs) == 0 ? NULL : json_at(runs, json_count(runs) - 1);
+    int64_t exit_code = json_int(last, "ExitCode", /* fallback= */ 0);
+
+    if (exit_code == 0)
+        return;
+    out->check_exit_code = exit_code >= INT32_MIN && exit_code <= INT32_MAX ? (int)exit_code : -1;
+    out->check_output = json_text(last, "Output");
+}
+
 bool read_container(const struct reader *reader, const struct json *value,
                     struct container_report *out)
 {
@@ -272,6 +285,7 @@ bool read_container(const struct reader *reader, const struct json *value,
     report.finished_ms = time_of(state, "FinishedAt");
     report.address = address_of(value);
     report.error = json_text(state, "Error");
+    read_check(state, &report);
     report.drift = drift_of(reader, value, &report);
     *out = report;
     return true;

@@ -114,6 +114,8 @@ static void check_run(struct sim *sim, const struct sim_job *job)
     int64_t age_ms = engine_clock(sim, body) - body->seen.report.started_ms;
     bool passes = !body->sick && !program->never_healthy && age_ms >= program->healthy_after_ms &&
                   (program->sick_after_ms == 0 || age_ms < program->sick_after_ms);
+    body->seen.report.check_exit_code = passes ? 0 : 1;
+    body->seen.report.check_output = passes ? NULL : "the program is not ready";
     if (passes) {
         body->check_failures = 0;
         body->check_passed = true;
@@ -200,6 +202,8 @@ int sim_body_start(struct sim *sim, struct sim_body *body, struct err *err)
             arena_printf(&sim->arena, "172.20.%u.%u", index / 250 % 256, index % 250 + 2);
     }
     report->health = body->has_check ? HEALTH_STARTING : HEALTH_NONE;
+    report->check_exit_code = 0;
+    report->check_output = NULL;
     sim_note(sim, "started", report->name);
     sim_happened(sim, body, SIM_EVENT_CHANGED);
     body->checking = body->has_check;

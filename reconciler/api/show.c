@@ -139,6 +139,13 @@ static struct json *show_container(const struct world_container *container)
     if (!container->inspected)
         return object;
     json_set_text(object, "health", health_status_text(container->health));
+    if (container->check_exit_code != 0) {
+        struct json *check = json_object();
+
+        json_set_int(check, "exitCode", container->check_exit_code);
+        json_set_text(check, "output", container->check_output);
+        json_set(object, "failedCheck", check);
+    }
     json_set_int(object, "exitCode", container->exit_code);
     json_set_bool(object, "oomKilled", container->oom_killed);
     json_set_int(object, "restarts", container->restarts);

@@ -133,11 +133,33 @@ static void tell_recent(struct story *story, const char *cluster, const char *se
     }
 }
 
+/* What the checks of a task wrote, as far as they fail. */
+static void tell_checks(struct story *story, const struct world_task *task)
+{
+    for (size_t i = 0; i < task->container_count; i++) {
+        const char *failure =
+            check_failure(task->containers[i], /* last_line= */ false, story->arena);
+
+        if (failure != NULL)
+            say(story, "health check", "task %.12s, %s: %s", task->id,
+                task->containers[i]->container, failure);
+    }
+}
+
+static void tell_all_checks(struct story *story, const char *cluster, const char *service)
+{
+    const struct world_service *seen = world_service(story->app->world, cluster, service);
+
+    for (size_t i = 0; seen != NULL && i < seen->task_count && i < RECENT; i++)
+        tell_checks(story, seen->tasks[i]);
+}
+
 static void tell_service(struct story *story, const char *key)
 {
     const struct memory_service *memory = memory_service(story->app->memory, key);
     const char *wait = cycle_wait(story->app->cycle, key);
     const char *slash = strchr(key, '/');
+    const char *cluster = arena_text_n(story->arena, key, (size_t)(slash - key));
     struct service_status status;
 
     plan_service_status(&story->input, key, story->arena, &status);
@@ -148,6 +170,7 @@ static void tell_service(struct story *story, const char *key)
         status.steady ? ": steady" : "");
     if (wait != NULL && (memory == NULL || memory->suspended == NULL))
         say(story, "waits for", "%s", wait);
+    tell_all_checks(story, cluster, slash + 1);
     if (memory != NULL && memory->suspended != NULL)
         say(story, "suspended", "%s", memory->suspended);
     if (memory != NULL && memory->hold != NULL)
@@ -165,7 +188,7 @@ static void tell_service(struct story *story, const char *key)
     }
     tell_manifest(story, key);
     if (!status.steady || (memory != NULL && memory->quarantined[0] != '\0'))
-        tell_recent(story, arena_text_n(story->arena, key, (size_t)(slash - key)), slash + 1);
+        tell_recent(story, cluster, slash + 1);
 }
 
 static void tell_origin(struct story *story, const char *key, const char *deployment_id,
@@ -193,6 +216,7 @@ static void tell_task(struct story *story, const struct world_task *task)
     say(story, "status", "%s, health %s%s%s", task_status_text(state.status),
         health_status_text(state.health), text_is_empty(state.reason) ? "" : ": ",
         text_is_empty(state.reason) ? "" : state.reason);
+    tell_checks(story, task);
     say(story, "task", "%s, slot %u, attempt %u, on %s", task->id, task->slot, task->attempt,
         task->instance);
     say(story, "revision", "%.12s", task->revision);

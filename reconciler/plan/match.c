@@ -414,6 +414,33 @@ static bool counts_for_health(const struct target *target,
     return definition != NULL && definition->health_check != NULL && definition->essential;
 }
 
+const char *check_failure(const struct world_container *container, bool last_line,
+                          struct arena *arena)
+{
+    const char *output = container->check_output == NULL ? "" : container->check_output;
+    const char *line = strrchr(output, '\n');
+
+    if (container->check_exit_code == 0)
+        return NULL;
+    if (last_line && line != NULL)
+        output = line + 1;
+    if (container->check_exit_code < 0 && output[0] != '\0')
+        return arena_text(arena, output); /* the engine's own words: it took too long */
+    return arena_printf(arena, "exit code %d%s%s", container->check_exit_code,
+                        output[0] == '\0' ? "" : ": ", output);
+}
+
+/* ECS's sentence first, whole: scripts look for it. */
+static const char *failed_check(struct planner *planner, const struct world_container *container)
+{
+    const char *failure = check_failure(container, /* last_line= */ true, planner->arena);
+
+    return failure == NULL
+               ? "Task failed container health checks"
+               : arena_printf(planner->arena, "Task failed container health checks (%s: %s)",
+                              container->container, failure);
+}
+
 /* ecs.md 1.4: HEALTHY if all essential containers with a check are, UNHEALTHY if one of them is. */
 static void judge_health(struct planner *planner, struct task_view *view,
                          const struct service_spec *spec)
@@ -434,7 +461,7 @@ static void judge_health(struct planner *planner, struct task_view *view,
         healthy += container->health == HEALTH_HEALTHY;
         if (container->health == HEALTH_UNHEALTHY && !in_grace(planner, spec, started_ms)) {
             view->unhealthy = true;
-            view->reason = "Task failed container health checks";
+            view->reason = failed_check(planner, container);
         }
     }
     if (view->unhealthy)

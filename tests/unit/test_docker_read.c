@@ -85,6 +85,39 @@ static void inspect_says_everything(void **state)
     assert_null(report.drift);
 }
 
+static void the_last_failed_check_is_told(void **state)
+{
+    static const struct {
+        const char *health;
+        int exit_code;
+        const char *output;
+    } cases[] = {
+        { "\"Log\":[{\"ExitCode\":0,\"Output\":\"ok\"},{\"ExitCode\":1,\"Output\":\"down\"}]}", 1,
+          "down" },
+        { "\"Log\":[{\"ExitCode\":1,\"Output\":\"down\"},{\"ExitCode\":0,\"Output\":\"ok\"}]}", 0,
+          NULL },
+        { "\"Log\":[{\"ExitCode\":-1}]}", -1, NULL },
+        { "\"Log\":[]}", 0, NULL },
+        { "\"Log\":null}", 0, NULL },
+        { "\"Log\":[{\"ExitCode\":9999999999,\"Output\":7}]}", -1, NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char health[256];
+        struct container_report report;
+
+        (void)snprintf(health, sizeof(health), "\"Status\":\"healthy\",%s", cases[i].health);
+        AUTO(json) *value = changed("\"Status\":\"healthy\"}", health);
+        assert_true(read_container(&reader, value, &report));
+        assert_int_equal(report.check_exit_code, cases[i].exit_code);
+        if (cases[i].output == NULL)
+            assert_null(report.check_output);
+        else
+            assert_string_equal(report.check_output, cases[i].output);
+    }
+}
+
 static void what_is_not_ours(void **state)
 {
     static const struct {
@@ -348,6 +381,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inspect_says_everything),
+        cmocka_unit_test(the_last_failed_check_is_told),
         cmocka_unit_test(what_is_not_ours),
         cmocka_unit_test(drift_names_the_field),
         cmocka_unit_test(what_the_kernel_lacks_is_no_drift),

@@ -263,9 +263,12 @@ static void a_task_that_fails_its_checks_says_so(void **unused)
                  "{cluster: c, taskDefinition: web, desiredCount: 1}}\n");
     scene_run(&scene, 1000);
     scene.containers[0].health = HEALTH_UNHEALTHY;
+    scene.containers[0].check_exit_code = 1;
+    scene.containers[0].check_output = "connecting\ndb is down\n";
     scene_tell(&scene, 0);
     scene_run(&scene, 60 * 1000);
-    assert_ended(&scene, STOP_SERVICE_SCHEDULER_INITIATED, "Task failed container health checks",
+    assert_ended(&scene, STOP_SERVICE_SCHEDULER_INITIATED,
+                 "Task failed container health checks (main: exit code 1: db is down)",
                  /* failed= */ true);
 }
 

@@ -150,6 +150,41 @@ static void a_repeated_report_is_no_change(void **state)
     assert_null(world_container(world, "id1")->drift);
 }
 
+/* It may say something else each time, which is no reason to plan. */
+static void what_a_check_wrote_is_kept_and_marks_nothing(void **state)
+{
+    struct world *world = *state;
+    struct container_report report = inspected(report_make("id1", "t1"));
+    char output[WORLD_CHECK_MAX * 2];
+    const struct world_container *container;
+
+    (void)apply_report(world, &report);
+    container = world_container(world, "id1");
+    marks_forget(world);
+    report.check_exit_code = 7;
+    report.check_output = "\n  0%\r 50%\r\n\ndb is down \n";
+    assert_true(apply_report(world, &report));
+    assert_false(apply_report(world, &report));
+    assert_marks(world, "");
+    assert_int_equal(container->check_exit_code, 7);
+    assert_string_equal(container->check_output, "  0%\n 50%\ndb is down ");
+
+    memset(output, 'x', sizeof(output));
+    memcpy(output + sizeof(output) - WORLD_CHECK_MAX - 2, "\xc3\xa4", 2); /* cut within */
+    memcpy(output + sizeof(output) - 5, "end\n", 5);
+    report.check_output = output + 1;
+    assert_true(apply_report(world, &report));
+    assert_true(strlen(container->check_output) < WORLD_CHECK_MAX);
+    assert_int_equal(container->check_output[0], 'x');
+    assert_true(text_ends(container->check_output, "xend"));
+
+    report.check_exit_code = 0; /* it passed: what it writes then is of no use */
+    assert_true(apply_report(world, &report));
+    assert_int_equal(container->check_exit_code, 0);
+    assert_null(container->check_output);
+    assert_marks(world, "");
+}
+
 static void every_inspected_fact_is_compared(void **state)
 {
     struct world *world = *state;
@@ -757,6 +792,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_repeated_report_is_no_change),
+        TEST(what_a_check_wrote_is_kept_and_marks_nothing),
         TEST(every_inspected_fact_is_compared),
         TEST(a_listing_keeps_what_an_inspection_told),
         TEST(times_move_along_with_our_clock),
