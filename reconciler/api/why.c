@@ -146,12 +146,33 @@ static void tell_checks(struct story *story, const struct world_task *task)
     }
 }
 
-static void tell_all_checks(struct story *story, const char *cluster, const char *service)
+static void tell_patience(struct story *story, const struct world_task *task,
+                          const struct task_state *state)
+{
+    int64_t left_ms = state->healthy_at_ms - story->input.now_ms;
+    char left[TEXT_TIME_SIZE];
+
+    if (left_ms <= 0)
+        return;
+    text_print_duration((left_ms + 999) / 1000 * 1000, left);
+    say(story, "health",
+        "task %.12s counts as healthy in %s: it has no health check, "
+        "minReadySeconds is %u",
+        task->id, left, state->min_ready_seconds);
+}
+
+/* What its first tasks have to wait for. */
+static void tell_health(struct story *story, const char *cluster, const char *service)
 {
     const struct world_service *seen = world_service(story->app->world, cluster, service);
 
-    for (size_t i = 0; seen != NULL && i < seen->task_count && i < RECENT; i++)
+    for (size_t i = 0; seen != NULL && i < seen->task_count && i < RECENT; i++) {
+        struct task_state state;
+
+        plan_task_state(&story->input, seen->tasks[i], story->arena, &state);
         tell_checks(story, seen->tasks[i]);
+        tell_patience(story, seen->tasks[i], &state);
+    }
 }
 
 static void tell_service(struct story *story, const char *key)
@@ -170,7 +191,7 @@ static void tell_service(struct story *story, const char *key)
         status.steady ? ": steady" : "");
     if (wait != NULL && (memory == NULL || memory->suspended == NULL))
         say(story, "waits for", "%s", wait);
-    tell_all_checks(story, cluster, slash + 1);
+    tell_health(story, cluster, slash + 1);
     if (memory != NULL && memory->suspended != NULL)
         say(story, "suspended", "%s", memory->suspended);
     if (memory != NULL && memory->hold != NULL)
@@ -217,6 +238,7 @@ static void tell_task(struct story *story, const struct world_task *task)
         health_status_text(state.health), text_is_empty(state.reason) ? "" : ": ",
         text_is_empty(state.reason) ? "" : state.reason);
     tell_checks(story, task);
+    tell_patience(story, task, &state);
     say(story, "task", "%s, slot %u, attempt %u, on %s", task->id, task->slot, task->attempt,
         task->instance);
     say(story, "revision", "%.12s", task->revision);

@@ -478,8 +478,11 @@ static void judge_health(struct planner *planner, struct task_view *view,
     view->healthy =
         (view->record != NULL && view->record->healthy_ms != 0) ||
         planner->input->now_ms >= view->started_ms + (int64_t)spec->min_ready_seconds * 1000;
-    if (!view->healthy)
-        plan_wake(planner, view->started_ms + (int64_t)spec->min_ready_seconds * 1000);
+    if (view->healthy)
+        return;
+    view->min_ready_seconds = spec->min_ready_seconds;
+    view->healthy_at_ms = view->started_ms + (int64_t)spec->min_ready_seconds * 1000;
+    plan_wake(planner, view->healthy_at_ms);
 }
 
 /* What the task was made from, as far as that is remembered or still wanted. */

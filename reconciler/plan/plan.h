@@ -132,9 +132,12 @@ void plan_service_status(const struct plan_input *input, const char *key, struct
 struct task_state {
     const struct world_task *task;
     enum task_status status;
-    enum health_status health; /* ecs.md 1.4: NONE is UNKNOWN */
-    bool healthy;              /* as deployments count it, ecs.md 1.5 */
-    const char *reason;        /* stopping or stopped: why; activating: what it waits for */
+    enum health_status health;  /* ecs.md 1.4: NONE is UNKNOWN */
+    bool healthy;               /* as deployments count it, ecs.md 1.5 */
+    int64_t healthy_at_ms;      /* without a check: when it will count as healthy; 0: it does, or a
+                                * check decides */
+    uint32_t min_ready_seconds; /* for that it waits so long after its start */
+    const char *reason;         /* stopping or stopped: why; activating: what it waits for */
 };
 /* How the last run of a health check failed: "exit code 1: db is down", with `last_line` nothing but
  * the last line of what it wrote; NULL: it did not. */

@@ -98,6 +98,9 @@ struct task_view {
     enum stop_code stop_code;
     const char *reason;
     int exit_code;
+    int64_t
+        healthy_at_ms; /* without a check, when it will be healthy; 0: that is no matter of time */
+    uint32_t min_ready_seconds;
     int64_t started_ms; /* the last start of any container of it, our clock; 0: none was started */
 };
 

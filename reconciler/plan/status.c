@@ -73,5 +73,7 @@ void plan_task_state(const struct plan_input *input, const struct world_task *ta
                                 .status = view.status,
                                 .health = view.health,
                                 .healthy = view.healthy,
+                                .healthy_at_ms = view.healthy_at_ms,
+                                .min_ready_seconds = view.min_ready_seconds,
                                 .reason = view.reason };
 }

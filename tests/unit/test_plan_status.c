@@ -37,6 +37,31 @@ static void assert_wanted(const struct wanted_task *task, enum task_status statu
     assert_non_null(strstr(task->reason, reason));
 }
 
+static void a_task_without_a_check_says_when_it_counts(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    struct task_state state;
+
+    scene_open(&scene);
+    scene_commit(&scene, "c1",
+                 "---\n{apiVersion: berth/v1, kind: Task, metadata: {name: web}, spec: {cpu: 256, "
+                 "memory: 512, containerDefinitions: [{name: main, image: 'a:1'}]}}\n"
+                 "---\n{apiVersion: berth/v1, kind: Service, metadata: {name: web}, spec: "
+                 "{cluster: c, taskDefinition: web, desiredCount: 1, minReadySeconds: 40}}\n");
+    scene_run(&scene, 10 * 1000);
+    state = state_of(&scene, "web", 0);
+    assert_false(state.healthy);
+    assert_true(state.healthy_at_ms > scene.now_ms &&
+                state.healthy_at_ms <= scene.now_ms + 40 * 1000);
+    assert_int_equal(state.min_ready_seconds, 40);
+    scene_run(&scene, 60 * 1000);
+    state = state_of(&scene, "web", 0);
+    assert_true(state.healthy);
+    assert_int_equal(state.healthy_at_ms, 0);
+    scene_close(&scene);
+}
+
 static void what_finds_no_room_is_pending(void **unused)
 {
     (void)unused;
@@ -268,6 +293,7 @@ static void what_stopped_is_deprovisioning_until_it_is_removed(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_task_without_a_check_says_when_it_counts),
         cmocka_unit_test(what_finds_no_room_is_pending),
         cmocka_unit_test(no_more_are_pending_than_the_bounds_allow),
         cmocka_unit_test(a_create_in_flight_is_activating),
