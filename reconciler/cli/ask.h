@@ -49,8 +49,8 @@ const char *ask_mistake(struct cli *cli, const struct json *mistake);
 /* A list's member at a path; NULL reads as empty. */
 const struct json *ask_list(const struct json *object, const char *path);
 
-/* Prints text that came from elsewhere: what a terminal would obey becomes '?', and further lines of
- * it begin with `indent` spaces. */
+/* Prints text that came from elsewhere: what a terminal would obey becomes '?', and further lines
+ * of it begin with `indent` spaces. */
 void ask_print(struct cli *cli, const char *text, size_t indent);
 
 #endif

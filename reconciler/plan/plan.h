@@ -139,8 +139,8 @@ struct task_state {
     uint32_t min_ready_seconds; /* for that it waits so long after its start */
     const char *reason;         /* stopping or stopped: why; activating: what it waits for */
 };
-/* How the last run of a health check failed: "exit code 1: db is down", with `last_line` nothing but
- * the last line of what it wrote; NULL: it did not. */
+/* How the last run of a health check failed: "exit code 1: db is down", with `last_line` nothing
+ * but the last line of what it wrote; NULL: it did not. */
 const char *check_failure(const struct world_container *container, bool last_line,
                           struct arena *arena);
 void plan_task_state(const struct plan_input *input, const struct world_task *task,

@@ -95,8 +95,9 @@ struct app_verdict {
 };
 /* Of the current commit; app->desired must be there. */
 struct app_verdict app_judge(const struct app *app);
-/* The services of the current commit that are not as it wants them, each {cluster, service, standing,
- * reason}: standing is "pending", "failed", "blocked" or "rolledBack"; reason may be left out. */
+/* The services of the current commit that are not as it wants them, each {cluster, service,
+ * standing, reason}: standing is "pending", "failed", "blocked" or "rolledBack"; reason may be
+ * left out. */
 struct json *app_undone(const struct app *app);
 
 /* What is left of a run. */

@@ -112,7 +112,7 @@ check 'with their time' shows 'talker \| 20[0-9T:-]+Z first' logs talker -T
 check 'in the order of time' eval 'verb logs talker -T | cut -d" " -f 4 | sort -c'
 check 'one task needs no prefix' test "$(verb logs "$(task_of talker)" | sort | xargs)" = 'first second'
 check 'as JSON, one object a line' test "$(verb logs talker -o json | jq -r .task | sort -u | wc -l)" = 2
-check 'of nothing' complains "nothing of 'none' runs" verb logs none
+check 'of nothing' complains "there is no service, task or container 'none'" verb logs none
 check 'of a container that is not there' complains "container 'x'" verb logs talker -C x
 
 "$BERTH" logs --state "$BERTH_STATE" --follow talker >"$IT_DIR/followed" 2>&1 &
@@ -263,8 +263,8 @@ check 'a deployment that fails is rolled back, and why is said' eval \
     'said=$(on apply --timeout 120 --quiet 2>&1); [ $? = 3 ] &&
         grep -E "^local/web: deployment [0-9a-f]{12} of commit .* rolled back: .*exit code 1" <<<"$said"'
 check 'its verdict has the reason' eval \
-    'on apply --timeout 120 -o json 2>/dev/null | tail -n 1 |
-        jq -e ".undone[0].standing == \"rolledBack\" and (.undone[0].reason | test(\"exit code 1\"))"'
+    'said=$(on apply --timeout 120 -o json 2>/dev/null)
+        tail -n 1 <<<"$said" | jq -e ".undone[0].standing == \"rolledBack\" and (.undone[0].reason | test(\"exit code 1\"))"'
 check 'why tells what failed' shows '^failed .*exit code 1' why web
 check 'and how its tasks ended' shows '^stopped task .*exit code 1' why web
 check 'and how to try again' shows 'berth resume --retry local/web' why web
