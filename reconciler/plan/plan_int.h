@@ -203,30 +203,26 @@ void next_identity(const struct service_view *view, const struct deployment *dep
                    uint32_t slot, struct task_identity *out);
 void plan_service(struct planner *planner, const char *key);
 void plan_removed(struct planner *planner, const char *key);
-/* Why the removal of a service has to be confirmed by a person; NULL: it need not. By what is known
- * and remembered, or between two commits. */
+/* Why a removal has to be confirmed; NULL: it need not.  As it is now, or between two commits. */
 const char *removal_guard(const struct plan_input *input, const struct memory_service *memory,
                           struct arena *arena);
 const char *removal_guard_between(const struct desired *before, const struct desired *after,
                                   const struct desired_service *removed, struct arena *arena);
-/* Is a service that the commit does not declare held, or not judged yet?  Then all else that it
- * removes waits, too. */
+/* Is an undeclared service held, or not judged yet?  Then all else that goes waits, too. */
 bool removal_is_open(const struct plan_input *input);
 void plan_instance(struct planner *planner, const char *name);
 /* What its containers are created from, as far as that is known without asking anyone. */
 void pins_make(const struct planner *planner, const struct service_view *view,
                struct deployment *deployment);
-/* With nothing remembered: states the revision that runs, if it is known what it is. True when it
- * did. */
+/* With nothing remembered: states the revision that runs, if that is known.  True when it did. */
 bool recall(struct planner *planner, const struct service_view *view);
 void rollout(struct planner *planner, struct service_view *view);
 /* Has a slot no good task, and none on its way? */
 bool rollout_is_short(struct planner *planner, struct service_view *view);
 /* States what changed: tasks that run, got healthy, ended.  True when facts came out. */
 bool record_tasks(struct planner *planner, struct service_view *view);
-/* A task of the deployment (NULL: of none that is remembered) that ran for so long (0: never)
- * ended: when it never got going, the next one waits (ecs.md 1.5, throttle), and true.  Each
- * deployment has a throttle of its own: what the old revision does is nothing to the new one. */
+/* A task of the deployment (NULL: none that is remembered) ended that ran for so long (0: never):
+ * when it never got going, that deployment's next one waits (ecs.md 1.5, throttle), and true. */
 bool throttle(struct planner *planner, const struct service_view *view, const struct deployment *of,
               int64_t ran_ms);
 void throttle_end(struct planner *planner, const struct service_view *view,

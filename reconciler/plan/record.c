@@ -216,8 +216,8 @@ static struct task_record *record_of_end(struct planner *planner, const struct s
     return record;
 }
 
-/* Until its first essential container ended; that the others took their time to stop is no life, nor
- * is what a container did for which the others waited: the task never was RUNNING. */
+/* Until its first essential container ended; that the others took their time to stop is no life,
+ * nor is what a container did for which the others waited: the task never was RUNNING. */
 static int64_t ran_ms(const struct task_view *task, const struct task_record *record)
 {
     return record->started_ms == 0 || task->started_ms == 0

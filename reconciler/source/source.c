@@ -107,11 +107,6 @@ bool source_is_local(const struct source *source)
     return source->url.kind == URL_LOCAL;
 }
 
-const char *source_name(const struct source *source)
-{
-    return source->url.shown;
-}
-
 /* ---- Local: which ref, which commit -------------------------------------------------------- */
 
 static int lookup_ref(struct source *source, const char *name, git_reference **out, struct err *err)

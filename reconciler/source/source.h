@@ -49,13 +49,10 @@ DEFINE_AUTO(source, source_close)
 
 /* Local: what watch.h takes.  Not local: to be polled. */
 bool source_is_local(const struct source *source);
-/* From now on the branch is followed that HEAD names now, "refs/heads/main": somebody who switches
- * to another one in a work tree does not mean to deploy it.  Answers what is followed, which lives
- * as long as the source; NULL: still HEAD, because this is a URL, or it names no branch that is
- * there. */
+/* From now on the branch is followed that HEAD names now ("refs/heads/main"): who switches to
+ * another one in a work tree does not mean to deploy it.  Answers what is followed, as long as the
+ * source lives; NULL: still HEAD, because it names no branch that is there, or this is a URL. */
 const char *source_pin(struct source *source);
-/* The location without its password, for people. */
-const char *source_name(const struct source *source);
 
 /* ---- The newest commit --------------------------------------------------------------------- */
 
@@ -88,15 +85,13 @@ int source_refresh(struct source *source, struct source_tip *out, struct err *er
 int source_open_at(const struct source_options *options, const char *expression,
                    struct source **out, char out_commit[SOURCE_ID_SIZE], struct err *err);
 
-/* Paths from the root of the repository, in an arena. */
 struct source_paths {
-    const char **items;
+    const char **items; /* from the root of the repository, in an arena */
     size_t count;
 };
 
-/* The manifests under `path` that the work tree has otherwise than the newest commit: changed,
- * added or deleted, staged or not.  None for a URL, a bare repository, or when the work tree is of
- * another branch. */
+/* Manifests under `path` that the work tree has otherwise than the newest commit, staged or not.
+ * None for a URL, a bare repository, or when the work tree is of another branch. */
 int source_uncommitted(struct source *source, struct arena *arena, struct source_paths *out,
                        struct err *err);
 

@@ -266,7 +266,7 @@ check 'its verdict has the reason' eval \
     'said=$(on apply --timeout 120 -o json 2>/dev/null)
         tail -n 1 <<<"$said" | jq -e ".undone[0].standing == \"rolledBack\" and (.undone[0].reason | test(\"exit code 1\"))"'
 check 'why tells what failed' shows '^failed .*exit code 1' why web
-check 'and how its tasks ended' shows '^stopped task .*exit code 1' why web
+check 'and how its tasks ended' shows '^(stopped task)? +[0-9a-f]{12} at .*exit code 1' why web
 check 'and how to try again' shows 'berth resume --retry local/web' why web
 check 'ps tells how its tasks ended' shows 'STOPPED .*[Ee]xit' ps --all web
 check 'status names the revision that failed' shows 'revision [0-9a-f]{8} failed' status

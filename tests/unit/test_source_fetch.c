@@ -421,7 +421,6 @@ static void http_with_and_without_passwords(void **state)
     (void)snprintf(url, sizeof(url), "http://ada:secret@127.0.0.1:%u/repo", fixture->http.port);
     open_url(fixture, url, NULL, GENEROUS_MS);
     check_tip(fixture, "main", "refs/heads/main", "two");
-    assert_null(strstr(source_name(fixture->source), "secret"));
     (void)snprintf(url, sizeof(url), "http://ada:wrong-secret@127.0.0.1:%u/repo",
                    fixture->http.port);
     open_url(fixture, url, NULL, GENEROUS_MS);
