@@ -48,7 +48,8 @@ static int parse(struct fixture *fixture, const char *text, uint64_t allowed, si
 {
     const char *items[16];
     struct option_words words = { .items = items, .operands_end = operands_end };
-    struct option_sources sources = { environment, fixture->config };
+    struct option_sources sources = { .environment = environment,
+                                      .config_default = fixture->config };
     char *copy = arena_text(&fixture->arena, text);
 
     for (char *at = copy; *at != '\0' && words.count < ARRAY_COUNT(items);) {
