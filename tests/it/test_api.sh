@@ -85,9 +85,12 @@ check 'nothing would change' says /v1/plan '.apiVersion == "berth/v1" and (.comm
 git -C "$SITE" checkout -q -b other
 site_edit 's/desiredCount: 3/desiredCount: 4/' manifests/service-web.yaml 'four web tasks'
 other=$(git -C "$SITE" rev-parse HEAD)
-check 'the branch that is checked out is followed' \
-    eventually 60 says /v1/status ".converged and .commit.id == \"$other\""
 git -C "$SITE" checkout -q -
+followed=$(git -C "$SITE" symbolic-ref HEAD)
+git -C "$SITE" update-ref "$followed" "$other"
+check 'the branch that was checked out at the start is followed' \
+    eventually 60 says /v1/status ".converged and .commit.id == \"$other\""
+git -C "$SITE" update-ref "$followed" "$head"
 check 'and back, to a commit that is older' \
     eventually 60 says /v1/status ".converged and .commit.id == \"$head\""
 check 'another branch is planned' eval \

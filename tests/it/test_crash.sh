@@ -112,7 +112,7 @@ state()
     "$BERTH" ps --state "$BERTH_STATE" -o json | jq '.tasks |= ([.[] |
         del(.id, .deployment, .attempt, .address) | .containers |= [.[] |
         del(.id, .containerName, .imageId, .address, .createdAt, .startedAt)]] | sort_by(tojson))'
-    "$BERTH" status --state "$BERTH_STATE" -o json | jq 'del(.startedAt, .looks) |
+    "$BERTH" status --state "$BERTH_STATE" -o json | jq 'del(.startedAt, .looks, .outputId) |
         del(.instances[].clockSkewMs) | del(.services[].deployment |
         .id, .createdAt, .updatedAt, .rolloutStateReason, .containers[].imageId)'
 }
