@@ -27,6 +27,7 @@ struct source {
     char *id; /* of its task */
     char *container;
     int64_t started_ms; /* the start since which it is read; 0: unknown */
+    int64_t last_ms;    /* its newest line; 0: none came */
     bool open;
     bool listed;
     struct source *next;
@@ -116,6 +117,7 @@ static bool on_line(void *ctx, const char *text, size_t size)
         return true;
     }
     AUTO_TEXT char *out = line_text(logs, source, line);
+    source->last_ms = ask_time_ms(line, "time");
     if (logs->cli->options.follow)
         return print(logs->cli, out);
     keep(logs, ask_time_ms(line, "time"), TAKE(out));
@@ -225,8 +227,9 @@ static void open_container(struct logs *logs, const char *id, const struct json 
         logs->sources = source;
     }
     source->started_ms = started_ms;
-    /* All of it from what came while following; of one that is started again, what is new. */
-    open_source(source, again ? started_ms : logs->since_ms,
+    /* All of it from what came while following; of one that is started again, what is new.  Not
+     * since its start: an engine notes that time once the program runs, and has written already. */
+    open_source(source, source->last_ms > 0 ? source->last_ms + 1 : logs->since_ms,
                 logs->cli->options.tail > 0 && !logs->has_found);
 }
 
