@@ -50,8 +50,8 @@ int store_flush(struct store *store, struct err *err);
  * record that cannot be understood is left out, with a warning. */
 int store_load(struct store *store, struct memory *memory, struct err *err);
 
-/* Forgets what `memory` has expired, and history beyond the limits of history.h. For now and then.
- * */
+/* Forgets what `memory` has expired, and history beyond the limits of history.h; to be called once
+ * in a while. */
 int store_prune(struct store *store, const struct memory *memory, int64_t now_ms, struct err *err);
 
 /* ---- Settings ------------------------------------------------------------------------------ */
