@@ -196,7 +196,8 @@ static bool is_seen(const struct engine_call *call)
     if (tracked == NULL || tracked->gone || tracked->reported <= call->began)
         return false;
     if (action->kind == ACTION_CONTAINER_START)
-        return tracked->status != CONTAINER_CREATED && !tracked->again && !tracked->queued;
+        return tracked->status != CONTAINER_CREATED && !tracked->again && !tracked->started &&
+               !tracked->queued;
     return tracked->status != CONTAINER_RUNNING && tracked->status != CONTAINER_PAUSED;
 }
 

@@ -115,9 +115,9 @@ static void on_event(void *ctx, const struct json *value)
             engine_inspect(engine, event.id);
         break;
     case EVENT_CONTAINER_CHANGED:
-        /* Our own start has been looked at already.  Of no other event is this believed: an engine
-         * whose clock is set back would then seem to say nothing new. */
-        if (!event.is_start || !engine_looked_since(engine, event.id, event.time_ms))
+        if (event.is_start)
+            engine_container_started(engine, event.id);
+        else
             engine_inspect(engine, event.id);
         break;
     case EVENT_CONTAINER_ENDED:

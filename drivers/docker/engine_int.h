@@ -53,7 +53,8 @@ struct tracked {
     bool inspected;
     bool queued;
     bool inspecting;
-    bool again;        /* something happened during the inspect */
+    bool again;        /* something happened during the inspect, */
+    bool started;      /* namely a start, and nothing else */
     bool gone;         /* kept until the end of the listing, which may still name it */
     bool for_listing;  /* the listing waits for its inspect */
     bool ahead;        /* which was asked for before the listing was taken */
@@ -132,6 +133,8 @@ void engine_list_known(struct engine *engine);
 /* Begins a whole listing, unless one is under way. */
 void engine_list(struct engine *engine);
 void engine_inspect(struct engine *engine, const char *id);
+/* It was started: looks, unless it was seen to run already. */
+void engine_container_started(struct engine *engine, const char *id);
 /* The last inspect was asked for after that moment of the engine's clock. */
 bool engine_looked_since(const struct engine *engine, const char *id, int64_t engine_ms);
 /* done() of the call, with its failure if it has one, once the container was inspected. */

@@ -358,9 +358,12 @@ void engine_container_gone(struct engine *engine, const char *id)
 
 static void finish_inspect(struct engine *engine, struct tracked *tracked)
 {
+    bool again = tracked->again || (tracked->started && tracked->status != CONTAINER_RUNNING);
+
     tracked->inspecting = false;
-    if (tracked->again) {
-        tracked->again = false;
+    tracked->again = false;
+    tracked->started = false;
+    if (again) {
         want_inspect(engine, tracked);
         return;
     }
@@ -452,6 +455,21 @@ void engine_inspect(struct engine *engine, const char *id)
         return;
     want_inspect(engine, tracked);
     pump(engine);
+}
+
+/* Our own start is looked at when its call is answered, often before its event is read.  An end
+ * before a start is told before it, and looked at: what then runs is what was started.  No clocks
+ * are compared, because an engine's may be set back. */
+void engine_container_started(struct engine *engine, const char *id)
+{
+    struct tracked *tracked = track(engine, id);
+
+    if (tracked == NULL || tracked->gone || tracked->queued)
+        return;
+    if (tracked->inspecting)
+        tracked->started = true;
+    else if (!tracked->inspected || tracked->status != CONTAINER_RUNNING)
+        engine_inspect(engine, id);
 }
 
 bool engine_looked_since(const struct engine *engine, const char *id, int64_t engine_ms)

@@ -34,6 +34,8 @@ struct scene {
     struct io_server_peer *events; /* of containers: what happens is sent there */
     unsigned infos;
     unsigned inspects;
+    unsigned exited;     /* so many inspects say that it has, not that it runs */
+    unsigned gone_after; /* the container is removed after so many */
     unsigned info_after; /* answered once so many inspects were */
     unsigned info_fails; /* so many are answered with a failure */
     unsigned info_waits; /* so many are not answered before the engine is lost */
@@ -50,9 +52,9 @@ static void give_up(void *ctx)
 }
 
 static const char *const kinds[] = {
-    [WORLD_INSTANCE] = "instance",   [WORLD_INSTANCE_LOST] = "lost",
-    [WORLD_LISTING_BEGIN] = "begin", [WORLD_LISTING_END] = "end",
-    [WORLD_CONTAINER_GONE] = "gone", [WORLD_CONTAINER_SIGNALLED] = "signalled",
+    [WORLD_INSTANCE] = "instance",     [WORLD_INSTANCE_LOST] = "lost",
+    [WORLD_LISTING_BEGIN] = "begin",   [WORLD_LISTING_END] = "end",
+    [WORLD_CONTAINER_GONE] = "gone",   [WORLD_CONTAINER_SIGNALLED] = "signalled",
 };
 
 static void answer_info(struct scene *scene)
@@ -99,6 +101,34 @@ static void answer_images(struct scene *scene)
     scene->images_fail = false;
 }
 
+static void event_text(const char *action, const char *signal, struct buf *out)
+{
+    buf_printf(out,
+               "{\"Type\":\"container\",\"Action\":\"%s\",\"Actor\":{\"ID\":\"" ONE
+               "\",\"Attributes\":{\"berth.owner\":\"it\",\"signal\":\"%s\"}}}\n",
+               action, signal);
+}
+
+static void happens(const struct scene *scene, const char *action, const char *signal)
+{
+    AUTO(buf) text = { 0 };
+
+    buf_init(&text, 1000);
+    event_text(action, signal, &text);
+    io_server_send_text(scene->events, buf_text(&text));
+}
+
+/* Both are read before anything that the first one causes is answered. */
+static void happen_at_once(const struct scene *scene, const char *first, const char *second)
+{
+    AUTO(buf) text = { 0 };
+
+    buf_init(&text, 1000);
+    event_text(first, "", &text);
+    event_text(second, "", &text);
+    io_server_send_text(scene->events, buf_text(&text));
+}
+
 static void answer_inspect(struct scene *scene, struct io_server_peer *peer, const char *path)
 {
     bool is_one = strstr(path, ONE) != NULL;
@@ -110,12 +140,15 @@ static void answer_inspect(struct scene *scene, struct io_server_peer *peer, con
     } else {
         (void)snprintf(text, sizeof(text),
                        "{\"Id\":\"%s\",\"Name\":\"/berth-0123456789ab-%s\",\"State\":{\"Status\":"
-                       "\"running\"},\"Config\":{\"StopSignal\":\"SIGUSR1\",\"Labels\":" LABELS
-                       "}}",
-                       is_one ? ONE : TWO, name, name);
+                       "\"%s\"},\"Config\":{\"StopSignal\":\"SIGUSR1\",\"Labels\":" LABELS "}}",
+                       is_one ? ONE : TWO, name, scene->exited > 0 ? "exited" : "running", name);
         io_server_answer(peer, 200, text);
+        if (scene->exited > 0)
+            scene->exited--;
     }
     scene->inspects++;
+    if (scene->inspects == scene->gone_after)
+        happens(scene, "destroy", "");
     answer_info(scene);
 }
 
@@ -288,17 +321,6 @@ static void a_failure_before_the_facts_ends_the_wait_for_them(void **state)
     assert_lost_once(scene);
 }
 
-static void happens(const struct scene *scene, const char *action, const char *signal)
-{
-    char text[400];
-
-    (void)snprintf(text, sizeof(text),
-                   "{\"Type\":\"container\",\"Action\":\"%s\",\"Actor\":{\"ID\":\"" ONE
-                   "\",\"Attributes\":{\"berth.owner\":\"it\",\"signal\":\"%s\"}}}\n",
-                   action, signal);
-    io_server_send_text(scene->events, text);
-}
-
 /* A program that is told to read its configuration again is not told to end. */
 static void only_some_signals_are_to_end_it(void **state)
 {
@@ -326,6 +348,46 @@ static void only_some_signals_are_to_end_it(void **state)
     assert_string_equal(buf_text(&scene->told), buf_text(&expected));
 }
 
+/* Its own call's answer made us look. */
+static void a_start_that_was_seen_is_not_looked_at_again(void **state)
+{
+    struct scene *scene = *state;
+
+    connect_and_list(scene);
+    buf_reset(&scene->told);
+    happens(scene, "start", "");
+    happens(scene, "destroy", "");
+    loop_run(scene->loop);
+    assert_string_equal(buf_text(&scene->told), "gone ");
+    assert_int_equal(scene->inspects, 2);
+}
+
+/* The look that the end caused comes too early to show it, or just in time. */
+static void a_start_after_an_end_is_seen(void **state)
+{
+    struct scene *scene = *state;
+
+    connect_and_list(scene);
+    buf_reset(&scene->told);
+    scene->exited = 1;
+    scene->gone_after = 4;
+    happen_at_once(scene, "die", "start");
+    loop_run(scene->loop);
+    assert_string_equal(buf_text(&scene->told), "inspected:one inspected:one gone ");
+}
+
+static void one_look_is_enough_for_an_end_and_a_start(void **state)
+{
+    struct scene *scene = *state;
+
+    connect_and_list(scene);
+    buf_reset(&scene->told);
+    scene->gone_after = 3;
+    happen_at_once(scene, "die", "start");
+    loop_run(scene->loop);
+    assert_string_equal(buf_text(&scene->told), "inspected:one gone ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +396,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_gone_by_then_is_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_facts_it_is_dialled_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_some_signals_are_to_end_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_start_that_was_seen_is_not_looked_at_again, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_start_after_an_end_is_seen, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_look_is_enough_for_an_end_and_a_start, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(facts_that_come_after_a_failure_are_none, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_failure_before_the_facts_ends_the_wait_for_them, set_up,
