@@ -112,6 +112,8 @@ static unsigned set_connection(CURL *easy, const struct http_endpoint *endpoint)
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
     SET(CURLOPT_OPENSOCKETFUNCTION, http_open_socket);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, http_close_socket);
+    SET(CURLOPT_CLOSESOCKETDATA, endpoint);
     if (endpoint->unix_path != NULL) {
         SET(CURLOPT_UNIX_SOCKET_PATH, endpoint->unix_path);
         SET(CURLOPT_PROXY, "");

@@ -2,11 +2,13 @@
  * A server, and what libcurl wants to wait for on its behalf: descriptors and one timeout.
  *
  * Contracts: https://curl.se/libcurl/c/curl_multi_socket_action.html and CURLMOPT_SOCKETFUNCTION,
- * CURLMOPT_TIMERFUNCTION (a timeout of 0 must not call libcurl from inside its callback).
+ * CURLMOPT_TIMERFUNCTION (a timeout of 0 must not call libcurl from inside its callback),
+ * CURLOPT_CLOSESOCKETFUNCTION (called for every connection that is closed).
  */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "drivers/io/http_int.h"
 #include "spec/base/text.h"
@@ -43,15 +45,36 @@ static void curl_action(struct http_endpoint *endpoint, curl_socket_t fd, int ev
     http_endpoint_settle(endpoint);
 }
 
+static struct http_socket *find_socket(const struct http_endpoint *endpoint, curl_socket_t fd)
+{
+    struct http_socket *at;
+
+    DL_SEARCH_SCALAR(endpoint->sockets, at, fd, fd);
+    return at;
+}
+
+static void forget_socket(struct http_socket *socket)
+{
+    DL_DELETE2(socket->endpoint->sockets, socket, previous, next);
+    loop_unwatch(socket->watch);
+    free(socket);
+}
+
 static void on_fd(void *ctx, int fd, unsigned events)
 {
+    struct http_socket *socket = ctx;
+    struct http_endpoint *endpoint = socket->endpoint;
     int seen = 0;
 
+    if (socket->is_idle) { /* the server closes it, which libcurl sees before it is used again */
+        forget_socket(socket);
+        return;
+    }
     if ((events & LOOP_READABLE) != 0)
         seen |= CURL_CSELECT_IN;
     if ((events & LOOP_WRITABLE) != 0)
         seen |= CURL_CSELECT_OUT;
-    curl_action(ctx, fd, seen);
+    curl_action(endpoint, fd, seen);
 }
 
 static void on_timer(void *ctx)
@@ -85,31 +108,63 @@ static int on_timer_wanted(CURLM *multi, long delay_ms, void *ctx)
     return 0;
 }
 
+static int use_socket(struct http_endpoint *endpoint, struct http_socket *socket, curl_socket_t fd,
+                      unsigned events)
+{
+    if (socket == NULL) {
+        socket = mem_alloc(sizeof(*socket));
+        socket->endpoint = endpoint;
+        socket->fd = fd;
+        socket->watch = loop_watch_fd(endpoint->loop, fd, events, on_fd, socket, NULL);
+        if (socket->watch == NULL) {
+            free(socket);
+            return -1;
+        }
+        DL_APPEND2(endpoint->sockets, socket, previous, next);
+    } else if (socket->events != events) {
+        loop_watch_change(socket->watch, events);
+    }
+    socket->events = events;
+    socket->is_idle = false;
+    return 0;
+}
+
+/* It stays watched for what the next answer will be: something to read. */
+static void idle_socket(struct http_socket *socket)
+{
+    if (socket->events != LOOP_READABLE)
+        loop_watch_change(socket->watch, LOOP_READABLE);
+    socket->events = LOOP_READABLE;
+    socket->is_idle = true;
+}
+
+int http_close_socket(void *ctx, curl_socket_t fd)
+{
+    struct http_socket *socket = find_socket(ctx, fd);
+
+    if (socket != NULL)
+        forget_socket(socket);
+    return close(fd);
+}
+
 static int on_socket_change(CURL *easy, curl_socket_t fd, int what, void *ctx, void *of_socket)
 {
     struct http_endpoint *endpoint = ctx;
-    struct loop_watch *watch = of_socket;
+    struct http_socket *socket = find_socket(endpoint, fd);
     unsigned events = 0;
 
     (void)easy;
+    (void)of_socket;
     if (what == CURL_POLL_REMOVE) {
-        loop_unwatch(watch);
-        (void)curl_multi_assign(endpoint->multi, fd, NULL);
+        if (socket != NULL)
+            idle_socket(socket);
         return 0;
     }
     if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
         events |= LOOP_READABLE;
     if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
         events |= LOOP_WRITABLE;
-    if (watch != NULL) {
-        loop_watch_change(watch, events);
-        return 0;
-    }
-    watch = loop_watch_fd(endpoint->loop, fd, events, on_fd, endpoint, NULL);
-    if (watch == NULL)
-        return -1;
-    (void)curl_multi_assign(endpoint->multi, fd, watch);
-    return 0;
+    return use_socket(endpoint, socket, fd, events);
 }
 
 /* ---- Life ---- */
@@ -227,6 +282,7 @@ void http_endpoint_free(struct http_endpoint *endpoint)
     endpoint->in_curl = true;
     (void)curl_multi_cleanup(endpoint->multi);
     endpoint->in_curl = false;
+    ASSERT(endpoint->sockets == NULL);
     timer_stop(&endpoint->timer);
     loop_defer_cancel(endpoint->loop, on_kick, endpoint);
     http_endpoint_forget(endpoint);

@@ -15,10 +15,23 @@
 /* So much of a streamed answer waits for its reader before libcurl is told to wait too. */
 #define HTTP_DATA_MAX  ((size_t)4 * 1024 * 1024)
 
+/* A connection that the loop looks at, also while no request uses it: most are used again at once,
+ * and telling the kernel each time would cost more than the request. */
+struct http_socket {
+    struct http_endpoint *endpoint;
+    struct loop_watch *watch;
+    curl_socket_t fd;
+    unsigned events; /* that are looked for */
+    bool is_idle;    /* libcurl waits for nothing there */
+    struct http_socket *previous;
+    struct http_socket *next;
+};
+
 struct http_endpoint {
     struct http *http;
     struct loop *loop;
     CURLM *multi;
+    struct http_socket *sockets;
     char *unix_path; /* or NULL */
     char *url;       /* in front of every path */
     char *name;
@@ -87,6 +100,8 @@ int http_easy_set_up(struct http_request *request);
 void http_easy_fail(struct http_request *request, CURLcode code);
 /* CURLOPT_OPENSOCKETFUNCTION: no child inherits it. */
 curl_socket_t http_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address);
+/* CURLOPT_CLOSESOCKETFUNCTION; ctx is the endpoint. */
+int http_close_socket(void *ctx, curl_socket_t fd);
 /* What an error of libcurl means. */
 enum err_code http_error_code(CURLcode code);
 /* Puts the request in line for its callbacks. */
