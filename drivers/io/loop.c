@@ -76,11 +76,13 @@ int loop_err(struct err *err, enum err_code code, int uv_status, const char *for
 
 /* ---- Deferred calls ---- */
 
-/* Only what was there at the start: a call that defers itself again must not keep the loop from its
- * descriptors. */
-static void run_deferred(uv_idle_t *idle)
+/* So many rounds of calls that others deferred run at once: the next one would wait for a look at
+ * the descriptors, a system call that rarely finds anything. */
+#define DEFER_ROUNDS 4
+
+/* Only what was there at the start. */
+static void run_round(struct loop *loop)
 {
-    struct loop *loop = idle->data;
     struct deferred mark = { 0 };
 
     *loop->deferred_end = &mark;
@@ -94,10 +96,19 @@ static void run_deferred(uv_idle_t *idle)
         call.fn(call.ctx);
     }
     loop->deferred = mark.next;
-    if (loop->deferred == NULL) {
+    if (loop->deferred == NULL)
         loop->deferred_end = &loop->deferred;
+}
+
+/* A call that defers itself again must not keep the loop from its descriptors. */
+static void run_deferred(uv_idle_t *idle)
+{
+    struct loop *loop = idle->data;
+
+    for (unsigned i = 0; i < DEFER_ROUNDS && loop->deferred != NULL; i++)
+        run_round(loop);
+    if (loop->deferred == NULL)
         (void)uv_idle_stop(idle);
-    }
 }
 
 void loop_defer(struct loop *loop, loop_fn *fn, void *ctx)
