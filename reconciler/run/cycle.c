@@ -15,7 +15,7 @@
  * */
 #define ROUNDS_MAX      256
 #define STORE_RETRY_MS  1000
-#define GATHER_MS       500 /* so long facts that may be lost are kept for one commit */
+#define GATHER_MS       1000 /* so long facts that may be lost are kept for one commit */
 #define CLOCK_STEP_MS   2000
 #define MAINTAIN_MS     (60 * 1000)
 #define RECORDS_KEPT_MS (60 * 60 * 1000) /* ecs.md 1.4: stopped tasks stay visible for an hour */
