@@ -52,9 +52,9 @@ static void give_up(void *ctx)
 }
 
 static const char *const kinds[] = {
-    [WORLD_INSTANCE] = "instance",     [WORLD_INSTANCE_LOST] = "lost",
-    [WORLD_LISTING_BEGIN] = "begin",   [WORLD_LISTING_END] = "end",
-    [WORLD_CONTAINER_GONE] = "gone",   [WORLD_CONTAINER_SIGNALLED] = "signalled",
+    [WORLD_INSTANCE] = "instance",   [WORLD_INSTANCE_LOST] = "lost",
+    [WORLD_LISTING_BEGIN] = "begin", [WORLD_LISTING_END] = "end",
+    [WORLD_CONTAINER_GONE] = "gone", [WORLD_CONTAINER_SIGNALLED] = "signalled",
 };
 
 static void answer_info(struct scene *scene)
