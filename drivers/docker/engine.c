@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "drivers/docker/engine_int.h"
+#include "drivers/docker/hold.h"
 #include "drivers/docker/labels.h"
 #include "spec/base/digest.h"
 #include "spec/base/text.h"
@@ -159,6 +161,13 @@ static void recheck(void *ctx)
     timer_start(engine->loop, &engine->recheck, ENGINE_RECHECK_MS, recheck, engine);
 }
 
+static void release(struct engine *engine)
+{
+    if (engine->hold >= 0)
+        (void)close(engine->hold);
+    engine->hold = -1;
+}
+
 /* From a moment of the engine's clock on: the listing shows what was before. */
 static void follow_since(struct engine *engine, int64_t engine_ms)
 {
@@ -183,6 +192,15 @@ static void follow_since(struct engine *engine, int64_t engine_ms)
     timer_start(engine->loop, &engine->recheck, ENGINE_RECHECK_MS, recheck, engine);
 }
 
+static int hold(struct engine *engine, const char *engine_id, struct err *err)
+{
+    if (!engine->holds || (engine->hold >= 0 && text_equal(engine->hold_of, engine_id)))
+        return 0;
+    release(engine);
+    text_copy(engine->hold_of, sizeof(engine->hold_of), engine_id);
+    return hold_engine(engine_id, engine->reader.owner, &engine->hold, err);
+}
+
 static void on_info(void *ctx, const struct docker_answer *answer, const struct err *failure)
 {
     struct engine *engine = ctx;
@@ -203,6 +221,10 @@ static void on_info(void *ctx, const struct docker_answer *answer, const struct 
     if (text_is_empty(change.instance.engine_id)) {
         (void)err_set(&err, ERR_FAILED, "%s: its answer to /info is not an engine's",
                       docker_name(engine->docker));
+        engine_lost(engine, &err);
+        return;
+    }
+    if (hold(engine, change.instance.engine_id, &err) < 0) {
         engine_lost(engine, &err);
         return;
     }
@@ -251,6 +273,8 @@ int engine_new(const struct engine_options *options, struct engine **out, struct
     engine->writer.secret_context = options->secret_context;
     engine->contexts = options->reader;
     engine->sink = options->sink;
+    engine->holds = options->holds;
+    engine->hold = -1;
     engine->pause_ms = PAUSE_MIN_MS;
     random_bytes(&engine->rng.state, sizeof(engine->rng.state));
     *out = engine;
@@ -280,6 +304,7 @@ static void destroy(struct engine *engine)
     void *context = engine->freed_context;
 
     ASSERT(engine->calls == NULL);
+    release(engine);
     arena_release(&engine->texts);
     free(engine);
     if (freed != NULL)

@@ -24,6 +24,7 @@ struct engine_options {
     const char *instance;    /* the name that reports carry */
     const char *owner;
     const char *root_commit; /* for the claim; NULL: not known */
+    bool holds;              /* no other process of this machine may act for the owner (hold.h) */
     struct context_reader reader;
     secret_fn *secret; /* NULL: containers with secrets are refused */
     void *secret_context;

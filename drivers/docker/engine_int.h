@@ -74,6 +74,9 @@ struct engine {
     struct context_reader contexts;
     struct driver_sink sink;
     struct rng rng;
+    bool holds;
+    int hold;              /* descriptor, -1: none */
+    char hold_of[128];     /* the ID that it is for */
     char architecture[16]; /* as /info says */
 
     /* engine.c */

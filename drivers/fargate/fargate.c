@@ -94,6 +94,7 @@ int fargate_new(const struct fargate_options *options, struct driver **out, stru
                                              .instance = instance,
                                              .owner = options->owner,
                                              .root_commit = options->root_commit,
+                                             .holds = options->holds,
                                              .reader = options->reader,
                                              .secret = options->secret,
                                              .secret_context = options->secret_context,

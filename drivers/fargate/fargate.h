@@ -18,6 +18,7 @@ struct fargate_options {
     const char *owner;
     const char *root_commit; /* root commit of the repository, for the claim */
     const char *instance;    /* NULL: FARGATE_INSTANCE */
+    bool holds;              /* as in engine.h */
     struct context_reader reader;
     secret_fn *secret; /* NULL: containers with secrets are refused */
     void *secret_context;

@@ -159,6 +159,7 @@ static int connect_engine(struct app *app, const char *root, struct err *err)
         .docker_host = app->options->docker_host,
         .owner = app->options->owner,
         .root_commit = root,
+        .holds = true,
         .reader = builds_reader(app->builds),
         .secret = secret_read,
         .secret_context = app->secrets,

@@ -133,5 +133,18 @@ echo 'open barley' >"$IT_DIR/password"
 site_edit '$a# a look' manifests/base.yaml 'look at secrets'
 check 'a secret that changed rolls its service' eventually 60 converged &&
     check 'only that' test "$before" != "$(ids one)$(ids two)"
-berth_stop
+
+# ---- Another state directory ----------------------------------------------------------------------
+
+first=$berth_pid
+: >"$IT_DIR/second.log"
+refused()
+{
+    berth_apply --state "$IT_DIR/second" --timeout 60 >"$IT_DIR/second.log" 2>&1
+    [ $? = 1 ] && grep -q "process $first looks after this engine as owner 'it'" "$IT_DIR/second.log"
+}
+check 'nobody else acts for the same owner at the same time' refused || cat "$IT_DIR/second.log"
+kill -KILL "$first"
+wait "$first" 2>/dev/null
+check 'but afterwards' berth_apply --state "$IT_DIR/second" --timeout 120
 finish
