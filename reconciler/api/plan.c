@@ -84,7 +84,7 @@ static void work(void *context)
     secrets_free(secrets);
 }
 
-static void answer(const struct plan_job *job)
+static void answer(struct plan_job *job)
 {
     const struct source_commit *commit = &job->snapshot.commit->items[0];
     struct app *app = job->api->app;
@@ -98,6 +98,7 @@ static void answer(const struct plan_job *job)
     struct preview preview;
     struct json *object;
 
+    desired_trust(job->snapshot.desired, app->desired, app->memory);
     input.desired = job->snapshot.desired;
     input.root = job->snapshot.root;
     input.prune_allowed = job->snapshot.confirmed || app->options->confirm_removals;

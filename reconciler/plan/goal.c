@@ -52,7 +52,8 @@ char *unit_key(struct arena *arena, const char *cluster, const char *service)
 }
 
 /* Takes the goal over. */
-static void desired_add(struct desired *desired, const char *key, struct goal *goal, struct pos pos)
+static struct desired_service *desired_add(struct desired *desired, const char *key,
+                                           struct goal *goal, struct pos pos)
 {
     struct desired_service *entry = mem_alloc(sizeof(*entry));
 
@@ -61,6 +62,7 @@ static void desired_add(struct desired *desired, const char *key, struct goal *g
     entry->goal = goal;
     HASH_ADD_KEYPTR(by_key, desired->services, entry->key, strlen(entry->key), entry);
     desired->service_count++;
+    return entry;
 }
 
 /* What target_print() writes, target_parse() reads, unless it is too much: environment files add to
@@ -108,6 +110,21 @@ static bool has_secrets(const struct target *target)
     return false;
 }
 
+struct secret_look {
+    secret_digest_fn *digest; /* NULL: nobody looks */
+    void *context;
+    bool is_blind;
+};
+
+static const char *look(void *context, const char *value_from)
+{
+    struct secret_look *look = context;
+    const char *digest = look->digest(look->context, value_from);
+
+    look->is_blind |= digest == NULL;
+    return digest;
+}
+
 struct desired *desired_make(struct generation *generation, const struct desired *before,
                              const struct memory *memory, secret_digest_fn *secrets,
                              void *secrets_context, struct diag_list *diags)
@@ -130,15 +147,18 @@ struct desired *desired_make(struct generation *generation, const struct desired
 
         if (known != NULL && tree_get(&concerned, service->name) == NULL &&
             !has_secrets(known->goal->target)) {
-            desired_add(desired, key, goal_ref(known->goal), service->pos);
+            (void)desired_add(desired, key, goal_ref(known->goal), service->pos);
         } else {
+            struct secret_look secret = { secrets, secrets_context, false };
+
             buf_reset(&text);
-            target_print(target_make(generation, service, secrets, secrets_context, &scratch),
-                         &text);
+            target_print(
+                target_make(generation, service, secrets == NULL ? NULL : look, &secret, &scratch),
+                &text);
             struct goal *goal = goal_of(goal_known(known, memory, key), &text, &err);
 
             if (goal != NULL) {
-                desired_add(desired, key, goal, service->pos);
+                desired_add(desired, key, goal, service->pos)->is_blind = secret.is_blind;
             } else {
                 diag_add(diags, DIAG_ERROR, service->pos,
                          "service '%s', with its Task and environment files, is too large: %s",
@@ -150,6 +170,35 @@ struct desired *desired_make(struct generation *generation, const struct desired
     }
     tree_release(&concerned);
     return complete ? TAKE(desired) : NULL;
+}
+
+static bool differ_in_revision_only(const struct goal *one, const struct goal *other)
+{
+    const char *at = strstr(one->text, one->target->revision);
+    size_t before = (size_t)(at - one->text);
+    size_t after = before + strlen(one->target->revision);
+
+    ASSERT(at != NULL);
+    return one->text_size == other->text_size && memcmp(one->text, other->text, before) == 0 &&
+           memcmp(one->text + after, other->text + after, one->text_size - after) == 0;
+}
+
+void desired_trust(struct desired *desired, const struct desired *before,
+                   const struct memory *memory)
+{
+    struct desired_service *entry;
+
+    for (entry = desired->services; entry != NULL; entry = entry->by_key.next) {
+        struct goal *known;
+
+        if (!entry->is_blind)
+            continue;
+        known = goal_known(desired_service(before, entry->key), memory, entry->key);
+        if (known == NULL || !differ_in_revision_only(entry->goal, known))
+            continue;
+        goal_unref(entry->goal);
+        entry->goal = goal_ref(known);
+    }
 }
 
 void desired_compare(const struct desired *before, const struct desired *after,

@@ -33,6 +33,7 @@ struct desired_service {
     char *key;
     struct goal *goal;
     struct pos pos; /* of the manifest; file lives with the generation */
+    bool is_blind;  /* a secret could not be read: the revision does not tell its value */
     UT_hash_handle by_key;
 };
 
@@ -51,6 +52,10 @@ struct memory;
 struct desired *desired_make(struct generation *generation, const struct desired *before,
                              const struct memory *memory, secret_digest_fn *secrets,
                              void *secrets_context, struct diag_list *diags);
+/* A blind service, all of whose rest is as `before` or memory (as in desired_make()) has it, is
+ * taken for unchanged: a file that cannot be read for a moment must not replace what runs well. */
+void desired_trust(struct desired *desired, const struct desired *before,
+                   const struct memory *memory);
 /* `changed` is told each key that is new, gone or different. */
 typedef void desired_changed_fn(void *context, const char *key);
 void desired_compare(const struct desired *before, const struct desired *after,

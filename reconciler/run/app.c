@@ -176,7 +176,20 @@ static int connect_engine(struct app *app, const char *root, struct err *err)
 
 struct desired *app_desire(struct app *app, struct generation *generation, struct diag_list *diags)
 {
-    return desired_make(generation, app->desired, app->memory, secret_digest, app->secrets, diags);
+    struct desired *desired =
+        desired_make(generation, app->desired, app->memory, secret_digest, app->secrets, diags);
+
+    if (desired == NULL)
+        return NULL;
+    desired_trust(desired, app->desired, app->memory);
+    for (const struct desired_service *at = desired->services; at != NULL; at = at->by_key.next) {
+        if (at->is_blind)
+            app_tell(app, "warning", NULL,
+                     "a secret of service %s cannot be read: what runs is kept, and no task can be "
+                     "started",
+                     at->goal->target->service);
+    }
+    return desired;
 }
 
 void app_adopt(struct app *app, struct desired *desired, bool prune_allowed)

@@ -132,6 +132,7 @@ static int inspect_live(const struct run_options *options,
     if (snapshot_load(&request, &out->diags, &out->after, err) < 0 ||
         list_engine(options, world, err) < 0)
         return -1;
+    desired_trust(out->after.desired, NULL, remembered.memory);
     sandbox_image_tag(sandbox);
     input = (struct plan_input){ .desired = out->after.desired,
                                  .world = world,

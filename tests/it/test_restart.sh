@@ -133,6 +133,13 @@ echo 'open barley' >"$IT_DIR/password"
 site_edit '$a# a look' manifests/base.yaml 'look at secrets'
 check 'a secret that changed rolls its service' eventually 60 converged &&
     check 'only that' test "$before" != "$(ids one)$(ids two)"
+before=$(ids one)
+mv "$IT_DIR/password" "$IT_DIR/password.away"
+site_edit '$a# a second look' manifests/base.yaml 'look at secrets again'
+check 'one that cannot be read replaces nothing' eventually 60 converged &&
+    check 'no task' test "$before" = "$(ids one)"
+check 'and is told' grep -q 'warning .*service one cannot be read' "$IT_DIR/berth.log" || berth_log
+mv "$IT_DIR/password.away" "$IT_DIR/password"
 
 # ---- Another state directory ----------------------------------------------------------------------
 
