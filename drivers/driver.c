@@ -19,6 +19,7 @@ static void action_check(const struct action *action)
         break;
     case ACTION_CONTAINER_START:
     case ACTION_CONTAINER_STOP:
+    case ACTION_CONTAINER_LAST_LINES:
     case ACTION_CONTAINER_REMOVE: ASSERT(action->container_id != NULL); break;
     case ACTION_IMAGE_BUILD:
         ASSERT(action->reference != NULL && action->image_name != NULL);

@@ -28,6 +28,7 @@ struct goal;
     X(CONTAINER_CREATE, "create", "+", false)                                                      \
     X(CONTAINER_START, "start", "+", false)                                                        \
     X(CONTAINER_STOP, "stop", "-", false)                                                          \
+    X(CONTAINER_LAST_LINES, "read last lines of", " ", false)                                      \
     X(CONTAINER_REMOVE, "remove", "-", false)
 
 #define ACTION_ENUM(name, text, mark, is_long) ACTION_##name,
@@ -81,7 +82,7 @@ struct action {
     const char *sandbox_id; /* its namespaces are joined; NULL: the container has its own */
     const char *network;    /* joined when it has its own namespaces */
 
-    /* CONTAINER_START, _STOP, _REMOVE: the engine's id. */
+    /* CONTAINER_START, _STOP, _LAST_LINES, _REMOVE: the engine's id. */
     const char *container_id;
     uint32_t stop_timeout_s;
 

@@ -163,6 +163,7 @@ struct instance_report {
     X(CONTAINER_ENDED, named)                                                                      \
     X(CONTAINER_STOPPING, named)                                                                   \
     X(CONTAINER_SIGNALLED, named) /* by someone else, to end it */                                 \
+    X(CONTAINER_LINES, lines)     /* what it wrote last was asked for */                           \
     X(IMAGE, image)                                                                                \
     X(IMAGE_GONE, named)                                                                           \
     X(EFFORT, effort)                                                                              \
@@ -187,6 +188,11 @@ struct world_change {
             const char *instance;
             const char *failure;
         } lost;
+        struct {
+            const char *instance;
+            const char *id;
+            const char *text; /* spec/last_lines.h; NULL or "": nothing, or it cannot be had */
+        } lines;
     };
 };
 

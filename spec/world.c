@@ -452,6 +452,8 @@ static bool change_apply(struct world *world, const struct world_change *change)
     case WORLD_CONTAINER_ENDED: return world_container_ended(world, named->name);
     case WORLD_CONTAINER_STOPPING: return world_container_stopping(world, named->name);
     case WORLD_CONTAINER_SIGNALLED: return world_container_signalled(world, named->name);
+    case WORLD_CONTAINER_LINES:
+        return world_container_lines(world, change->lines.id, change->lines.text);
     case WORLD_IMAGE:
         instance = instance_need(world, change->image.instance);
         return world_image_apply(world, instance, &change->image);

@@ -22,6 +22,8 @@ struct world_container {
     char *drift;
     char *check_output;  /* the end of it, without blank lines; NULL: it wrote nothing, or passed */
     int check_exit_code; /* 0: it passed, or none ran */
+    char *last_lines;    /* spec/last_lines.h; NULL: nothing, or not asked for */
+    bool lines_asked;    /* once, whatever came of it */
     enum container_status status;
     enum health_status health;
     int exit_code;

@@ -320,6 +320,7 @@ static void container_drop(struct world *world, struct world_container *containe
     free(container->error);
     free(container->drift);
     free(container->check_output);
+    free(container->last_lines);
     free(container);
     if (task->container_count == 0)
         task_free(world, task);
@@ -499,6 +500,17 @@ bool world_container_signalled(struct world *world, const char *id)
         return false;
     container->signalled = true;
     return true; /* what it does to the container is told apart: nothing is planned for it */
+}
+
+bool world_container_lines(struct world *world, const char *id, const char *text)
+{
+    struct world_container *container = container_find(world, id);
+    if (container == NULL || container->lines_asked)
+        return false;
+    container->lines_asked = true;
+    (void)text_set(&container->last_lines, text);
+    task_mark(world, container->task, false);
+    return true;
 }
 
 bool world_container_sweep(struct world *world, struct world_instance *host)

@@ -34,6 +34,7 @@ bool world_container_gone(struct world *world, const char *id);
 bool world_container_stopping(struct world *world, const char *id);
 bool world_container_ended(struct world *world, const char *id);
 bool world_container_signalled(struct world *world, const char *id);
+bool world_container_lines(struct world *world, const char *id, const char *text);
 /* Whether the engine goes on with a stop whose connection broke is not known: it is asked again. */
 void world_containers_lost(struct world_instance *host);
 /* Forgets the containers (images) that the listing did not see. */

@@ -449,6 +449,7 @@ static int (*const begin[ACTION_KIND_COUNT])(struct engine_call *call, struct er
     [ACTION_CONTAINER_CREATE] = begin_create,
     [ACTION_CONTAINER_START] = begin_start,
     [ACTION_CONTAINER_STOP] = begin_stop,
+    [ACTION_CONTAINER_LAST_LINES] = engine_last_lines,
     [ACTION_CONTAINER_REMOVE] = begin_remove,
 };
 

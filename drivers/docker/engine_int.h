@@ -36,7 +36,7 @@ struct engine_call {
     bool cancelled;
     bool failed; /* `failure` is what done() gets once all is reported */
     struct err failure;
-    void *work;                 /* of a long action (images.c) */
+    void *work;                 /* of a long action (images.c), and of reading (last_lines.c) */
     struct engine_call *waiter; /* next one that waits for the same inspect or listing */
     struct engine_call *prev;   /* in engine->calls */
     struct engine_call *next;
@@ -168,6 +168,10 @@ bool engine_has_call(const struct engine *engine, enum action_kind kind, const c
 int engine_image_remove(struct engine_call *call, struct err *err);
 /* Reports what the action's image has become, then ends the call. */
 void engine_image_look(struct engine_call *call);
+
+/* ---- last_lines.c ---- */
+
+int engine_last_lines(struct engine_call *call, struct err *err);
 
 /* ---- images.c ---- */
 

@@ -99,6 +99,20 @@ static void report_image_remove(struct sim *sim, struct sim_request *request)
     }
 }
 
+/* A program that ends well writes nothing. */
+static void report_lines(struct sim *sim, const struct sim_request *request)
+{
+    struct world_change change = { .kind = WORLD_CONTAINER_LINES,
+                                   .lines = { .instance = request->instance->name,
+                                              .id = request->container_id } };
+
+    if (request->failed)
+        return;
+    if (request->body->seen.report.exit_code != 0)
+        change.lines.text = "1970-01-01T00:00:00.000000000Z 2 this is the end\n";
+    sim_report(sim, &change);
+}
+
 static void report_result(struct sim *sim, struct sim_request *request)
 {
     struct world_change change = { .kind = WORLD_NETWORK, .named = request->named };
@@ -113,6 +127,7 @@ static void report_result(struct sim *sim, struct sim_request *request)
         else
             sim_report_named(sim, WORLD_CONTAINER_GONE, request->instance, request->container_id);
         break;
+    case ACTION_CONTAINER_LAST_LINES: report_lines(sim, request); break;
     case ACTION_NETWORK_CREATE:
         if (!request->failed)
             sim_report(sim, &change);

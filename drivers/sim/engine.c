@@ -439,6 +439,13 @@ static int do_start(struct sim *sim, struct sim_request *request, struct err *er
     return sim_body_start(sim, request->body, err);
 }
 
+static int do_read_lines(const struct sim_request *request, struct err *err)
+{
+    if (request->body != NULL && request->body->seen.exists)
+        return 0;
+    return err_set(err, ERR_NOT_FOUND, "No such container: %s", request->container_id);
+}
+
 bool sim_engine_do(struct sim *sim, struct sim_request *request)
 {
     struct err *err = &request->failure;
@@ -447,6 +454,7 @@ bool sim_engine_do(struct sim *sim, struct sim_request *request)
     switch (request->kind) {
     case ACTION_CONTAINER_CREATE: result = do_create(sim, request, err); break;
     case ACTION_CONTAINER_START: result = do_start(sim, request, err); break;
+    case ACTION_CONTAINER_LAST_LINES: result = do_read_lines(request, err); break;
     case ACTION_CONTAINER_REMOVE: result = do_remove(sim, request, err); break;
     case ACTION_CONTAINER_STOP:
         if (!do_stop(sim, request))

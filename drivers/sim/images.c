@@ -337,6 +337,7 @@ static void work_done(struct sim *sim, struct sim_request *request)
     case ACTION_CONTAINER_CREATE:
     case ACTION_CONTAINER_START:
     case ACTION_CONTAINER_STOP:
+    case ACTION_CONTAINER_LAST_LINES:
     case ACTION_CONTAINER_REMOVE:
     case ACTION_KIND_COUNT: ASSERT(action_kind_is_long(request->kind));
     }

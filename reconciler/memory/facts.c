@@ -248,6 +248,19 @@ static int image_write(struct sql *sql, const struct image_record *image, struct
     return query_run(&query, err);
 }
 
+static int lines_write(struct sql *sql, const struct task_lines *lines, struct err *err)
+{
+    struct query query =
+        query_start(sql, "INSERT INTO output (task, container, text) SELECT ?1, ?2, ?3"
+                         " WHERE EXISTS (SELECT 1 FROM task WHERE id = ?1)"
+                         " ON CONFLICT DO NOTHING");
+
+    query_text(&query, lines->task);
+    query_text(&query, lines->container);
+    query_text(&query, lines->text);
+    return query_run(&query, err);
+}
+
 int fact_write(struct sql *sql, const struct fact *fact, struct err *err)
 {
     switch (fact->kind) {
@@ -272,6 +285,7 @@ int fact_write(struct sql *sql, const struct fact *fact, struct err *err)
     case FACT_THROTTLE: return throttle_write(sql, fact, err);
     case FACT_EVENT: return history_add_event(sql, fact, err);
     case FACT_IMAGE: return image_write(sql, fact->image, err);
+    case FACT_LINES: return lines_write(sql, fact->lines, err);
     case FACT_FORGET: return forget_write(sql, fact, err);
     case FACT_KIND_COUNT: break;
     }

@@ -144,6 +144,10 @@ int history_prune(struct sql *sql, int64_t now_ms, struct err *err)
         { "DELETE FROM task WHERE stopped_ms <> 0 AND id IN (SELECT id FROM task"
           " WHERE stopped_ms <> 0 ORDER BY stopped_ms DESC, id LIMIT -1 OFFSET ?)",
           HISTORY_TASKS },
+        { "DELETE FROM output WHERE task NOT IN (SELECT id FROM task) OR number IN (SELECT number"
+          " FROM (SELECT number, sum(length(text)) OVER (ORDER BY number DESC) AS total"
+          " FROM output) WHERE total > ?)",
+          HISTORY_LINES_BYTES },
         { "DELETE FROM deployment WHERE goal IS NULL AND number IN (SELECT number FROM"
           " (SELECT number, row_number() OVER (PARTITION BY cluster, service"
           " ORDER BY number DESC) AS place FROM deployment) WHERE place > ?)",
@@ -372,6 +376,28 @@ int history_commit(struct store *store, const char *id, struct arena *arena,
     if (found.id[0] == '\0')
         return err_set(err, ERR_NOT_FOUND, "commit '%s' was never seen", id);
     *out = found;
+    return 0;
+}
+
+int history_lines(struct store *store, const char *task, struct arena *arena,
+                  struct task_lines **out, size_t *out_count, struct err *err)
+{
+    struct rows rows = { .arena = arena };
+    struct query row = query_start(store->sql, "SELECT task, container, text FROM output"
+                                               " WHERE task = ? ORDER BY container");
+
+    query_text(&row, task);
+    while (query_row(&row)) {
+        struct task_lines *lines = rows_add(&rows, sizeof(*lines));
+
+        *lines = (struct task_lines){ arena_text(arena, query_get_text(&row, 0)),
+                                      arena_text(arena, query_get_text(&row, 1)),
+                                      arena_text(arena, query_get_text(&row, 2)) };
+    }
+    if (query_end(&row, err) < 0)
+        return err_wrap(err, "read the last lines of task '%s'", task);
+    *out = (struct task_lines *)(void *)rows.items;
+    *out_count = rows.count;
     return 0;
 }
 

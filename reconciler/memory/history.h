@@ -2,8 +2,9 @@
  * History: what happened, for people.  Nothing is decided by it.
  *
  * What it keeps: HISTORY_EVENTS events per service, HISTORY_DEPLOYMENTS deployments per service,
- * stopped tasks for HISTORY_TASKS_MS and at most HISTORY_TASKS of them, HISTORY_COMMITS commits;
- * nothing but deployments and commits longer than HISTORY_AGE_MS.
+ * stopped tasks for HISTORY_TASKS_MS and at most HISTORY_TASKS of them, HISTORY_LINES_BYTES of what
+ * they wrote last, HISTORY_COMMITS commits; nothing but deployments and commits longer than
+ * HISTORY_AGE_MS.
  */
 #ifndef RECONCILER_MEMORY_HISTORY_H
 #define RECONCILER_MEMORY_HISTORY_H
@@ -17,6 +18,7 @@
 #define HISTORY_DEPLOYMENTS 1000
 #define HISTORY_TASKS       2000
 #define HISTORY_COMMITS     10000
+#define HISTORY_LINES_BYTES (4 * 1024 * 1024)
 #define HISTORY_TASKS_MS    (INT64_C(24) * 3600 * 1000)
 #define HISTORY_AGE_MS      (INT64_C(90) * 24 * 3600 * 1000)
 /* ecs.md 1.5: a cause that lasts is told again only after this time. It is over when another commit
@@ -123,5 +125,9 @@ int history_commit(struct store *store, const char *id, struct arena *arena,
 /* cluster, service, limit.  Stopped tasks, last stopped first. */
 int history_tasks(struct store *store, const struct history_filter *filter, struct arena *arena,
                   struct task_record **out, size_t *out_count, struct err *err);
+/* Of a stopped task, each container's, by name; spec/last_lines.h.  The words of a program: only for
+ * whom the socket serves. */
+int history_lines(struct store *store, const char *task, struct arena *arena,
+                  struct task_lines **out, size_t *out_count, struct err *err);
 
 #endif

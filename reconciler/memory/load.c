@@ -250,6 +250,21 @@ static int images_load(struct loader *loader, struct err *err)
     return query_end(&row, err);
 }
 
+static int lines_load(struct loader *loader, struct err *err)
+{
+    struct query row = query_start(loader->sql, "SELECT task, container FROM output"
+                                                " ORDER BY number");
+
+    while (query_row(&row)) {
+        const struct task_lines lines = { .task = query_get_text(&row, 0),
+                                          .container = query_get_text(&row, 1) };
+        const struct fact fact = { .kind = FACT_LINES, .lines = &lines };
+
+        memory_apply(loader->memory, &fact);
+    }
+    return query_end(&row, err);
+}
+
 int memory_load(struct sql *sql, struct memory *memory, struct diag_list *warnings, struct err *err)
 {
     struct loader loader = { .sql = sql, .memory = memory, .warnings = warnings };
@@ -257,7 +272,8 @@ int memory_load(struct sql *sql, struct memory *memory, struct diag_list *warnin
 
     ASSERT(memory->services == NULL && memory->tasks == NULL && memory->images == NULL);
     if (deployments_load(&loader, err) < 0 || services_load(&loader, err) < 0 ||
-        tasks_load(&loader, err) < 0 || images_load(&loader, err) < 0)
+        tasks_load(&loader, err) < 0 || lines_load(&loader, err) < 0 ||
+        images_load(&loader, err) < 0)
         status = -1;
     loader_release(&loader);
     return status;

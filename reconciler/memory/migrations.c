@@ -125,7 +125,17 @@ static const char step_6[] =
 static const char step_7[] =
     "ALTER TABLE service ADD COLUMN removal_ms INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const steps[] = { step_1, step_2, step_3, step_4, step_5, step_6, step_7 };
+/* 8: what tasks that failed wrote last, in the order it came. */
+static const char step_8[] = "CREATE TABLE output ("
+                             "    number INTEGER PRIMARY KEY AUTOINCREMENT,"
+                             "    task TEXT NOT NULL,"
+                             "    container TEXT NOT NULL,"
+                             "    text TEXT NOT NULL,"
+                             "    UNIQUE (task, container)) STRICT;";
+
+static const char *const steps[] = {
+    step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8
+};
 
 int store_schema_version(void)
 {

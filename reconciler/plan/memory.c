@@ -74,6 +74,7 @@ static void task_free(struct memory *memory, struct memory_task *task)
     if (task->service != NULL)
         DL_DELETE2(task->service->tasks, task, previous, next);
     arena_release(&task->arena);
+    free(task->has_lines);
     free(task);
 }
 
@@ -206,9 +207,17 @@ static void apply_throttle(struct memory *memory, const struct fact *fact)
         entry->throttle = fact->throttle;
 }
 
-static void apply_task(struct memory *memory, const struct task_record *from)
+static struct memory_task *task_find(const struct memory *memory, const char *id)
 {
     struct memory_task *entry = NULL;
+
+    HASH_FIND(by_id, memory->tasks, id, strlen(id), entry);
+    return entry;
+}
+
+static void apply_task(struct memory *memory, const struct task_record *from)
+{
+    struct memory_task *entry = task_find(memory, from->id);
     struct arena fresh = { 0 };
     struct task_record record = *from;
 
@@ -216,7 +225,6 @@ static void apply_task(struct memory *memory, const struct task_record *from)
     record.service = arena_text(&fresh, from->service);
     record.instance = arena_text(&fresh, from->instance);
     record.reason = arena_text(&fresh, from->reason);
-    HASH_FIND(by_id, memory->tasks, from->id, strlen(from->id), entry);
     if (entry != NULL) {
         arena_release(&entry->arena);
         entry->record = record;
@@ -230,6 +238,20 @@ static void apply_task(struct memory *memory, const struct task_record *from)
     if (entry->service != NULL)
         DL_APPEND2(entry->service->tasks, entry, previous, next);
     HASH_ADD_KEYPTR(by_id, memory->tasks, entry->record.id, strlen(entry->record.id), entry);
+}
+
+static void apply_lines(struct memory *memory, const struct task_lines *lines)
+{
+    struct memory_task *entry = task_find(memory, lines->task);
+    AUTO(arena) scratch = { 0 };
+    const char *had;
+
+    if (entry == NULL || memory_has_lines(memory, lines->task, lines->container))
+        return;
+    had = entry->has_lines == NULL ? " " : entry->has_lines;
+    had = arena_printf(&scratch, "%s%s ", had, lines->container);
+    free(entry->has_lines);
+    entry->has_lines = mem_text(had);
 }
 
 static struct memory_image *image_find(const struct memory *memory, const char *engine,
@@ -306,6 +328,7 @@ void memory_apply(struct memory *memory, const struct fact *fact)
     case FACT_THROTTLE: apply_throttle(memory, fact); return;
     case FACT_EVENT: return; /* history: nothing is decided by it */
     case FACT_IMAGE: apply_image(memory, fact->image); return;
+    case FACT_LINES: apply_lines(memory, fact->lines); return;
     case FACT_FORGET: service_free(memory, service_get(memory, fact)); return;
     case FACT_KIND_COUNT: break;
     }
@@ -352,8 +375,10 @@ struct memory *memory_copy(const struct memory *memory)
 
     for (const struct memory_service *at = memory->services; at != NULL; at = at->by_key.next)
         copy_service(copy, at);
-    for (const struct memory_task *at = memory->tasks; at != NULL; at = at->by_id.next)
+    for (const struct memory_task *at = memory->tasks; at != NULL; at = at->by_id.next) {
         apply_task(copy, &at->record);
+        replace_text(&task_find(copy, at->record.id)->has_lines, at->has_lines);
+    }
     for (const struct memory_image *at = memory->images; at != NULL; at = at->by_key.next)
         apply_image(copy, &at->record);
     return copy;
@@ -490,10 +515,18 @@ const struct memory_service *memory_service(const struct memory *memory, const c
 
 const struct task_record *memory_task(const struct memory *memory, const char *id)
 {
-    struct memory_task *entry = NULL;
+    const struct memory_task *entry = task_find(memory, id);
 
-    HASH_FIND(by_id, memory->tasks, id, strlen(id), entry);
     return entry == NULL ? NULL : &entry->record;
+}
+
+bool memory_has_lines(const struct memory *memory, const char *task, const char *container)
+{
+    const struct memory_task *entry = task_find(memory, task);
+    AUTO(arena) scratch = { 0 };
+
+    return entry != NULL && entry->has_lines != NULL &&
+           strstr(entry->has_lines, arena_printf(&scratch, " %s ", container)) != NULL;
 }
 
 const struct image_record *memory_image(const struct memory *memory, const char *engine,

@@ -100,6 +100,7 @@ struct image_record {
     X(THROTTLE, "throttle") /* of the deployment `text`, as `throttle` says */                     \
     X(EVENT, "event")       /* `text` as ECS words it */                                           \
     X(IMAGE, "image")       /* the whole record; of no service */                                  \
+    X(LINES, "lines")       /* what a container of a task wrote last */                            \
     X(FORGET, "forget")     /* the service is gone; its history stays */
 
 #define MEMORY_ENUM_FACT(name, text) FACT_##name,
@@ -110,6 +111,13 @@ enum fact_kind { FACT_KINDS(MEMORY_ENUM_FACT) FACT_KIND_COUNT };
 struct throttle {
     uint32_t start_failures;
     int64_t retry_at_ms;
+};
+
+/* spec/last_lines.h.  Memory only knows that they are kept: they are for people. */
+struct task_lines {
+    const char *task;
+    const char *container;
+    const char *text;
 };
 
 struct fact {
@@ -123,6 +131,7 @@ struct fact {
     const struct deployment *deployment;
     const struct task_record *task;
     const struct image_record *image;
+    const struct task_lines *lines;
     struct throttle throttle;
 };
 
@@ -137,6 +146,7 @@ struct memory_deployment {
 struct memory_task {
     struct task_record record;
     struct arena arena;
+    char *has_lines;                /* names of containers, each between spaces; NULL: none */
     struct memory_service *service; /* NULL: it was forgotten, or never remembered */
     struct memory_task *next;       /* of the service, in no order */
     struct memory_task *previous;   /* the first one's is the last */
@@ -191,6 +201,8 @@ void memory_clock_limit(struct memory *memory, int64_t now_ms);
 
 const struct memory_service *memory_service(const struct memory *memory, const char *key);
 const struct task_record *memory_task(const struct memory *memory, const char *id);
+/* Is it kept what this container of a remembered task wrote last? */
+bool memory_has_lines(const struct memory *memory, const char *task, const char *container);
 /* NULL: no pull of ours brought it. */
 const struct image_record *memory_image(const struct memory *memory, const char *engine,
                                         const char *image_id);

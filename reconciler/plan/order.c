@@ -10,6 +10,10 @@
 
 #define STOP_TIMEOUT_S 30 /* ecs.md 1.3, where the definition is not remembered */
 
+/* Exit codes of a program that a signal ended. */
+#define EXIT_SIGKILL 137
+#define EXIT_SIGTERM 143
+
 struct making {
     struct planner *planner;
     const struct deployment *deployment;
@@ -221,6 +225,41 @@ static void stop(struct planner *planner, const struct task_view *view,
     action->cause = view->reason;
 }
 
+/* One that was told to end and does, or is killed for that it does not, has nothing to explain. */
+static bool ended_badly(const struct world_container *container)
+{
+    return container->oom_killed ||
+           (container->exit_code != 0 && container->exit_code != EXIT_SIGTERM &&
+            container->exit_code != EXIT_SIGKILL);
+}
+
+/* What its program wrote last says why a task failed, and goes with its container: it is asked for
+ * once, and whatever comes of it, the container is removed then. */
+static bool wants_lines(const struct planner *planner, const struct task_view *view,
+                        const struct world_container *container)
+{
+    bool failed = view->record != NULL && view->record->failed;
+
+    if (container->lines_asked || !container_ran(container) ||
+        text_equal(container->container, SANDBOX_NAME) ||
+        memory_has_lines(planner->input->memory, view->task->id, container->container))
+        return false;
+    for (size_t i = 0; i < view->task->container_count && !failed; i++)
+        failed = ended_badly(view->task->containers[i]) &&
+                 !text_equal(view->task->containers[i]->container, SANDBOX_NAME);
+    return failed;
+}
+
+static void ask_lines(struct planner *planner, const struct task_view *view,
+                      const struct world_container *container)
+{
+    struct action *action =
+        plan_action(planner, ACTION_CONTAINER_LAST_LINES, view->instance->name, container->name);
+
+    action->container_id = container->id;
+    action->cause = view->reason;
+}
+
 static void remove_container(struct planner *planner, const struct task_view *view,
                              const struct world_container *container)
 {
@@ -245,7 +284,11 @@ void task_wind_down(struct planner *planner, const struct task_view *view, bool 
 
         if (container_is_up(container))
             stop(planner, view, container);
-        else if (view->status == TASK_DEPROVISIONING && recorded && container->inspected)
+        else if (view->status != TASK_DEPROVISIONING || !recorded || !container->inspected)
+            continue;
+        else if (wants_lines(planner, view, container))
+            ask_lines(planner, view, container);
+        else
             remove_container(planner, view, container);
     }
 }

@@ -251,6 +251,25 @@ static void record_end(struct planner *planner, const struct service_view *view,
         throttle_once(planner, view, ends, deployment_of(view, task), ran_ms(task, record));
 }
 
+/* What the containers of a task that ended wrote last, as it comes. */
+static void record_lines(struct planner *planner, const struct service_view *view,
+                         const struct task_view *task)
+{
+    bool stopped = task->record != NULL && task->record->stopped_ms != 0;
+
+    for (size_t i = 0; stopped && i < task->task->container_count; i++) {
+        const struct world_container *container = task->task->containers[i];
+        struct task_lines *lines;
+
+        if (container->last_lines == NULL ||
+            memory_has_lines(planner->input->memory, task->task->id, container->container))
+            continue;
+        lines = arena_new(planner->arena, struct task_lines);
+        *lines = (struct task_lines){ task->task->id, container->container, container->last_lines };
+        plan_fact(planner, FACT_LINES, view->cluster, view->service)->lines = lines;
+    }
+}
+
 /* Tasks that were there and are not: someone removed all their containers. */
 static void record_vanished(struct planner *planner, const struct service_view *view,
                             struct ends *ends)
@@ -353,6 +372,7 @@ bool record_tasks(struct planner *planner, struct service_view *view)
         bool was_healthy = task->record != NULL && task->record->healthy_ms != 0;
 
         record_end(planner, view, task, &ends);
+        record_lines(planner, view, task);
         if (record_start(planner, view, task) && task->healthy && !was_healthy && task->current)
             healthier = true;
     }

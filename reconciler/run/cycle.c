@@ -296,6 +296,7 @@ static void say_fact(struct app *app, const struct fact *fact)
     case FACT_FREEZE:
     case FACT_THROTTLE:
     case FACT_IMAGE:
+    case FACT_LINES:
     case FACT_KIND_COUNT: break;
     }
 }

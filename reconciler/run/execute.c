@@ -20,6 +20,7 @@
 #define SHORT_TIMEOUT_MS (2 * 60 * 1000)
 #define LONG_TIMEOUT_MS  (60 * 60 * 1000)
 #define STOP_MARGIN_MS   (60 * 1000)
+#define LINES_TIMEOUT_MS 5000 /* the removal of the container waits for it */
 
 enum lane { LANE_SHORT, LANE_STOP, LANE_LONG, LANE_COUNT };
 
@@ -139,7 +140,7 @@ static int64_t timeout_of(const struct action *action)
         return LONG_TIMEOUT_MS;
     if (action->kind == ACTION_CONTAINER_STOP)
         return (int64_t)action->stop_timeout_s * 1000 + STOP_MARGIN_MS;
-    return SHORT_TIMEOUT_MS;
+    return action->kind == ACTION_CONTAINER_LAST_LINES ? LINES_TIMEOUT_MS : SHORT_TIMEOUT_MS;
 }
 
 static void copy_action(struct running_call *running, const struct action *from)
@@ -176,6 +177,16 @@ static void running_free(struct running_call *running)
     free(running);
 }
 
+/* It is not asked again. */
+static void report_unread(struct app *app, const struct action *action)
+{
+    const struct world_change change = { .kind = WORLD_CONTAINER_LINES,
+                                         .lines = { .instance = action->instance,
+                                                    .id = action->container_id } };
+
+    (void)world_apply(app->world, &change);
+}
+
 /* Long work reports on itself; of short work only failures are remembered, until it succeeds. */
 static void report(struct app *app, const struct action *action, const struct err *failure)
 {
@@ -183,6 +194,10 @@ static void report(struct app *app, const struct action *action, const struct er
     struct world_change change = { .kind = WORLD_EFFORT };
     AUTO(buf) key = { 0 };
 
+    if (action->kind == ACTION_CONTAINER_LAST_LINES) {
+        report_unread(app, action);
+        return;
+    }
     buf_init(&key, LIMIT_ENGINE_LINE);
     action_effort_key(action->kind, action->object, &key);
     if (instance == NULL || (failure == NULL && world_effort(instance, buf_text(&key)) == NULL))

@@ -544,6 +544,33 @@ static size_t service_of_volume(const char *name)
     return SERVICES_MAX;
 }
 
+/* What a task that failed wrote last is asked for once, before its container is removed. */
+static void check_lines(struct check *check, const struct action *action)
+{
+    const struct app *app = &check->process->app;
+    const struct world_container *container =
+        action->container_id == NULL ? NULL : world_container(app->world, action->container_id);
+    const struct task_record *record =
+        container == NULL ? NULL : memory_task(app->memory, container->task->id);
+    bool is_sandbox = container != NULL && text_equal(container->container, SANDBOX_NAME);
+    bool known = container != NULL &&
+                 (container->lines_asked ||
+                  memory_has_lines(app->memory, container->task->id, container->container));
+
+    if (action->kind == ACTION_CONTAINER_LAST_LINES &&
+        (container == NULL || known || is_sandbox || container->started_ms == 0 ||
+         container->status == CONTAINER_RUNNING))
+        check_failed(check, "%s: its last lines are asked for in vain", action->object);
+    if (action->kind == ACTION_CONTAINER_REMOVE && record != NULL && record->failed && !known &&
+        !is_sandbox && container->started_ms != 0)
+        check_failed(check, "%s is removed, and what it wrote last was not asked for",
+                     action->object);
+    if (action->kind == ACTION_CONTAINER_REMOVE && container != NULL &&
+        container->last_lines != NULL &&
+        !memory_has_lines(app->memory, container->task->id, container->container))
+        check_failed(check, "%s is removed, and what it wrote last is not kept", action->object);
+}
+
 static void check_removal(struct check *check, const struct action *action)
 {
     const struct world *world = check->process->app.world;
@@ -622,6 +649,7 @@ void check_apply(void *context, const struct action *action)
         world_task(app->world, action->identity.task) == NULL)
         check_new_task(check, action);
     check_removal(check, action);
+    check_lines(check, action);
     check_image_removal(check, action);
     check_order(check, action);
     check_repetition(check, action);

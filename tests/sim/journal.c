@@ -50,6 +50,16 @@ static const struct image_record *image_keep(struct arena *arena, const struct i
     return kept;
 }
 
+static const struct task_lines *lines_keep(struct arena *arena, const struct task_lines *from)
+{
+    struct task_lines *kept = arena_new(arena, struct task_lines);
+
+    kept->task = arena_text(arena, from->task);
+    kept->container = arena_text(arena, from->container);
+    kept->text = arena_text(arena, from->text);
+    return kept;
+}
+
 static struct fact fact_keep(struct arena *arena, const struct fact *from)
 {
     struct fact kept = *from;
@@ -64,6 +74,8 @@ static struct fact fact_keep(struct arena *arena, const struct fact *from)
         kept.task = record_keep(arena, from->task);
     if (from->image != NULL)
         kept.image = image_keep(arena, from->image);
+    if (from->lines != NULL)
+        kept.lines = lines_keep(arena, from->lines);
     return kept;
 }
 

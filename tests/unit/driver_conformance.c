@@ -369,6 +369,11 @@ static void a_container_lives_and_ends(void **state)
     assert_false(container->stopping);
     assert_string_equal(buf_text(&fixture->order), "S."); /* seen while its grace ran */
 
+    const struct action read = container_action(ACTION_CONTAINER_LAST_LINES, made.id, 0);
+    assert_false(container->lines_asked);
+    succeeds(fixture, &read);
+    assert_true(world_container(fixture->world, made.id)->lines_asked); /* before done() */
+
     drop_container(fixture, made.id);
     drop_network(fixture);
 }

@@ -376,6 +376,15 @@ static void obey_start(struct scene *scene, const struct action *action)
         scene_end_container(scene, index, 1);
 }
 
+static void obey_lines(struct scene *scene, const struct action *action)
+{
+    scene->lines_count++;
+    (void)world_apply(scene->world,
+                      &(struct world_change){
+                          .kind = WORLD_CONTAINER_LINES,
+                          .lines = { action->instance, action->container_id, scene->last_lines } });
+}
+
 static void obey(struct scene *scene, const struct action *action)
 {
     if (scene->failure.text != NULL && action->kind == scene->failure_kind) {
@@ -396,6 +405,7 @@ static void obey(struct scene *scene, const struct action *action)
     case ACTION_CONTAINER_STOP:
         scene_end_container(scene, container_of(scene, action->container_id), 143);
         break;
+    case ACTION_CONTAINER_LAST_LINES: obey_lines(scene, action); break;
     case ACTION_CONTAINER_REMOVE: apply(scene, WORLD_CONTAINER_GONE, action->container_id); break;
     case ACTION_IMAGE_BUILD:
         scene->build_count++;

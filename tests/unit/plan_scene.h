@@ -50,6 +50,8 @@ struct scene {
     size_t push_count;
     size_t image_remove_count; /* those that failed */
     bool exits_on_start;       /* what it starts ends at once with exit code 1 */
+    const char *last_lines;    /* of every container; NULL: they cannot be had */
+    size_t lines_count;        /* so often they were asked for */
     enum health_status checks; /* what the checks of a container tell as soon as it runs */
 };
 

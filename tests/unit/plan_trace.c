@@ -54,6 +54,10 @@ static void trace_fact(const struct fact *fact, struct buf *out)
                    fact->image->name == NULL ? "none" : fact->image->name,
                    text_is_empty(fact->image->references) ? "nothing" : fact->image->references);
         break;
+    case FACT_LINES:
+        buf_printf(out, "%s of task %.12s wrote: %s", fact->lines->container, fact->lines->task,
+                   fact->lines->text);
+        return;
     case FACT_FORGET: buf_text_add(out, "forgotten"); break;
     case FACT_KIND_COUNT: break;
     }

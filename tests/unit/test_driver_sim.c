@@ -266,6 +266,26 @@ static const struct world_container *seen(const struct fixture *fixture,
 }
 
 /* What the driver told is what is so. */
+static void what_it_wrote_last_is_told_once(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct sim_program fails = { .runs_ms = 1000, .exit_code = 3 };
+    const struct sim_program ends = { .runs_ms = 1000 };
+    const struct sim_container *bad = run_one(fixture, "bad", &fails);
+    const struct sim_container *good = run_one(fixture, "good", &ends);
+
+    pass(fixture, 2000);
+    assert_false(seen(fixture, bad)->lines_asked);
+    assert_true(container_action(fixture, ACTION_CONTAINER_LAST_LINES, bad->report.id, 0));
+    assert_true(container_action(fixture, ACTION_CONTAINER_LAST_LINES, good->report.id, 0));
+    pass(fixture, 200);
+    assert_true(seen(fixture, bad)->lines_asked);
+    assert_string_equal(seen(fixture, bad)->last_lines,
+                        "1970-01-01T00:00:00.000000000Z 2 this is the end\n");
+    assert_true(seen(fixture, good)->lines_asked);
+    assert_null(seen(fixture, good)->last_lines);
+}
+
 static void world_is_the_truth(const struct fixture *fixture)
 {
     size_t ours = 0;
@@ -742,6 +762,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(health_is_checked_at_intervals),
+        TEST(what_it_wrote_last_is_told_once),
         TEST(grace_keeps_a_slow_program_from_being_unhealthy),
         TEST(a_sick_program_gets_unhealthy),
         TEST(programs_end),

@@ -346,6 +346,73 @@ static void stopped_tasks_stay_for_a_day(void **unused)
     assert_int_equal(count, 1);
 }
 
+static void lines_said(const char *task, const char *container, const char *text)
+{
+    const struct task_lines lines = { task, container, text };
+    const struct fact fact = {
+        .kind = FACT_LINES, .cluster = "c", .service = "web", .lines = &lines
+    };
+    struct err err = { 0 };
+
+    assert_int_equal(store_write(store, &fact, 1, &err), 0);
+}
+
+static size_t lines_of(const char *task, const char *text)
+{
+    struct task_lines *lines;
+    struct err err = { 0 };
+    size_t count;
+
+    assert_int_equal(history_lines(store, task, &arena, &lines, &count, &err), 0);
+    if (count > 0)
+        assert_string_equal(lines[0].text, text);
+    return count;
+}
+
+static void last_lines_go_with_their_task(void **unused)
+{
+    (void)unused;
+    AUTO(memory) *memory = memory_new();
+    struct err err = { 0 };
+
+    task_stopped("t1", "web", 10);
+    lines_said("t1", "proxy", "T 1 later\n");
+    lines_said("t1", "main", "T 1 first\n");
+    lines_said("t1", "main", "T 1 not asked twice\n");
+    lines_said("t2", "main", "T 1 of no task\n");
+    assert_int_equal(lines_of("t1", "T 1 first\n"), 2);
+    assert_int_equal(lines_of("t2", ""), 0);
+    assert_int_equal(store_prune(store, memory, HISTORY_TASKS_MS + 10, &err), 0);
+    assert_int_equal(lines_of("t1", "T 1 first\n"), 2);
+    assert_int_equal(store_prune(store, memory, HISTORY_TASKS_MS + 11, &err), 0);
+    assert_int_equal(lines_of("t1", ""), 0);
+}
+
+static void last_lines_have_a_limit(void **unused)
+{
+    (void)unused;
+    AUTO(memory) *memory = memory_new();
+    AUTO_TEXT char *text = mem_alloc(4096 + 1);
+    struct err err = { 0 };
+    size_t kept = 0;
+    char id[16];
+
+    memset(text, 'x', 4096);
+    for (int i = 0; i < 1030; i++) {
+        (void)snprintf(id, sizeof(id), "t%d", i);
+        task_stopped(id, "web", 10 + i);
+        lines_said(id, "main", text);
+    }
+    assert_int_equal(store_prune(store, memory, 10, &err), 0);
+    for (int i = 0; i < 1030; i++) {
+        (void)snprintf(id, sizeof(id), "t%d", i);
+        kept += lines_of(id, text);
+    }
+    assert_int_equal(kept, HISTORY_LINES_BYTES / 4096);
+    assert_int_equal(lines_of("t5", text), 0); /* the oldest went */
+    assert_int_equal(lines_of("t6", text), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
@@ -358,6 +425,8 @@ int main(void)
         TEST(deployments_know_their_commit_and_outlive_their_service),
         TEST(a_replaced_deployment_is_active_while_it_has_tasks),
         TEST(stopped_tasks_stay_for_a_day),
+        TEST(last_lines_go_with_their_task),
+        TEST(last_lines_have_a_limit),
     };
 #undef TEST
 

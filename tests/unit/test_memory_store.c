@@ -65,8 +65,10 @@ static int task_order(const struct memory_task *a, const struct memory_task *b)
     return strcmp(a->record.id, b->record.id);
 }
 
-static void print_task(struct buf *out, const struct task_record *task)
+static void print_task(struct buf *out, const struct memory_task *entry)
 {
+    const struct task_record *task = &entry->record;
+
     buf_printf(out, "task %s %s %s %s", task->id, task->deployment, task->revision, task->commit);
     print_text(out, "cluster", task->cluster);
     print_text(out, "service", task->service);
@@ -76,6 +78,7 @@ static void print_task(struct buf *out, const struct task_record *task)
                (long long)task->started_ms, (long long)task->healthy_ms,
                (long long)task->stopping_ms, (long long)task->stopped_ms);
     print_text(out, "reason", task->reason);
+    print_text(out, "lines", entry->has_lines);
     buf_char(out, '\n');
 }
 
@@ -106,7 +109,7 @@ static char *print_memory(struct memory *memory)
             print_deployment(&out, one);
     }
     for (const struct memory_task *at = memory->tasks; at != NULL; at = at->by_id.next)
-        print_task(&out, &at->record);
+        print_task(&out, at);
     for (const struct memory_image *at = memory->images; at != NULL; at = at->by_key.next) {
         buf_printf(&out, "image %s %s %s %lld", at->record.engine, at->record.image_id,
                    at->record.references, (long long)at->record.brought_ms);
@@ -255,6 +258,28 @@ static void every_kind_of_fact_comes_back(void **unused)
     bench_close(&bench);
 }
 
+static void last_lines_come_back(void **unused)
+{
+    (void)unused;
+    const struct task_record task = { .id = "t1", .cluster = "default", .service = "web" };
+    const struct task_lines lines[] = { { "t1", "main", "T 1 a\n" },
+                                        { "t1", "proxy", "T 2 \xc3\xa4\n" },
+                                        { "t9", "main", "T 1 of a task that nobody knows\n" } };
+    struct fact facts[] = { fact_of(FACT_TASK, "web"), fact_of(FACT_LINES, "web"),
+                            fact_of(FACT_LINES, "web"), fact_of(FACT_LINES, "web") };
+    struct bench bench;
+
+    facts[0].task = &task;
+    for (size_t i = 0; i < ARRAY_COUNT(lines); i++)
+        facts[1 + i].lines = &lines[i];
+    bench_open(&bench);
+    state(&bench, facts, ARRAY_COUNT(facts));
+    assert_true(memory_has_lines(bench.memory, "t1", "proxy"));
+    assert_false(memory_has_lines(bench.memory, "t9", "main"));
+    assert_kept(&bench);
+    bench_close(&bench);
+}
+
 static void images_come_back(void **unused)
 {
     (void)unused;
@@ -295,6 +320,7 @@ static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const
     struct deployment *deployment = arena_new(arena, struct deployment);
     struct task_record *task = arena_new(arena, struct task_record);
     struct image_record *image = arena_new(arena, struct image_record);
+    struct task_lines *lines = arena_new(arena, struct task_lines);
     bool lifted = rng_chance(rng, 40);
 
     fact.durable = rng_chance(rng, 10);
@@ -325,6 +351,10 @@ static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const
     image->name = rng_chance(rng, 50) ? "web" : NULL;
     image->brought_ms = rng_between(rng, 0, 9);
     fact.image = image;
+    lines->task = task->id;
+    lines->container = services[(size_t)rng_below(rng, 3)];
+    lines->text = "T 1 x\n";
+    fact.lines = lines;
     return fact;
 }
 
@@ -366,14 +396,22 @@ static void a_copy_holds_the_same(void **unused)
     struct image_record image = {
         .engine = "E", .image_id = "sha256:aa", .references = "a:1", .brought_ms = 5000
     };
+    const struct task_record task = { .id = "t1", .cluster = "c", .service = "s" };
+    const struct task_lines lines = { "t1", "main", "T 1 x\n" };
     const struct fact fact = { .kind = FACT_IMAGE, .image = &image };
+    const struct fact ended = { .kind = FACT_TASK, .task = &task };
+    const struct fact told = { .kind = FACT_LINES, .lines = &lines };
     AUTO(memory) *memory = memory_new();
     AUTO(memory) *copy = NULL;
     AUTO_TEXT char *want = NULL;
     AUTO_TEXT char *have = NULL;
 
     memory_apply(memory, &fact);
+    memory_apply(memory, &ended);
+    memory_apply(memory, &told);
     copy = memory_copy(memory);
+    assert_true(memory_has_lines(copy, "t1", "main"));
+    assert_false(memory_has_lines(copy, "t1", "mai"));
     want = print_memory(memory);
     have = print_memory(copy);
     assert_string_equal(have, want);
@@ -543,6 +581,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_fact_comes_back),
+        cmocka_unit_test(last_lines_come_back),
         cmocka_unit_test(images_come_back),
         cmocka_unit_test(any_sequence_of_facts_comes_back),
         cmocka_unit_test(a_copy_holds_the_same),
