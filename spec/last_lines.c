@@ -83,3 +83,19 @@ bool last_lines_next(const char **at, struct last_line *out)
     out->size = size - (size_t)(space - line);
     return true;
 }
+
+const char *last_lines_words(const char *text, size_t count, struct arena *arena)
+{
+    AUTO(buf) words = { 0 };
+    struct last_line line;
+    size_t lines = 0;
+
+    buf_init(&words, strlen(text) + 1);
+    for (const char *at = text; last_lines_next(&at, &line);)
+        lines++;
+    for (const char *at = text; last_lines_next(&at, &line); lines--) {
+        if (lines <= count)
+            buf_printf(&words, "%s%.*s", words.data == NULL ? "" : "\n", (int)line.size, line.text);
+    }
+    return arena_text(arena, buf_text(&words));
+}

@@ -6,6 +6,7 @@
 #ifndef SPEC_LAST_LINES_H
 #define SPEC_LAST_LINES_H
 
+#include "spec/base/arena.h"
 #include "spec/base/buf.h"
 
 #define LAST_LINES_COUNT 20   /* that an engine is asked for */
@@ -36,5 +37,7 @@ struct last_line {
 
 /* The line at *at, which is moved behind it; false: there is none. */
 bool last_lines_next(const char **at, struct last_line *out);
+/* Nothing but what was written in the last `count` of them, without a newline at the end. */
+const char *last_lines_words(const char *text, size_t count, struct arena *arena);
 
 #endif

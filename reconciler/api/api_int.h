@@ -42,6 +42,9 @@ int find_service(const struct app *app, const char *name, struct arena *arena, c
 /* By its id or the first digits of it, at least 4. */
 int find_task(const struct app *app, const char *name, const struct world_task **out,
               struct err *err);
+/* One that stopped, the last of that name; NULL: none is remembered. */
+const struct task_record *find_stopped(const struct app *app, const char *name,
+                                       struct arena *arena);
 /* What to add for people when nothing has this name, which may be too little of a task's id; else
  * "". */
 const char *task_hint(const char *name);

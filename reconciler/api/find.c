@@ -66,6 +66,22 @@ int find_task(const struct app *app, const char *name, const struct world_task *
     return 0;
 }
 
+const struct task_record *find_stopped(const struct app *app, const char *name, struct arena *arena)
+{
+    const struct history_filter filter = { .limit = HISTORY_TASKS };
+    struct task_record *stopped;
+    size_t count;
+
+    if (strlen(name) < TASK_DIGITS_MIN ||
+        history_tasks(app->store, &filter, arena, &stopped, &count, NULL) < 0)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (text_starts(stopped[i].id, name))
+            return &stopped[i];
+    }
+    return NULL;
+}
+
 const struct world_container *find_container(const struct app *app, const char *name)
 {
     const struct world_container *at;

@@ -1,6 +1,6 @@
 /*
  * GET /v1/tasks/{task}/logs: what the containers of a task write, as lines, side by side.  The
- * engine keeps the logs; nothing is stored here.
+ * engine keeps the logs; of a task that failed memory has the last lines.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "reconciler/api/api_int.h"
 #include "spec/base/json.h"
 #include "spec/base/text.h"
+#include "spec/last_lines.h"
 
 /* A line is passed on in parts of this size. */
 #define LINE_MAX_BYTES ((size_t)64 * 1024)
@@ -265,13 +266,97 @@ static int logs_begin(struct request *request, struct log_stream *stream, struct
     return 0;
 }
 
+/* ---- Of a task that stopped ------------------------------------------------------------------ */
+
+static void kept_gone(void *context)
+{
+    (void)context;
+}
+
+/* What is asked for of them. */
+struct kept_filter {
+    const char *container; /* NULL: all */
+    uint64_t since_ms;
+    uint64_t tail;
+};
+
+static int kept_filter_of(const struct request *request, struct kept_filter *out, struct err *err)
+{
+    out->container = request_query(request, "container");
+    return request_query_u64(request, "since", 0, &out->since_ms, err) < 0 ||
+                   request_query_u64(request, "tail", UINT64_MAX, &out->tail, err) < 0
+               ? -1
+               : 0;
+}
+
+static void write_kept(struct request *request, const struct kept_filter *filter,
+                       const struct task_lines *kept)
+{
+    struct arena *arena = request_arena(request);
+    const char *at = kept->text;
+    struct last_line line;
+    uint64_t left = 0;
+
+    while (last_lines_next(&at, &line))
+        left++;
+    at = kept->text;
+    for (; last_lines_next(&at, &line); left--) {
+        const char *time = arena_text_n(arena, line.time, line.time_size);
+        struct json *object;
+        int64_t time_ms;
+
+        if (left > filter->tail ||
+            (text_parse_time_ms(time, &time_ms) && time_ms < (int64_t)filter->since_ms))
+            continue;
+        object = json_object();
+        json_set_text(object, "container", kept->container);
+        json_set_text(object, "stream", line.is_error ? "stderr" : "stdout");
+        json_set_text(object, "time", time);
+        json_set_text(object, "text", arena_text_n(arena, line.text, line.size));
+        (void)request_write_json(request, object);
+    }
+}
+
+/* Its log went with its containers; of one that failed the last lines are kept. */
+static int answer_kept(struct request *request, const struct task_record *task, struct err *err)
+{
+    struct kept_filter filter;
+    struct task_lines *kept;
+    size_t count;
+
+    if (kept_filter_of(request, &filter, err) < 0 ||
+        history_lines(app_of(request)->store, task->id, request_arena(request), &kept, &count,
+                      err) < 0)
+        return -1;
+    if (count == 0)
+        return err_set(err, ERR_NOT_FOUND,
+                       "task %.12s has stopped, and nothing is kept of what it wrote: that is done"
+                       " of tasks that failed",
+                       task->id);
+    request_keep(request, kept_gone, request);
+    request_stream(request, "application/x-ndjson", NULL);
+    for (size_t i = 0; i < count; i++) {
+        if (filter.container == NULL || text_equal(filter.container, kept[i].container))
+            write_kept(request, &filter, &kept[i]);
+    }
+    request_finish(request);
+    return 0;
+}
+
 void get_logs(struct request *request)
 {
     struct log_stream *stream = mem_alloc(sizeof(*stream));
+    const struct task_record *stopped;
     struct err err = { 0 };
 
     if (logs_begin(request, stream, &err) == 0)
         return;
     stream_free(stream);
-    request_fail(request, &err);
+    stopped =
+        err.code == ERR_NOT_FOUND
+            ? find_stopped(app_of(request), request_param(request, "task"), request_arena(request))
+            : NULL;
+    if (stopped == NULL || world_task(app_of(request)->world, stopped->id) != NULL ||
+        answer_kept(request, stopped, &err) < 0)
+        request_fail(request, &err);
 }

@@ -6,10 +6,16 @@
 #include <string.h>
 
 #include "reconciler/api/server_int.h"
+#include "reconciler/api/words.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
 
 /* ---- Reading ------------------------------------------------------------------------------- */
+
+bool request_is_local(const struct request *request)
+{
+    return request->is_local;
+}
 
 void *request_context(const struct request *request)
 {
@@ -122,6 +128,18 @@ static void set_text(struct request *request, unsigned status, const char *conte
     request_set_response(request, status, response);
 }
 
+/* Takes `object` over. */
+static struct json *sendable(const struct request *request, struct json *object)
+{
+    struct json *cut;
+
+    if (request->is_local)
+        return object;
+    cut = words_cut_json(object);
+    json_free(object);
+    return cut;
+}
+
 static void set_json(struct request *request, unsigned status, struct json *object)
 {
     AUTO(buf) text = { 0 };
@@ -129,6 +147,7 @@ static void set_json(struct request *request, unsigned status, struct json *obje
 
     ASSERT(json_is_object(object));
     json_set_text(object, "apiVersion", API_VERSION);
+    object = sendable(request, object);
     buf_init(&text, LIMIT_OUTPUT);
     json_print(object, JSON_STYLE_COMPACT, &text);
     json_free(object);
@@ -150,10 +169,15 @@ void request_accept(struct request *request, struct json *object)
 void request_answer_text(struct request *request, const char *content_type, const char *text,
                          size_t size)
 {
-    char *copy = mem_alloc(size + 1);
+    AUTO(buf) copy = { 0 };
 
-    memcpy(copy, text, size);
-    set_text(request, MHD_HTTP_OK, content_type, copy, size);
+    buf_init(&copy, LIMIT_OUTPUT);
+    if (request->is_local)
+        buf_add(&copy, text, size);
+    else
+        words_cut_text(text, &copy);
+    size = copy.size;
+    set_text(request, MHD_HTTP_OK, content_type, buf_take(&copy), size);
 }
 
 static unsigned status_of(enum err_code code)
@@ -204,6 +228,7 @@ size_t request_write_json(struct request *request, struct json *object)
 {
     AUTO(buf) line = { 0 };
 
+    object = sendable(request, object);
     buf_init(&line, STREAM_MAX);
     json_print(object, JSON_STYLE_COMPACT, &line);
     json_free(object);

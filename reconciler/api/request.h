@@ -18,6 +18,9 @@
 
 struct request;
 
+/* It came through the socket in the state directory.  Words of programs (words.h) are taken out of
+ * what is answered to any other one, whoever answers. */
+bool request_is_local(const struct request *request);
 /* What the server was made with: the running program. */
 void *request_context(const struct request *request);
 /* Lives as long as the request. */

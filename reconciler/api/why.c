@@ -7,6 +7,7 @@
 #include "reconciler/api/api_int.h"
 #include "reconciler/run/cycle.h"
 #include "spec/base/text.h"
+#include "spec/last_lines.h"
 
 #define RECENT 5
 
@@ -15,6 +16,7 @@ struct story {
     struct plan_input input;
     struct arena *arena;
     struct json *lines;
+    bool is_local; /* else without the words of programs */
 };
 
 /* Of a text of several lines those after the first are told once. */
@@ -113,6 +115,23 @@ static void tell_quarantine(struct story *story, const struct memory_service *me
             text_is_empty(failed->reason) ? "" : failed->reason);
 }
 
+/* True when anything is kept of it. */
+static bool tell_lines(struct story *story, const struct task_record *task)
+{
+    struct task_lines *kept;
+    size_t count;
+
+    if (!story->is_local ||
+        history_lines(story->app->store, task->id, story->arena, &kept, &count, NULL) < 0)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const char *words = last_lines_words(kept[i].text, LAST_LINES_COUNT, story->arena);
+
+        say(story, "last lines", "task %.12s, %s wrote:\n%s", task->id, kept[i].container, words);
+    }
+    return count > 0;
+}
+
 static void tell_recent(struct story *story, const char *cluster, const char *service)
 {
     struct history_filter filter = { .cluster = cluster, .service = service, .limit = RECENT };
@@ -126,6 +145,8 @@ static void tell_recent(struct story *story, const char *cluster, const char *se
                 time_text(story, stopped[i].stopped_ms),
                 text_is_empty(stopped[i].reason) ? stop_code_text(stopped[i].stop_code)
                                                  : stopped[i].reason);
+        for (size_t i = 0; i < count && !tell_lines(story, &stopped[i]); i++)
+            continue; /* of the newest of which something is kept */
     }
     if (history_events(story->app->store, &filter, story->arena, &events, &count, NULL) == 0) {
         for (size_t i = 0; i < count; i++)
@@ -137,12 +158,15 @@ static void tell_recent(struct story *story, const char *cluster, const char *se
 static void tell_checks(struct story *story, const struct world_task *task)
 {
     for (size_t i = 0; i < task->container_count; i++) {
+        const struct world_container *container = task->containers[i];
         const char *failure =
-            check_failure(task->containers[i], /* last_line= */ false, story->arena);
+            !story->is_local
+                ? arena_printf(story->arena, "exit code %d", container->check_exit_code)
+                : check_failure(container, /* last_line= */ false, story->arena);
 
-        if (failure != NULL)
-            say(story, "health check", "task %.12s, %s: %s", task->id,
-                task->containers[i]->container, failure);
+        if (container->check_exit_code != 0)
+            say(story, "health check", "task %.12s, %s: %s", task->id, container->container,
+                failure);
     }
 }
 
@@ -268,6 +292,7 @@ static void tell_stopped(struct story *story, const struct task_record *task)
         text_is_empty(task->reason) ? stop_code_text(task->stop_code) : task->reason);
     if (task->exit_code >= 0)
         say(story, "exit code", "%d", task->exit_code);
+    (void)tell_lines(story, task);
     say(story, "task", "%s, slot %u, attempt %u", task->id, task->slot, task->attempt);
     say(story, "revision", "%.12s", task->revision);
     if (task->service != NULL) {
@@ -311,22 +336,6 @@ static const struct wanted_task *find_wanted(struct story *story, const char *na
     return NULL;
 }
 
-static const struct task_record *find_stopped(struct story *story, const char *name)
-{
-    struct history_filter filter = { .limit = HISTORY_TASKS };
-    struct task_record *stopped;
-    size_t count;
-
-    if (strlen(name) < TASK_DIGITS_MIN ||
-        history_tasks(story->app->store, &filter, story->arena, &stopped, &count, NULL) < 0)
-        return NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (text_starts(stopped[i].id, name))
-            return &stopped[i];
-    }
-    return NULL;
-}
-
 /* A service first, then a task, a container, a task that is to come, one that stopped.  NULL and
  * *err: none of them. */
 static const char *tell(struct story *story, const char *name, struct err *err)
@@ -359,7 +368,7 @@ static const char *tell(struct story *story, const char *name, struct err *err)
         tell_wanted(story, wanted);
         return "task";
     }
-    stopped = find_stopped(story, name);
+    stopped = find_stopped(story->app, name, story->arena);
     if (stopped != NULL) {
         tell_stopped(story, stopped);
         return "task";
@@ -374,7 +383,8 @@ static void answer_why(struct request *request, const char *name)
     struct app *app = app_of(request);
     struct story story = { .app = app,
                            .input = input_of(request),
-                           .arena = request_arena(request) };
+                           .arena = request_arena(request),
+                           .is_local = request_is_local(request) };
     AUTO(json) *answer = json_object();
     struct err err = { 0 };
     const char *kind;

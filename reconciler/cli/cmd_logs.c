@@ -46,8 +46,9 @@ struct logs {
     int64_t since_ms;
     bool has_prefix;
     bool is_service;
-    bool has_found; /* at least one task, ever */
-    bool is_full;   /* LOGS_STREAMS_MAX, and told so */
+    bool is_stopped; /* a task that is gone: what is kept of it is read */
+    bool has_found;  /* at least one task, ever */
+    bool is_full;    /* LOGS_STREAMS_MAX, and told so */
     size_t open;
     int container_width;
     struct source *sources;
@@ -116,6 +117,10 @@ static bool on_line(void *ctx, const char *text, size_t size)
                   json_as_text(json_get(line, "container"), "?"), json_text(line, "error"));
         return true;
     }
+    if (logs->is_stopped) { /* made a line of when all are there */
+        keep(logs, ask_time_ms(line, "time"), mem_text(text));
+        return true;
+    }
     AUTO_TEXT char *out = line_text(logs, source, line);
     source->last_ms = ask_time_ms(line, "time");
     if (logs->cli->options.follow)
@@ -158,7 +163,7 @@ static void on_end(void *ctx, const struct err *failure)
     source->open = false;
     logs->open--;
     /* A task may go between its listing and its log. */
-    if (failure == NULL || failure->code == ERR_NOT_FOUND)
+    if (failure == NULL || (failure->code == ERR_NOT_FOUND && !logs->is_stopped))
         return;
     logs->failed = true;
     logs->err = *failure;
@@ -178,7 +183,7 @@ static void open_source(struct source *source, int64_t since_ms, bool has_tail)
             cli->arena,
             arena_printf(cli->arena, "/v1/tasks/%s/logs", client_segment(cli->arena, source->id)),
             "timestamps", "true", "container", source->container, "follow",
-            cli->options.follow ? "true" : NULL, "tail",
+            cli->options.follow && !logs->is_stopped ? "true" : NULL, "tail",
             has_tail ? arena_printf(cli->arena, "%u", cli->options.tail) : NULL, "since",
             since_ms > 0 ? arena_printf(cli->arena, "%lld", (long long)since_ms) : NULL, NULL),
         on_line, on_end, source);
@@ -357,6 +362,81 @@ static int read_all(struct logs *logs)
     return result < 0 || logs->failed ? -1 : 0;
 }
 
+/* ---- Of a task that is gone ------------------------------------------------------------------ */
+
+/* Which containers it had, only its lines say. */
+static void format_kept(struct logs *logs, const struct source *source)
+{
+    AUTO(arena) arena = { 0 };
+    const char *first = NULL;
+
+    for (size_t i = 0; i < logs->line_count; i++) {
+        AUTO(json) *line = json_parse(logs->lines[i].text, strlen(logs->lines[i].text), NULL);
+        const char *name = json_as_text(json_get(line, "container"), "");
+
+        if (first == NULL)
+            first = arena_text(&arena, name);
+        logs->has_prefix = logs->has_prefix || !text_equal(first, name);
+        if ((int)strlen(name) > logs->container_width)
+            logs->container_width = (int)strlen(name);
+    }
+    for (size_t i = 0; i < logs->line_count; i++) {
+        AUTO_TEXT char *text = logs->lines[i].text;
+        AUTO(json) *line = json_parse(text, strlen(text), NULL);
+
+        logs->lines[i].text = line_text(logs, source, line);
+    }
+}
+
+static int read_kept(struct logs *logs, const struct json *task)
+{
+    struct cli *cli = logs->cli;
+    struct source *source = mem_alloc(sizeof(*source));
+
+    source->logs = logs;
+    source->id = mem_text(json_as_text(json_get(task, "id"), ""));
+    source->container = cli->options.container == NULL ? NULL : mem_text(cli->options.container);
+    logs->sources = source;
+    logs->is_stopped = true;
+    open_source(source, logs->since_ms, cli->options.tail > 0);
+    if (client_run(logs->client, &logs->err) < 0 || logs->failed)
+        return -1;
+    cli_print(cli->errors, "berth: task %.*s stopped at %s: these are the last lines kept of it\n",
+              ASK_TASK_DIGITS, source->id, ask_time_text(cli, ask_time_ms(task, "stoppedAt")));
+    format_kept(logs, source);
+    print_sorted(logs);
+    return 0;
+}
+
+/* The only one of that name that stopped; NULL: none, or several. */
+static const struct json *find_stopped(struct logs *logs, const struct json *listing)
+{
+    const struct json *found = NULL;
+    struct targets targets;
+
+    targets_find(logs->cli->arena, listing, logs->name, NULL, &targets);
+    for (size_t i = 0; i < targets.count && !targets.is_service; i++) {
+        if (!text_equal(json_text(targets.items[i].task, "status"), "STOPPED"))
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = targets.items[i].task;
+    }
+    return found;
+}
+
+static int run_stopped(struct logs *logs, const struct json *running)
+{
+    AUTO(json) *listing = NULL;
+    const struct json *task;
+
+    if (client_call(logs->client, "GET", "/v1/tasks?all=true", NULL, &listing, &logs->err) < 0)
+        return -1;
+    task = find_stopped(logs, listing);
+    return task == NULL ? targets_none(logs->cli, logs->client, running, &logs->err)
+                        : read_kept(logs, task);
+}
+
 static int run(struct logs *logs)
 {
     AUTO(json) *listing = NULL;
@@ -365,7 +445,7 @@ static int run(struct logs *logs)
         return -1;
     open_new(logs, listing);
     if (!logs->has_found)
-        return targets_none(logs->cli, logs->client, listing, &logs->err);
+        return run_stopped(logs, listing);
     if (read_all(logs) < 0)
         return -1;
     print_sorted(logs);

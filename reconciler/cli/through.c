@@ -324,6 +324,15 @@ static int confirm_once(struct wait *wait, const struct json *status, struct err
     return client_call(wait->client, "POST", "/v1/confirm", NULL, &answer, err);
 }
 
+static void print_lines(struct cli *cli, const struct json *service)
+{
+    const struct json *list = ask_list(service, "lastLines");
+
+    for (size_t i = 0; i < json_count(list); i++)
+        tell(cli, "error", &(struct log_fields){ .service = ask_key(cli, service) },
+             app_lines_text(json_at(list, i), cli->arena));
+}
+
 static void print_reasons(struct cli *cli, const struct json *services, const char *member)
 {
     for (size_t i = 0; i < json_count(services); i++) {
@@ -332,6 +341,7 @@ static void print_reasons(struct cli *cli, const struct json *services, const ch
 
         if (reason != NULL && !json_bool(service, "declared", false))
             tell(cli, "error", &(struct log_fields){ .service = ask_key(cli, service) }, reason);
+        print_lines(cli, service);
     }
 }
 

@@ -125,8 +125,8 @@ int history_commit(struct store *store, const char *id, struct arena *arena,
 /* cluster, service, limit.  Stopped tasks, last stopped first. */
 int history_tasks(struct store *store, const struct history_filter *filter, struct arena *arena,
                   struct task_record **out, size_t *out_count, struct err *err);
-/* Of a stopped task, each container's, by name; spec/last_lines.h.  The words of a program: only for
- * whom the socket serves. */
+/* Of a stopped task, each container's, by name; spec/last_lines.h.  Words of a program: the socket
+ * serves them only. */
 int history_lines(struct store *store, const char *task, struct arena *arena,
                   struct task_lines **out, size_t *out_count, struct err *err);
 

@@ -430,15 +430,13 @@ const char *check_failure(const struct world_container *container, bool last_lin
                         output[0] == '\0' ? "" : ": ", output);
 }
 
-/* ECS's sentence first, whole: scripts look for it. */
 static const char *failed_check(struct planner *planner, const struct world_container *container)
 {
     const char *failure = check_failure(container, /* last_line= */ true, planner->arena);
 
-    return failure == NULL
-               ? "Task failed container health checks"
-               : arena_printf(planner->arena, "Task failed container health checks (%s: %s)",
-                              container->container, failure);
+    return failure == NULL ? CHECK_FAILED
+                           : arena_printf(planner->arena, CHECK_FAILED " (%s: %s)",
+                                          container->container, failure);
 }
 
 /* ecs.md 1.4: HEALTHY if all essential containers with a check are, UNHEALTHY if one of them is. */

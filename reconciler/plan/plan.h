@@ -139,6 +139,9 @@ struct task_state {
     uint32_t min_ready_seconds; /* for that it waits so long after its start */
     const char *reason;         /* stopping or stopped: why; activating: what it waits for */
 };
+/* Why a task was stopped for its checks: ECS's sentence, whole, since scripts look for it. What
+ * follows it in brackets, to the end of the line, is the container's name and check_failure(). */
+#define CHECK_FAILED "Task failed container health checks"
 /* How the last run of a health check failed: "exit code 1: db is down", with `last_line` nothing
  * but the last line of what it wrote; NULL: it did not. */
 const char *check_failure(const struct world_container *container, bool last_line,

@@ -287,6 +287,15 @@ int app_retry(struct app *app, const char *key, struct err *err)
 
 /* ---- An end for `apply` ---------------------------------------------------------------------- */
 
+static void say_lines(struct app *app, const char *key, const struct json *list)
+{
+    AUTO(arena) arena = { 0 };
+
+    for (size_t i = 0; i < json_count(list); i++)
+        app_tell(app, "error", &(struct log_fields){ .service = key }, "%s: %s", key,
+                 app_lines_text(json_at(list, i), &arena));
+}
+
 /* Why services are not as they should be. */
 static void say_undone(struct app *app)
 {
@@ -300,6 +309,7 @@ static void say_undone(struct app *app)
 
         if (reason != NULL)
             app_tell(app, "error", &(struct log_fields){ .service = key }, "%s: %s", key, reason);
+        say_lines(app, key, json_get(item, "lastLines"));
     }
 }
 

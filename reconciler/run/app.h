@@ -97,8 +97,11 @@ struct app_verdict {
 struct app_verdict app_judge(const struct app *app);
 /* The services of the current commit that are not as it wants them, each {cluster, service,
  * standing, reason}: standing is "pending", "failed", "blocked" or "rolledBack"; reason may be
- * left out. */
+ * left out. One that failed or is rolled back has `lastLines`, {task, container, text} of each
+ * container of its last task of which any are kept. */
 struct json *app_undone(const struct app *app);
+/* One of those lastLines, for people. */
+const char *app_lines_text(const struct json *lines, struct arena *arena);
 
 /* What is left of a run. */
 struct app_end {

@@ -5,10 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconciler/memory/history.h"
 #include "reconciler/run/app.h"
 #include "reconciler/run/cycle.h"
 #include "spec/base/hash.h"
 #include "spec/base/text.h"
+#include "spec/last_lines.h"
+
+#define TASKS_SEEN  5  /* that ended last */
+#define LINES_SHOWN 10 /* of a container; `berth logs` shows all that are kept */
 
 #define OUTCOME_TEXT(name, code, text) [code] = (text),
 static const char *const outcome_texts[] = { APP_OUTCOMES(OUTCOME_TEXT) };
@@ -146,6 +151,42 @@ static const char *reason_of(const struct app *app, const struct judged *item, s
                         failed->reason == NULL ? "no reason is remembered" : failed->reason);
 }
 
+/* What the last task of the service wrote last of which anything is kept: the end of it. */
+static struct json *lines_of(const struct app *app, const struct target *target,
+                             struct arena *arena)
+{
+    const struct history_filter filter = { .cluster = target->cluster,
+                                           .service = target->service,
+                                           .limit = TASKS_SEEN };
+    struct json *list = json_array();
+    struct task_record *tasks;
+    struct task_lines *kept = NULL;
+    size_t task_count;
+    size_t count = 0;
+
+    if (history_tasks(app->store, &filter, arena, &tasks, &task_count, NULL) < 0)
+        task_count = 0;
+    for (size_t i = 0; i < task_count && count == 0; i++) {
+        if (history_lines(app->store, tasks[i].id, arena, &kept, &count, NULL) < 0)
+            count = 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct json *item = json_object();
+
+        json_set_text(item, "task", kept[i].task);
+        json_set_text(item, "container", kept[i].container);
+        json_set_text(item, "text", last_lines_words(kept[i].text, LINES_SHOWN, arena));
+        json_append(list, item);
+    }
+    return list;
+}
+
+const char *app_lines_text(const struct json *lines, struct arena *arena)
+{
+    return arena_printf(arena, "task %.12s, %s wrote:\n%s", json_text(lines, "task"),
+                        json_text(lines, "container"), json_text(lines, "text"));
+}
+
 struct json *app_undone(const struct app *app)
 {
     AUTO(arena) arena = { 0 };
@@ -167,6 +208,8 @@ struct json *app_undone(const struct app *app)
         json_set_text(item, "service", target->service);
         json_set_text(item, "standing", standing_texts[standing]);
         json_set_text(item, "reason", reason);
+        if (standing == STANDING_FAILED || standing == STANDING_ROLLED_BACK)
+            json_set(item, "lastLines", lines_of(app, target, &arena));
         json_append(list, item);
     }
     free(items);

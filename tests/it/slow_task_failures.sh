@@ -28,23 +28,53 @@ starts() # how many tasks of `loop` were started
     grep -c 'action .*start berth-.*-loop' "$IT_DIR/berth.log"
 }
 
+export BERTH_STATE
 check 'an engine starts' engine_start one || finish
 site_begin
 site_task good "$SERVE"
 site_service good good 1
 site_commit 'one good service'
-berth_start
+berth_start --listen 127.0.0.1:8098
 check 'run: it converges' eventually 40 converged || { berth_log; finish; }
 good=$(ids good)
 
 : >"$IT_DIR/berth.log"
-site_task loop "$(sh_command 'exit 4')"
+site_task loop "$(sh_command 'echo starting; echo no route to db >&2; exit 4')"
 site_service loop loop 1
 site_commit 'one that ends at once'
 check 'without a breaker it is throttled, and says so' \
     eventually 80 logged 'service loop) is unable to consistently start tasks' || berth_log
 check 'it was tried five times' test "$(starts)" = 5
 check 'it says with which code it ended' logged 'Essential container in task exited: loop, exit code 4'
+
+# What it wrote went with its container, and is kept.
+of_last_task() # JQ: of the last task of `loop` that stopped
+{
+    "$BERTH" ps --all loop -o json |
+        jq -r "[.tasks[] | select(.status == \"STOPPED\")] | max_by(.stoppedAt) | $1"
+}
+
+kept() # OPTION...: on standard output what is kept of it
+{
+    "$BERTH" logs "$(of_last_task .id)" "$@" 2>"$IT_DIR/kept.err"
+}
+
+over_tcp() # PATH
+{
+    curl -sS --max-time 10 --noproxy '*' "http://127.0.0.1:8098$1"
+}
+
+check 'logs of a task that is gone has its last lines' \
+    test "$(kept)" = "$(printf 'starting\nno route to db')"
+check 'and says what they are' grep -q 'stopped at .*: these are the last lines kept of it' "$IT_DIR/kept.err"
+check '--tail takes less' test "$(kept --tail 1)" = 'no route to db'
+check 'as JSON they look like those of a task that runs' test "$(kept -o json | jq -c 'del(.time)' | tail -n 1)" \
+    = "{\"container\":\"loop\",\"stream\":\"stderr\",\"text\":\"no route to db\",\"task\":\"$(of_last_task .id)\"}"
+check 'why has them for the service' sh -c "'$BERTH' why loop | grep -q 'no route to db'"
+check 'and for the task' sh -c "'$BERTH' why '$(of_last_task .id)' | grep -q 'no route to db'"
+check 'TCP tells why, in other words' sh -c "$(declare -f over_tcp); over_tcp /v1/why/loop | grep -q 'exit code 4'"
+check_not 'and nothing of what it wrote' sh -c "$(declare -f over_tcp); over_tcp /v1/why/loop | grep -q 'no route'"
+check 'nor its logs' test "$(over_tcp "/v1/tasks/$(of_last_task .id)/logs" | jq -r .error.code)" = denied
 
 : >"$IT_DIR/berth.log"
 site_task loop "$SERVE" 'healthCheck: {command: [CMD, /bin/busybox, "true"], interval: 1, timeout: 10, retries: 5}'
@@ -75,6 +105,8 @@ site_task loop "$SERVE"
 site_commit 'and goes'
 check 'it is killed after its stopTimeout' eventually 15 converged || berth_log
 check 'and removed' count_is 0 ".Id == \"$stubborn\""
+check_not 'of a task that was told to end nothing is kept' kept
+check 'which is said' grep -q 'nothing is kept of what it wrote' "$IT_DIR/kept.err"
 
 : >"$IT_DIR/berth.log"
 site_task loop "$(sh_command 'sleep 1; x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done')"

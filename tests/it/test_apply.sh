@@ -8,7 +8,7 @@
 BREAKER='  deploymentConfiguration: {deploymentCircuitBreaker: {enable: true, rollback: false}}'
 ROLLBACK='  deploymentConfiguration: {deploymentCircuitBreaker: {enable: true, rollback: true}}'
 SERVE='command: [/bin/busybox, httpd, -f, -p, "8080", -h, /www]'
-EXIT3='command: [/bin/busybox, sh, -c, "exit 3"]'
+EXIT3='command: [/bin/busybox, sh, -c, "echo no licence; exit 3"]'
 
 apply_says() # CODE [OPTION...]: the exit code of an apply; without --timeout it has to end by itself
 {
@@ -115,12 +115,15 @@ site_service last good 1 '  dependsOn: [next]'
 site_commit 'two that wait for one that cannot be'
 check 'behind a failed dependency it ends with 1' apply_says 1
 check 'with what failed' told 'local/fail: deployment .* failed: .*Essential container in task exited: fail, exit code 3'
+check 'with its last words' told '^ *no licence$'
 check 'with who waits for it' told 'error  *local/next: service fail, which it depends on, is not healthy yet'
 check 'and who for that' told 'error  *local/last: service next, which it depends on, is not healthy yet'
 check 'the next time too' apply_says 1
 berth_start
 check 'a run takes over' eventually 30 "$BERTH" status --state "$BERTH_STATE"
 check 'through the run it is 1 too' apply_says 1
+check 'with what the task wrote last' told 'local/fail: task [0-9a-f]*, fail wrote:'
+check 'word by word' told '^ *no licence$'
 check 'with the same reason' told 'local/next: service fail, which it depends on, is not healthy yet'
 check 'one is suspended' "$BERTH" suspend good --reason 'a look' --state "$BERTH_STATE"
 git -C "$SITE" rm -q manifests/service-{fail,next,last}.yaml manifests/task-fail.yaml

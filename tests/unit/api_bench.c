@@ -75,6 +75,30 @@ static void post_echo(struct request *request)
     request_accept(request, answer);
 }
 
+static const char words[] = "stopped: Task failed container health checks (web: exit code 1: pin)";
+
+/* What a program wrote, as one document, as lines, or as text. */
+static void get_words(struct request *request)
+{
+    const char *form = request_query(request, "form");
+    struct json *answer;
+
+    if (form != NULL && strcmp(form, "text") == 0) {
+        request_answer_text(request, "text/plain", words, strlen(words));
+        return;
+    }
+    answer = json_object();
+    json_set_text(answer, "reason", words);
+    if (form == NULL) {
+        request_answer(request, answer);
+        return;
+    }
+    (void)keep(request);
+    request_stream(request, "application/x-ndjson", NULL);
+    (void)request_write_json(request, answer);
+    request_finish(request);
+}
+
 static void get_state(struct request *request)
 {
     struct bench *bench = request_context(request);
@@ -199,12 +223,14 @@ static void post_upgrade(struct request *request)
 }
 
 static const struct route_query hello_query[] = { { "loud", NULL }, { NULL, NULL } };
+static const struct route_query words_query[] = { { "form", NULL }, { NULL, NULL } };
 static const struct route_query later_query[] = { { "ms", NULL }, { NULL, NULL } };
 
 static const struct route routes[] = {
     { "GET", "/v1/hello/{cluster}/{name}", get_hello, hello_query, false, NULL },
     { "POST", "/v1/echo", post_echo, NULL, true, NULL },
     { "GET", "/v1/state", get_state, NULL, false, NULL },
+    { "GET", "/v1/words", get_words, words_query, false, NULL },
     { "GET", "/v1/later", get_later, later_query, false, NULL },
     { "GET", "/v1/big", get_big, NULL, false, NULL },
     { "GET", "/v1/ticks", get_ticks, NULL, false, NULL },

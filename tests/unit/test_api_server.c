@@ -484,6 +484,25 @@ static void tcp_is_for_reading_from_this_machine(void **unused)
     assert_has(ask_tcp("POST /v1/echo", "Host: localhost\r\nContent-Length: 0\r\n"), " 403 ");
 }
 
+static void words_of_programs_stay_on_the_socket(void **unused)
+{
+    (void)unused;
+    static const char *const lines[] = { "GET /v1/words", "GET /v1/words?form=lines",
+                                         "GET /v1/words?form=text" };
+
+    for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
+        char text[256];
+        const char *answer;
+
+        (void)snprintf(text, sizeof(text), "%s HTTP/1.1\r\n" CLOSE, lines[i]);
+        assert_has(ask_on(dial(), text), "(web: exit code 1: pin)");
+        answer = ask_tcp(lines[i], "Host: localhost\r\n");
+        assert_has(answer, " 200 ");
+        assert_has(answer, "(web: exit code 1)");
+        assert_null(strstr(answer, "pin"));
+    }
+}
+
 static void the_end_of_the_server_ends_everything(void **unused)
 {
     (void)unused;
@@ -561,6 +580,7 @@ int main(void)
         TEST(a_reader_too_slow_is_cut_off),
         TEST(an_upgrade_carries_bytes_both_ways),
         TEST(tcp_is_for_reading_from_this_machine),
+        TEST(words_of_programs_stay_on_the_socket),
         TEST(the_end_of_the_server_ends_everything),
         cmocka_unit_test(what_cannot_be_listened_on_is_refused),
     };
