@@ -113,6 +113,7 @@ void post_reconcile(struct request *request)
     struct json *answer = json_object();
 
     json_set_int(answer, "looks", (int64_t)follower_check(app->follower));
+    app_build_again(app);
     cycle_mark_all(app->cycle);
     request_accept(request, answer);
 }

@@ -9,6 +9,9 @@
 #include "reconciler/plan/plan_int.h"
 #include "spec/base/text.h"
 
+/* A step of a Dockerfile that failed so often in a row will not succeed by itself. */
+#define BUILDS_ENOUGH 3
+
 /* Clocks that differ by less are the same. */
 #define SKEW_NOISE_MS 1000
 
@@ -450,4 +453,37 @@ const char *image_failure(struct planner *planner, const struct deployment *depl
     return worst.effort == NULL ? NULL
                                 : arena_printf(planner->arena, "%s%s", failure_prefix(worst.kind),
                                                worst.effort->failure.text);
+}
+
+static bool is_unbuildable(struct planner *planner, const struct deployment *deployment,
+                           const struct world_instance *instance, size_t index)
+{
+    const struct need need = need_of(planner, deployment, instance, index);
+    const struct world_effort *build;
+
+    if (need.image->kind != TARGET_IMAGE_BUILD || deployment->pins[index].image_id != NULL)
+        return false;
+    build = effort_of(planner, instance, ACTION_IMAGE_BUILD, need.image->reference);
+    if (build == NULL || build->state == EFFORT_DONE)
+        return false;
+    /* Also while it is tried once more. */
+    return world_effort_refusals(build, deployment->created_ms) >=
+           (err_class(build->failure.code) == ERR_CLASS_USER ? 1 : BUILDS_ENOUGH);
+}
+
+bool plan_is_unbuildable(const struct plan_input *input, const struct memory_service *service)
+{
+    const struct deployment *deployment = memory_primary(service);
+    struct planner planner = { .input = input };
+    size_t count =
+        deployment == NULL ? 0 : deployment->goal->target->task->container_definitions_count;
+
+    for (const struct world_instance *at = input->world->instances; at != NULL;
+         at = at->by_name.next) {
+        for (size_t i = 0; i < count; i++) {
+            if (is_unbuildable(&planner, deployment, at, i))
+                return true;
+        }
+    }
+    return false;
 }

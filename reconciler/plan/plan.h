@@ -84,6 +84,11 @@ void plan_compute(const struct plan_input *input, const struct plan_unit *units,
 /* Every unit there is: desired, remembered, seen; services by key, then instances by name. */
 size_t plan_units(const struct plan_input *input, struct arena *arena, struct plan_unit **out);
 
+/* An image that the service's newest deployment needs was built in vain, so often or in such a way
+ * that another try would be no different: only a commit, or a person, helps. It is tried again all
+ * the same, with growing pauses. */
+bool plan_is_unbuildable(const struct plan_input *input, const struct memory_service *service);
+
 /* Why an image whose Image is not declared any more stays until it is confirmed; NULL: it need
  * not. */
 const char *image_guard(const struct plan_input *input, const char *name);

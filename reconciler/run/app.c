@@ -254,6 +254,36 @@ int app_suspend(struct app *app, const char *key, const char *reason, struct err
     return cycle_state(app->cycle, facts, count, err);
 }
 
+static const struct world_effort *failed_build(const struct world_instance *instance)
+{
+    for (const struct world_effort *at = instance->efforts; at != NULL; at = at->by_key.next) {
+        if (at->state == EFFORT_FAILED && text_starts(at->key, "build "))
+            return at;
+    }
+    return NULL;
+}
+
+void app_build_again(struct app *app)
+{
+    struct err none = { 0 };
+    const struct world_effort *effort;
+
+    (void)err_set(&none, ERR_CANCELLED, "begins anew");
+    for (const struct world_instance *at = app->world->instances; at != NULL;
+         at = at->by_name.next) {
+        while ((effort = failed_build(at)) != NULL) {
+            AUTO_TEXT char *key = mem_text(effort->key);
+
+            (void)world_apply(app->world,
+                              &(struct world_change){ .kind = WORLD_EFFORT,
+                                                      .effort = { .instance = at->name,
+                                                                  .key = key,
+                                                                  .state = EFFORT_FAILED,
+                                                                  .failure = &none } });
+        }
+    }
+}
+
 int app_retry(struct app *app, const char *key, struct err *err)
 {
     const struct memory_service *service = known_service(app, key, err);
@@ -266,6 +296,7 @@ int app_retry(struct app *app, const char *key, struct err *err)
 
     if (service == NULL)
         return -1;
+    app_build_again(app);
     if (primary != NULL && primary->state == ROLLOUT_FAILED) {
         again = *primary;
         again.state = ROLLOUT_IN_PROGRESS;

@@ -95,6 +95,9 @@ struct app_verdict {
 };
 /* Of the current commit; app->desired must be there. */
 struct app_verdict app_judge(const struct app *app);
+/* Somebody asks for it: builds that failed are tried again now, and their failures are forgotten.
+ */
+void app_build_again(struct app *app);
 /* The services of the current commit that are not as it wants them, each {cluster, service,
  * standing, reason}: standing is "pending", "failed", "blocked" or "rolledBack"; reason may be
  * left out. One that failed or is rolled back has `lastLines`, {task, container, text} of each

@@ -54,12 +54,15 @@ static struct judged judge(const struct app *app, const struct desired_service *
     /* What is remembered of another revision says nothing about this commit. */
     bool begun =
         primary != NULL && (quarantined || text_equal(primary->goal->target->revision, revision));
+    const struct plan_input input = app_plan_input(app);
     struct judged judged = { .service = service };
 
     if (begun && primary->state == ROLLOUT_FAILED)
         judged.standing = STANDING_FAILED;
     else if (memory != NULL && memory->suspended != NULL)
         judged.standing = STANDING_BLOCKED;
+    else if (begun && primary->state == ROLLOUT_IN_PROGRESS && plan_is_unbuildable(&input, memory))
+        judged.standing = STANDING_FAILED;
     else if (!begun || primary->state == ROLLOUT_IN_PROGRESS)
         judged.standing = STANDING_PENDING;
     else if (quarantined)
@@ -151,7 +154,8 @@ static const char *reason_of(const struct app *app, const struct judged *item, s
                         failed->reason == NULL ? "no reason is remembered" : failed->reason);
 }
 
-/* What the last task of the service wrote last of which anything is kept: the end of it. */
+/* What the last task of what the commit wants wrote last of which anything is kept: the end of it.
+ */
 static struct json *lines_of(const struct app *app, const struct target *target,
                              struct arena *arena)
 {
@@ -167,7 +171,8 @@ static struct json *lines_of(const struct app *app, const struct target *target,
     if (history_tasks(app->store, &filter, arena, &tasks, &task_count, NULL) < 0)
         task_count = 0;
     for (size_t i = 0; i < task_count && count == 0; i++) {
-        if (history_lines(app->store, tasks[i].id, arena, &kept, &count, NULL) < 0)
+        if (text_equal(tasks[i].revision, target->revision) &&
+            history_lines(app->store, tasks[i].id, arena, &kept, &count, NULL) < 0)
             count = 0;
     }
     for (size_t i = 0; i < count; i++) {

@@ -120,6 +120,58 @@ static void what_the_registry_has_is_not_built(void **unused)
     scene_close(&scene);
 }
 
+static bool unbuildable(const struct scene *scene)
+{
+    const struct plan_input input = scene_input(scene);
+
+    return plan_is_unbuildable(&input, memory_service(scene->memory, "c/a"));
+}
+
+/* Without a breaker it is tried for ever, and nobody has to wait for that. */
+static void a_build_that_fails_again_and_again_is_known(void **unused)
+{
+    (void)unused;
+    static const struct {
+        struct scene_failure failure;
+        int64_t not_yet_ms; /* until then it may still succeed */
+        int64_t ms;
+        bool unbuildable;
+    } cases[] = {
+        { { ERR_FAILED, "returned a non-zero code: 7" }, 1500, 10 * 1000, true },
+        { { ERR_INVALID, "dockerfile parse error line 1" }, 0, 100, true },
+        { { ERR_UNREACHABLE, "no route" }, 0, 60 * 60 * 1000, false },
+        { { ERR_CAPACITY, "no space left on device" }, 0, 60 * 60 * 1000, false },
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct scene scene;
+
+        scene_open(&scene);
+        scene.failure = cases[i].failure;
+        scene.failure_kind = ACTION_IMAGE_BUILD;
+        scene_commit(
+            &scene, "c1",
+            "---\n{apiVersion: berth/v1, kind: Image, metadata: {name: app}, spec: {build: "
+            "{context: a}}}\n"
+            "---\n{apiVersion: berth/v1, kind: Task, metadata: {name: a}, spec: {cpu: 256, "
+            "memory: 512, containerDefinitions: [{name: main, image: app}]}}\n"
+            "---\n{apiVersion: berth/v1, kind: Service, metadata: {name: a}, spec: "
+            "{cluster: c, taskDefinition: a}}\n");
+        if (cases[i].not_yet_ms > 0) {
+            scene_run(&scene, cases[i].not_yet_ms);
+            assert_false(unbuildable(&scene));
+        }
+        scene_run(&scene, cases[i].ms);
+        assert_int_equal(unbuildable(&scene), cases[i].unbuildable);
+        assert_int_equal(scene_primary(&scene, "c/a")->state, ROLLOUT_IN_PROGRESS);
+        scene.failure.text = NULL; /* it is tried on */
+        scene_run(&scene, 16 * 60 * 1000);
+        assert_int_equal(scene_running(&scene, "a"), 1);
+        assert_false(unbuildable(&scene));
+        scene_close(&scene);
+    }
+}
+
 static void what_it_has_not_is_built_and_pushed(void **unused)
 {
     (void)unused;
@@ -299,6 +351,7 @@ int main(void)
         cmocka_unit_test(a_tag_is_pinned_for_a_deployment),
         cmocka_unit_test(a_loose_tag_is_looked_up_for_each_start),
         cmocka_unit_test(what_the_registry_has_is_not_built),
+        cmocka_unit_test(a_build_that_fails_again_and_again_is_known),
         cmocka_unit_test(what_it_has_not_is_built_and_pushed),
         cmocka_unit_test(a_registry_that_does_not_answer_is_waited_for),
         cmocka_unit_test(a_pull_that_fails_is_told_once),
