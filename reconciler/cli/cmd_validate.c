@@ -1,9 +1,10 @@
 /*
  * berth validate [PATH...]: the checks of a commit, without a commit, an engine or a network.
  */
-#include "reconciler/cli/environment.h"
+#include "reconciler/cli/disk.h"
 #include "reconciler/cli/files.h"
 #include "reconciler/cli/verbs.h"
+#include "reconciler/plan/goal.h"
 #include "spec/base/text.h"
 
 struct verdict {
@@ -130,6 +131,23 @@ static int print(struct cli *cli, const struct verdict *verdict)
     return CLI_DONE;
 }
 
+/* What is too large only together: a Service with its Task and environment files.  The keys of what
+ * is built are as long as any. */
+static bool fits(struct generation *generation, struct diag_list *diags)
+{
+    static const char key[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    AUTO(desired) *desired = NULL;
+
+    for (size_t i = 0; i < generation_count(generation, KIND_IMAGE); i++) {
+        const struct resource *image = generation_at(generation, KIND_IMAGE, i);
+
+        if (resource_image(image)->build != NULL)
+            generation_set_build_key(generation, image->name, key);
+    }
+    desired = desired_make(generation, NULL, NULL, NULL, NULL, diags);
+    return desired != NULL;
+}
+
 int cmd_validate(struct cli *cli)
 {
     static const char *const here[] = { "." };
@@ -150,7 +168,7 @@ int cmd_validate(struct cli *cli)
     verdict.valid =
         generation_derive(NULL, "", files.items, files.count, &diags, &generation, &err) == 0;
     if (verdict.valid)
-        verdict.valid = environment_check(generation, &diags);
+        verdict.valid = disk_check(generation, &diags) && fits(generation, &diags);
     diag_sort(&diags);
     verdict.diags = diags;
     if (verdict.valid)

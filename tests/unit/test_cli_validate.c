@@ -154,6 +154,93 @@ static void environment_files_are_read_from_disk(void **state)
     assert_int_equal(remove(".git"), 0);
 }
 
+static void contexts_are_looked_for_on_disk(void **state)
+{
+    static const char images[] =
+        "{apiVersion: berth/v1, kind: Image, metadata: {name: a}, spec: {build: {context: app}}}\n"
+        "---\n"
+        "{apiVersion: berth/v1, kind: Image, metadata: {name: b}, spec: {build: {context: ./sub/,"
+        " dockerfile: docker/File}}}\n"
+        "---\n"
+        "{apiVersion: berth/v1, kind: Image, metadata: {name: c}, spec: {build: {context: .}}}\n"
+        "---\n"
+        "{apiVersion: berth/v1, kind: Image, metadata: {name: e}, spec: {build: {context: note.txt}}}"
+        "\n";
+    struct result result;
+
+    (void)state;
+    write_file("good.yaml", images);
+    result = run("-q", "good.yaml");
+    assert_int_equal(result.code, 0); /* in no repository */
+    release(&result);
+
+    assert_int_equal(mkdir("sub", 0755), 0);
+    assert_int_equal(mkdir(".git", 0755), 0);
+    write_file("note.txt", "");
+    result = run("-q", "good.yaml");
+    assert_int_equal(result.code, 2);
+    assert_string_equal(
+        result.out,
+        "good.yaml:1:54: image 'a': there is no folder 'app'\n"
+        "good.yaml:3:54: image 'b': there is no 'docker/File' in the build context 'sub'\n"
+        "good.yaml:5:54: image 'c': there is no 'Dockerfile' in the build context ''\n"
+        "good.yaml:7:54: image 'e': 'note.txt' is not a folder\n");
+    release(&result);
+
+    assert_int_equal(mkdir("sub/docker", 0755), 0);
+    write_file("sub/docker/File", "FROM scratch\n");
+    write_file("Dockerfile", "FROM scratch\n");
+    result = run("-q", "good.yaml");
+    assert_null(strstr(result.out, "image 'b'"));
+    assert_null(strstr(result.out, "image 'c'"));
+    release(&result);
+    assert_int_equal(remove("sub/docker/File") | remove("sub/docker") | remove("Dockerfile"), 0);
+    assert_int_equal(remove(".git"), 0);
+}
+
+/* Each is allowed, and all of them together are not. */
+static void files_that_are_too_large_together_are_told(void **state)
+{
+    static const char task[] =
+        "apiVersion: berth/v1\nkind: Cluster\nmetadata: {name: c}\nspec: {launchType: FARGATE}\n"
+        "---\napiVersion: berth/v1\nkind: Service\nmetadata: {name: web}\n"
+        "spec: {cluster: c, taskDefinition: web}\n"
+        "---\napiVersion: berth/v1\nkind: Task\nmetadata: {name: web}\n"
+        "spec:\n  cpu: 256\n  memory: 512\n  containerDefinitions:\n";
+    AUTO(buf) manifest = { 0 };
+    AUTO(buf) file = { 0 };
+    struct result result;
+
+    (void)state;
+    buf_init(&manifest, 1 << 16);
+    buf_text_add(&manifest, task);
+    for (int i = 0; i < 9; i++) {
+        buf_printf(&manifest, "    - {name: c%d, image: 'r.io/r:1', environmentFiles: [", i);
+        for (int f = 0; f < 2; f++)
+            buf_printf(&manifest, "{value: sub/%d.env},", f);
+        buf_text_add(&manifest, "]}\n");
+    }
+    assert_int_equal(mkdir("sub", 0755), 0);
+    write_file("good.yaml", buf_text(&manifest));
+    buf_init(&file, LIMIT_VARIABLE_FILE_BYTES);
+    buf_text_add(&file, "A=");
+    while (file.size < LIMIT_VARIABLE_FILE_BYTES - 1)
+        buf_char(&file, 'x');
+    write_file("sub/1.env", buf_text(&file));
+    file.data[0] = 'B';
+    write_file("sub/0.env", buf_text(&file));
+    result = run("-q", "good.yaml");
+    assert_int_equal(result.code, 2);
+    assert_string_equal(result.out, "good.yaml:8:18: service 'web', with its Task and environment "
+                                    "files, is too large: more than 4096 KiB\n");
+    release(&result);
+    write_file("sub/1.env", "A=1\n");
+    result = run("-q", "good.yaml");
+    assert_int_equal(result.code, 0);
+    release(&result);
+    assert_int_equal(remove("sub/0.env") | remove("sub/1.env"), 0);
+}
+
 static void mistakes_have_places_and_exit_with_2(void **state)
 {
     (void)state;
@@ -267,6 +354,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(good_manifests_exit_with_0, enter, leave),
         cmocka_unit_test_setup_teardown(environment_files_are_read_from_disk, enter, leave),
+        cmocka_unit_test_setup_teardown(contexts_are_looked_for_on_disk, enter, leave),
+        cmocka_unit_test_setup_teardown(files_that_are_too_large_together_are_told, enter, leave),
         cmocka_unit_test_setup_teardown(mistakes_have_places_and_exit_with_2, enter, leave),
         cmocka_unit_test_setup_teardown(json_says_the_same, enter, leave),
         cmocka_unit_test_setup_teardown(markdown_is_a_list, enter, leave),

@@ -1,7 +1,7 @@
 /*
  * Follows no symbolic link below the root, as the reader of commits does not.
  */
-#include "reconciler/cli/environment.h"
+#include "reconciler/cli/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +18,7 @@
 #include "spec/variable_file.h"
 
 struct check {
+    struct generation *generation;
     struct diag_list *diags;
     size_t mistakes;
 };
@@ -62,15 +63,15 @@ static int refuse(struct err *err, const char *path, int number)
     return err_set_errno(err, ERR_INVALID, number, "'%s'", path);
 }
 
-/* Takes `folder` over. */
-static int open_below(int folder, const char *path, int *out_fd, struct err *err)
+/* Takes `folder` over; `flags` open the last part of the path, which is relative. */
+static int open_below(int folder, const char *path, int last_flags, int *out_fd, struct err *err)
 {
     char name[NAME_MAX + 1];
 
     for (const char *at = path;; at += strspn(at, "/")) {
         size_t length = strcspn(at, "/");
         bool is_last = at[length + strspn(at + length, "/")] == '\0';
-        int flags = is_last ? O_NONBLOCK | O_NOCTTY : O_DIRECTORY;
+        int flags = is_last ? last_flags : O_DIRECTORY;
         int next;
 
         if (length > NAME_MAX) {
@@ -120,13 +121,17 @@ static int check_file(struct check *check, const char *path, const char *manifes
 
     if (root < 0)
         return refuse(err, path, errno);
-    if (open_below(root, path, &fd, err) < 0)
+    if (open_below(root, path, O_NONBLOCK | O_NOCTTY, &fd, err) < 0)
         return -1;
     /* One byte more than is allowed, so that too many are seen. */
     buf_init(&bytes, LIMIT_VARIABLE_FILE_BYTES + 1);
     if (read_all(fd, path, &bytes, err) < 0)
         return -1;
-    variable_file_unref(variable_file_parse(path, buf_text(&bytes), bytes.size, check->diags));
+    struct variable_file *file =
+        variable_file_parse(path, buf_text(&bytes), bytes.size, check->diags);
+    if (file != NULL)
+        generation_set_file(check->generation, path, file);
+    variable_file_unref(file);
     check->mistakes += check->diags->errors - before;
     return 0;
 }
@@ -142,10 +147,74 @@ static void on_file(void *context, const char *path, struct pos pos)
     check->mistakes++;
 }
 
-bool environment_check(const struct generation *generation, struct diag_list *diags)
+/* ---- One build context ----------------------------------------------------------------------- */
+
+/* Without "." and doubled slashes, "" for the root itself.  No path that a manifest may have leads
+ * upwards. */
+static char *clean_path(const char *path)
 {
-    struct check check = { .diags = diags };
+    AUTO(buf) clean = { 0 };
+
+    buf_init(&clean, LIMIT_MANIFEST_BYTES);
+    for (const char *at = path; *at != '\0'; at += strspn(at, "/")) {
+        size_t length = strcspn(at, "/");
+
+        if (length > 0 && !(length == 1 && at[0] == '.'))
+            buf_printf(&clean, "%s%.*s", clean.size > 0 ? "/" : "", (int)length, at);
+        at += length;
+    }
+    return buf_take(&clean);
+}
+
+/* It may be a link, as in a commit: the builder follows it.  Takes `folder` over. */
+static int find_dockerfile(int folder, const char *context, const char *dockerfile, struct err *err)
+{
+    AUTO_FD int fd = -1;
+    struct stat status;
+
+    if (open_below(folder, dockerfile, O_PATH, &fd, NULL) == 0 && fstat(fd, &status) == 0 &&
+        (S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)))
+        return 0;
+    return err_set(err, ERR_NOT_FOUND, "there is no '%s' in the build context '%s'", dockerfile,
+                   context);
+}
+
+static int check_context(const struct image_build *build, const char *root, struct err *err)
+{
+    AUTO_TEXT char *context = clean_path(build->context);
+    AUTO_TEXT char *dockerfile = clean_path(build->dockerfile);
+    int folder = open(root[0] != '\0' ? root : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (folder < 0)
+        return refuse(err, root, errno);
+    if (context[0] == '\0' || open_below(folder, context, O_DIRECTORY, &folder, err) == 0)
+        return find_dockerfile(folder, context, dockerfile, err);
+    if (err->code == ERR_NOT_FOUND)
+        return err_set(err, ERR_NOT_FOUND, "there is no folder '%s'", context);
+    return err_set(err, ERR_INVALID, "'%s' is not a folder", context);
+}
+
+static void check_contexts(struct check *check)
+{
+    for (size_t i = 0; i < generation_count(check->generation, KIND_IMAGE); i++) {
+        const struct resource *image = generation_at(check->generation, KIND_IMAGE, i);
+        const struct image_build *build = resource_image(image)->build;
+        char root[PATH_MAX];
+        struct err err = { 0 };
+
+        if (build == NULL || !find_root(image->pos.file, root) ||
+            check_context(build, root, &err) == 0)
+            continue;
+        diag_add(check->diags, DIAG_ERROR, image->pos, "image '%s': %s", image->name, err.text);
+        check->mistakes++;
+    }
+}
+
+bool disk_check(struct generation *generation, struct diag_list *diags)
+{
+    struct check check = { .generation = generation, .diags = diags };
 
     generation_each_file(generation, on_file, &check);
+    check_contexts(&check);
     return check.mistakes == 0;
 }
