@@ -320,6 +320,21 @@ void get_tasks(struct request *request)
 
 /* ---- Images ---------------------------------------------------------------------------------- */
 
+/* "built" here or by whom; "pulled" for us; "loaded", of Berth itself; "found": somebody else's. */
+static const char *origin_of(const struct plan_input *input, const struct world_image *image,
+                             const struct image_record *brought)
+{
+    if (image->owner != NULL)
+        return "built";
+    if (brought != NULL)
+        return "pulled";
+    for (size_t i = 0; i < image->tag_count; i++) {
+        if (text_equal(image->tags[i], input->sandbox))
+            return "loaded";
+    }
+    return "found";
+}
+
 static struct json *show_image(const struct plan_input *input,
                                const struct world_instance *instance,
                                const struct world_image *image)
@@ -336,6 +351,10 @@ static struct json *show_image(const struct plan_input *input,
 
     json_set_text(object, "id", image->id);
     json_set_text(object, "name", name);
+    json_set_text(object, "origin", origin_of(input, image, brought));
+    json_set_text(object, "owner", image->owner);
+    if (brought != NULL)
+        json_set_text(object, "pulledAs", brought->references);
     if (input->desired != NULL && name != NULL && (built || brought != NULL))
         json_set_text(object, "held", image_guard(input, name));
     for (size_t i = 0; i < image->tag_count; i++)
@@ -387,6 +406,7 @@ void get_images(struct request *request)
         json_set(instance, "work", efforts);
         json_append(instances, instance);
     }
+    json_set_text(answer, "owner", input.owner);
     json_set(answer, "instances", instances);
     request_answer(request, answer);
 }

@@ -8,6 +8,12 @@
 
 #define ID_DIGITS 12
 
+/* Of all images. */
+struct shown {
+    const char *owner; /* this installation's name */
+    bool held;         /* any of them is */
+};
+
 static const char *image_id(struct cli *cli, const struct json *image)
 {
     const char *id = json_as_text(json_get(image, "id"), "");
@@ -24,23 +30,39 @@ static const char *size_text(struct cli *cli, int64_t bytes)
     return arena_printf(cli->arena, "%.1f MiB", (double)bytes / (1024 * 1024));
 }
 
+/* "built", "built by staging", "pulled" ... */
+static const char *origin(struct cli *cli, const struct json *image, const char *owner)
+{
+    const char *by = json_text(image, "owner");
+    const char *text = json_text(image, "origin");
+
+    return by == NULL || text_equal(by, owner) ? text
+                                               : arena_printf(cli->arena, "%s by %s", text, by);
+}
+
+/* As it was pulled, else how the engine calls it first. */
+static const char *reference_of(const struct json *image)
+{
+    const char *text = json_text(image, "pulledAs");
+
+    if (text == NULL)
+        text = json_as_text(json_at(ask_list(image, "tags"), 0), NULL);
+    return text != NULL ? text : json_as_text(json_at(ask_list(image, "digests"), 0), NULL);
+}
+
 static void add_image(struct cli *cli, struct table *table, const char *instance,
-                      const struct json *image, bool shows_held)
+                      const struct json *image, const struct shown *shown)
 {
     const char *held = json_text(image, "held");
-    const struct json *tags = ask_list(image, "tags");
-    const struct json *digests = ask_list(image, "digests");
-    const char *reference = json_as_text(json_at(tags, 0), NULL);
 
-    if (reference == NULL)
-        reference = json_as_text(json_at(digests, 0), NULL);
     table_add(table, instance);
     table_add(table, json_text(image, "name"));
     table_add(table, image_id(cli, image));
     table_add(table, size_text(cli, json_int(image, "sizeBytes", 0)));
     table_add(table, ask_age(cli, image, "createdAt"));
-    table_add(table, reference);
-    if (shows_held)
+    table_add(table, origin(cli, image, shown->owner));
+    table_add(table, reference_of(image));
+    if (shown->held)
         table_add(table, held == NULL
                              ? NULL
                              : arena_printf(cli->arena, "%s: `berth confirm` lets it go", held));
@@ -117,10 +139,10 @@ int cmd_images(struct cli *cli)
     if (cli->options.run.output == OUTPUT_JSON)
         return cli_print_json(cli, answer);
     const struct json *instances = ask_list(answer, "instances");
-    const bool shows_held = any_held(instances);
+    const struct shown shown = { json_text(answer, "owner"), any_held(instances) };
     table_init(&images, cli->arena,
-               shows_held ? "INSTANCE|IMAGE|ID|SIZE|AGE|REFERENCE|HELD"
-                          : "INSTANCE|IMAGE|ID|SIZE|AGE|REFERENCE");
+               shown.held ? "INSTANCE|IMAGE|ID|SIZE|AGE|ORIGIN|REFERENCE|HELD"
+                          : "INSTANCE|IMAGE|ID|SIZE|AGE|ORIGIN|REFERENCE");
     table_init(&works, cli->arena, "INSTANCE|WORK|STATE|AGE|FAILURES|PROGRESS");
     for (size_t i = 0; i < json_count(instances); i++) {
         const struct json *instance = json_at(instances, i);
@@ -128,7 +150,7 @@ int cmd_images(struct cli *cli)
         const struct json *list = ask_list(instance, "images");
 
         for (size_t k = 0; k < json_count(list); k++)
-            add_image(cli, &images, name, json_at(list, k), shows_held);
+            add_image(cli, &images, name, json_at(list, k), &shown);
         list = ask_list(instance, "work");
         work_count += json_count(list);
         for (size_t k = 0; k < json_count(list); k++)

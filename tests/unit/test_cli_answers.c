@@ -38,7 +38,9 @@ static const struct {
       " \"instances\": [{\"name\": \"local\", \"state\": \"ACTIVE\"}],"
       " \"verdict\": {\"services\": 2, \"pending\": 0, \"failed\": 0, \"blocked\": 0,"
       " \"rolledBack\": 1, \"undone\": [{\"cluster\": \"local\", \"service\": \"web\","
-      " \"standing\": \"rolledBack\", \"reason\": \"deployment 12 failed: exit code 1\"}]},"
+      " \"standing\": \"rolledBack\", \"reason\": \"deployment 12 failed: exit code 1\","
+      " \"lastLines\": [{\"task\": \"feedbeef00000000\", \"container\": \"main\","
+      " \"text\": \"no route\\ngiving up\"}]}]},"
       " \"services\": ["
       "{\"cluster\": \"local\", \"service\": \"web\", \"declared\": true,"
       " \"waitsFor\": \"web is broken; last output:\\nstep 1\\nstep 2\"},"
@@ -54,6 +56,24 @@ static const struct {
     { "/v1/events", "{\"events\": []}" },
     { "/v1/history", "{\"deployments\": []}" },
     { "/v1/services", "{\"services\": [{\"cluster\": \"local\", \"service\": \"web\"}]}" },
+    { "/v1/tasks?all=true",
+      "{\"tasks\": [{\"id\": \"feedbeef00000000\", \"cluster\": \"local\", \"service\": \"old\","
+      " \"status\": \"STOPPED\", \"stoppedAt\": \"2026-11-22T19:02:42Z\"}]}" },
+    { "/v1/tasks/feedbeef00000000/logs?",
+      "{\"container\": \"main\", \"stream\": \"stderr\", \"time\": \"2026-11-22T19:02:40Z\","
+      " \"text\": \"no route\"}\n"
+      "{\"container\": \"proxy\", \"stream\": \"stdout\", \"time\": \"2026-11-22T19:02:39Z\","
+      " \"text\": \"listening\"}\n" },
+    { "/v1/images",
+      "{\"owner\": \"me\", \"instances\": [{\"name\": \"local\", \"images\": ["
+      "{\"id\": \"sha256:aa\", \"name\": \"web\", \"origin\": \"built\", \"owner\": \"me\","
+      " \"tags\": [\"berth/web:1\"], \"sizeBytes\": 1},"
+      "{\"id\": \"sha256:bb\", \"name\": \"web\", \"origin\": \"built\", \"owner\": \"you\","
+      " \"tags\": [\"berth/web:2\"], \"sizeBytes\": 1},"
+      "{\"id\": \"sha256:cc\", \"origin\": \"pulled\", \"pulledAs\": \"redis:7\", \"tags\":"
+      " [\"mine:1\"], \"sizeBytes\": 1},"
+      "{\"id\": \"sha256:dd\", \"origin\": \"found\", \"tags\": [\"b:1\"], \"sizeBytes\": 1}],"
+      " \"work\": []}]}" },
     { "/v1/tasks",
       "{\"tasks\": [{\"id\": \"0123456789abcdef\", \"cluster\": \"local\", \"service\": \"page\","
       " \"status\": \"ACTIVATING\", \"containers\": [{\"name\": \"_sandbox\"},"
@@ -212,6 +232,35 @@ static void what_is_there_and_does_not_run_is_told_apart(void **state)
     fails(fixture, "logs -C nosuch page", "'page' has no container 'nosuch': it has proxy, page\n");
 }
 
+static void of_a_task_that_is_gone_the_last_lines_are_printed(void **state)
+{
+    struct fixture *fixture = *state;
+
+    run(fixture, "logs feed");
+    assert_int_equal(fixture->code, CLI_DONE);
+    assert_string_equal(fixture->out, "feedbeef0000 proxy | listening\n"
+                                      "feedbeef0000 main  | no route\n");
+    assert_string_equal(fixture->errors, "berth: task feedbeef0000 stopped at 2026-11-22T19:02:42Z:"
+                                         " these are the last lines kept of it\n");
+    run(fixture, "logs --follow --timestamps feed"); /* nothing more comes */
+    assert_int_equal(fixture->code, CLI_DONE);
+    assert_has(fixture->out, "feedbeef0000 main  | 2026-11-22T19:02:40Z no route\n");
+    fails(fixture, "logs old", "berth: nothing is so called\n"); /* the service has no task */
+}
+
+static void images_say_where_they_come_from(void **state)
+{
+    struct fixture *fixture = *state;
+
+    run(fixture, "images");
+    assert_int_equal(fixture->code, CLI_DONE);
+    assert_string_equal(fixture->out, "INSTANCE  IMAGE  ID  SIZE   AGE  ORIGIN        REFERENCE\n"
+                                      "local     web    aa  1 KiB  -    built         berth/web:1\n"
+                                      "local     web    bb  1 KiB  -    built by you  berth/web:2\n"
+                                      "local     -      cc  1 KiB  -    pulled        redis:7\n"
+                                      "local     -      dd  1 KiB  -    found         b:1\n");
+}
+
 static void an_apply_says_what_it_leaves_undone(void **state)
 {
     struct fixture *fixture = *state;
@@ -231,6 +280,7 @@ static void an_apply_says_what_it_leaves_undone(void **state)
     (void)fclose(cli.errors);
     assert_int_equal(end.outcome, APP_ROLLED_BACK);
     assert_string_equal(errors, "local/web: deployment 12 failed: exit code 1\n"
+                                "local/web: task feedbeef0000, main wrote:\nno route\ngiving up\n"
                                 "local/old: its tasks are being stopped\n");
     assert_int_equal(json_count(end.undone), 1);
     assert_string_equal(json_text(json_at(end.undone, 0), "standing"), "rolledBack");
@@ -246,6 +296,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_there_is_called_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_there_and_does_not_run_is_told_apart, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(of_a_task_that_is_gone_the_last_lines_are_printed, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(images_say_where_they_come_from, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_apply_says_what_it_leaves_undone, set_up, tear_down),
     };
 

@@ -164,8 +164,8 @@ static void contexts_are_looked_for_on_disk(void **state)
         "---\n"
         "{apiVersion: berth/v1, kind: Image, metadata: {name: c}, spec: {build: {context: .}}}\n"
         "---\n"
-        "{apiVersion: berth/v1, kind: Image, metadata: {name: e}, spec: {build: {context: note.txt}}}"
-        "\n";
+        "{apiVersion: berth/v1, kind: Image, metadata: {name: e}, spec: {build: {context:"
+        " note.txt}}}\n";
     struct result result;
 
     (void)state;
