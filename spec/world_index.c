@@ -384,7 +384,7 @@ static bool check_set(struct world_container *container, int exit_code, const ch
     return text_set(&container->check_output, buf_text(&kept)) || !same;
 }
 
-/* For people only: nothing is planned because of it. */
+/* For people only: nothing is done because of it, but who waits for its health says so. */
 static bool container_tell(struct world_container *container, const struct container_report *report)
 {
     if (!container->inspected)
@@ -441,7 +441,9 @@ bool world_container_apply(struct world *world, struct world_instance *host,
     container->sweep = host->sweep;
     int64_t started_ms = container->started_ms;
     changed = container_update(container, report) || changed;
+    int check_exit_code = container->check_exit_code;
     bool told = container_tell(container, report);
+    changed = changed || container->check_exit_code != check_exit_code;
     if (container->started_ms != 0 && container->started_ms != started_ms)
         host->starts++;
     if (container->started_ms != 0 && container->started_ms != container->skewed_start_ms) {

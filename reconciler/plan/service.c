@@ -242,6 +242,50 @@ void task_step(struct planner *planner, const struct task_view *task,
         task_advance(planner, made, &identity, task->instance, task->task);
 }
 
+/* In few words; `why` has what the check wrote. */
+static const char *check_in_the_way(struct planner *planner, const struct task_view *task)
+{
+    for (size_t i = 0; i < task->task->container_count; i++) {
+        const struct world_container *container = task->task->containers[i];
+
+        if (container->check_exit_code > 0)
+            return arena_printf(planner->arena, "the health check of %s fails with exit code %d",
+                                container->container, container->check_exit_code);
+        if (container->check_exit_code < 0)
+            return arena_printf(planner->arena, "the health check of %s takes too long",
+                                container->container);
+    }
+    return NULL;
+}
+
+/* What keeps the first task that runs and is not healthy from being so; NULL: nothing is known. */
+static const char *in_the_way(struct planner *planner, const struct service_view *view)
+{
+    for (size_t i = 0; i < view->task_count; i++) {
+        const struct task_view *task = &view->tasks[i];
+
+        if (!task->current || task->healthy || task->status != TASK_RUNNING)
+            continue;
+        return task->min_ready_seconds > 0
+                   ? arena_printf(planner->arena, "without a health check that takes %u s",
+                                  task->min_ready_seconds)
+                   : check_in_the_way(planner, task);
+    }
+    return NULL;
+}
+
+static void wait_for_health(struct planner *planner, const struct service_view *view)
+{
+    const char *why = in_the_way(planner, view);
+
+    if (why == NULL)
+        plan_progress(planner, "%u of %u tasks are healthy", view->healthy,
+                      view->spec->desired_count);
+    else
+        plan_progress_at(planner, why, "%u of %u tasks are healthy", view->healthy,
+                         view->spec->desired_count);
+}
+
 /* Step 6. */
 static void step_tasks(struct planner *planner, const struct service_view *view)
 {
@@ -258,8 +302,7 @@ static void step_tasks(struct planner *planner, const struct service_view *view)
         task_wind_down(planner, task, task->record != NULL && task->record->stopped_ms != 0);
     }
     if (!unit_stated(planner) && !unit_waits(planner) && view->healthy < view->spec->desired_count)
-        plan_progress(planner, "%u of %u tasks are healthy", view->healthy,
-                      view->spec->desired_count);
+        wait_for_health(planner, view);
     /* Whoever waits for nothing is at rest, and it is not: their end may come without a call of
      * ours. */
     if (leaving > 0)

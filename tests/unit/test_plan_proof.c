@@ -135,7 +135,8 @@ static void a_service_is_not_at_rest_with_a_task_too_many(void **unused)
     commit(&scene, "c2", "red", 1);
     scene_settle(&scene);
     assert_int_equal(scene_running(&scene, "web"), 2);
-    assert_string_equal(scene_wait(&scene, WEB), "0 of 1 tasks are healthy");
+    assert_string_equal(scene_wait(&scene, WEB), "0 of 1 tasks are healthy: without a health check "
+                                                 "that takes 1 s");
     scene_run(&scene, 60 * 1000);
     assert_int_equal(scene_running(&scene, "web"), 1);
     assert_string_equal(scene_wait(&scene, WEB), "");

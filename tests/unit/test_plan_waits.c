@@ -49,6 +49,39 @@ static void check_told(enum action_kind kind, const char *reason)
     scene_close(&scene);
 }
 
+/* In few words, without those of the program. */
+static void a_check_that_fails(void **unused)
+{
+    (void)unused;
+    static const struct {
+        int exit_code;
+        const char *words;
+    } cases[] = {
+        { 0, "0 of 1 tasks are healthy" },
+        { 3, "0 of 1 tasks are healthy: the health check of main fails with exit code 3" },
+        { -1, "0 of 1 tasks are healthy: the health check of main takes too long" },
+    };
+    struct scene scene;
+
+    scene_open(&scene);
+    scene.checks = HEALTH_STARTING;
+    scene_commit(&scene, "c1",
+                 "---\n{apiVersion: berth/v1, kind: Task, metadata: {name: web}, spec: {cpu: 256, "
+                 "memory: 512, containerDefinitions: [{name: main, image: 'a:1', healthCheck: "
+                 "{command: [CMD, /check]}}]}}\n"
+                 "---\n{apiVersion: berth/v1, kind: Service, metadata: {name: web}, spec: "
+                 "{cluster: c, taskDefinition: web, desiredCount: 1}}\n");
+    scene_run(&scene, 5 * 1000);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        scene.containers[0].check_exit_code = cases[i].exit_code;
+        scene.containers[0].check_output = "db is down";
+        scene_tell(&scene, 0);
+        scene_plan(&scene);
+        assert_waits(&scene, cases[i].words);
+    }
+    scene_close(&scene);
+}
+
 static void a_network(void **unused)
 {
     (void)unused;
@@ -101,11 +134,9 @@ static void a_volume_that_does_not_go(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_network),
-        cmocka_unit_test(a_volume),
-        cmocka_unit_test(the_sandbox_image),
-        cmocka_unit_test(the_claim),
-        cmocka_unit_test(a_volume_that_does_not_go),
+        cmocka_unit_test(a_check_that_fails), cmocka_unit_test(a_network),
+        cmocka_unit_test(a_volume),           cmocka_unit_test(the_sandbox_image),
+        cmocka_unit_test(the_claim),          cmocka_unit_test(a_volume_that_does_not_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
