@@ -214,6 +214,8 @@ void plan_instance(struct planner *planner, const char *name);
 /* What its containers are created from, as far as that is known without asking anyone. */
 void pins_make(const struct planner *planner, const struct service_view *view,
                struct deployment *deployment);
+/* The beginning of the reason of a deployment that recall() stated. */
+#define FOUND_RUNNING "found running, as commit "
 /* With nothing remembered: states the revision that runs, if that is known.  True when it did. */
 bool recall(struct planner *planner, const struct service_view *view);
 void rollout(struct planner *planner, struct service_view *view);

@@ -78,8 +78,8 @@ static bool state_recalled(struct planner *planner, const struct service_view *v
     deployment->proven = true;
     deployment->created_ms = of->started_ms;
     deployment->updated_ms = planner->input->now_ms;
-    deployment->reason = arena_printf(planner->arena, "found running, as commit %.8s declared it",
-                                      deployment->commit);
+    deployment->reason =
+        arena_printf(planner->arena, FOUND_RUNNING "%.8s declared it", deployment->commit);
     deployment->goal = of->goal;
     for (size_t i = 0; i < seen->task_count; i++) {
         const struct world_task *task = seen->tasks[i];

@@ -81,6 +81,15 @@ static const struct deployment *deployment_of(const struct service_view *view,
     return task->current && view->primary != NULL ? view->primary : task->deployment;
 }
 
+/* The memory of the deployment that made it was lost. */
+static bool is_adopted(const struct service_view *view, const struct task_view *task)
+{
+    const struct deployment *made = memory_deployment(view->memory, task->task->deployment);
+
+    return made == NULL || (made->reason != NULL && text_starts(made->reason, FOUND_RUNNING) &&
+                            task->started_ms < made->updated_ms);
+}
+
 static bool record_start(struct planner *planner, const struct service_view *view,
                          const struct task_view *task)
 {
@@ -95,7 +104,8 @@ static bool record_start(struct planner *planner, const struct service_view *vie
     record = record_copy(planner, view, task);
     if (!started) {
         record->started_ms = task->started_ms;
-        service_event(planner, view, "(service %s) has started 1 tasks: (task %s).", view->service,
+        service_event(planner, view, "(service %s) has %s: (task %s).", view->service,
+                      is_adopted(view, task) ? "taken over 1 running tasks" : "started 1 tasks",
                       task->task->id);
     }
     if (task->healthy && !healthy) {

@@ -77,6 +77,36 @@ static void what_works_replaces_it(void **unused)
     close_scene(&scene);
 }
 
+static size_t told(const struct buf *trace, const char *what)
+{
+    size_t count = 0;
+
+    for (const char *at = buf_text(trace); (at = strstr(at, what)) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* Nobody started them: with their own revision declared, or with another one. */
+static void tasks_that_are_found_are_taken_over(void **unused)
+{
+    (void)unused;
+
+    for (int same = 0; same < 2; same++) {
+        struct scene scene;
+        AUTO(buf) trace = { 0 };
+
+        buf_init(&trace, 1 << 20);
+        lose_state(&scene);
+        if (same == 1)
+            scene_commit(&scene, "c3", scene_service(&scene, "web", "red", SPEC));
+        scene.trace = &trace;
+        scene_run(&scene, 60 * 1000);
+        assert_int_equal(told(&trace, "has taken over 1 running tasks"), 2);
+        assert_int_equal(told(&trace, "has started 1 tasks"), same == 1 ? 0 : 2);
+        close_scene(&scene);
+    }
+}
+
 /* What is not healthy has proved nothing. */
 static void no_way_leads_to_what_is_not_healthy(void **unused)
 {
@@ -163,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_fails_goes_back_to_it),
         cmocka_unit_test(what_works_replaces_it),
+        cmocka_unit_test(tasks_that_are_found_are_taken_over),
         cmocka_unit_test(no_way_leads_to_what_is_not_healthy),
         cmocka_unit_test(of_two_the_one_that_carries_the_service),
         cmocka_unit_test(attempts_are_not_repeated),

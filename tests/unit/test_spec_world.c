@@ -22,7 +22,6 @@ static void mark_note(void *context, enum dirty_kind kind, const char *key)
 {
     struct marks *marks = context;
     char word[256];
-
     static const char *const texts[] = { DIRTY_KINDS(KIND_TEXT) };
     (void)snprintf(word, sizeof(word), "%s:%s ", texts[kind], key);
     if (strstr(marks->text, word) != NULL)
