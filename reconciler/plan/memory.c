@@ -537,25 +537,6 @@ const struct image_record *memory_image(const struct memory *memory, const char 
     return entry == NULL ? NULL : &entry->record;
 }
 
-const struct deployment *memory_primary(const struct memory_service *service)
-{
-    return service == NULL || service->newest == NULL ? NULL : &service->newest->record;
-}
-
-const struct deployment *memory_fallback(const struct memory_service *service)
-{
-    const struct deployment *primary = memory_primary(service);
-
-    if (primary == NULL || primary->proven)
-        return NULL;
-    for (const struct memory_deployment *at = service->newest->older; at != NULL; at = at->older) {
-        if (at->record.state == ROLLOUT_COMPLETED && at->record.proven &&
-            !text_equal(at->record.goal->target->revision, primary->goal->target->revision))
-            return &at->record;
-    }
-    return NULL;
-}
-
 const struct deployment *memory_deployment(const struct memory_service *service, const char *id)
 {
     const struct memory_deployment *entry = deployment_find(service, id);
@@ -568,27 +549,4 @@ struct throttle memory_throttle(const struct memory_service *service, const char
     const struct memory_deployment *entry = deployment_find(service, deployment);
 
     return entry == NULL ? (struct throttle){ 0 } : entry->throttle;
-}
-
-const struct deployment *memory_failed(const struct memory_service *service)
-{
-    if (service == NULL || service->quarantined[0] == '\0')
-        return NULL;
-    for (const struct memory_deployment *at = service->newest; at != NULL; at = at->older) {
-        if (at->record.state == ROLLOUT_FAILED &&
-            text_equal(at->record.goal->target->revision, service->quarantined))
-            return &at->record;
-    }
-    return NULL;
-}
-
-const struct deployment *memory_revision(const struct memory_service *service, const char *revision)
-{
-    if (service == NULL)
-        return NULL;
-    for (const struct memory_deployment *at = service->newest; at != NULL; at = at->older) {
-        if (text_equal(at->record.goal->target->revision, revision))
-            return &at->record;
-    }
-    return NULL;
 }

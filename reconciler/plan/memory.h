@@ -212,6 +212,9 @@ const struct deployment *memory_primary(const struct memory_service *service);
  * deployment of another revision that has proved itself; NULL: PRIMARY has, or none did. */
 const struct deployment *memory_fallback(const struct memory_service *service);
 const struct deployment *memory_deployment(const struct memory_service *service, const char *id);
+/* The volumes that its remembered deployments name, each once, as the newest of those says. */
+size_t memory_volumes(const struct memory_service *service, struct arena *arena,
+                      const struct volume ***out);
 /* All zero for one that is not remembered. */
 struct throttle memory_throttle(const struct memory_service *service, const char *deployment);
 /* The one whose revision is quarantined; NULL: none is, or it is not remembered. */

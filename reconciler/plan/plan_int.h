@@ -214,8 +214,7 @@ void plan_instance(struct planner *planner, const char *name);
 /* What its containers are created from, as far as that is known without asking anyone. */
 void pins_make(const struct planner *planner, const struct service_view *view,
                struct deployment *deployment);
-/* The beginning of the reason of a deployment that recall() stated. */
-#define FOUND_RUNNING "found running, as commit "
+#define FOUND_RUNNING "found running, as commit " /* then recall() stated the deployment */
 /* With nothing remembered: states the revision that runs, if that is known.  True when it did. */
 bool recall(struct planner *planner, const struct service_view *view);
 void rollout(struct planner *planner, struct service_view *view);
@@ -244,8 +243,7 @@ void deployment_fact(struct planner *planner, const struct service_view *view,
 /* Freezes a difference.  True when it did. */
 bool oscillate(struct planner *planner, const struct service_view *view);
 bool is_frozen(const struct memory_service *memory, const char *field);
-/* A reason that begins with the field, and this: the task came with the difference. */
-#define CAME_SO "is not as it was created"
+#define CAME_SO "is not as it was created" /* after the field: the task came with the difference */
 /* Waits for the end of what is frozen, if a task shows it. */
 void name_frozen(struct planner *planner, const struct service_view *view);
 

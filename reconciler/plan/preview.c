@@ -303,20 +303,37 @@ static bool is_there(const struct previewer *previewer, const char *volume)
            world_volume(instance, volume) != NULL;
 }
 
+/* Between two commits, those of the first; of what runs, those of former revisions too. */
+static size_t volumes_of(struct previewer *previewer, const struct memory_service *memory,
+                         const struct target *target, const struct volume ***out)
+{
+    size_t count = target->task->volumes_count;
+
+    if (memory != NULL)
+        return memory_volumes(memory, previewer->arena, out);
+    *out = arena_array(previewer->arena, const struct volume *, count + 1);
+    for (size_t i = 0; i < count; i++)
+        (*out)[i] = &target->task->volumes[i];
+    return count;
+}
+
 /* Which volumes go with a service. True when others of it stay. */
-static bool list_deletes(struct previewer *previewer, const struct target *target)
+static bool list_deletes(struct previewer *previewer, const struct memory_service *memory,
+                         const struct target *target)
 {
     struct preview_service *service = previewer->service;
+    const struct volume **volumes;
     bool others = false;
+    size_t count;
 
     if (target == NULL)
         return true; /* nothing is remembered of it: none goes */
-    service->deletes = arena_array(previewer->arena, const char *, target->task->volumes_count);
-    for (size_t i = 0; i < target->task->volumes_count; i++) {
-        const struct volume *volume = &target->task->volumes[i];
-        const char *name = volume_name(&previewer->planner, target, volume);
+    count = volumes_of(previewer, memory, target, &volumes);
+    service->deletes = arena_array(previewer->arena, const char *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = volume_name(&previewer->planner, target, volumes[i]);
 
-        if (!volume->delete_with_service)
+        if (!volumes[i]->delete_with_service)
             others = true;
         else if (is_there(previewer, name))
             service->deletes[service->delete_count++] = name;
@@ -336,7 +353,7 @@ static void preview_removed(struct previewer *previewer, const char *key, const 
     service->cause = "no manifest declares it any more";
     service->held = guard != NULL;
     service->downtime = true;
-    stays = list_deletes(previewer, target_before(previewer, service->key));
+    stays = list_deletes(previewer, memory, target_before(previewer, service->key));
     if (memory != NULL && memory->suspended != NULL) {
         service->verdict = PREVIEW_SUSPENDED;
         service->cause = arena_printf(previewer->arena,

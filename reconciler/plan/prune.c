@@ -42,18 +42,18 @@ static const char *dependent(const struct planner *planner, const struct service
     return NULL;
 }
 
-/* True when a volume is still to go. */
+/* Those of former revisions too.  True when a volume is still to go. */
 static bool prune_volumes(struct planner *planner, const struct service_view *view)
 {
-    const struct target *target = view->primary == NULL ? NULL : view->primary->goal->target;
+    const struct volume **volumes;
+    size_t count = memory_volumes(view->memory, planner->arena, &volumes);
     bool waiting = false;
 
-    for (size_t i = 0; target != NULL && i < target->task->volumes_count; i++) {
-        const struct volume *volume = &target->task->volumes[i];
-        const char *name = volume_name(planner, target, volume);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = volume_name(planner, view->primary->goal->target, volumes[i]);
         struct action *action;
 
-        if (!volume->delete_with_service || world_volume(view->instance, name) == NULL)
+        if (!volumes[i]->delete_with_service || world_volume(view->instance, name) == NULL)
             continue;
         waiting = true;
         if (!step_allowed(planner, view->instance, ACTION_VOLUME_REMOVE, name))

@@ -285,6 +285,48 @@ static void volumes_that_go_with_a_service_are_named(void **unused)
     scene_close(&scene);
 }
 
+/* Which a former revision named, and the one that runs does not. */
+static void volumes_of_former_revisions_go_too(void **unused)
+{
+    (void)unused;
+    static const char task[] =
+        "---\n{apiVersion: berth/v1, kind: Task, metadata: {name: web}, spec: {cpu: 256, memory: 64, "
+        "containerDefinitions: [{name: main, image: 'a:1', mountPoints: [{sourceVolume: %s, "
+        "containerPath: /data}]}], volumes: [{name: %s, deleteWithService: %s}]}}\n"
+        "---\n{apiVersion: berth/v1, kind: Service, metadata: {name: web}, spec: {cluster: c, "
+        "taskDefinition: web, minReadySeconds: 1, desiredCount: 1}}\n"
+        "---\n{apiVersion: berth/v1, kind: Cluster, metadata: {name: d}, spec: {launchType: FARGATE}}"
+        "\n";
+    /* The newest word counts: `mine` was to go, and is not any more. */
+    static const char *const revisions[][2] = {
+        { "old", "true" }, { "mine", "true" }, { "kept", "false" }, { "mine", "false" }
+    };
+    static const char *const stays[] = { "berth-me-c.web.mine", "berth-me-c.web.kept" };
+    const struct world_instance *instance;
+    struct scene scene;
+
+    scene_open(&scene);
+    for (size_t i = 0; i < ARRAY_COUNT(revisions); i++) {
+        scene_commit(
+            &scene, arena_printf(&scene.arena, "c%zu", i),
+            arena_printf(&scene.arena, task, revisions[i][0], revisions[i][0], revisions[i][1]));
+        scene_run(&scene, MINUTE_MS);
+    }
+    instance = world_instance(scene.world, "local");
+    assert_non_null(world_volume(instance, "berth-me-c.web.old"));
+    AUTO(asked) asked = ask_live(&scene, "c9", &(struct written){ .without_web = true });
+    assert_says(&asked, "-     delete volume berth-me-c.web.old and all that is in it\n");
+    assert_int_equal(asked.preview.services[0].delete_count, 1);
+    assert_non_null(world_volume(instance, "berth-me-c.web.old")); /* held, like its service */
+    scene.prune_allowed = true;
+    scene_run(&scene, MINUTE_MS);
+    assert_null(world_service(scene.world, "c", "web"));
+    assert_null(world_volume(instance, "berth-me-c.web.old"));
+    for (size_t i = 0; i < ARRAY_COUNT(stays); i++)
+        assert_non_null(world_volume(instance, stays[i]));
+    scene_close(&scene);
+}
+
 /* ---- As it is printed ---- */
 
 #define FOLDER "tests/golden/preview"
@@ -329,6 +371,7 @@ int main(void)
         cmocka_unit_test(what_would_be_held_says_so),
         cmocka_unit_test(a_commit_that_cannot_be_read_is_told),
         cmocka_unit_test(volumes_that_go_with_a_service_are_named),
+        cmocka_unit_test(volumes_of_former_revisions_go_too),
         cmocka_unit_test(all_forms_have_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
