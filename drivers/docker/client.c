@@ -41,7 +41,6 @@ struct docker_call {
     struct frames frames;
     docker_line_fn *on_line;
     http_data_fn *on_data;
-    http_body_fn *body_read;
     docker_done_fn *done;
     void *ctx;
     struct err failure; /* why it fails without an answer, or in spite of one */
@@ -192,13 +191,6 @@ static void on_http_data(void *ctx, const char *data, size_t size)
     call->reading = false;
     if (call->answered)
         call_free(call);
-}
-
-static int64_t on_http_body(void *ctx, char *out, size_t size)
-{
-    struct docker_call *call = ctx;
-
-    return call->body_read(call->ctx, out, size);
 }
 
 static void call_launch(struct docker_call *call)
@@ -491,7 +483,7 @@ uint32_t docker_api(const struct docker *docker)
 static char **copy_headers(const struct docker_request *request)
 {
     size_t count = 0;
-    bool has_body = request->json != NULL || request->body_is_fd || request->body_read != NULL;
+    bool has_body = request->json != NULL || request->body_is_fd;
     const char *type = request->content_type;
 
     while (request->headers != NULL && request->headers[count] != NULL)
@@ -525,12 +517,10 @@ static struct docker_call *call_new(struct docker *docker, const struct docker_r
     call->headers = copy_headers(request);
     call->on_line = request->on_line;
     call->on_data = request->on_data;
-    call->body_read = request->body_read;
     call->options = (struct http_options){
         .body_is_fd = request->body_is_fd,
         .body_fd = request->body_fd,
         .body_fd_size = request->body_fd_size,
-        .body_read = request->body_read != NULL ? on_http_body : NULL,
         .is_long = request->is_long,
         .on_data = streams ? on_http_data : NULL,
         .on_done = on_http_done,

@@ -80,7 +80,6 @@ struct docker_request {
     bool body_is_fd;            /* body from a file: http.h */
     int body_fd;
     int64_t body_fd_size;
-    http_body_fn *body_read; /* body from a callback: http.h */
     int64_t deadline_ms;     /* for the whole call; 0: none */
     bool is_long;            /* a stream, or one that waits (stop, wait, build, pull): http.h */
     docker_line_fn *on_line; /* the 2xx answer is a stream of JSON values, each at most */
@@ -88,7 +87,7 @@ struct docker_request {
     http_data_fn *on_data;   /* the 2xx answer is a stream of bytes (logs, archives) */
 };
 
-/* Never fails at once.  ctx is that of done, on_line, on_data and body_read. */
+/* Never fails at once.  ctx is that of done, on_line and on_data. */
 struct docker_call *docker_call(struct docker *docker, const struct docker_request *request,
                                 docker_done_fn *done, void *ctx);
 /* done follows with ERR_CANCELLED; no other callback does.  NULL is allowed. */

@@ -386,7 +386,6 @@ static struct http_request *request_new(struct http_endpoint *endpoint,
     request->body_is_fd = options->body_is_fd;
     request->body_fd = options->body_fd;
     request->body_fd_size = options->body_fd_size;
-    request->body_read = options->body_read;
     request->is_long = options->is_long;
     request->on_data = options->on_data;
     request->on_done = options->on_done;
@@ -405,7 +404,7 @@ struct http_request *http_start(struct http_endpoint *endpoint, const struct htt
     ASSERT(!endpoint->freed && !endpoint->in_curl);
     ASSERT(options->on_done != NULL);
     ASSERT(options->path[0] == '/');
-    ASSERT((options->body != NULL) + options->body_is_fd + (options->body_read != NULL) <= 1);
+    ASSERT(options->body == NULL || !options->body_is_fd);
 
     struct http_request *request = request_new(endpoint, options);
     bool has_room = endpoint->waiting == NULL && endpoint->counted < endpoint->requests_max;

@@ -3,7 +3,7 @@
  *
  * Contract: an accepted request is answered by exactly one on_done, always from loop_run(), never
  * from inside http_start() or http_cancel(); only http_endpoint_free() calls those that are left
- * itself.  No callback runs inside libcurl (body_read excepted): each may start, cancel and free
+ * itself.  No callback runs inside libcurl: each may start, cancel and free
  * anything.
  */
 #ifndef DRIVERS_IO_HTTP_H
@@ -58,10 +58,6 @@ typedef void http_data_fn(void *ctx, const char *data, size_t size);
  * during the call. */
 typedef void http_done_fn(void *ctx, const struct http_response *response,
                           const struct err *failure);
-/* Fills at most size bytes of the request's body and returns how many; 0 at the end; -1 gives up
- * (ERR_CANCELLED).  Runs inside libcurl: may use no http function. */
-typedef int64_t http_body_fn(void *ctx, char *out, size_t size);
-
 /* Zeroed but for method, path and on_done is valid.  Texts and `body` are copied. */
 struct http_options {
     const char *method;         /* "GET" ... */
@@ -71,14 +67,13 @@ struct http_options {
     size_t body_size;
     bool body_is_fd; /* a regular file or memfd, read from its start by pread; stays the caller's */
     int body_fd;
-    int64_t body_fd_size;    /* bytes */
-    http_body_fn *body_read; /* sent in chunks, its size need not be known */
-    int64_t deadline_ms;     /* for the whole, waiting for a connection included; 0: none */
-    bool is_long;            /* a stream or a slow call: not counted by requests_max, never waits */
-    size_t body_max;         /* of the gathered answer; 0: LIMIT_ENGINE_RESPONSE */
-    http_data_fn *on_data;   /* NULL: the answer is gathered */
+    int64_t body_fd_size;  /* bytes */
+    int64_t deadline_ms;   /* for the whole, waiting for a connection included; 0: none */
+    bool is_long;          /* a stream or a slow call: not counted by requests_max, never waits */
+    size_t body_max;       /* of the gathered answer; 0: LIMIT_ENGINE_RESPONSE */
+    http_data_fn *on_data; /* NULL: the answer is gathered */
     http_done_fn *on_done;
-    void *ctx; /* of on_data, on_done, body_read */
+    void *ctx; /* of on_data and on_done */
 };
 
 /* Never fails at once: what is wrong comes with on_done.  The request is valid until then. */

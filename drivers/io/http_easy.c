@@ -59,13 +59,6 @@ static size_t on_body_wanted(char *out, size_t one, size_t size, void *ctx)
     struct http_request *request = ctx;
 
     (void)one;
-    if (request->body_read != NULL) {
-        int64_t count = request->body_read(request->ctx, out, size);
-
-        ASSERT(count >= -1 && (count < 0 || (size_t)count <= size));
-        return count < 0 ? CURL_READFUNC_ABORT : (size_t)count;
-    }
-
     int64_t left = request->body_fd_size - request->body_fd_at;
     ssize_t count = pread(request->body_fd, out, (size_t)left < size ? (size_t)left : size,
                           request->body_fd_at);
@@ -84,7 +77,7 @@ static int on_rewind(void *ctx, curl_off_t offset, int origin)
 {
     struct http_request *request = ctx;
 
-    if (!request->body_is_fd || origin != SEEK_SET)
+    if (origin != SEEK_SET)
         return CURL_SEEKFUNC_CANTSEEK;
     request->body_fd_at = offset;
     return CURL_SEEKFUNC_OK;
@@ -136,15 +129,13 @@ static unsigned set_body(CURL *easy, struct http_request *request)
 {
     unsigned refused = 0;
 
-    if (request->body_is_fd || request->body_read != NULL) {
+    if (request->body_is_fd) {
         SET(CURLOPT_UPLOAD, 1L);
-        SET(CURLOPT_INFILESIZE_LARGE,
-            request->body_is_fd ? (curl_off_t)request->body_fd_size : (curl_off_t)-1);
+        SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->body_fd_size);
         SET(CURLOPT_READFUNCTION, on_body_wanted);
         SET(CURLOPT_READDATA, request);
         SET(CURLOPT_SEEKFUNCTION, on_rewind);
         SET(CURLOPT_SEEKDATA, request);
-        SET(CURLOPT_FRESH_CONNECT, request->body_is_fd ? 0L : 1L); /* a callback cannot rewind */
     } else if (request->body != NULL || strcmp(request->method, "POST") == 0) {
         SET(CURLOPT_POSTFIELDS, request->body != NULL ? request->body : "");
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
@@ -216,7 +207,6 @@ static const struct error_row error_rows[] = {
     { CURLE_PEER_FAILED_VERIFICATION, ERR_DENIED },
     { CURLE_SSL_CERTPROBLEM, ERR_DENIED },
     { CURLE_SSL_CACERT_BADFILE, ERR_DENIED },
-    { CURLE_ABORTED_BY_CALLBACK, ERR_CANCELLED }, /* body_read gave up */
     { CURLE_OUT_OF_MEMORY, ERR_CAPACITY },
 };
 

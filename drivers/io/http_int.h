@@ -73,7 +73,6 @@ struct http_request {
     int body_fd;
     int64_t body_fd_size;
     int64_t body_fd_at; /* bytes sent */
-    http_body_fn *body_read;
     http_data_fn *on_data;
     http_done_fn *on_done;
     void *ctx;

@@ -180,19 +180,6 @@ static void pass_on(struct http_request *request)
     request->passing = false;
 }
 
-/* What is sent, to its end. */
-static void read_request(struct http_request *request)
-{
-    char part[4096];
-    int64_t size = 0;
-
-    do {
-        if (request->options.body_read != NULL)
-            size = request->options.body_read(request->options.ctx, part, sizeof(part));
-        ASSERT(size <= (int64_t)sizeof(part));
-    } while (size > 0);
-}
-
 static void answer(void *ctx)
 {
     struct http_request *request = ctx;
@@ -200,7 +187,6 @@ static void answer(void *ctx)
         request->options.body_max != 0 ? request->options.body_max : (size_t)LIMIT_ENGINE_RESPONSE;
 
     events++;
-    read_request(request);
     if (is_passed_on(request))
         pass_on(request);
     else if (request->size > most)

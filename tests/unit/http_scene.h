@@ -26,7 +26,6 @@ struct call {
     size_t size;
     struct buf data; /* of on_data */
     unsigned parts;
-    size_t body_left; /* for body_read */
 };
 
 struct scene {

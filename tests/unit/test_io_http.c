@@ -138,49 +138,6 @@ static void a_file_that_shrank_is_an_error(void **state)
     assert_non_null(strstr(call->failure.text, "cannot read what to send"));
 }
 
-static int64_t give_body(void *ctx, char *out, size_t size)
-{
-    struct call *call = ctx;
-
-    if (size > call->body_left)
-        size = call->body_left;
-    memset(out, 'z', size);
-    call->body_left -= size;
-    return (int64_t)size;
-}
-
-static int64_t give_up_body(void *ctx, char *out, size_t size)
-{
-    (void)ctx;
-    (void)out;
-    (void)size;
-    return -1;
-}
-
-static void a_callback_can_send(void **state)
-{
-    struct scene *scene = *state;
-
-    scene->calls[0].body_left = 25;
-    struct call *call = web_start(
-        scene, (struct http_options){ .method = "PUT", .path = "/size", .body_read = give_body });
-    web_wait(scene);
-    assert_false(call->failed);
-    assert_string_equal(buf_text(&scene->seen), "PUT /size zzzzzzzzzzzzzzzzzzzzzzzzz\n");
-}
-
-static void a_callback_can_give_up(void **state)
-{
-    struct scene *scene = *state;
-    struct call *call = web_start(
-        scene,
-        (struct http_options){ .method = "PUT", .path = "/size", .body_read = give_up_body });
-
-    web_wait(scene);
-    assert_true(call->failed);
-    assert_int_equal(call->failure.code, ERR_CANCELLED);
-}
-
 /* ---- Streams ---- */
 
 static void send_more(void *ctx)
@@ -303,8 +260,6 @@ int main(void)
         SCENE_TEST(the_environment_has_no_say),
         SCENE_TEST(a_file_is_sent),
         SCENE_TEST(a_file_that_shrank_is_an_error),
-        SCENE_TEST(a_callback_can_send),
-        SCENE_TEST(a_callback_can_give_up),
         SCENE_TEST(a_stream_arrives_in_parts),
         SCENE_TEST(an_error_of_a_stream_is_gathered),
         SCENE_TEST(a_stream_can_be_cancelled_by_its_data),

@@ -290,13 +290,14 @@ static void volumes_of_former_revisions_go_too(void **unused)
 {
     (void)unused;
     static const char task[] =
-        "---\n{apiVersion: berth/v1, kind: Task, metadata: {name: web}, spec: {cpu: 256, memory: 64, "
-        "containerDefinitions: [{name: main, image: 'a:1', mountPoints: [{sourceVolume: %s, "
-        "containerPath: /data}]}], volumes: [{name: %s, deleteWithService: %s}]}}\n"
+        "---\n{apiVersion: berth/v1, kind: Task, metadata: {name: web}, spec: {cpu: 256, "
+        "memory: 64, containerDefinitions: [{name: main, image: 'a:1', mountPoints: "
+        "[{sourceVolume: %s, containerPath: /data}]}], volumes: [{name: %s, "
+        "deleteWithService: %s}]}}\n"
         "---\n{apiVersion: berth/v1, kind: Service, metadata: {name: web}, spec: {cluster: c, "
         "taskDefinition: web, minReadySeconds: 1, desiredCount: 1}}\n"
-        "---\n{apiVersion: berth/v1, kind: Cluster, metadata: {name: d}, spec: {launchType: FARGATE}}"
-        "\n";
+        "---\n{apiVersion: berth/v1, kind: Cluster, metadata: {name: d}, spec: {launchType: "
+        "FARGATE}}\n";
     /* The newest word counts: `mine` was to go, and is not any more. */
     static const char *const revisions[][2] = {
         { "old", "true" }, { "mine", "true" }, { "kept", "false" }, { "mine", "false" }
