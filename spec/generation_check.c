@@ -128,6 +128,57 @@ static void check_launch_type(struct checking *checking, const struct resource *
     refuse_all(checking, task, resource);
 }
 
+/* ---- Instances ------------------------------------------------------------------------------ */
+
+/* The first one of a name, and whose it is. */
+struct listed {
+    const struct resource *cluster;
+    const struct container_instance *instance;
+};
+
+/* What the two say differently about how the host is reached; NULL: nothing. */
+static const char *disagreement(const struct container_instance *a,
+                                const struct container_instance *b)
+{
+    if (!text_equal(a->host, b->host))
+        return "host";
+    if (!text_equal(a->user, b->user))
+        return "user";
+    if (a->port != b->port)
+        return "port";
+    if (!text_equal(a->identity_file, b->identity_file))
+        return "identityFile";
+    return text_equal(a->docker_host, b->docker_host) ? NULL : "dockerHost";
+}
+
+/* A name is one host, whichever clusters list it. */
+static void check_instances(struct checking *checking)
+{
+    const struct generation *generation = checking->check->generation;
+    AUTO(tree) names = { 0 };
+
+    for (size_t c = 0; c < generation_count(generation, KIND_CLUSTER); c++) {
+        const struct resource *cluster = generation_at(generation, KIND_CLUSTER, c);
+        const struct cluster_spec *spec = resource_cluster(cluster);
+
+        for (size_t i = 0; i < spec->instances_count; i++) {
+            const struct container_instance *instance = &spec->instances[i];
+            struct listed *first = instance->name == NULL ? NULL : tree_get(&names, instance->name);
+            const char *field = first == NULL ? NULL : disagreement(first->instance, instance);
+
+            if (field != NULL && first->cluster != cluster)
+                MISTAKE(checking->check, cluster->pos,
+                        "instance '%s' has another %s than in cluster '%s': a name is one host",
+                        instance->name, field, first->cluster->name);
+            if (first != NULL || instance->name == NULL)
+                continue;
+            first = arena_new(&checking->arena, struct listed);
+            *first = (struct listed){ cluster, instance };
+            tree_put(&names, instance->name, first, /* owner= */ NULL);
+        }
+    }
+}
+
 /* ---- Platforms ------------------------------------------------------------------------------ */
 
 /* Does "linux/arm64/v8" mean "linux/arm64"?  A variant says more of the same, and the kernel's
@@ -260,11 +311,13 @@ static void look_at(struct checking *checking, const struct resource *resource)
 void generation_check(struct generation_check *check)
 {
     struct checking checking = { .check = check };
+    bool clusters = false;
 
     for (size_t i = 0; i < check->touched_count; i++) {
         const struct touched *touched = &check->touched[i];
         const struct resource *resource =
             generation_find(check->generation, touched->kind, touched->name);
+        clusters |= touched->kind == KIND_CLUSTER;
         if (resource != NULL)
             look_at(&checking, resource);
         size_t cursor = 0;
@@ -272,6 +325,8 @@ void generation_check(struct generation_check *check)
                                                     &cursor)) != NULL)
             look_at(&checking, resource);
     }
+    if (clusters)
+        check_instances(&checking);
     for (enum kind kind = 0; kind < KIND_COUNT; kind++)
         tree_release(&checking.looked_at[kind]);
     tree_release(&checking.refused);

@@ -9,6 +9,9 @@
 
 #include "spec/base/arena.h"
 
+/* The engine of FARGATE clusters: no instance of an EC2 cluster is called so. */
+#define LOCAL_INSTANCE "local"
+
 /* "berth-OWNER": the empty volume that says who holds the engine. */
 char *claim_volume_name(struct arena *arena, const char *owner);
 /* "berth-OWNER-CLUSTER" */

@@ -68,6 +68,7 @@ struct container_report {
     uint32_t attempt;
     uint32_t memory_mib; /* what its task reserves; 0: it does not say */
     uint32_t cpu_units;
+    const char *host_ports; /* fixed ports of the host that its task takes, "80/tcp 53/udp"; NULL */
 
     /* Known from a listing: */
     enum container_status status;
@@ -140,7 +141,7 @@ struct named_report {
 };
 
 struct instance_report {
-    const char *instance; /* the name the driver calls it by, "local" */
+    const char *instance; /* its name in the manifest, or LOCAL_INSTANCE */
     const char *engine_id;
     const char *engine_version;
     const char *architecture;
@@ -154,8 +155,9 @@ struct instance_report {
  * asked, so that what is made meanwhile counts as seen. One listing at a time per instance; one
  * that a lost connection cut short is not ended. */
 #define WORLD_CHANGES(X)                                                                           \
-    X(INSTANCE, instance) /* connected; facts of the engine */                                     \
-    X(INSTANCE_LOST, lost)                                                                         \
+    X(INSTANCE, instance)   /* connected; facts of the engine */                                   \
+    X(INSTANCE_LOST, lost)  /* or never reached: who has to answer, and does not */                \
+    X(INSTANCE_GONE, named) /* it is not looked at any more, nor is what runs there */             \
     X(LISTING_BEGIN, named)                                                                        \
     X(LISTING_END, named)                                                                          \
     X(CONTAINER, container)                                                                        \
@@ -187,6 +189,7 @@ struct world_change {
         struct {
             const char *instance;
             const char *failure;
+            int64_t at_ms; /* our clock */
         } lost;
         struct {
             const char *instance;

@@ -420,3 +420,27 @@ uint32_t target_cpu_units(const struct target *target)
         sum += target->task->container_definitions[i].cpu;
     return sum;
 }
+
+const char *target_host_ports(const struct target *target, struct arena *arena)
+{
+    const struct task_spec *task = target->task;
+    bool is_host = task->network_mode == NETWORK_MODE_HOST;
+    AUTO(buf) text = { 0 };
+
+    if (!is_host && task->network_mode != NETWORK_MODE_BRIDGE)
+        return NULL;
+    buf_init(&text, LIMIT_OUTPUT);
+    for (size_t c = 0; c < task->container_definitions_count; c++) {
+        const struct container_definition *container = &task->container_definitions[c];
+
+        for (size_t m = 0; m < container->port_mappings_count; m++) {
+            const struct port_mapping *mapping = &container->port_mappings[m];
+            uint32_t port = is_host ? mapping->container_port : mapping->host_port;
+
+            if (port != 0)
+                buf_printf(&text, "%s%u/%s", text.size > 0 ? " " : "", port,
+                           enumeration_text(&transport_protocol_values, mapping->protocol));
+        }
+    }
+    return text.size == 0 ? NULL : arena_text(arena, buf_text(&text));
+}

@@ -54,6 +54,8 @@ const struct target *target_make(const struct generation *generation,
 /* What one of its tasks reserves: what the task says, else the sum of its containers. */
 uint32_t target_memory_mib(const struct target *target);
 uint32_t target_cpu_units(const struct target *target);
+/* The fixed ports of its host that it takes, "80/tcp 53/udp"; NULL: none. */
+const char *target_host_ports(const struct target *target, struct arena *arena);
 
 /* What an image for the task must be made for, as Docker writes it ("linux/arm64"); NULL: what the
  * engine itself is. */

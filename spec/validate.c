@@ -7,7 +7,13 @@
 #include <string.h>
 
 #include "spec/base/text.h"
+#include "spec/names.h"
 #include "spec/reference.h"
+#include "spec/tree.h"
+
+/* ecs.md 1.6. */
+#define ATTRIBUTES_MAX 10
+#define ATTRIBUTE_SIZE 128
 
 /* ---- Positions ------------------------------------------------------------------------------ */
 
@@ -146,8 +152,105 @@ void validate_image(const struct validation *v, const struct image_spec *image)
 
 /* ---- Cluster -------------------------------------------------------------------------------- */
 
+/* What is handed to ssh must not look like an option, nor be more than one word. */
+static bool is_ssh_word(const char *text)
+{
+    if (text[0] == '-' || text[0] == '\0')
+        return false;
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text <= ' ' || *text == 0x7f)
+            return false;
+    return true;
+}
+
+static void validate_connection(const struct validation *v, size_t i,
+                                const struct container_instance *instance)
+{
+    static const char *const scheme = "unix:///";
+
+    if (instance->host != NULL && !is_ssh_word(instance->host))
+        decode_mistake(v->decoder, validation_node(v, "instances[%zu].host", i),
+                       "host: '%s' is no address: it has no blanks, and does not begin with '-'",
+                       instance->host);
+    if (instance->user != NULL && !is_ssh_word(instance->user))
+        decode_mistake(v->decoder, validation_node(v, "instances[%zu].user", i),
+                       "user: '%s' is no user: it has no blanks, and does not begin with '-'",
+                       instance->user);
+    if (instance->docker_host != NULL && !text_starts(instance->docker_host, scheme))
+        decode_mistake(v->decoder, validation_node(v, "instances[%zu].dockerHost", i),
+                       "dockerHost: '%s' is no socket of the host: write unix:///PATH",
+                       instance->docker_host);
+}
+
+/* ecs.md 1.6: 1 to 128 characters, of a value also '@', ':' and inner blanks. */
+static bool is_attribute(const char *text, bool is_value)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  "_-/\\.";
+    size_t size = strlen(text);
+
+    if (size == 0 || size > ATTRIBUTE_SIZE || text[0] == ' ' || text[size - 1] == ' ')
+        return false;
+    for (; *text != '\0'; text++)
+        if (strchr(letters, *text) == NULL && (!is_value || strchr("@: ", *text) == NULL))
+            return false;
+    return true;
+}
+
+static void validate_attributes(const struct validation *v, size_t i,
+                                const struct container_instance *instance)
+{
+    const struct node *node = validation_node(v, "instances[%zu].attributes", i);
+
+    if (instance->attributes_count > ATTRIBUTES_MAX)
+        decode_mistake(v->decoder, node, "attributes: at most %d", ATTRIBUTES_MAX);
+    for (size_t a = 0; a < instance->attributes_count; a++) {
+        const struct pair *attribute = &instance->attributes[a];
+
+        if (!is_attribute(attribute->key, /* is_value= */ false))
+            decode_mistake(v->decoder, node,
+                           "attributes: '%s' is no name: 1 to %d letters, digits, '_', '-', '/', "
+                           "'\\' and '.'",
+                           attribute->key, ATTRIBUTE_SIZE);
+        if (!is_attribute(attribute->value, /* is_value= */ true))
+            decode_mistake(v->decoder, node,
+                           "attributes: '%s' is no value of %s: 1 to %d letters, digits, '_', "
+                           "'-', '/', '\\', '.', '@', ':' and inner blanks",
+                           attribute->value, attribute->key, ATTRIBUTE_SIZE);
+    }
+}
+
+static void validate_instances(const struct validation *v, const struct cluster_spec *cluster)
+{
+    AUTO(tree) names = { 0 };
+
+    for (size_t i = 0; i < cluster->instances_count; i++) {
+        const struct container_instance *instance = &cluster->instances[i];
+        const struct node *node = validation_node(v, "instances[%zu].name", i);
+
+        validate_connection(v, i, instance);
+        validate_attributes(v, i, instance);
+        if (instance->name == NULL)
+            continue;
+        if (text_equal(instance->name, LOCAL_INSTANCE))
+            decode_mistake(v->decoder, node,
+                           "name: '%s' is the engine of FARGATE clusters: choose another name",
+                           LOCAL_INSTANCE);
+        if (tree_get(&names, instance->name) != NULL)
+            decode_mistake(v->decoder, node, "name: two instances are named '%s'", instance->name);
+        tree_put(&names, instance->name, v->decoder, /* owner= */ NULL);
+    }
+}
+
 void validate_cluster(const struct validation *v, const struct cluster_spec *cluster)
 {
+    if (cluster->launch_type != LAUNCH_TYPE_EC2 && cluster->instances_count > 0)
+        decode_mistake(v->decoder, validation_node(v, "instances"),
+                       "instances: FARGATE runs on the local engine: launchType EC2 has instances");
+    if (cluster->launch_type == LAUNCH_TYPE_EC2 && cluster->cpu_overcommit > 0)
+        decode_mistake(v->decoder, validation_node(v, "cpuOvercommit"),
+                       "cpuOvercommit: it is for FARGATE: EC2 always reserves CPU");
+    validate_instances(v, cluster);
     if (cluster->launch_type == LAUNCH_TYPE_EC2)
         decode_mistake(v->decoder, validation_node(v, "launchType"),
                        "launchType: EC2 clusters are not supported by this version: use FARGATE");

@@ -148,7 +148,7 @@ static bool instance_apply(struct world *world, const struct instance_report *re
     return changed;
 }
 
-static bool instance_lost(struct world *world, const char *name, const char *failure)
+static bool instance_lost(struct world *world, const char *name, const char *failure, int64_t at_ms)
 {
     struct world_instance *instance = instance_need(world, name);
     bool changed = text_set(&instance->failure, failure);
@@ -157,6 +157,7 @@ static bool instance_lost(struct world *world, const char *name, const char *fai
     if (instance->state == INSTANCE_LOST)
         return changed;
     instance->state = INSTANCE_LOST;
+    instance->lost_ms = at_ms;
     instance->complete = false;
     world_containers_lost(instance);
     world_mark_instance(world, instance);
@@ -425,6 +426,7 @@ static bool listing_end(struct world *world, const char *name)
     if (!instance->complete || instance->state != INSTANCE_ACTIVE) {
         instance->complete = true;
         instance->state = INSTANCE_ACTIVE;
+        instance->lost_ms = 0;
         (void)text_set(&instance->failure, NULL);
         world_mark_instance(world, instance);
         changed = true;
@@ -434,6 +436,35 @@ static bool listing_end(struct world *world, const char *name)
 
 /* ---- The world ---- */
 
+static void instance_free(struct world *world, struct world_instance *instance)
+{
+    while (instance->images != NULL)
+        world_image_drop(instance, instance->images);
+    while (instance->efforts != NULL)
+        effort_drop(instance, instance->efforts);
+    (void)named_sweep(&instance->networks, UINT64_MAX);
+    (void)named_sweep(&instance->volumes, UINT64_MAX);
+    ASSERT(instance->references == NULL);
+    HASH_DELETE(by_name, world->instances, instance);
+    free(instance->engine_id);
+    free(instance->engine_version);
+    free(instance->architecture);
+    free(instance->failure);
+    free(instance);
+}
+
+static bool instance_gone(struct world *world, const char *name)
+{
+    struct world_instance *instance = instance_find(world, name);
+
+    if (instance == NULL)
+        return false;
+    world_mark(world, DIRTY_RELIERS, instance->name);
+    world_containers_forget(world, instance);
+    instance_free(world, instance);
+    return true;
+}
+
 static bool change_apply(struct world *world, const struct world_change *change)
 {
     const struct named_report *named = &change->named;
@@ -442,7 +473,9 @@ static bool change_apply(struct world *world, const struct world_change *change)
     switch (change->kind) {
     case WORLD_INSTANCE: return instance_apply(world, &change->instance);
     case WORLD_INSTANCE_LOST:
-        return instance_lost(world, change->lost.instance, change->lost.failure);
+        return instance_lost(world, change->lost.instance, change->lost.failure,
+                             change->lost.at_ms);
+    case WORLD_INSTANCE_GONE: return instance_gone(world, named->instance);
     case WORLD_LISTING_BEGIN: return listing_begin(world, named->instance);
     case WORLD_LISTING_END: return listing_end(world, named->instance);
     case WORLD_CONTAINER:
@@ -496,23 +529,6 @@ struct world *world_new(dirty_fn *dirty, void *context)
     return world;
 }
 
-static void instance_free(struct world *world, struct world_instance *instance)
-{
-    while (instance->images != NULL)
-        world_image_drop(instance, instance->images);
-    while (instance->efforts != NULL)
-        effort_drop(instance, instance->efforts);
-    (void)named_sweep(&instance->networks, UINT64_MAX);
-    (void)named_sweep(&instance->volumes, UINT64_MAX);
-    ASSERT(instance->references == NULL);
-    HASH_DELETE(by_name, world->instances, instance);
-    free(instance->engine_id);
-    free(instance->engine_version);
-    free(instance->architecture);
-    free(instance->failure);
-    free(instance);
-}
-
 void world_free(struct world *world)
 {
     if (world == NULL)
@@ -531,6 +547,8 @@ const struct world_instance *world_instance(const struct world *world, const cha
 static void instance_clock_moved(struct world_instance *instance, int64_t moved_ms)
 {
     instance->connected_ms += moved_ms;
+    if (instance->lost_ms != 0)
+        instance->lost_ms += moved_ms;
     for (struct world_effort *at = instance->efforts; at != NULL; at = at->by_key.next) {
         at->at_ms += moved_ms;
         for (size_t i = 0; i < WORLD_FAILURES_KEPT; i++)

@@ -56,6 +56,7 @@ struct world_task {
     uint32_t expected;   /* containers that make the task */
     uint32_t memory_mib; /* what it reserves; 0: its containers do not say */
     uint32_t cpu_units;
+    const char *host_ports;              /* fixed ports of the host, "80/tcp 53/udp"; NULL: none */
     struct world_container **containers; /* by name, id */
     size_t container_count;
     struct world_service *service;    /* NULL: runs outside services */
@@ -156,9 +157,12 @@ struct world_instance {
     bool listing;  /* between LISTING_BEGIN and LISTING_END */
     uint64_t sweep;
     uint64_t starts;          /* of containers, that were seen */
-    char *failure;            /* LOST: why */
+    char *failure;            /* LOST: why, */
+    int64_t lost_ms;          /* and since when, our clock */
     struct world_task *tasks; /* linked by host_next, in the order they were first seen */
     size_t task_count;
+    uint64_t used_memory_mib; /* by these tasks */
+    uint64_t used_cpu_units;
     struct world_image *images;
     struct world_reference *references;
     struct world_effort *efforts;
@@ -176,6 +180,7 @@ struct world_instance {
  *     instance connected, complete, lost     the instance, and all services with tasks there
  *     image, effort, network, volume         the instance
  *     one of these gone, or another          its reliers
+ *     instance gone                          it, and all services that had tasks there
  *
  * Whom this concerns is not known here: whoever plans translates it.  What comes concerns those who
  * wait for something, and these are known.  What goes concerns whoever relied on it, which can be
@@ -233,8 +238,7 @@ const struct world_container *world_task_container(const struct world_task *task
 /* By id, tag or digest reference ("registry/hello@sha256:..."); NULL when absent. */
 const struct world_image *world_image(const struct world_instance *instance, const char *reference);
 const struct world_effort *world_effort(const struct world_instance *instance, const char *key);
-/* Its failures in a row since that time; with WORLD_FAILURES_KEPT of them, all in a row there are.
- * */
+/* Its failures in a row since that time; WORLD_FAILURES_KEPT: all in a row there are. */
 uint32_t world_effort_failures(const struct world_effort *effort, int64_t since_ms);
 /* Those of them that say something about the work itself: the engine was reached, had room for it,
  * and could or would not do it. */

@@ -178,7 +178,8 @@ static bool task_matches(const struct world_task *task, const struct world_insta
            strcmp(task->deployment, other.deployment) == 0 &&
            strcmp(task->commit, other.commit) == 0 && task->slot == other.slot &&
            task->attempt == other.attempt && task->expected == other.expected &&
-           text_equal(task->family, report->family) && text_equal(task->group, report->group);
+           text_equal(task->family, report->family) && text_equal(task->group, report->group) &&
+           text_equal(task->host_ports, report->host_ports);
 }
 
 static struct world_task *task_first(const struct world *world, const char *id)
@@ -199,16 +200,19 @@ static struct world_task *task_need(struct world *world, struct world_instance *
             return task;
     }
 
-    struct world_task *task =
-        mem_alloc(sizeof(*task) + pack_size(report->family) + pack_size(report->group));
+    struct world_task *task = mem_alloc(sizeof(*task) + pack_size(report->family) +
+                                        pack_size(report->group) + pack_size(report->host_ports));
     char *at = (char *)(task + 1);
     task_fill(task, report);
     task->family = pack_text(&at, report->family);
     task->group = pack_text(&at, report->group);
+    task->host_ports = pack_text(&at, report->host_ports);
     task->instance = host->name;
     task->host = host;
     DL_APPEND2(host->tasks, task, host_previous, host_next);
     host->task_count++;
+    host->used_memory_mib += task->memory_mib;
+    host->used_cpu_units += task->cpu_units;
     if (report->service != NULL) {
         task->service = service_need(world, report->cluster, report->service);
         service_add(task->service, task);
@@ -249,6 +253,8 @@ static void task_free(struct world *world, struct world_task *task)
         service_drop(world, task->service, task);
     DL_DELETE2(task->host->tasks, task, host_previous, host_next);
     task->host->task_count--;
+    task->host->used_memory_mib -= task->memory_mib;
+    task->host->used_cpu_units -= task->cpu_units;
     free(task->containers);
     free(task);
 }
@@ -513,6 +519,14 @@ bool world_container_lines(struct world *world, const char *id, const char *text
     (void)text_set(&container->last_lines, text);
     task_mark(world, container->task, false);
     return true;
+}
+
+void world_containers_forget(struct world *world, struct world_instance *host)
+{
+    while (host->tasks != NULL) {
+        task_mark(world, host->tasks, false);
+        container_drop(world, host->tasks->containers[0]);
+    }
 }
 
 bool world_container_sweep(struct world *world, struct world_instance *host)

@@ -79,7 +79,8 @@ void engine_lost(struct engine *engine, const struct err *failure)
     engine_forget(engine, failure);
     engine_report(engine, &(struct world_change){ .kind = WORLD_INSTANCE_LOST,
                                                   .lost = { .instance = engine->reader.instance,
-                                                            .failure = failure->text } });
+                                                            .failure = failure->text,
+                                                            .at_ms = loop_wall_ms() } });
     dial_later(engine);
 }
 

@@ -21,6 +21,7 @@
 #define LABEL_ATTEMPT    "berth.attempt"
 #define LABEL_MEMORY     "berth.memory" /* MiB that the task reserves, */
 #define LABEL_CPU        "berth.cpu"    /* and CPU units */
+#define LABEL_PORTS      "berth.ports"  /* and fixed ports of the host: "80/tcp 53/udp" */
 #define LABEL_DIGEST     "berth.digest"
 #define LABEL_COMMIT     "berth.commit"
 /* "Memory=536870912 MemorySwap=536870912": what the engine was asked for in those fields of

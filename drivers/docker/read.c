@@ -93,6 +93,7 @@ static bool read_labels(const struct reader *reader, const struct json *labels,
     out->attempt = label_number(labels, LABEL_ATTEMPT);
     out->memory_mib = label_number(labels, LABEL_MEMORY);
     out->cpu_units = label_number(labels, LABEL_CPU);
+    out->host_ports = label_of(labels, LABEL_PORTS, LIMIT_HOST_PORTS);
     return true;
 }
 

@@ -8,6 +8,7 @@
 
 #include "drivers/docker/engine.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 struct fargate {
     struct driver driver; /* first: the driver is the fargate */
@@ -87,7 +88,7 @@ static const struct driver_ops ops = {
 
 int fargate_new(const struct fargate_options *options, struct driver **out, struct err *err)
 {
-    const char *instance = options->instance != NULL ? options->instance : FARGATE_INSTANCE;
+    const char *instance = options->instance != NULL ? options->instance : LOCAL_INSTANCE;
     struct http *http = http_new(options->loop, err);
     struct engine_options engine_options = { .http = http,
                                              .docker_host = options->docker_host,

@@ -9,15 +9,13 @@
 #include "drivers/driver.h"
 #include "drivers/io/loop.h"
 
-#define FARGATE_INSTANCE "local" /* what an unnamed instance is called in reports */
-
 /* Texts are copied; the loop and what the contexts point to must outlive the driver. */
 struct fargate_options {
     struct loop *loop;
     const char *docker_host; /* "unix:///..." or "tcp://..."; NULL: DOCKER_HOST, else the default */
     const char *owner;
     const char *root_commit; /* root commit of the repository, for the claim */
-    const char *instance;    /* NULL: FARGATE_INSTANCE */
+    const char *instance;    /* NULL: LOCAL_INSTANCE */
     bool holds;              /* as in engine.h */
     struct context_reader reader;
     secret_fn *secret; /* NULL: containers with secrets are refused */
