@@ -19,6 +19,8 @@ struct driver_sink {
     void (*change)(void *context, const struct world_change *change);
     /* One line of a long action's output ("Step 3/4 : RUN make"), for people. */
     void (*output)(void *context, const char *object, const char *line);
+    /* Optional.  What is not as it should be about an instance that works, for people. */
+    void (*note)(void *context, const char *instance, const char *text);
     void *context;
 };
 

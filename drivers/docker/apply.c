@@ -503,11 +503,11 @@ static void end_waiting(void *ctx)
     engine_call_done(call, &failure);
 }
 
-void engine_cancel(struct engine *engine, struct driver_call *outer)
+void engine_cancel(struct driver_call *outer)
 {
     struct engine_call *call = outer->state;
 
-    ASSERT(call != NULL && call->engine == engine);
+    ASSERT(call != NULL);
     if (call->cancelled)
         return;
     call->cancelled = true;
@@ -517,6 +517,6 @@ void engine_cancel(struct engine *engine, struct driver_call *outer)
         engine_image_cancel(call);
     } else {
         engine_unwait(call);
-        loop_defer(engine->loop, end_waiting, call);
+        loop_defer(call->engine->loop, end_waiting, call);
     }
 }

@@ -404,6 +404,12 @@ static char *where_text(const struct docker_host *where)
 
 struct docker *docker_new(struct http *http, const char *docker_host, struct err *err)
 {
+    return docker_new_called(http, docker_host, /* name= */ NULL, err);
+}
+
+struct docker *docker_new_called(struct http *http, const char *docker_host, const char *called,
+                                 struct err *err)
+{
     AUTO(docker_host) where = { 0 };
     struct http_endpoint_options options = { .hint = "is the Docker Engine running?",
                                              .denied_hint = "is this user in the group 'docker'?" };
@@ -413,11 +419,11 @@ struct docker *docker_new(struct http *http, const char *docker_host, struct err
     if (docker_host_parse(&where, docker_host, err) < 0)
         return NULL;
 
-    AUTO_TEXT char *name = where_text(&where);
-    options.name = name;
+    AUTO_TEXT char *address = where_text(&where);
+    options.name = called != NULL ? called : address;
     options.unix_path = where.unix_path;
     if (where.unix_path == NULL) {
-        buf_printf(&url, "%s%s", where.tls ? "https" : "http", name + strlen("tcp"));
+        buf_printf(&url, "%s%s", where.tls ? "https" : "http", address + strlen("tcp"));
         options.base_url = buf_text(&url);
         options.ca_path = where.ca_path;
         options.cert_path = where.cert_path;
@@ -432,7 +438,7 @@ struct docker *docker_new(struct http *http, const char *docker_host, struct err
     docker->http = http;
     docker->endpoint = endpoint;
     docker->where = where;
-    docker->name = TAKE(name);
+    docker->name = mem_text(options.name);
     docker->waiting_end = &docker->waiting;
     where = (struct docker_host){ 0 };
     return docker;

@@ -39,6 +39,9 @@ DEFINE_AUTO_VALUE(docker_host, docker_host_release)
 
 /* docker_host as docker_host_parse() takes it.  Does not connect yet. */
 struct docker *docker_new(struct http *http, const char *docker_host, struct err *err);
+/* Texts call it so, instead of by its address. */
+struct docker *docker_new_called(struct http *http, const char *docker_host, const char *name,
+                                 struct err *err);
 /* Calls in flight are answered with ERR_CANCELLED before it returns.  NULL is allowed. */
 void docker_free(struct docker *docker);
 DEFINE_AUTO(docker, docker_free)

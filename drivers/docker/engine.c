@@ -257,7 +257,8 @@ static void dial(void *ctx)
 
 int engine_new(const struct engine_options *options, struct engine **out, struct err *err)
 {
-    struct docker *docker = docker_new(options->http, options->docker_host, err);
+    struct docker *docker =
+        docker_new_called(options->http, options->docker_host, options->called, err);
     struct engine *engine;
 
     if (docker == NULL)
@@ -286,6 +287,14 @@ void engine_start(struct engine *engine)
 {
     if (!engine->connected && engine->dial == NULL && !timer_is_running(&engine->redial))
         dial(engine);
+}
+
+void engine_stop(struct engine *engine, const struct err *failure)
+{
+    timer_stop(&engine->redial); /* why a lost one is lost may have changed */
+    engine_lost(engine, failure);
+    timer_stop(&engine->redial);
+    engine->pause_ms = PAUSE_MIN_MS;
 }
 
 /* Dialling asks for the engine's time, and what is known by times is listed anew. */

@@ -21,6 +21,7 @@ struct engine;
 struct engine_options {
     struct http *http;
     const char *docker_host; /* as docker_host_parse() takes it; NULL: the environment's */
+    const char *called;      /* by texts; NULL: as its address */
     const char *instance;    /* the name that reports carry */
     const char *owner;
     const char *root_commit; /* for the claim; NULL: not known */
@@ -38,9 +39,11 @@ void engine_clock_moved(struct engine *engine);
 
 /* As the members of struct driver_ops of the same names (driver.h). */
 void engine_start(struct engine *engine);
+/* The way to it is gone: reports it as lost, and does not dial until engine_start(). */
+void engine_stop(struct engine *engine, const struct err *failure);
 int engine_apply(struct engine *engine, struct driver_call *call, struct err *err);
 int engine_observe(struct engine *engine, struct driver_call *call, struct err *err);
-void engine_cancel(struct engine *engine, struct driver_call *outer);
+void engine_cancel(struct driver_call *outer);
 /* Work on other threads is waited for: `freed` (which may be NULL) is called when nothing is left,
  * at once or later. */
 void engine_free(struct engine *engine, void (*freed)(void *context), void *context);

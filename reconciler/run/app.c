@@ -163,7 +163,7 @@ static int connect_engine(struct app *app, const char *root, struct err *err)
         .reader = builds_reader(app->builds),
         .secret = secret_read,
         .secret_context = app->secrets,
-        .sink = { on_change, on_output, app },
+        .sink = { .change = on_change, .output = on_output, .context = app },
     };
 
     ASSERT(app->driver == NULL && root[0] != '\0');

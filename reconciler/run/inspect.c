@@ -52,10 +52,12 @@ static int list_engine(const struct run_options *options, struct world *world, s
 {
     AUTO(loop) *loop = loop_new(err);
     struct listing listing = { .loop = loop, .world = world };
-    const struct fargate_options engine = { .loop = loop,
-                                            .docker_host = options->docker_host,
-                                            .owner = options->owner,
-                                            .sink = { on_change, on_output, &listing } };
+    const struct fargate_options engine = {
+        .loop = loop,
+        .docker_host = options->docker_host,
+        .owner = options->owner,
+        .sink = { .change = on_change, .output = on_output, .context = &listing }
+    };
     struct driver *driver;
     const struct world_instance *instance;
 
