@@ -148,7 +148,11 @@ static const char *disagreement(const struct container_instance *a,
         return "port";
     if (!text_equal(a->identity_file, b->identity_file))
         return "identityFile";
-    return text_equal(a->docker_host, b->docker_host) ? NULL : "dockerHost";
+    if (!text_equal(a->docker_host, b->docker_host))
+        return "dockerHost";
+    if (a->host_keys != b->host_keys)
+        return "hostKeys";
+    return a->connection_timeout == b->connection_timeout ? NULL : "connectionTimeout";
 }
 
 /* A name is one host, whichever clusters list it. */

@@ -152,13 +152,17 @@ void validate_image(const struct validation *v, const struct image_spec *image)
 
 /* ---- Cluster -------------------------------------------------------------------------------- */
 
-/* What is handed to ssh must not look like an option, nor be more than one word. */
-static bool is_ssh_word(const char *text)
+/* What is handed to ssh must not look like an option; and a user's configuration may put it into a
+ * shell's command line. */
+static bool is_ssh_word(const char *text, const char *others)
 {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  ".-_";
+
     if (text[0] == '-' || text[0] == '\0')
         return false;
     for (; *text != '\0'; text++)
-        if ((unsigned char)*text <= ' ' || *text == 0x7f)
+        if (strchr(letters, *text) == NULL && strchr(others, *text) == NULL)
             return false;
     return true;
 }
@@ -168,14 +172,18 @@ static void validate_connection(const struct validation *v, size_t i,
 {
     static const char *const scheme = "unix:///";
 
-    if (instance->host != NULL && !is_ssh_word(instance->host))
-        decode_mistake(v->decoder, validation_node(v, "instances[%zu].host", i),
-                       "host: '%s' is no address: it has no blanks, and does not begin with '-'",
-                       instance->host);
-    if (instance->user != NULL && !is_ssh_word(instance->user))
-        decode_mistake(v->decoder, validation_node(v, "instances[%zu].user", i),
-                       "user: '%s' is no user: it has no blanks, and does not begin with '-'",
-                       instance->user);
+    if (instance->host != NULL && !is_ssh_word(instance->host, ":%"))
+        decode_mistake(
+            v->decoder, validation_node(v, "instances[%zu].host", i),
+            "host: '%s' is no address: letters, digits and '.', '-', '_', ':', '%%', not "
+            "beginning with '-'",
+            instance->host);
+    if (instance->user != NULL && !is_ssh_word(instance->user, "@+\\"))
+        decode_mistake(
+            v->decoder, validation_node(v, "instances[%zu].user", i),
+            "user: '%s' is no user: letters, digits and '.', '-', '_', '@', '+', '\\', not "
+            "beginning with '-'",
+            instance->user);
     if (instance->docker_host != NULL && !text_starts(instance->docker_host, scheme))
         decode_mistake(v->decoder, validation_node(v, "instances[%zu].dockerHost", i),
                        "dockerHost: '%s' is no socket of the host: write unix:///PATH",

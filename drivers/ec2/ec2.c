@@ -1,0 +1,521 @@
+/*
+ * A table of hosts.  Each has a connection that is made again and again, and an engine that is
+ * dialled only while the connection is up.
+ */
+#include "drivers/ec2/ec2.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "drivers/docker/engine.h"
+#include "drivers/ec2/connection.h"
+#include "drivers/ec2/dials.h"
+#include "drivers/ec2/socket_dir.h"
+#include "spec/base/arena.h"
+#include "spec/base/hash.h"
+#include "spec/base/text.h"
+
+/* Descriptors: of a connection's pipes, of calls at once, and of all else together. */
+#define DESCRIPTORS_PER_HOST 24
+#define DESCRIPTORS_OTHERS   256
+#define AGAIN_MS             (60 * 1000) /* an engine under two names is looked at again */
+
+struct host {
+    struct ec2 *ec2;
+    char *name;
+    struct arena arena; /* of the target's texts */
+    struct ssh_target target;
+    struct connection *connection; /* NULL: the target cannot be used */
+    struct engine *engine;
+    char *engine_id; /* as told last; NULL: never */
+    bool is_leaving;
+    bool is_wanted;  /* while a new set is compared */
+    bool is_refused; /* its engine is another instance's: */
+    struct err refusal;
+    struct timer again;
+    UT_hash_handle by_name;
+};
+
+struct ec2 {
+    struct driver driver; /* first: the driver is the ec2 */
+    struct loop *loop;
+    struct http *http;
+    struct arena arena; /* of the options' texts */
+    struct ec2_options options;
+    struct socket_dir sockets;
+    struct dials *dials;
+    struct host *hosts;
+    size_t sockets_made;
+    size_t ending; /* engines whose work on other threads is waited for */
+    char *taken_by;
+    char *taken_id;
+    bool started;
+    bool freeing;
+};
+
+static struct ec2 *of(struct driver *driver)
+{
+    return (struct ec2 *)driver;
+}
+
+static const struct ec2 *of_const(const struct driver *driver)
+{
+    return (const struct ec2 *)driver;
+}
+
+static struct host *host_find(const struct ec2 *ec2, const char *name)
+{
+    struct host *host;
+
+    HASH_FIND(by_name, ec2->hosts, name, strlen(name), host);
+    return host;
+}
+
+static void report(const struct ec2 *ec2, const struct world_change *change)
+{
+    ec2->options.sink.change(ec2->options.sink.context, change);
+}
+
+static void report_lost(const struct host *host, const char *failure)
+{
+    report(host->ec2,
+           &(struct world_change){
+               .kind = WORLD_INSTANCE_LOST,
+               .lost = { .instance = host->name, .failure = failure, .at_ms = loop_wall_ms() } });
+}
+
+/* ---- One engine, one name -------------------------------------------------------------------- */
+
+static void host_drop(struct host *host);
+
+static void refuse(void *ctx)
+{
+    struct host *host = ctx;
+
+    engine_stop(host->engine, &host->refusal);
+}
+
+static void look_again(void *ctx)
+{
+    struct host *host = ctx;
+
+    host->is_refused = false;
+    engine_start(host->engine);
+}
+
+/* Whose engine is it already?  NULL: nobody's. */
+static const char *holder(const struct host *host, const char *engine_id, struct host **out)
+{
+    const struct ec2 *ec2 = host->ec2;
+
+    *out = NULL;
+    if (text_equal(ec2->taken_id, engine_id))
+        return ec2->taken_by;
+    for (struct host *at = ec2->hosts; at != NULL; at = at->by_name.next) {
+        if (at == host || at->is_refused || !text_equal(at->engine_id, engine_id))
+            continue;
+        *out = at;
+        return at->name;
+    }
+    return NULL;
+}
+
+/* True: the engine is this host's. */
+static bool take_engine(struct host *host, const char *engine_id)
+{
+    struct host *other;
+    const char *name = holder(host, engine_id, &other);
+
+    if (other != NULL && other->is_leaving && !host->is_leaving) {
+        host_drop(other); /* it was renamed */
+        name = NULL;
+    }
+    if (name != NULL) {
+        host->is_refused = true;
+        (void)err_set(&host->refusal, ERR_CONFLICT,
+                      "its engine is the one of instance '%s': an engine has one name", name);
+        /* Not from within the engine's report. */
+        loop_defer(host->ec2->loop, refuse, host);
+        timer_start(host->ec2->loop, &host->again, AGAIN_MS, look_again, host);
+        return false;
+    }
+    free(host->engine_id);
+    host->engine_id = mem_text(engine_id);
+    return true;
+}
+
+static void let_refused_try(struct ec2 *ec2)
+{
+    for (struct host *at = ec2->hosts; at != NULL; at = at->by_name.next) {
+        if (at->is_refused && !ec2->freeing)
+            timer_start(ec2->loop, &at->again, 0, look_again, at);
+    }
+}
+
+/* ---- Reports --------------------------------------------------------------------------------- */
+
+static void on_engine_lost(struct host *host, const char *failure)
+{
+    const char *trouble =
+        host->connection == NULL ? NULL : connection_take_trouble(host->connection);
+    struct err text = { 0 };
+
+    if (host->is_refused)
+        trouble = NULL;
+    (void)err_set(&text, ERR_UNREACHABLE, "%s%s",
+                  trouble == NULL ? "" : "the engine cannot be reached: ",
+                  trouble == NULL ? failure : trouble);
+    report_lost(host, text.text);
+}
+
+static void on_change(void *context, const struct world_change *change)
+{
+    struct host *host = context;
+
+    if (change->kind == WORLD_INSTANCE_LOST) {
+        on_engine_lost(host, change->lost.failure);
+        return;
+    }
+    if (host->is_refused ||
+        (change->kind == WORLD_INSTANCE && !take_engine(host, change->instance.engine_id)))
+        return;
+    report(host->ec2, change);
+}
+
+static void on_output(void *context, const char *object, const char *line)
+{
+    const struct driver_sink *sink = &((struct host *)context)->ec2->options.sink;
+
+    sink->output(sink->context, object, line);
+}
+
+/* ---- The connection -------------------------------------------------------------------------- */
+
+static void on_up(void *ctx)
+{
+    struct host *host = ctx;
+    const struct driver_sink *sink = &host->ec2->options.sink;
+    const char *note = connection_note(host->connection);
+
+    if (note != NULL && sink->note != NULL)
+        sink->note(sink->context, host->name, note);
+    if (!host->is_refused)
+        engine_start(host->engine);
+}
+
+static void on_down(void *ctx, const struct err *failure)
+{
+    struct host *host = ctx;
+
+    engine_stop(host->engine, failure);
+}
+
+static void host_connect(struct host *host)
+{
+    struct ec2 *ec2 = host->ec2;
+    const struct docker_host *where = docker_where(engine_docker(host->engine));
+    const struct connection_options options = { .loop = ec2->loop,
+                                                .dials = ec2->dials,
+                                                .target = host->target,
+                                                .socket_path = where->unix_path,
+                                                .on_up = on_up,
+                                                .on_down = on_down,
+                                                .ctx = host };
+    struct err err;
+
+    if (ssh_target_check(&host->target, &err) < 0)
+        engine_stop(host->engine, &err);
+    else
+        host->connection = connection_new(&options);
+}
+
+/* ---- Which hosts there are ------------------------------------------------------------------- */
+
+static const char *copy(struct arena *arena, const char *text)
+{
+    return text == NULL ? NULL : arena_text(arena, text);
+}
+
+static void target_set(struct host *host, const struct ssh_target *target)
+{
+    struct ssh_target own = *target;
+    struct arena arena = { 0 };
+
+    own.host = copy(&arena, target->host);
+    own.user = copy(&arena, target->user);
+    own.identity_file = copy(&arena, target->identity_file);
+    own.engine_socket = copy(&arena, target->engine_socket);
+    arena_release(&host->arena);
+    host->arena = arena;
+    host->target = own;
+}
+
+static struct engine *engine_make(struct host *host, struct err *err)
+{
+    struct ec2 *ec2 = host->ec2;
+    AUTO(arena) scratch = { 0 };
+    struct engine_options options = {
+        .http = ec2->http,
+        .instance = host->name,
+        .owner = ec2->options.owner,
+        .root_commit = ec2->options.root_commit,
+        .reader = ec2->options.reader,
+        .secret = ec2->options.secret,
+        .secret_context = ec2->options.secret_context,
+        .sink = { .change = on_change, .output = on_output, .context = host }
+    };
+    struct engine *engine = NULL;
+
+    if (ec2->sockets.path == NULL && socket_dir_make(&ec2->sockets, err) < 0)
+        return NULL;
+    options.docker_host =
+        arena_printf(&scratch, "unix://%s/%zu", ec2->sockets.path, ec2->sockets_made++);
+    options.called = arena_printf(&scratch, "the engine of '%s'", host->name);
+    return engine_new(&options, &engine, err) < 0 ? NULL : engine;
+}
+
+static void host_destroy(void *ctx)
+{
+    struct host *host = ctx;
+
+    arena_release(&host->arena);
+    free(host->engine_id);
+    free(host->name);
+    free(host);
+}
+
+static void ec2_end(struct ec2 *ec2)
+{
+    if (!ec2->freeing || ec2->ending > 0)
+        return;
+    http_free(ec2->http);
+    dials_free(ec2->dials);
+    socket_dir_release(&ec2->sockets);
+    arena_release(&ec2->arena);
+    free(ec2->taken_by);
+    free(ec2->taken_id);
+    free(ec2);
+}
+
+static void on_engine_freed(void *ctx)
+{
+    struct host *host = ctx;
+    struct ec2 *ec2 = host->ec2;
+
+    host_destroy(host);
+    ec2->ending--;
+    ec2_end(ec2);
+}
+
+static void host_drop(struct host *host)
+{
+    struct ec2 *ec2 = host->ec2;
+
+    HASH_DELETE(by_name, ec2->hosts, host);
+    timer_stop(&host->again);
+    loop_defer_cancel(ec2->loop, refuse, host);
+    connection_free(TAKE(host->connection));
+    ec2->ending++;
+    if (!ec2->freeing)
+        report(ec2, &(struct world_change){ .kind = WORLD_INSTANCE_GONE,
+                                            .named = { .instance = host->name } });
+    engine_free(host->engine, on_engine_freed, host);
+}
+
+static void host_add(struct ec2 *ec2, const struct ec2_instance *instance)
+{
+    struct host *host = mem_alloc(sizeof(*host));
+    struct err err;
+
+    host->ec2 = ec2;
+    host->name = mem_text(instance->name);
+    host->is_wanted = true;
+    host->is_leaving = instance->is_leaving;
+    target_set(host, &instance->target);
+    host->engine = engine_make(host, &err);
+    if (host->engine == NULL) {
+        report_lost(host, err.text);
+        host_destroy(host);
+        return;
+    }
+    HASH_ADD_KEYPTR(by_name, ec2->hosts, host->name, strlen(host->name), host);
+    if (ec2->started)
+        host_connect(host);
+}
+
+static void host_change(struct host *host, const struct ec2_instance *instance)
+{
+    struct err failure = { 0 };
+
+    host->is_wanted = true;
+    host->is_leaving = instance->is_leaving;
+    if (ssh_target_equal(&host->target, &instance->target))
+        return;
+    connection_free(TAKE(host->connection));
+    target_set(host, &instance->target);
+    host->is_refused = false;
+    timer_stop(&host->again);
+    loop_defer_cancel(host->ec2->loop, refuse, host);
+    (void)err_set(&failure, ERR_UNREACHABLE, "the way to it changed: it is dialled anew");
+    engine_stop(host->engine, &failure);
+    if (host->ec2->started)
+        host_connect(host);
+}
+
+/* As many as the system allows; who gets none says so. */
+static void allow_descriptors(size_t hosts)
+{
+    rlim_t wanted = DESCRIPTORS_OTHERS + DESCRIPTORS_PER_HOST * hosts;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void ec2_set(struct driver *driver, const struct ec2_instance *instances, size_t count)
+{
+    struct ec2 *ec2 = of(driver);
+    struct host *at;
+    struct host *next;
+    bool dropped = false;
+
+    allow_descriptors(count);
+    for (at = ec2->hosts; at != NULL; at = at->by_name.next)
+        at->is_wanted = false;
+    for (size_t i = 0; i < count; i++) {
+        struct host *host = host_find(ec2, instances[i].name);
+
+        if (host != NULL)
+            host_change(host, &instances[i]);
+    }
+    HASH_ITER(by_name, ec2->hosts, at, next)
+    {
+        if (at->is_wanted)
+            continue;
+        host_drop(at);
+        dropped = true;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (host_find(ec2, instances[i].name) == NULL)
+            host_add(ec2, &instances[i]);
+    }
+    if (dropped)
+        let_refused_try(ec2);
+}
+
+void ec2_taken(struct driver *driver, const char *instance, const char *engine_id)
+{
+    struct ec2 *ec2 = of(driver);
+
+    free(ec2->taken_by);
+    free(ec2->taken_id);
+    ec2->taken_by = mem_text(instance);
+    ec2->taken_id = mem_text(engine_id);
+}
+
+const char *ec2_note(const struct driver *driver, const char *instance)
+{
+    const struct host *host = host_find(of_const(driver), instance);
+
+    return host == NULL || host->connection == NULL ? NULL : connection_note(host->connection);
+}
+
+struct docker *ec2_docker(const struct driver *driver, const char *instance)
+{
+    const struct host *host = host_find(of_const(driver), instance);
+
+    return host == NULL ? NULL : engine_docker(host->engine);
+}
+
+/* ---- The driver ------------------------------------------------------------------------------ */
+
+static void ec2_start(struct driver *driver)
+{
+    struct ec2 *ec2 = of(driver);
+
+    if (ec2->started)
+        return;
+    ec2->started = true;
+    for (struct host *at = ec2->hosts; at != NULL; at = at->by_name.next)
+        host_connect(at);
+}
+
+static struct host *host_of(struct driver *driver, const char *instance, struct err *err)
+{
+    struct host *host = host_find(of(driver), instance);
+
+    if (host == NULL)
+        (void)err_set(err, ERR_NOT_FOUND, "there is no instance '%s'", instance);
+    return host;
+}
+
+static int ec2_apply(struct driver *driver, struct driver_call *call, struct err *err)
+{
+    const struct host *host = host_of(driver, call->action->instance, err);
+
+    return host == NULL ? -1 : engine_apply(host->engine, call, err);
+}
+
+static int ec2_observe(struct driver *driver, const char *instance, struct driver_call *call,
+                       struct err *err)
+{
+    const struct host *host = host_of(driver, instance, err);
+
+    return host == NULL ? -1 : engine_observe(host->engine, call, err);
+}
+
+static void ec2_cancel(struct driver *driver, struct driver_call *call)
+{
+    (void)driver;
+    engine_cancel(call);
+}
+
+static void ec2_clock_moved(struct driver *driver)
+{
+    for (struct host *at = of(driver)->hosts; at != NULL; at = at->by_name.next)
+        engine_clock_moved(at->engine);
+}
+
+static void ec2_free(struct driver *driver)
+{
+    struct ec2 *ec2 = of(driver);
+
+    ec2->freeing = true;
+    ec2->ending++; /* it may not go before all are dropped */
+    while (ec2->hosts != NULL)
+        host_drop(ec2->hosts);
+    ec2->ending--;
+    ec2_end(ec2);
+}
+
+static const struct driver_ops ops = {
+    .name = "ec2",
+    .start = ec2_start,
+    .apply = ec2_apply,
+    .observe = ec2_observe,
+    .cancel = ec2_cancel,
+    .clock_moved = ec2_clock_moved,
+    .free = ec2_free,
+};
+
+int ec2_new(const struct ec2_options *options, struct driver **out, struct err *err)
+{
+    struct http *http = http_new(options->loop, err);
+    struct ec2 *ec2;
+
+    if (http == NULL)
+        return -1;
+    ec2 = mem_alloc(sizeof(*ec2));
+    ec2->driver.ops = &ops;
+    ec2->loop = options->loop;
+    ec2->http = http;
+    ec2->options = *options;
+    ec2->options.owner = copy(&ec2->arena, options->owner);
+    ec2->options.root_commit = copy(&ec2->arena, options->root_commit);
+    ec2->dials = dials_new(options->loop);
+    *out = &ec2->driver;
+    return 0;
+}
