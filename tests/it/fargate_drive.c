@@ -1,9 +1,14 @@
 /*
- * The FARGATE driver on a real engine, led by a shell script: commands come on standard input, one
- * a line; what the driver reports and how calls end goes to standard output, one event a line.
+ * The drivers on real engines, led by a shell script: commands come on standard input, one a line;
+ * what the driver reports and how calls end goes to standard output, one event a line.
  *
- *     fargate_drive HOST OWNER
+ *     fargate_drive HOST OWNER       FARGATE
+ *     fargate_drive ec2:FILE OWNER   EC2, with the instances of FILE, each a line:
+ *                                    NAME HOST PORT IDENTITY SOCKET KEYS TIMEOUT
+ *                                    where "-" is nothing and KEYS is "new" or "strict"
  *
+ * "set FILE" reads another file of instances, "on NAME" chooses one for what follows, and each
+ * event begins with its instance's name then.  "time COUNT PATH" asks the engine so often.
  * "quit" ends it when all calls are over.
  *
  * Containers are named "SLOT/CONTAINER".  The Dockerfile of builds is $DRIVE_DOCKERFILE.
@@ -12,16 +17,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "drivers/docker/client.h"
 #include "drivers/docker/sandbox_image.h"
+#include "drivers/ec2/ec2.h"
 #include "drivers/fargate/fargate.h"
 #include "spec/base/arena.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 #include "spec/target.h"
 
-#define INSTANCE   "local"
 #define CLUSTER    "blue"
 #define SERVICE    "shop"
 #define COMMIT     "abcdefabcdefabcdefabcdefabcdefabcdefabcd"
@@ -33,6 +40,8 @@ struct drive {
     struct loop *loop;
     struct driver *driver;
     struct world *world;
+    bool is_ec2;
+    const char *instance;
     const char *owner;
     const char *network;
     char sandbox[SANDBOX_TAG_SIZE];
@@ -51,6 +60,12 @@ struct command {
     struct driver_call call;
     struct action action;
     char *word;
+    /* Of "time": */
+    const char *path;
+    uint32_t count;
+    uint32_t wanted;
+    int64_t began_us;
+    int64_t *took_us;
 };
 
 /* ---- What tasks there are ------------------------------------------------------------------- */
@@ -228,6 +243,8 @@ static void on_change(void *context, const struct world_change *change)
 {
     struct drive *drive = context;
 
+    if (drive->is_ec2) /* the first member of all */
+        printf("%s ", change->instance.instance);
     print_change(change);
     (void)world_apply(drive->world, change);
 }
@@ -236,6 +253,12 @@ static void on_output(void *context, const char *object, const char *line)
 {
     (void)context;
     printf("OUTPUT %s: %s\n", object, line);
+}
+
+static void on_note(void *context, const char *instance, const char *text)
+{
+    (void)context;
+    printf("%s NOTE %s\n", instance, text);
 }
 
 /* ---- Commands ------------------------------------------------------------------------------- */
@@ -295,7 +318,7 @@ static bool make_container(struct drive *drive, struct action *action, const cha
             action->container = i;
     }
     bool is_sandbox = action->container == SANDBOX_INDEX;
-    image = world_image(world_instance(drive->world, INSTANCE),
+    image = world_image(world_instance(drive->world, drive->instance),
                         is_sandbox ? drive->sandbox : "berth/web:0123456789ab");
     sandbox = is_sandbox ? NULL : find(drive, slot, SANDBOX_NAME);
     action->image_id = image != NULL ? arena_text(&drive->arena, image->id) : "sha256:00";
@@ -340,7 +363,7 @@ static bool fill(struct drive *drive, struct action *action, char *const words[3
     }
     if (!known)
         return false;
-    action->instance = INSTANCE;
+    action->instance = arena_text(&drive->arena, drive->instance);
     action->cluster = CLUSTER;
     action->service = SERVICE;
     action->reference = words[1] != NULL ? arena_text(&drive->arena, words[1]) : drive->sandbox;
@@ -370,6 +393,120 @@ static bool fill(struct drive *drive, struct action *action, char *const words[3
     return true;
 }
 
+/* ---- Which instances there are --------------------------------------------------------------- */
+
+#define INSTANCES_MAX 256
+
+static const char *word_or_null(const char *word)
+{
+    return text_equal(word, "-") ? NULL : word;
+}
+
+static void set_instances(struct drive *drive, const char *path)
+{
+    struct ec2_instance *instances = arena_array(&drive->arena, struct ec2_instance, INSTANCES_MAX);
+    FILE *file = fopen(path, "re");
+    char line[LINE_MAX];
+    size_t count = 0;
+
+    while (file != NULL && count < INSTANCES_MAX && fgets(line, sizeof(line), file) != NULL) {
+        struct ec2_instance *instance = &instances[count];
+        char *rest = arena_text(&drive->arena, line);
+        uint32_t number = 0;
+
+        rest[strcspn(rest, "\n")] = '\0';
+        instance->name = strsep(&rest, " ");
+        instance->target.host = strsep(&rest, " ");
+        if (text_parse_u32(strsep(&rest, " "), &number))
+            instance->target.port = (uint16_t)number;
+        instance->target.identity_file = word_or_null(strsep(&rest, " "));
+        instance->target.engine_socket = strsep(&rest, " ");
+        instance->target.accepts_new = text_equal(strsep(&rest, " "), "new");
+        if (text_parse_u32(rest, &number))
+            instance->target.timeout_s = number;
+        count++;
+    }
+    if (file != NULL)
+        (void)fclose(file);
+    ec2_set(drive->driver, instances, count);
+    printf("SET %zu\n", count);
+}
+
+/* ---- How long a call takes ------------------------------------------------------------------- */
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    int64_t first = *(const int64_t *)a;
+    int64_t second = *(const int64_t *)b;
+
+    return (first > second) - (first < second);
+}
+
+static void time_one(struct command *command);
+
+static void on_timed(void *ctx, const struct docker_answer *answer, const struct err *failure)
+{
+    struct command *command = ctx;
+
+    command->took_us[command->count++] = now_us() - command->began_us;
+    if (failure == NULL && command->count < command->wanted) {
+        time_one(command);
+        return;
+    }
+    qsort(command->took_us, command->count, sizeof(int64_t), compare_times);
+    if (failure == NULL)
+        printf("TIME %s bytes=%zu median_us=%lld most_us=%lld\n", command->path, answer->size,
+               (long long)command->took_us[command->count / 2],
+               (long long)command->took_us[command->count - 1]);
+    on_done(&command->call, failure);
+}
+
+static void time_one(struct command *command)
+{
+    const struct drive *drive = command->drive;
+    const struct docker_request request = { .method = "GET",
+                                            .path = command->path,
+                                            .deadline_ms = TIMEOUT_MS };
+
+    command->began_us = now_us();
+    (void)docker_call(drive->is_ec2 ? ec2_docker(drive->driver, drive->instance)
+                                    : fargate_docker(drive->driver),
+                      &request, on_timed, command);
+}
+
+static bool time_calls(struct command *command, char *const words[3])
+{
+    struct arena *arena = &command->drive->arena;
+
+    if (words[2] == NULL || !text_parse_u32(words[1], &command->wanted) || command->wanted == 0)
+        return false;
+    command->path = arena_text(arena, words[2]);
+    command->took_us = arena_array(arena, int64_t, command->wanted);
+    command->call.context = command;
+    time_one(command);
+    return true;
+}
+
+/* Those that no call follows. */
+static bool run_setting(struct drive *drive, char *const words[3])
+{
+    if (text_equal(words[0], "set") && words[1] != NULL)
+        set_instances(drive, words[1]);
+    else if (text_equal(words[0], "on") && words[1] != NULL)
+        drive->instance = arena_text(&drive->arena, words[1]);
+    else
+        return false;
+    return true;
+}
+
 static void end_input(struct drive *drive)
 {
     loop_unwatch(TAKE(drive->input));
@@ -388,12 +525,19 @@ static void run_command(struct drive *drive, char *line)
     char *rest = line;
     for (size_t i = 0; i < ARRAY_COUNT(words) && rest != NULL; i++)
         words[i] = strsep(&rest, " ");
+    if (run_setting(drive, words)) {
+        free(command->word);
+        free(command);
+        return;
+    }
     command->drive = drive;
     command->call =
         (struct driver_call){ .timeout_ms = TIMEOUT_MS, .done = on_done, .context = command };
     drive->calls++;
-    if (text_equal(words[0], "observe")) {
-        status = driver_observe(drive->driver, INSTANCE, &command->call, &err);
+    if (text_equal(words[0], "time")) {
+        status = time_calls(command, words) ? 0 : err_set(&err, ERR_INVALID, "time COUNT PATH");
+    } else if (text_equal(words[0], "observe")) {
+        status = driver_observe(drive->driver, drive->instance, &command->call, &err);
     } else if (fill(drive, &command->action, words)) {
         command->call.action = &command->action;
         status = driver_apply(drive->driver, &command->call, &err);
@@ -442,6 +586,36 @@ static void read_busybox(struct drive *drive)
         got = read(fd, drive->busybox + drive->busybox_size, FILE_MAX - drive->busybox_size);
 }
 
+static int make_driver(struct drive *drive, const char *host, struct err *err)
+{
+    const struct driver_sink sink = {
+        .change = on_change, .output = on_output, .note = on_note, .context = drive
+    };
+    const struct context_reader reader = { list_context, read_context, release_context, drive };
+
+    if (text_starts(host, "ec2:")) {
+        drive->is_ec2 = true;
+        if (ec2_new(&(struct ec2_options){ .loop = drive->loop,
+                                           .owner = drive->owner,
+                                           .root_commit = COMMIT,
+                                           .reader = reader,
+                                           .secret = read_secret,
+                                           .sink = sink },
+                    &drive->driver, err) < 0)
+            return -1;
+        set_instances(drive, host + strlen("ec2:"));
+        return 0;
+    }
+    return fargate_new(&(struct fargate_options){ .loop = drive->loop,
+                                                  .docker_host = host,
+                                                  .owner = drive->owner,
+                                                  .root_commit = COMMIT,
+                                                  .reader = reader,
+                                                  .secret = read_secret,
+                                                  .sink = sink },
+                       &drive->driver, err);
+}
+
 int main(int argc, char **argv)
 {
     struct drive drive = { 0 };
@@ -452,20 +626,12 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     read_busybox(&drive);
     drive.owner = argv[2];
+    drive.instance = LOCAL_INSTANCE;
     drive.network = cluster_network_name(&drive.arena, drive.owner, CLUSTER);
     sandbox_image_tag(drive.sandbox);
     drive.loop = loop_new(&err);
     drive.world = world_new(NULL, NULL);
-    struct fargate_options options = {
-        .loop = drive.loop,
-        .docker_host = argv[1],
-        .owner = drive.owner,
-        .root_commit = COMMIT,
-        .reader = { list_context, read_context, release_context, &drive },
-        .secret = read_secret,
-        .sink = { on_change, on_output, &drive },
-    };
-    if (fargate_new(&options, &drive.driver, &err) < 0) {
+    if (make_driver(&drive, argv[1], &err) < 0) {
         printf("FAILED %s\n", err.text);
         return 1;
     }
