@@ -11,6 +11,7 @@
 #include "spec/base/text.h"
 #include "spec/generation_int.h"
 #include "spec/target.h"
+#include "spec/validate.h"
 
 struct checking {
     struct generation_check *check;
@@ -97,6 +98,24 @@ static void refuse_all(struct checking *checking, const struct resource *subject
         MISTAKE(checking->check, resource_pos(subject, refusal->line, refusal->column),
                 "%s (Service '%s' runs on it)", refusal->text, service->name);
     }
+}
+
+/* ecs.md 1.6. */
+static void check_constraints(struct checking *checking, const struct resource *resource)
+{
+    const struct service_spec *service = resource_service(resource);
+    const struct resource *task =
+        service->task_definition == NULL
+            ? NULL
+            : generation_find(checking->check->generation, KIND_TASK, service->task_definition);
+
+    if (task != NULL && service->placement_constraints_count <= PLACEMENT_CONSTRAINTS_MAX &&
+        resource_task(task)->placement_constraints_count <= PLACEMENT_CONSTRAINTS_MAX &&
+        service->placement_constraints_count + resource_task(task)->placement_constraints_count >
+            PLACEMENT_CONSTRAINTS_MAX)
+        MISTAKE(checking->check, resource->pos,
+                "Service '%s' and Task '%s' together have more than %d placementConstraints",
+                resource->name, task->name, PLACEMENT_CONSTRAINTS_MAX);
 }
 
 static void check_launch_type(struct checking *checking, const struct resource *resource)
@@ -308,6 +327,7 @@ static void look_at(struct checking *checking, const struct resource *resource)
         check_platforms(checking, resource);
     if (resource->kind == KIND_SERVICE) {
         check_launch_type(checking, resource);
+        check_constraints(checking, resource);
         check_cycles(checking, resource);
     }
 }

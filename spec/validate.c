@@ -338,6 +338,7 @@ void validate_service(const struct validation *v, const struct service_spec *ser
 {
     validate_percentages(v, service);
     validate_dependencies(v, service);
+    validate_service_placement(v, service);
     if (service->scheduling_strategy == SCHEDULING_STRATEGY_DAEMON)
         decode_refusal(v->decoder, validation_node(v, "schedulingStrategy"),
                        "schedulingStrategy: DAEMON is not possible on FARGATE");

@@ -26,7 +26,12 @@ void validate_task(const struct validation *v, const struct task_spec *task);
 const struct node *validation_node(const struct validation *v, const char *format, ...)
     PRINTF_LIKE(2, 3);
 
-/* Rules of containers that are files of their own. */
+/* Of a Service and its Task together, ecs.md 1.6. */
+#define PLACEMENT_CONSTRAINTS_MAX 10
+
+/* Rules that are files of their own. */
+void validate_service_placement(const struct validation *v, const struct service_spec *service);
+void validate_task_placement(const struct validation *v, const struct task_spec *task);
 void validate_ports(const struct validation *v, const struct task_spec *task);
 void validate_container_order(const struct validation *v, const struct task_spec *task);
 

@@ -437,6 +437,7 @@ void validate_task(const struct validation *v, const struct task_spec *task)
     validate_sizes(v, task);
     validate_modes(v, task);
     validate_volumes(v, task);
+    validate_task_placement(v, task);
     for (size_t i = 0; i < task->container_definitions_count; i++)
         validate_container(v, task, i);
     validate_ports(v, task);
