@@ -54,7 +54,8 @@ void container_name(const char *task, const char *container, char out[CONTAINER_
     ASSERT(length > 0 && length < CONTAINER_NAME_SIZE); /* names have at most LIMIT_NAME bytes */
 }
 
-void task_id_make(const char *deployment, uint32_t slot, uint32_t attempt, char out[TASK_ID_SIZE])
+void task_id_make(const char *deployment, uint32_t slot, uint32_t attempt, const char *instance,
+                  char out[TASK_ID_SIZE])
 {
     char number[11];
     char hex[SHA256_HEX_SIZE];
@@ -65,6 +66,8 @@ void task_id_make(const char *deployment, uint32_t slot, uint32_t attempt, char 
     sha256_add_text(hash, number);
     (void)snprintf(number, sizeof(number), "%u", attempt);
     sha256_add_text(hash, number);
+    if (instance != NULL)
+        sha256_add_text(hash, instance);
     sha256_finish(hash, hex);
     memcpy(out, hex, TASK_ID_SIZE - 1);
     out[TASK_ID_SIZE - 1] = '\0';

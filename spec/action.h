@@ -57,8 +57,10 @@ struct task_identity {
 };
 
 /* The first 128 bits of SHA-256(deployment, slot, attempt): the same inputs name the same task, so
- * a create whose answer was lost is recognised. */
-void task_id_make(const char *deployment, uint32_t slot, uint32_t attempt, char out[TASK_ID_SIZE]);
+ * a create whose answer was lost is recognised.  Where there are several instances the one it goes
+ * to is part of it, and no two of them have the same task; else NULL. */
+void task_id_make(const char *deployment, uint32_t slot, uint32_t attempt, const char *instance,
+                  char out[TASK_ID_SIZE]);
 
 /* Which container of a target an action creates: an index of containerDefinitions, or the sandbox.
  * */

@@ -80,11 +80,29 @@ void decode_warning(struct decoder *decoder, const struct node *node, const char
     diag_add(decoder->diags, DIAG_WARNING, pos_of(decoder, node), "%s", buf_text(&text));
 }
 
-void decode_refusal(struct decoder *decoder, const struct node *node, const char *text)
+static void add_refusal(struct decoder *decoder, enum launch_type on, bool is_warning,
+                        const struct node *node, const char *text)
 {
-    struct refusal refusal = { .line = node->line, .column = node->column, .text = text };
+    struct refusal refusal = { on, is_warning, node->line, node->column, text };
 
     buf_add(&decoder->refusals, &refusal, sizeof(refusal));
+}
+
+void decode_refusal(struct decoder *decoder, const struct node *node, const char *text)
+{
+    add_refusal(decoder, LAUNCH_TYPE_FARGATE, /* is_warning= */ false, node, text);
+}
+
+void decode_refusal_on(struct decoder *decoder, enum launch_type on, const struct node *node,
+                       const char *text)
+{
+    add_refusal(decoder, on, /* is_warning= */ false, node, text);
+}
+
+void decode_warning_on(struct decoder *decoder, enum launch_type on, const struct node *node,
+                       const char *text)
+{
+    add_refusal(decoder, on, /* is_warning= */ true, node, text);
 }
 
 static const char *shape_text(enum node_type type)

@@ -23,7 +23,7 @@ struct decoder {
     size_t mistakes;
     size_t
         lost; /* of them: values that are missing or wrong, so that rules about them are no use */
-    struct buf refusals;    /* of struct refusal: what was written that FARGATE cannot do */
+    struct buf refusals;    /* of struct refusal: what a launch type cannot do */
     const void *warned[32]; /* of the fields that are ignored */
     size_t warned_count;
 };
@@ -43,7 +43,12 @@ void decode_mistake(struct decoder *decoder, const struct node *node, const char
 /* What is accepted but does not do what one may think. */
 void decode_warning(struct decoder *decoder, const struct node *node, const char *format, ...)
     PRINTF_LIKE(3, 4);
-/* Adds a refusal at the node's position; the text must live in the decoder's arena. */
+/* Adds a refusal of FARGATE at the node's position; the text must live in the decoder's arena. */
 void decode_refusal(struct decoder *decoder, const struct node *node, const char *text);
+/* Likewise of a launch type, or a warning. */
+void decode_refusal_on(struct decoder *decoder, enum launch_type on, const struct node *node,
+                       const char *text);
+void decode_warning_on(struct decoder *decoder, enum launch_type on, const struct node *node,
+                       const char *text);
 
 #endif

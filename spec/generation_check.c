@@ -15,9 +15,9 @@
 
 struct checking {
     struct generation_check *check;
-    struct tree looked_at[KIND_COUNT]; /* names: a set */
-    struct tree refused;               /* names of Tasks whose refusals were told: a set */
-    struct tree walked;                /* name -> its struct walk_state */
+    struct tree looked_at[KIND_COUNT];        /* names: a set */
+    struct tree refused[LAUNCH_TYPE_EC2 + 1]; /* names of Tasks of which it was told: sets */
+    struct tree walked;                       /* name -> its struct walk_state */
     struct arena arena;
 };
 
@@ -91,12 +91,18 @@ static void check_references(struct checking *checking, const struct resource *r
 /* ---- Launch types --------------------------------------------------------------------------- */
 
 static void refuse_all(struct checking *checking, const struct resource *subject,
-                       const struct resource *service)
+                       const struct resource *service, enum launch_type launch_type)
 {
     for (size_t i = 0; i < subject->refusal_count; i++) {
         const struct refusal *refusal = &subject->refusals[i];
-        MISTAKE(checking->check, resource_pos(subject, refusal->line, refusal->column),
-                "%s (Service '%s' runs on it)", refusal->text, service->name);
+        struct pos pos = resource_pos(subject, refusal->line, refusal->column);
+        if (refusal->on != launch_type)
+            continue;
+        if (refusal->is_warning)
+            diag_add(checking->check->diags, DIAG_WARNING, pos, "%s", refusal->text);
+        else
+            MISTAKE(checking->check, pos, "%s (Service '%s' runs on it)", refusal->text,
+                    service->name);
     }
 }
 
@@ -138,13 +144,11 @@ static void check_launch_type(struct checking *checking, const struct resource *
         MISTAKE(check, resource->pos, "Service '%s' says launchType %s, but cluster '%s' is %s",
                 resource->name, enumeration_text(&launch_type_values, service->launch_type),
                 cluster->name, enumeration_text(&launch_type_values, launch_type));
-    if (launch_type != LAUNCH_TYPE_FARGATE)
+    refuse_all(checking, resource, resource, launch_type);
+    if (task == NULL || tree_get(&checking->refused[launch_type], task->name) != NULL)
         return;
-    refuse_all(checking, resource, resource);
-    if (task == NULL || tree_get(&checking->refused, task->name) != NULL)
-        return;
-    tree_put(&checking->refused, task->name, checking, /* owner= */ NULL);
-    refuse_all(checking, task, resource);
+    tree_put(&checking->refused[launch_type], task->name, checking, /* owner= */ NULL);
+    refuse_all(checking, task, resource, launch_type);
 }
 
 /* ---- Instances ------------------------------------------------------------------------------ */
@@ -353,7 +357,8 @@ void generation_check(struct generation_check *check)
         check_instances(&checking);
     for (enum kind kind = 0; kind < KIND_COUNT; kind++)
         tree_release(&checking.looked_at[kind]);
-    tree_release(&checking.refused);
+    for (size_t i = 0; i < ARRAY_COUNT(checking.refused); i++)
+        tree_release(&checking.refused[i]);
     tree_release(&checking.walked);
     arena_release(&checking.arena);
 }

@@ -346,16 +346,20 @@ static void keep_refusals(struct decoder *decoder, struct resource *resource)
     size_t count = decoder->refusals.size / sizeof(struct refusal);
     struct refusal *refusals =
         arena_copy(decoder->arena, decoder->refusals.data, decoder->refusals.size);
+    size_t kept = 0;
 
-    if (says_fargate(resource)) {
-        for (size_t i = 0; i < count; i++) {
-            const struct node at = { .line = refusals[i].line, .column = refusals[i].column };
+    for (size_t i = 0; i < count; i++) {
+        const struct node at = { .line = refusals[i].line, .column = refusals[i].column };
+
+        if (!says_fargate(resource) || refusals[i].on != LAUNCH_TYPE_FARGATE)
+            refusals[kept++] = refusals[i];
+        else if (refusals[i].is_warning)
+            decode_warning(decoder, &at, "%s", refusals[i].text);
+        else
             decode_mistake(decoder, &at, "%s", refusals[i].text);
-        }
-        count = 0;
     }
     resource->refusals = refusals;
-    resource->refusal_count = count;
+    resource->refusal_count = kept;
 }
 
 /* Decodes one document to the next resource; false when it cannot even be named. */

@@ -23,8 +23,10 @@ struct reference {
     const char *edge; /* "KIND NAME\x01KIND NAME": to, from; the key of the generation's index */
 };
 
-/* Something that cannot be done on FARGATE. */
+/* Something that cannot be done on one launch type, or does not do there what one may think. */
 struct refusal {
+    enum launch_type on;
+    bool is_warning;
     uint32_t line;
     uint32_t column;
     const char *text; /* a complete message */

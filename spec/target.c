@@ -163,6 +163,15 @@ static enum network_mode default_network_mode(const struct generation *generatio
                                                                           : NETWORK_MODE_BRIDGE;
 }
 
+static const struct task_spec *with_network_mode(const struct task_spec *task,
+                                                 enum network_mode mode, struct arena *arena)
+{
+    struct task_spec *copy = arena_copy(arena, task, sizeof(*task));
+
+    copy->network_mode = mode;
+    return copy;
+}
+
 static void make_revision(const struct generation *generation, struct target *target,
                           secret_digest_fn *secret_digest, void *context, struct arena *arena)
 {
@@ -207,6 +216,9 @@ const struct target *target_make(const struct generation *generation,
     target->task = resolve_environments(generation, resource_task(task), arena);
     if (target->task == NULL)
         return NULL;
+    target->is_ec2 = default_network_mode(generation, target->cluster) == NETWORK_MODE_BRIDGE;
+    if (target->is_ec2 && target->task->network_mode == NETWORK_MODE_UNSET)
+        target->task = with_network_mode(target->task, NETWORK_MODE_BRIDGE, arena);
     target->task_name = task->name;
     target->images =
         arena_array(arena, struct target_image, target->task->container_definitions_count);
@@ -284,6 +296,7 @@ void target_print(const struct target *target, struct buf *out)
     buf_text_add(out, "\"images\":{");
     print_images(target, out);
     buf_text_add(out, "},");
+    print_flag(out, "isEc2", target->is_ec2);
     print_member(out, "revision", target->revision);
     print_member(out, "service", target->service);
     buf_text_add(out, "\"spec\":");
@@ -344,6 +357,7 @@ static bool parse_members(const struct node *root, struct decoder *decoder, stru
     out->service = member_text(root, "service", arena);
     out->task_name = member_text(root, "taskName", arena);
     out->cluster_is_protected = node_get(root, "clusterProtected") != NULL;
+    out->is_ec2 = node_get(root, "isEc2") != NULL;
     if (out->cluster == NULL || out->service == NULL || out->task_name == NULL ||
         revision == NULL || strlen(revision) + 1 != sizeof(out->revision))
         return false;

@@ -29,6 +29,7 @@ struct target {
     const struct task_spec *task;
     const char *task_name;
     bool cluster_is_protected;   /* the Cluster has deletionProtection */
+    bool is_ec2;                 /* of an EC2 cluster; networkMode then says what it is */
     struct target_image *images; /* of task->container_definitions, one each, in their order */
     char revision[SHA256_HEX_SIZE];
 };

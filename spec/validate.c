@@ -259,9 +259,6 @@ void validate_cluster(const struct validation *v, const struct cluster_spec *clu
         decode_mistake(v->decoder, validation_node(v, "cpuOvercommit"),
                        "cpuOvercommit: it is for FARGATE: EC2 always reserves CPU");
     validate_instances(v, cluster);
-    if (cluster->launch_type == LAUNCH_TYPE_EC2)
-        decode_mistake(v->decoder, validation_node(v, "launchType"),
-                       "launchType: EC2 clusters are not supported by this version: use FARGATE");
 }
 
 /* ---- Service -------------------------------------------------------------------------------- */
@@ -342,4 +339,7 @@ void validate_service(const struct validation *v, const struct service_spec *ser
     if (service->scheduling_strategy == SCHEDULING_STRATEGY_DAEMON)
         decode_refusal(v->decoder, validation_node(v, "schedulingStrategy"),
                        "schedulingStrategy: DAEMON is not possible on FARGATE");
+    if (service->scheduling_strategy == SCHEDULING_STRATEGY_DAEMON)
+        decode_refusal_on(v->decoder, LAUNCH_TYPE_EC2, validation_node(v, "schedulingStrategy"),
+                          "schedulingStrategy: DAEMON is not supported by this version");
 }

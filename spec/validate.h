@@ -31,6 +31,7 @@ const struct node *validation_node(const struct validation *v, const char *forma
 
 /* Rules that are files of their own. */
 void validate_service_placement(const struct validation *v, const struct service_spec *service);
+void validate_ec2(const struct validation *v, const struct task_spec *task);
 void validate_task_placement(const struct validation *v, const struct task_spec *task);
 void validate_ports(const struct validation *v, const struct task_spec *task);
 void validate_container_order(const struct validation *v, const struct task_spec *task);

@@ -95,9 +95,7 @@ static void validate_clash(const struct validation *v, const struct task_spec *t
 
     for (size_t i = 0; i < count; i++) {
         const struct taken *other = &taken[i];
-        bool shared =
-            task->network_mode != NETWORK_MODE_BRIDGE || other->container == mine->container;
-        if (!shared || other->protocol != mine->protocol || other->last < mine->first ||
+        if (other->protocol != mine->protocol || other->last < mine->first ||
             mine->last < other->first)
             continue;
         decode_mistake(v->decoder,
@@ -114,6 +112,9 @@ static void validate_clash(const struct validation *v, const struct task_spec *t
  * answers have a hostPort in every mapping. */
 static void warn_host_port(const struct validation *v, const struct task_spec *task)
 {
+    static const char text[] = "hostPort publishes nothing: a task of this cluster has an address "
+                               "of its own, see `berth ps`";
+
     if (task->network_mode != NETWORK_MODE_UNSET && task->network_mode != NETWORK_MODE_AWSVPC)
         return;
     for (size_t c = 0; c < task->container_definitions_count; c++) {
@@ -121,9 +122,11 @@ static void warn_host_port(const struct validation *v, const struct task_spec *t
         for (size_t m = 0; m < container->port_mappings_count; m++) {
             if (container->port_mappings[m].host_port == 0)
                 continue;
-            decode_warning(v->decoder, validation_node(v, AT ".portMappings[%zu].hostPort", c, m),
-                           "hostPort publishes nothing: a task of this cluster has an address of "
-                           "its own, see `berth ps`");
+            const struct node *node = validation_node(v, AT ".portMappings[%zu].hostPort", c, m);
+            if (task->network_mode == NETWORK_MODE_AWSVPC)
+                decode_warning(v->decoder, node, "%s", text);
+            else
+                decode_warning_on(v->decoder, LAUNCH_TYPE_FARGATE, node, text);
             return;
         }
     }

@@ -411,9 +411,16 @@ static void validate_container(const struct validation *v, const struct task_spe
 static void validate_modes(const struct validation *v, const struct task_spec *task)
 {
     bool fargate = task->requires_compatibilities_count == 0;
+    bool ec2 = fargate;
 
-    for (size_t i = 0; i < task->requires_compatibilities_count; i++)
+    for (size_t i = 0; i < task->requires_compatibilities_count; i++) {
         fargate = fargate || task->requires_compatibilities[i] == COMPATIBILITY_FARGATE;
+        ec2 = ec2 || task->requires_compatibilities[i] == COMPATIBILITY_EC2;
+    }
+    if (!ec2)
+        decode_refusal_on(v->decoder, LAUNCH_TYPE_EC2,
+                          validation_node(v, "requiresCompatibilities"),
+                          "requiresCompatibilities: the task is not meant for EC2");
     if (!fargate)
         decode_refusal(v->decoder, validation_node(v, "requiresCompatibilities"),
                        "requiresCompatibilities: the task is not meant for FARGATE");
@@ -438,6 +445,7 @@ void validate_task(const struct validation *v, const struct task_spec *task)
     validate_modes(v, task);
     validate_volumes(v, task);
     validate_task_placement(v, task);
+    validate_ec2(v, task);
     for (size_t i = 0; i < task->container_definitions_count; i++)
         validate_container(v, task, i);
     validate_ports(v, task);

@@ -134,6 +134,9 @@ static bool instance_apply(struct world *world, const struct instance_report *re
 {
     struct world_instance *instance = instance_need(world, report->instance);
     bool changed = text_set(&instance->engine_id, report->engine_id);
+
+    if (changed)
+        world_find_twins(world);
     changed = text_set(&instance->engine_version, report->engine_version) || changed;
     changed = text_set(&instance->architecture, report->architecture) || changed;
     changed = changed || instance->cpu_units != report->cpu_units ||
@@ -425,6 +428,7 @@ static bool listing_end(struct world *world, const char *name)
 
     if (!instance->complete || instance->state != INSTANCE_ACTIVE) {
         instance->complete = true;
+        instance->was_complete = true;
         instance->state = INSTANCE_ACTIVE;
         instance->lost_ms = 0;
         (void)text_set(&instance->failure, NULL);
@@ -461,6 +465,8 @@ static bool instance_gone(struct world *world, const char *name)
         return false;
     world_mark(world, DIRTY_RELIERS, instance->name);
     world_containers_forget(world, instance);
+    (void)text_set(&instance->engine_id, NULL);
+    world_find_twins(world);
     instance_free(world, instance);
     return true;
 }
@@ -480,7 +486,8 @@ static bool change_apply(struct world *world, const struct world_change *change)
     case WORLD_LISTING_END: return listing_end(world, named->instance);
     case WORLD_CONTAINER:
         instance = instance_need(world, change->container.instance);
-        return world_container_apply(world, instance, &change->container);
+        return instance->same_as == NULL &&
+               world_container_apply(world, instance, &change->container);
     case WORLD_CONTAINER_GONE: return world_container_gone(world, named->name);
     case WORLD_CONTAINER_ENDED: return world_container_ended(world, named->name);
     case WORLD_CONTAINER_STOPPING: return world_container_stopping(world, named->name);

@@ -141,8 +141,6 @@ struct world_named {
 enum instance_state { INSTANCE_STATES(WORLD_ENUM_INSTANCE) INSTANCE_STATE_COUNT };
 #undef WORLD_ENUM_INSTANCE
 
-struct world_reference; /* world_int.h: a tag or digest reference, and the image it names */
-
 struct world_instance {
     const char *name;
     char *engine_id;
@@ -153,8 +151,10 @@ struct world_instance {
     int64_t clock_skew_ms;
     int64_t connected_ms;
     enum instance_state state;
-    bool complete; /* a whole listing was taken since connecting; else nothing may be removed */
-    bool listing;  /* between LISTING_BEGIN and LISTING_END */
+    bool complete;     /* a whole listing was taken since connecting; else nothing may be removed */
+    bool was_complete; /* of any connection */
+    const char *same_as; /* another one with its engine, that comes first; what it tells counts */
+    bool listing;        /* between LISTING_BEGIN and LISTING_END */
     uint64_t sweep;
     uint64_t starts;          /* of containers, that were seen */
     char *failure;            /* LOST: why, */
@@ -164,7 +164,7 @@ struct world_instance {
     uint64_t used_memory_mib; /* by these tasks */
     uint64_t used_cpu_units;
     struct world_image *images;
-    struct world_reference *references;
+    struct world_reference *references; /* world_int.h: a tag or digest, and the image it names */
     struct world_effort *efforts;
     struct world_named *networks;
     struct world_named *volumes;

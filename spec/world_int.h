@@ -37,6 +37,9 @@ bool world_container_signalled(struct world *world, const char *id);
 bool world_container_lines(struct world *world, const char *id, const char *text);
 /* Whether the engine goes on with a stop whose connection broke is not known: it is asked again. */
 void world_containers_lost(struct world_instance *host);
+/* Says anew which instances are another one's engine (`same_as`). */
+void world_find_twins(struct world *world);
+
 /* Forgets all that run there. */
 void world_containers_forget(struct world *world, struct world_instance *host);
 /* Forgets the containers (images) that the listing did not see. */

@@ -95,6 +95,7 @@ static void report_created(struct engine_call *call, const char *id)
     const struct task_spec *task = target->task;
     size_t count = task->container_definitions_count;
     char name[CONTAINER_NAME_SIZE];
+    AUTO(arena) scratch = { 0 };
     struct container_report report = {
         .instance = call->engine->reader.instance,
         .id = id,
@@ -121,6 +122,7 @@ static void report_created(struct engine_call *call, const char *id)
         .created_ms = loop_wall_ms() + call->engine->clock_skew_ms,
     };
 
+    report.host_ports = target_host_ports(target, &scratch);
     created_name(action, name);
     engine_report_container(call->engine, &report);
 }

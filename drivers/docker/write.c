@@ -39,6 +39,8 @@ static struct json *write_labels(const struct write_scope *scope, const char *li
     const struct container_definition *definition = scope->definition;
     size_t count = scope->task->container_definitions_count;
     struct json *labels = json_object();
+    AUTO(arena) scratch = { 0 };
+    const char *ports = target_host_ports(target, &scratch);
 
     for (size_t i = 0; definition != NULL && i < definition->docker_labels_count; i++) {
         const struct pair *label = &definition->docker_labels[i];
@@ -58,6 +60,8 @@ static struct json *write_labels(const struct write_scope *scope, const char *li
     set_label_number(labels, LABEL_ATTEMPT, identity->attempt);
     set_label_number(labels, LABEL_MEMORY, target_memory_mib(target));
     set_label_number(labels, LABEL_CPU, target_cpu_units(target));
+    if (ports != NULL)
+        json_set_text(labels, LABEL_PORTS, ports);
     json_set_text(labels, LABEL_DIGEST, scope->action->digest);
     json_set_text(labels, LABEL_COMMIT, identity->commit);
     json_set_text(labels, LABEL_LIMITS, limits);
@@ -158,7 +162,56 @@ static void add_exposed(struct json *exposed, const struct container_definition 
     }
 }
 
-/* For those who look at the container: tasks have addresses of their own, nothing is published. */
+static void publish_port(struct json *bindings, uint32_t port, uint32_t host_port,
+                         const char *protocol)
+{
+    struct json *binding = json_object();
+    struct json *list = json_array();
+    char key[16];
+    char text[16] = "";
+
+    if (host_port != 0)
+        (void)snprintf(text, sizeof(text), "%u", host_port);
+    json_set_text(binding, "HostPort", text); /* "": any that is free */
+    json_append(list, binding);
+    (void)snprintf(key, sizeof(key), "%u/%s", port, protocol);
+    json_set(bindings, key, list);
+}
+
+static void publish(struct json *bindings, const struct container_definition *definition)
+{
+    for (size_t i = 0; i < definition->port_mappings_count; i++) {
+        const struct port_mapping *port = &definition->port_mappings[i];
+        const char *protocol = enumeration_text(&transport_protocol_values, port->protocol);
+        unsigned first = port->container_port;
+        unsigned last = first;
+
+        if (port->container_port_range != NULL &&
+            sscanf(port->container_port_range, "%5u-%5u", &first, &last) != 2)
+            continue;
+        for (unsigned at = first; at <= last; at++)
+            publish_port(bindings, at, port->host_port, protocol);
+    }
+}
+
+/* In the mode bridge the host passes its ports on, to whoever has the namespace of the task. */
+static void write_published(const struct write_scope *scope, struct json *host)
+{
+    struct json *bindings;
+
+    if (scope->task->network_mode != NETWORK_MODE_BRIDGE)
+        return;
+    bindings = json_object();
+    if (scope->definition != NULL) {
+        publish(bindings, scope->definition);
+    } else {
+        for (size_t i = 0; i < scope->task->container_definitions_count; i++)
+            publish(bindings, &scope->task->container_definitions[i]);
+    }
+    json_set(host, "PortBindings", bindings);
+}
+
+/* For those who look at the container; what is published is said apart. */
 static void write_exposed(const struct write_scope *scope, struct json *config)
 {
     struct json *exposed = json_object();
@@ -202,9 +255,10 @@ static void write_namespaces(struct write_scope *scope, struct json *host)
     const char *network = scope->action->network;
 
     json_set_text(host, "NetworkMode",
-                  sandbox != NULL   ? sandbox
-                  : network != NULL ? network
-                                    : "none");
+                  scope->task->network_mode == NETWORK_MODE_HOST ? "host"
+                  : sandbox != NULL                              ? sandbox
+                  : network != NULL                              ? network
+                                                                 : "none");
     if (scope->task->pid_mode == PID_MODE_HOST)
         json_set_text(host, "PidMode", "host");
     else if (scope->task->pid_mode == PID_MODE_TASK)
@@ -345,8 +399,10 @@ int write_container(const struct writer *writer, const struct action *action, st
     else
         write_sandbox(&scope, body, host);
     write_namespaces(&scope, host);
-    if (owns_namespaces(&scope))
+    if (owns_namespaces(&scope)) {
         write_exposed(&scope, body);
+        write_published(&scope, host);
+    }
     write_endpoint(&scope, body);
     json_set_text(restart, "Name", "no"); /* starting again is decided by the planner */
     json_set(host, "RestartPolicy", restart);

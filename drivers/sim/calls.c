@@ -331,6 +331,7 @@ static struct sim_body *body_make(struct sim *sim, const struct action *action, 
         .memory_mib = target_memory_mib(target),
         .cpu_units = target_cpu_units(target),
         .image_id = sim_text(sim, action->image_id),
+        .host_ports = target_host_ports(target, &sim->arena),
     };
     return body;
 }

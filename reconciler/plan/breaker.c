@@ -38,7 +38,7 @@ uint32_t breaker_threshold(const struct service_spec *spec)
 static const char *last_failure(struct planner *planner, const struct service_view *view)
 {
     const char *revision = view->primary->goal->target->revision;
-    const char *reason = image_failure(planner, view->primary, view->instance);
+    const char *reason = image_failure(planner, view);
     const struct task_record *last = NULL;
 
     if (reason != NULL)
@@ -115,7 +115,7 @@ bool breaker(struct planner *planner, const struct service_view *view)
     if (!configured->enable || view->primary->state != ROLLOUT_IN_PROGRESS ||
         view->primary->rollback)
         return false;
-    failures = view->primary->failed_tasks + image_failures(planner, view->primary, view->instance);
+    failures = view->primary->failed_tasks + image_failures(planner, view);
     if (failures < breaker_threshold(view->spec))
         return false;
     fail(planner, view);

@@ -201,6 +201,16 @@ void desired_trust(struct desired *desired, const struct desired *before,
     }
 }
 
+/* Where its tasks run is not part of a goal. */
+static bool cluster_differs(const struct desired *before, const struct desired *after,
+                            const char *cluster)
+{
+    const struct resource *a = generation_find(before->generation, KIND_CLUSTER, cluster);
+    const struct resource *b = generation_find(after->generation, KIND_CLUSTER, cluster);
+
+    return a != b && (a == NULL || b == NULL || !text_equal(a->digest, b->digest));
+}
+
 void desired_compare(const struct desired *before, const struct desired *after,
                      desired_changed_fn *changed, void *context)
 {
@@ -209,7 +219,8 @@ void desired_compare(const struct desired *before, const struct desired *after,
     for (entry = after->services; entry != NULL; entry = entry->by_key.next) {
         const struct desired_service *known = desired_service(before, entry->key);
 
-        if (known == NULL || known->goal != entry->goal)
+        if (known == NULL || known->goal != entry->goal ||
+            cluster_differs(before, after, entry->goal->target->cluster))
             changed(context, entry->key);
     }
     if (before == NULL)

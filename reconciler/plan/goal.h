@@ -56,7 +56,7 @@ struct desired *desired_make(struct generation *generation, const struct desired
  * taken for unchanged: a file that cannot be read for a moment must not replace what runs well. */
 void desired_trust(struct desired *desired, const struct desired *before,
                    const struct memory *memory);
-/* `changed` is told each key that is new, gone or different. */
+/* `changed` is told each key that is new, gone or different, or whose Cluster is. */
 typedef void desired_changed_fn(void *context, const char *key);
 void desired_compare(const struct desired *before, const struct desired *after,
                      desired_changed_fn *changed, void *context);

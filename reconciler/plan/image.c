@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "reconciler/plan/plan_int.h"
+#include "reconciler/plan/place.h"
 #include "spec/base/text.h"
 
 /* A step of a Dockerfile that failed so often in a row will not succeed by itself. */
@@ -176,12 +176,12 @@ static bool may_try(const struct need *need, enum action_kind kind, const char *
                                need->deployment->created_ms);
 }
 
-const char *image_built(const struct world_instance *instance, const struct target_image *image)
+const char *image_built(const struct service_view *view, const struct target_image *image)
 {
     const struct world_image *seen = NULL;
 
     if (image->kind == TARGET_IMAGE_BUILD && image->repository == NULL)
-        seen = world_image(instance, image->reference);
+        seen = pool_image(view, image->reference);
     return seen == NULL ? NULL : seen->id;
 }
 
@@ -200,6 +200,11 @@ static bool may_be_pulled(const struct need *need)
 
     return need->image->repository != NULL &&
            !(is_not_there(pull) && pull->at_ms >= need->deployment->created_ms);
+}
+
+static bool is_in_pool(const struct need *need)
+{
+    return need->deployment->goal->target->is_ec2;
 }
 
 static void get(const struct need *need, enum action_kind kind, const char *doing)
@@ -227,7 +232,8 @@ static bool ready_built(const struct need *need)
         get(need, ACTION_IMAGE_PUSH, "pushing");
         return false;
     }
-    if (text_equal(pinned, image->id))
+    /* Each instance of a pool may have built it itself: the tag says that it is the same. */
+    if (text_equal(pinned, image->id) || (pinned != NULL && is_in_pool(need)))
         return true;
     pin(need, image->id,
         need->image->repository == NULL ? NULL : digest_in(image, need->image->repository));
@@ -240,17 +246,39 @@ static bool is_digest_reference(const char *reference)
 }
 
 /* What was pinned and is gone from the engine is pulled again as it was: the tag may have moved. */
-static const char *wanted_reference(const struct need *need)
+static const char *pinned_reference(const char *reference, const char *digest, struct arena *arena)
 {
-    const char *reference = need->image->reference;
-    const char *digest = need->deployment->pins[need->index].digest;
     const char *slash = strrchr(reference, '/');
     const char *name = slash != NULL ? slash : reference;
     size_t size = (size_t)(name - reference) + strcspn(name, ":");
 
     if (digest == NULL || is_digest_reference(reference))
         return reference;
-    return arena_printf(need->planner->arena, "%.*s@%s", (int)size, reference, digest);
+    return arena_printf(arena, "%.*s@%s", (int)size, reference, digest);
+}
+
+static const char *wanted_reference(const struct need *need)
+{
+    return pinned_reference(need->image->reference, need->deployment->pins[need->index].digest,
+                            need->planner->arena);
+}
+
+const char *image_there(struct planner *planner, const struct deployment *deployment, size_t index,
+                        const struct world_instance *instance)
+{
+    const struct target *target = deployment->goal->target;
+    const struct pin *pinned = &deployment->pins[index];
+    const char *reference = target->images[index].reference;
+    const struct world_image *image;
+
+    if (!target->is_ec2 || pinned->image_id == NULL)
+        return pinned->image_id;
+    image = world_image(instance, pinned->image_id);
+    if (image == NULL && target->images[index].kind == TARGET_IMAGE_BUILD)
+        image = world_image(instance, reference);
+    else if (image == NULL && pinned->digest != NULL)
+        image = world_image(instance, pinned_reference(reference, pinned->digest, planner->arena));
+    return image == NULL ? NULL : image->id;
 }
 
 static bool ready_reference(const struct need *need)
@@ -260,7 +288,8 @@ static bool ready_reference(const struct need *need)
     const struct world_image *image = world_image(need->instance, reference);
     const struct world_effort *effort;
 
-    if (pinned->image_id != NULL && world_image(need->instance, pinned->image_id) != NULL)
+    if (pinned->image_id != NULL && (world_image(need->instance, pinned->image_id) != NULL ||
+                                     (is_in_pool(need) && pinned->digest != NULL && image != NULL)))
         return true;
     if (image != NULL && is_digest_reference(reference)) {
         pin(need, image->id, strchr(reference, '@') + 1);
@@ -439,16 +468,33 @@ static struct failed_effort failed_effort(struct planner *planner,
     return worst;
 }
 
-uint32_t image_failures(struct planner *planner, const struct deployment *deployment,
-                        const struct world_instance *instance)
+/* Of all instances: what one of them got is pinned, and is no failure any more. */
+static struct failed_effort worst_effort(struct planner *planner, const struct service_view *view)
 {
-    return failed_effort(planner, deployment, instance).failures;
+    struct failed_effort worst = { 0 };
+
+    if (view->pool == NULL)
+        return failed_effort(planner, view->primary, view->instance);
+    for (size_t i = 0; i < view->pool->count; i++) {
+        const struct world_instance *seen = view->pool->hosts[i].seen;
+        struct failed_effort failed = { 0 };
+
+        if (seen != NULL && seen->efforts != NULL)
+            failed = failed_effort(planner, view->primary, seen);
+        if (failed.failures > worst.failures)
+            worst = failed;
+    }
+    return worst;
 }
 
-const char *image_failure(struct planner *planner, const struct deployment *deployment,
-                          const struct world_instance *instance)
+uint32_t image_failures(struct planner *planner, const struct service_view *view)
 {
-    struct failed_effort worst = failed_effort(planner, deployment, instance);
+    return worst_effort(planner, view).failures;
+}
+
+const char *image_failure(struct planner *planner, const struct service_view *view)
+{
+    struct failed_effort worst = worst_effort(planner, view);
 
     return worst.effort == NULL ? NULL
                                 : arena_printf(planner->arena, "%s%s", failure_prefix(worst.kind),

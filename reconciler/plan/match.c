@@ -4,8 +4,9 @@
  */
 #include <string.h>
 
-#include "reconciler/plan/plan_int.h"
+#include "reconciler/plan/place.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 /* How often a step that the engine could not do (not: would not) is tried before its task is over,
  * and for how long when the engine starts nothing at all: it may be about to stop, or come up, and
@@ -499,6 +500,20 @@ static void find_target(struct task_view *view, const struct memory_service *mem
         view->target = current->target;
 }
 
+/* Nothing is seen of it. With its only engine away a service is as healthy as it was; of several
+ * instances the others have to carry it, and in the end to replace it. */
+static void view_unseen(struct planner *planner, struct task_view *view)
+{
+    const struct world_service *service = view->task->service;
+
+    view->unknown = true;
+    view->status = TASK_RUNNING;
+    view->given_up =
+        service != NULL && instance_is_given_up(planner, service->cluster, view->instance);
+    view->healthy = text_equal(view->instance->name, LOCAL_INSTANCE) && view->record != NULL &&
+                    view->record->healthy_ms != 0;
+}
+
 void task_view_make(struct planner *planner, const struct world_task *task,
                     const struct memory_service *memory, const struct goal *current,
                     struct task_view *out)
@@ -509,10 +524,13 @@ void task_view_make(struct planner *planner, const struct world_task *task,
     ASSERT(view.instance != NULL);
     view.record = memory_task(planner->input->memory, task->id);
     find_target(&view, memory, current);
-    if (view.instance->state != INSTANCE_ACTIVE || !view.instance->complete) {
-        view.unknown = true;
-        view.status = TASK_RUNNING;
-        view.healthy = view.record != NULL && view.record->healthy_ms != 0;
+    if (task->service != NULL)
+        view.leaving =
+            instance_is_left(planner, task->service->cluster, view.target, view.instance);
+    if (view.instance->state != INSTANCE_ACTIVE || !view.instance->complete ||
+        (!text_equal(view.instance->name, LOCAL_INSTANCE) &&
+         !instance_is_ours(planner, view.instance))) {
+        view_unseen(planner, &view);
         *out = view;
         return;
     }
@@ -540,5 +558,5 @@ void task_view_make(struct planner *planner, const struct world_task *task,
 
 bool is_alive(const struct task_view *view)
 {
-    return view->status == TASK_ACTIVATING || view->status == TASK_RUNNING;
+    return !view->given_up && (view->status == TASK_ACTIVATING || view->status == TASK_RUNNING);
 }

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "reconciler/plan/plan_int.h"
+#include "reconciler/plan/place.h"
 #include "spec/base/text.h"
 
 #define STOP_TIMEOUT_S 30 /* ecs.md 1.3, where the definition is not remembered */
@@ -98,7 +98,7 @@ static const char *image_of(const struct making *making, size_t index)
     const struct world_image *image;
 
     if (index != SANDBOX_INDEX)
-        return making->deployment->pins[index].image_id;
+        return image_there(making->planner, making->deployment, index, making->instance);
     image = world_image(making->instance, making->planner->input->sandbox);
     return image == NULL ? NULL : image->id;
 }
@@ -119,7 +119,8 @@ static void create(const struct making *making, size_t index, const char *contai
     action->goal = making->deployment->goal;
     action->identity = *making->identity;
     action->container = index;
-    action->network = network_name(planner, making->target->cluster);
+    if (joins_network(making->target))
+        action->network = network_name(planner, making->target->cluster);
     action->cause =
         arena_printf(planner->arena, "task %.12s of deployment %.12s (commit %.8s)",
                      making->identity->task, making->deployment->id, making->deployment->commit);

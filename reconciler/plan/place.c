@@ -3,9 +3,10 @@
  * fits while its memory does. CPU is a limit of each task, and reserved only in clusters that set
  * cpuOvercommit; no task may be larger than the engine, which would refuse it.
  */
+#include "reconciler/plan/place.h"
+
 #include <string.h>
 
-#include "reconciler/plan/plan_int.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 
@@ -23,6 +24,15 @@ static bool claim_failed(struct planner *planner, const struct world_instance *i
     plan_wait(planner, "the engine is not claimed yet: %s %s failed and is tried again: %s",
               action_kind_text(kind), name, effort->failure.text);
     return true;
+}
+
+bool instance_is_ours(const struct planner *planner, const struct world_instance *instance)
+{
+    const char *name = claim_volume_name(planner->arena, planner->input->owner);
+    const struct world_named *claim = world_volume(instance, name);
+
+    return planner->input->as_claimed ||
+           (claim != NULL && text_equal(claim->root, planner->input->root));
 }
 
 bool place_is_ours(struct planner *planner, const struct world_instance *instance)
@@ -50,7 +60,7 @@ bool place_is_ours(struct planner *planner, const struct world_instance *instanc
 
 const struct world_instance *place_engine(struct planner *planner)
 {
-    const struct world_instance *instance = planner->input->world->instances;
+    const struct world_instance *instance = world_instance(planner->input->world, LOCAL_INSTANCE);
 
     if (instance == NULL || instance->state == INSTANCE_CONNECTING) {
         plan_wait(planner, "the engine is not connected yet%s%s",
@@ -210,7 +220,8 @@ static const char *shortage(struct planner *planner, const struct placement *pla
 
 void place_release(struct planner *planner, const struct target *target, uint32_t count)
 {
-    const struct world_instance *instance = place_engine(planner);
+    const struct world_instance *instance =
+        pool_of(planner, target->cluster) != NULL ? NULL : place_engine(planner);
     struct placement *placement;
     struct cluster_use *use;
 
@@ -231,7 +242,7 @@ void place_release(struct planner *planner, const struct target *target, uint32_
     "requirements: "
 
 /* By the name that the engine gives it, its kernel's or Go's. */
-static bool is_architecture(enum cpu_architecture wanted, const char *name)
+bool is_architecture(enum cpu_architecture wanted, const char *name)
 {
     switch (wanted) {
     case CPU_ARCHITECTURE_UNSET: return true;
@@ -254,13 +265,17 @@ bool place_architecture(struct planner *planner, const struct target *target,
     return false;
 }
 
-const struct world_instance *place_task(struct planner *planner, const struct target *target)
+const struct world_instance *place_task(struct planner *planner, const struct target *target,
+                                        const char *name)
 {
-    const struct world_instance *instance = place_engine(planner);
+    const struct world_instance *instance;
     struct placement *placement;
     struct cluster_use *use;
     const char *lacks;
 
+    if (pool_of(planner, target->cluster) != NULL)
+        return pool_place(planner, target, name);
+    instance = place_engine(planner);
     if (instance == NULL || !place_architecture(planner, target, instance))
         return NULL;
     placement = placement_of(planner, instance);
@@ -284,6 +299,17 @@ const char *network_name(struct planner *planner, const char *cluster)
     return cluster_network_name(planner->arena, planner->input->owner, cluster);
 }
 
+bool joins_network(const struct target *target)
+{
+    return target->task->network_mode != NETWORK_MODE_HOST &&
+           target->task->network_mode != NETWORK_MODE_NONE;
+}
+
+bool is_named_volume(const struct volume *volume)
+{
+    return volume->host == NULL || volume->host->source_path == NULL;
+}
+
 const char *volume_name(struct planner *planner, const struct target *target,
                         const struct volume *volume)
 {
@@ -297,7 +323,7 @@ static bool network_ready(struct planner *planner, const struct target *target,
     const char *name = network_name(planner, target->cluster);
     struct action *action;
 
-    if (world_network(instance, name) != NULL)
+    if (!joins_network(target) || world_network(instance, name) != NULL)
         return true;
     if (!step_allowed(planner, instance, ACTION_NETWORK_CREATE, name))
         return false;
@@ -316,7 +342,7 @@ static bool volume_ready(struct planner *planner, const struct target *target,
     const struct world_named *seen = world_volume(instance, name);
     struct action *action;
 
-    if (volume->host != NULL && volume->host->source_path != NULL)
+    if (!is_named_volume(volume))
         return true;
     if (seen != NULL && text_equal(seen->owner, planner->input->owner))
         return true;

@@ -10,6 +10,11 @@
 #define NEVER INT64_MAX
 
 struct placement;
+struct uses;
+struct pool;
+struct placing;
+struct slot_place;
+struct service_view;
 
 /* Tasks that are wanted and not seen, for people. */
 struct wanted_list {
@@ -30,9 +35,13 @@ struct planner {
     size_t unit_facts; /* stated before it */
     size_t unit_waits;
     bool unit_looked;
-    int64_t wake_at_ms;          /* of the unit */
-    struct placement *placement; /* place.c; NULL: not counted yet */
-    struct wanted_list *wanted;  /* NULL: nobody asks */
+    int64_t wake_at_ms;              /* of the unit */
+    struct placement *placement;     /* place.c; NULL: not counted yet */
+    struct uses *uses;               /* pool.c: of all instances; likewise */
+    struct pool *pools;              /* those that were asked for */
+    struct placing *placings;        /* place_pool.c: likewise */
+    const struct service_view *view; /* of the unit, once it is made */
+    struct wanted_list *wanted;      /* NULL: nobody asks */
 };
 
 struct action *plan_action(struct planner *planner, enum action_kind kind, const char *instance,
@@ -55,8 +64,7 @@ bool unit_stated(const struct planner *planner);
 bool unit_waits(const struct planner *planner);
 void plan_wake(struct planner *planner, int64_t at_ms);
 
-/* When work that failed may be tried again: 1 s, 2 s, 4 s ... up to 15 minutes after its last end.
- * */
+/* When work that failed is tried again: 1 s, 2 s, 4 s ... up to 15 minutes after its last end. */
 int64_t retry_at_ms(uint32_t failures, int64_t ended_ms);
 
 /* May this step be tried now?  False after a failure until its pause is over (the planner is then
@@ -94,6 +102,9 @@ struct task_view {
     bool excused;           /* unless its end says nothing about its revision */
     const char *difference; /* a field that is not as it was created; NULL: none */
     bool drifted;           /* for that it is to be replaced: it is not frozen */
+    bool leaving;           /* healthy or not, it is to be replaced: its instance is DRAINING */
+    bool holds;             /* a slot, in a pool: rollout_count.c */
+    bool given_up;          /* its instance does not answer for too long: it counts no more */
     bool came_so;           /* likewise, and it was never healthy without */
     enum stop_code stop_code;
     const char *reason;
@@ -136,32 +147,15 @@ void task_wind_down(struct planner *planner, const struct task_view *view, bool 
  * task is about to start, tags that are looked up anew for each are left alone. */
 bool images_ready(struct planner *planner, const struct deployment *deployment,
                   const struct world_instance *instance, bool starting);
-/* The id of an image that was built there and needs no push; NULL: there is none. */
-const char *image_built(const struct world_instance *instance, const struct target_image *image);
+/* The id of an image that was built and needs no push; NULL: there is none. */
+const char *image_built(const struct service_view *view, const struct target_image *image);
+/* What a container is created from there: what is pinned, or what is the same on that instance;
+ * NULL: it is not there. */
+const char *image_there(struct planner *planner, const struct deployment *deployment, size_t index,
+                        const struct world_instance *instance);
 /* How often an image could not be had, in a row and since the deployment began. */
-uint32_t image_failures(struct planner *planner, const struct deployment *deployment,
-                        const struct world_instance *instance);
-const char *image_failure(struct planner *planner, const struct deployment *deployment,
-                          const struct world_instance *instance);
-
-/* ---- place: where a task fits --------------------------------------------------------------- */
-
-/* The instance for one more task of the target, or NULL and a wait. */
-const struct world_instance *place_task(struct planner *planner, const struct target *target);
-/* As if so many tasks of the target had gone already. */
-void place_release(struct planner *planner, const struct target *target, uint32_t count);
-const struct world_instance *place_engine(struct planner *planner); /* the local one, ready */
-/* The instance has the architecture that the task needs; else a wait. */
-bool place_architecture(struct planner *planner, const struct target *target,
-                        const struct world_instance *instance);
-/* The engine is claimed for our repository; else a wait. */
-bool place_is_ours(struct planner *planner, const struct world_instance *instance);
-const char *network_name(struct planner *planner, const char *cluster);
-const char *volume_name(struct planner *planner, const struct target *target,
-                        const struct volume *volume);
-/* True when network and volumes that the target needs exist. */
-bool place_ready(struct planner *planner, const struct target *target,
-                 const struct world_instance *instance);
+uint32_t image_failures(struct planner *planner, const struct service_view *view);
+const char *image_failure(struct planner *planner, const struct service_view *view);
 
 /* ---- retain: which images stay -------------------------------------------------------------- */
 
@@ -176,14 +170,17 @@ struct service_view {
     const struct service_spec *spec; /* of the current commit: counts and percentages */
     const struct memory_service *memory;
     const struct deployment *primary;
-    const struct deployment *fallback; /* memory_fallback() */
-    const struct world_instance *instance;
+    const struct deployment *fallback;     /* memory_fallback() */
+    const struct world_instance *instance; /* the local engine, of FARGATE; */
+    struct pool *pool;                     /* else the instances */
+    struct slot_place *places;             /* of a pool, by slot: rollout_prepare() */
     const char *cluster;
     const char *service;
     struct task_view *tasks; /* by slot, attempt, id */
     size_t task_count;
     uint32_t *attempts; /* by slot of the current commit: the highest that is seen */
     uint32_t healthy;   /* slots of the current revision, as the rollout left them */
+    bool has_place;     /* in a pool without room for more: an instance could take one more */
     bool is_free;       /* no service that it depends on holds it back */
     bool may_start;     /* images, network and dependencies are ready */
 };
@@ -198,9 +195,10 @@ void service_view_make(struct planner *planner, const struct desired_service *de
                        struct service_view *out);
 /* Of a service that git no longer declares. */
 void removed_view_make(struct planner *planner, const char *key, struct service_view *view);
-/* Who the next task of a slot will be: one that was never seen. */
+/* Who the next task of a slot will be, on that instance (of a pool; else NULL): one that was never
+ * seen. */
 void next_identity(const struct service_view *view, const struct deployment *deployment,
-                   uint32_t slot, struct task_identity *out);
+                   uint32_t slot, const char *instance, struct task_identity *out);
 void plan_service(struct planner *planner, const char *key);
 void plan_removed(struct planner *planner, const char *key);
 /* Why a removal has to be confirmed; NULL: it need not.  As it is now, or between two commits. */
@@ -220,6 +218,8 @@ bool recall(struct planner *planner, const struct service_view *view);
 void rollout(struct planner *planner, struct service_view *view);
 /* Has a slot no good task, and none on its way? */
 bool rollout_is_short(struct planner *planner, struct service_view *view);
+/* In a pool: where the missing tasks go, and what has to be there first. */
+void rollout_prepare(struct planner *planner, struct service_view *view);
 /* States what changed: tasks that run, got healthy, ended.  True when facts came out. */
 bool record_tasks(struct planner *planner, struct service_view *view);
 /* A task of the deployment (NULL: none that is remembered) ended that ran for so long (0: never):
@@ -228,7 +228,7 @@ bool throttle(struct planner *planner, const struct service_view *view, const st
               int64_t ran_ms);
 void throttle_end(struct planner *planner, const struct service_view *view,
                   const struct deployment *of);
-/* True when the deployment failed just now. */
+/* True when it failed just now. */
 bool breaker(struct planner *planner, const struct service_view *view);
 void stop_task(struct planner *planner, const struct service_view *view, struct task_view *task,
                enum stop_code code, const char *reason);

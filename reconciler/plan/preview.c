@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconciler/plan/place.h"
 #include "reconciler/plan/preview_int.h"
 #include "spec/base/text.h"
 

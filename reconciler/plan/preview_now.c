@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "reconciler/plan/place.h"
 #include "reconciler/plan/preview_int.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
@@ -231,7 +232,8 @@ static void check_places(struct previewer *previewer, const struct target *targe
     room = upper > standing->alive - first ? upper - (standing->alive - first) : 0;
     if (room > missing)
         room = missing;
-    while (placed < room && place_task(&previewer->planner, target) != NULL)
+    while (placed < room && place_task(&previewer->planner, target,
+                                       arena_printf(previewer->arena, "%u", placed)) != NULL)
         placed++;
     if (placed < room)
         previewer->service->wait = arena_printf(

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "reconciler/plan/plan_int.h"
+#include "reconciler/plan/place.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 
@@ -42,8 +42,16 @@ static const char *dependent(const struct planner *planner, const struct service
     return NULL;
 }
 
-/* Those of former revisions too.  True when a volume is still to go. */
-static bool prune_volumes(struct planner *planner, const struct service_view *view)
+/* Nothing is removed before all is seen. */
+static bool instance_is_usable(const struct planner *planner, const struct world_instance *instance)
+{
+    return instance->state == INSTANCE_ACTIVE && instance->complete &&
+           instance_is_ours(planner, instance);
+}
+
+/* Those of former revisions too. */
+static bool prune_volumes_on(struct planner *planner, const struct service_view *view,
+                             const struct world_instance *instance)
 {
     const struct volume **volumes;
     size_t count = memory_volumes(view->memory, planner->arena, &volumes);
@@ -53,16 +61,62 @@ static bool prune_volumes(struct planner *planner, const struct service_view *vi
         const char *name = volume_name(planner, view->primary->goal->target, volumes[i]);
         struct action *action;
 
-        if (!volumes[i]->delete_with_service || world_volume(view->instance, name) == NULL)
+        if (!volumes[i]->delete_with_service || world_volume(instance, name) == NULL)
             continue;
         waiting = true;
-        if (!step_allowed(planner, view->instance, ACTION_VOLUME_REMOVE, name))
+        if (!instance_is_usable(planner, instance) ||
+            !step_allowed(planner, instance, ACTION_VOLUME_REMOVE, name))
             continue;
-        action = plan_action(planner, ACTION_VOLUME_REMOVE, view->instance->name, name);
+        action = plan_action(planner, ACTION_VOLUME_REMOVE, instance->name, name);
         action->name = name;
         action->cause = "its service was removed, and the volume has deleteWithService";
     }
     return waiting;
+}
+
+/* True when a volume is still to go. */
+static bool prune_volumes(struct planner *planner, const struct service_view *view)
+{
+    bool waiting = false;
+
+    if (view->primary == NULL)
+        return false;
+    for (const struct world_instance *at = planner->input->world->instances; at != NULL;
+         at = at->by_name.next)
+        waiting |= prune_volumes_on(planner, view, at);
+    return waiting;
+}
+
+/* Of a service of a pool: an instance may run tasks of it that were not seen yet.  It waits. */
+static bool may_run_elsewhere(struct planner *planner, const struct service_view *view)
+{
+    const struct pool *pool = pool_of(planner, view->cluster);
+
+    if (view->instance != NULL)
+        return false;
+    for (const struct world_instance *at = planner->input->world->instances; at != NULL;
+         at = at->by_name.next) {
+        if (at->was_complete || at->same_as != NULL || text_equal(at->name, LOCAL_INSTANCE))
+            continue;
+        plan_wait(planner, "instance %s was not reached yet, and may run tasks of it", at->name);
+        return true;
+    }
+    for (size_t i = 0; pool != NULL && i < pool->count; i++) {
+        if (pool->hosts[i].seen == NULL) {
+            plan_wait(planner, "instance %s is not connected yet, and may run tasks of it",
+                      pool->hosts[i].listed->name);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Was it in a pool?  What is remembered says so, or else where its tasks are. */
+static bool was_in_pool(const struct service_view *view)
+{
+    if (view->primary != NULL)
+        return view->primary->goal->target->is_ec2;
+    return view->task_count > 0 && !text_equal(view->tasks[0].instance->name, LOCAL_INSTANCE);
 }
 
 void removed_view_make(struct planner *planner, const char *key, struct service_view *view)
@@ -121,9 +175,11 @@ void plan_removed(struct planner *planner, const char *key)
         planner->unit_looked = true;
         return;
     }
-    view.instance = place_engine(planner);
-    if (view.instance == NULL)
-        return;
+    if (!was_in_pool(&view)) {
+        view.instance = place_engine(planner);
+        if (view.instance == NULL)
+            return;
+    }
     if (!may_go(planner, &view))
         return;
     planner->unit_looked = true; /* it needs no image any more */
@@ -147,6 +203,8 @@ void plan_removed(struct planner *planner, const char *key)
         plan_progress(planner, "%zu tasks are being removed", view.task_count);
         return;
     }
+    if (may_run_elsewhere(planner, &view))
+        return;
     if (prune_volumes(planner, &view))
         plan_progress(planner, "its volumes are being removed");
     else if (view.memory != NULL)
@@ -174,14 +232,22 @@ static void claim(struct planner *planner, const struct world_instance *instance
     action->cause = volume == NULL ? "first use of this engine" : "--take-over was given";
 }
 
-static bool cluster_is_used(const struct plan_input *input, const char *cluster)
+/* On this instance: it is one of the cluster's, or tasks of it are there. */
+static bool cluster_is_used(struct planner *planner, const char *cluster,
+                            const struct world_instance *instance)
 {
-    if (generation_find(input->desired->generation, KIND_CLUSTER, cluster) != NULL ||
-        removal_is_open(input))
+    const struct plan_input *input = planner->input;
+    const struct pool *pool = pool_of(planner, cluster);
+
+    if (removal_is_open(input))
         return true;
-    for (const struct world_service *at = input->world->services; at != NULL;
-         at = at->by_key.next) {
-        if (at->task_count > 0 && text_equal(at->cluster, cluster))
+    if (pool != NULL
+            ? pool_index(pool, instance->name) < pool->count
+            : text_equal(instance->name, LOCAL_INSTANCE) &&
+                  generation_find(input->desired->generation, KIND_CLUSTER, cluster) != NULL)
+        return true;
+    for (const struct world_task *at = instance->tasks; at != NULL; at = at->host_next) {
+        if (at->service != NULL && text_equal(at->service->cluster, cluster))
             return true;
     }
     return false;
@@ -193,7 +259,7 @@ static void prune_networks(struct planner *planner, const struct world_instance 
         struct action *action;
 
         if (!text_equal(at->owner, planner->input->owner) || at->cluster == NULL ||
-            cluster_is_used(planner->input, at->cluster) ||
+            cluster_is_used(planner, at->cluster, instance) ||
             !effort_allows(planner, instance, ACTION_NETWORK_REMOVE, at->name))
             continue;
         action = plan_action(planner, ACTION_NETWORK_REMOVE, instance->name, at->name);
@@ -207,15 +273,20 @@ void plan_instance(struct planner *planner, const char *name)
     const struct world_instance *instance = world_instance(planner->input->world, name);
     const char *claim_name = claim_volume_name(planner->arena, planner->input->owner);
     const struct world_named *held;
+    bool listed;
 
-    if (instance == NULL || instance->state != INSTANCE_ACTIVE || !instance->complete)
+    if (instance == NULL || instance->state != INSTANCE_ACTIVE || !instance->complete ||
+        instance->same_as != NULL)
         return;
-    claim(planner, instance, claim_name);
+    listed = text_equal(name, LOCAL_INSTANCE) || pool_lists(planner, name);
+    if (listed)
+        claim(planner, instance, claim_name);
     held = world_volume(instance, claim_name);
     if (held == NULL || !text_equal(held->root, planner->input->root))
         return;
     if (images_recorded(planner, instance))
         return;
     prune_networks(planner, instance);
-    prune_images(planner, instance);
+    if (listed)
+        prune_images(planner, instance);
 }

@@ -4,7 +4,7 @@
  */
 #include <stdarg.h>
 
-#include "reconciler/plan/plan_int.h"
+#include "reconciler/plan/place.h"
 #include "spec/base/text.h"
 
 struct deployment *deployment_copy(struct planner *planner, const struct deployment *from)
@@ -325,7 +325,7 @@ static bool is_being_created(const struct plan_input *input, const char *task)
 
 static const struct task_record *
 record_unborn(struct planner *planner, const struct service_view *view, const struct deployment *of,
-              const struct task_identity *identity, const char *failure)
+              const struct task_identity *identity, const char *instance, const char *failure)
 {
     struct task_record *record = arena_new(planner->arena, struct task_record);
 
@@ -335,7 +335,7 @@ record_unborn(struct planner *planner, const struct service_view *view, const st
     text_copy(record->commit, sizeof(record->commit), of->commit);
     record->cluster = view->cluster;
     record->service = view->service;
-    record->instance = view->instance->name;
+    record->instance = instance;
     record->slot = identity->slot;
     record->attempt = identity->attempt;
     record->stop_code = STOP_TASK_FAILED_TO_START;
@@ -349,7 +349,8 @@ record_unborn(struct planner *planner, const struct service_view *view, const st
 /* The task whose first container the engine does not create is never seen: of its end only the
  * failed call tells. */
 static void record_uncreated(struct planner *planner, const struct service_view *view,
-                             const struct deployment *of, struct ends *ends)
+                             const struct deployment *of, const struct world_instance *instance,
+                             struct ends *ends)
 {
     const struct plan_input *input = planner->input;
     const struct task_spec *spec = of->goal->target->task;
@@ -361,14 +362,38 @@ static void record_uncreated(struct planner *planner, const struct service_view 
         char name[CONTAINER_NAME_SIZE];
         const char *failure;
 
-        next_identity(view, of, slot, &identity);
+        next_identity(view, of, slot, view->pool == NULL ? NULL : instance->name, &identity);
         container_name(identity.task, first, name);
-        failure = step_failure(planner, view->instance, ACTION_CONTAINER_CREATE, name);
+        failure = step_failure(planner, instance, ACTION_CONTAINER_CREATE, name);
         if (failure == NULL || world_task(input->world, identity.task) != NULL ||
             is_being_created(input, identity.task))
             continue;
-        tally_end(planner, ends, of, record_unborn(planner, view, of, &identity, failure));
+        tally_end(planner, ends, of,
+                  record_unborn(planner, view, of, &identity, instance->name, failure));
         throttle_once(planner, view, ends, of, /* ran_ms= */ 0);
+    }
+}
+
+static void record_uncreated_on(struct planner *planner, const struct service_view *view,
+                                const struct world_instance *instance, struct ends *ends)
+{
+    if (!any_create_failed(instance))
+        return;
+    record_uncreated(planner, view, view->primary, instance, ends);
+    if (view->fallback != NULL)
+        record_uncreated(planner, view, view->fallback, instance, ends);
+}
+
+static void record_all_uncreated(struct planner *planner, const struct service_view *view,
+                                 struct ends *ends)
+{
+    if (view->spec == NULL || view->primary == NULL)
+        return;
+    if (view->pool == NULL)
+        record_uncreated_on(planner, view, view->instance, ends);
+    for (size_t i = 0; view->pool != NULL && i < view->pool->count; i++) {
+        if (view->pool->hosts[i].seen != NULL)
+            record_uncreated_on(planner, view, view->pool->hosts[i].seen, ends);
     }
 }
 
@@ -387,11 +412,7 @@ bool record_tasks(struct planner *planner, struct service_view *view)
             healthier = true;
     }
     record_vanished(planner, view, &ends);
-    if (view->spec != NULL && view->primary != NULL && any_create_failed(view->instance)) {
-        record_uncreated(planner, view, view->primary, &ends);
-        if (view->fallback != NULL)
-            record_uncreated(planner, view, view->fallback, &ends);
-    }
+    record_all_uncreated(planner, view, &ends);
     tally_state(planner, view, &ends, healthier);
     return unit_stated(planner);
 }

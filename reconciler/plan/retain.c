@@ -203,6 +203,24 @@ bool images_recorded(struct planner *planner, const struct world_instance *insta
 
 /* ---- What is needed -------------------------------------------------------------------------- */
 
+/* The same on another instance than that where it was pinned: its id may be another one. */
+static bool is_pinned_image(const struct deployment *deployment, size_t index,
+                            const struct world_image *image)
+{
+    const struct target_image *of = &deployment->goal->target->images[index];
+    const char *digest = deployment->pins[index].digest;
+
+    for (size_t i = 0; of->kind == TARGET_IMAGE_BUILD && i < image->tag_count; i++) {
+        if (reference_is_same(of->reference, image->tags[i]))
+            return true;
+    }
+    for (size_t i = 0; digest != NULL && i < image->digest_count; i++) {
+        if (text_ends(image->digests[i], digest))
+            return true;
+    }
+    return false;
+}
+
 /* A NULL deployment pins nothing. */
 static bool deployment_pins(const struct deployment *deployment, const struct world_image *image)
 {
@@ -210,7 +228,10 @@ static bool deployment_pins(const struct deployment *deployment, const struct wo
         deployment == NULL ? 0 : deployment->goal->target->task->container_definitions_count;
 
     for (size_t i = 0; i < count; i++) {
-        if (text_equal(deployment->pins[i].image_id, image->id))
+        const struct pin *pinned = &deployment->pins[i];
+
+        if (text_equal(pinned->image_id, image->id) ||
+            (deployment->goal->target->is_ec2 && is_pinned_image(deployment, i, image)))
             return true;
     }
     return false;

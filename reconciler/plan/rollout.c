@@ -11,128 +11,11 @@
  *   5. Unhealthy tasks are replaced, then stopped; surplus ones are stopped.
  *   6. No stop takes the healthy ones below the lower bound.
  *   7. When every slot has a healthy task and nothing old is left, the deployment is COMPLETED.
+ *   8. In a pool a task on an instance that is left (DRAINING) is replaced like one that is not
+ *      healthy, and counts as healthy as long as it is.
  */
-#include "reconciler/plan/plan_int.h"
+#include "reconciler/plan/rollout_int.h"
 #include "spec/base/text.h"
-
-struct count {
-    uint32_t desired;
-    uint32_t lower;
-    uint32_t upper;
-    uint32_t alive;
-    uint32_t healthy;
-    uint32_t healthy_current;
-    uint32_t old;               /* alive, of another revision */
-    uint32_t good_old;          /* of these, healthy or may yet get so */
-    uint32_t missing;           /* slots without a good current task, and none was started */
-    struct task_view **holders; /* by slot: its good current task, or NULL */
-    bool *coming_old;           /* by slot: a task of another revision is being created */
-    struct task_view unseen;    /* holds the slots of tasks that are being created */
-};
-
-uint32_t lower_bound(const struct service_spec *spec)
-{
-    uint64_t percent = spec->deployment_configuration->minimum_healthy_percent;
-
-    return (uint32_t)((spec->desired_count * percent + 99) / 100);
-}
-
-uint32_t upper_bound(const struct service_spec *spec)
-{
-    uint64_t percent = spec->deployment_configuration->maximum_percent;
-
-    return (uint32_t)(spec->desired_count * percent / 100);
-}
-
-static bool is_good(const struct task_view *task)
-{
-    return is_alive(task) && task->current && !task->unhealthy;
-}
-
-static bool is_good_old(const struct task_view *task)
-{
-    return is_alive(task) && !task->current && !task->unhealthy;
-}
-
-/* Of two tasks in one slot the healthy one holds it, else the older attempt. */
-static void hold_slot(struct count *count, struct task_view *task)
-{
-    struct task_view **holder;
-
-    if (!is_good(task) || task->task->slot >= count->desired)
-        return;
-    holder = &count->holders[task->task->slot];
-    if (*holder == NULL || (task->healthy && !(*holder)->healthy))
-        *holder = task;
-}
-
-static void want_pending(struct planner *planner, const struct service_view *view,
-                         const struct plan_pending *pending)
-{
-    const struct deployment *made = memory_revision(view->memory, pending->target->revision);
-    struct wanted_task task = { .target = pending->target,
-                                .instance = pending->instance,
-                                .status = TASK_ACTIVATING,
-                                .reason = "its first container is being created" };
-
-    if (planner->wanted == NULL || made == NULL || pending->slot >= view->spec->desired_count)
-        return;
-    next_identity(view, made, pending->slot, &task.identity);
-    text_copy(task.identity.task, sizeof(task.identity.task), pending->task);
-    plan_wanted(planner, &task);
-}
-
-/* Tasks that are being created: they count as PENDING, and those of the current revision hold their
- * slot, so that nothing is started twice or beside the bounds. */
-static void count_pending(struct planner *planner, const struct service_view *view,
-                          struct count *count)
-{
-    const struct plan_input *input = planner->input;
-    const char *revision = view->primary->goal->target->revision;
-
-    for (size_t i = 0; i < input->pending_count; i++) {
-        const struct plan_pending *pending = &input->pending[i];
-        bool current = text_equal(pending->target->revision, revision);
-
-        if (!text_equal(pending->unit, planner->unit) ||
-            world_task(input->world, pending->task) != NULL)
-            continue;
-        want_pending(planner, view, pending);
-        count->alive++;
-        count->old += !current;
-        count->good_old += !current;
-        if (pending->slot >= count->desired)
-            continue;
-        if (!current)
-            count->coming_old[pending->slot] = true;
-        else if (count->holders[pending->slot] == NULL)
-            count->holders[pending->slot] = &count->unseen;
-    }
-}
-
-static void count_tasks(struct planner *planner, struct service_view *view, struct count *count)
-{
-    count->desired = view->spec->desired_count;
-    count->lower = lower_bound(view->spec);
-    count->upper = upper_bound(view->spec);
-    count->holders = arena_array(planner->arena, struct task_view *, count->desired + 1);
-    count->coming_old = arena_array(planner->arena, bool, count->desired + 1);
-    for (size_t i = 0; i < view->task_count; i++) {
-        struct task_view *task = &view->tasks[i];
-
-        hold_slot(count, task);
-        if (!is_alive(task))
-            continue;
-        count->alive++;
-        count->healthy += task->healthy;
-        count->healthy_current += task->healthy && task->current;
-        count->old += !task->current;
-        count->good_old += is_good_old(task);
-    }
-    count_pending(planner, view, count);
-    for (uint32_t slot = 0; slot < count->desired; slot++)
-        count->missing += count->holders[slot] == NULL;
-}
 
 /* A task that is started now counts as it will when its create is seen to be in flight. */
 static void count_started(struct count *count, uint32_t slot, bool current)
@@ -154,15 +37,16 @@ static const char *last_wait(const struct planner *planner)
     return planner->plan->waits[planner->plan->wait_count - 1].reason;
 }
 
-/* False when there is no place for it. */
-static bool start_task(struct planner *planner, const struct service_view *view,
-                       const struct deployment *deployment, uint32_t slot)
+/* With an instance: it is there that all is ready. */
+static void start_task(struct planner *planner, const struct service_view *view,
+                       const struct deployment *deployment, uint32_t slot,
+                       const struct world_instance *instance)
 {
-    const struct world_instance *instance = place_task(planner, deployment->goal->target);
     size_t actions = planner->plan->action_count;
     struct wanted_task task = { .target = deployment->goal->target, .status = TASK_PENDING };
 
-    next_identity(view, deployment, slot, &task.identity);
+    next_identity(view, deployment, slot,
+                  view->pool == NULL || instance == NULL ? NULL : instance->name, &task.identity);
     if (instance != NULL) {
         task.instance = instance->name;
         task_advance(planner, deployment, &task.identity, instance, NULL);
@@ -170,7 +54,6 @@ static bool start_task(struct planner *planner, const struct service_view *view,
     task.reason =
         planner->plan->action_count > actions ? "it is about to be created" : last_wait(planner);
     plan_wanted(planner, &task);
-    return instance != NULL;
 }
 
 static bool throttled(struct planner *planner, const struct service_view *view,
@@ -187,6 +70,22 @@ static bool throttled(struct planner *planner, const struct service_view *view,
     return true;
 }
 
+/* Where a task of the former revision goes; NULL: nowhere yet. */
+static const struct world_instance *place_old(struct planner *planner,
+                                              const struct service_view *view, uint32_t slot)
+{
+    const struct target *target = view->fallback->goal->target;
+    const struct world_instance *instance =
+        place_task(planner, target, slot_name(planner, view->fallback, slot));
+
+    if (view->pool == NULL || instance == NULL ||
+        host_ready(planner, view->fallback, instance, /* starting= */ true))
+        return instance;
+    if (!unit_stated(planner) && !unit_waits(planner))
+        plan_progress(planner, "instance %s is being prepared", instance->name);
+    return NULL;
+}
+
 /* Step 2. */
 static void restore_old(struct planner *planner, struct service_view *view, struct count *count)
 {
@@ -197,7 +96,8 @@ static void restore_old(struct planner *planner, struct service_view *view, stru
         count->good_old + count->healthy_current >= count->lower)
         return;
     /* Asked for during a pause too: a pull that nobody waits for would be cancelled. */
-    ready = images_ready(planner, view->fallback, view->instance, /* starting= */ true);
+    ready = view->pool != NULL ||
+            images_ready(planner, view->fallback, view->instance, /* starting= */ true);
     if (throttled(planner, view, view->fallback) || !ready)
         return;
     while (count->good_old + count->healthy_current < count->lower && count->alive < count->upper &&
@@ -208,7 +108,12 @@ static void restore_old(struct planner *planner, struct service_view *view, stru
             taken |= is_alive(&view->tasks[i]) && !view->tasks[i].current &&
                      view->tasks[i].task->slot == slot;
         if (!taken) {
-            if (!start_task(planner, view, view->fallback, slot))
+            const struct world_instance *instance = place_old(planner, view, slot);
+
+            if (unit_stated(planner))
+                return;
+            start_task(planner, view, view->fallback, slot, instance);
+            if (instance == NULL)
                 return;
             count_started(count, slot, /* current= */ false);
         }
@@ -229,7 +134,7 @@ static void list_waiting(struct planner *planner, const struct service_view *vie
         if (count->holders[slot] != NULL)
             continue;
         room--;
-        next_identity(view, view->primary, slot, &task.identity);
+        next_identity(view, view->primary, slot, NULL, &task.identity);
         task.status = view->is_free ? TASK_ACTIVATING : TASK_PENDING;
         task.reason = planner->plan->waits[planner->unit_waits].reason;
         plan_wanted(planner, &task);
@@ -255,12 +160,35 @@ static void leave_waiting(struct planner *planner, const struct service_view *vi
 
         if (count->holders[slot] != NULL)
             continue;
-        next_identity(view, view->primary, slot, &task.identity);
+        next_identity(view, view->primary, slot, NULL, &task.identity);
         plan_wanted(planner, &task);
         left--;
     }
     count->alive += rest;
     count->missing -= rest;
+}
+
+/* In a pool it was chosen when the instance was prepared. */
+static const struct world_instance *place_of(struct planner *planner,
+                                             const struct service_view *view, uint32_t slot)
+{
+    if (view->pool != NULL)
+        return view->places[slot].instance;
+    return place_task(planner, view->primary->goal->target, "");
+}
+
+static void want_preparing(struct planner *planner, const struct service_view *view, uint32_t slot,
+                           const struct world_instance *instance)
+{
+    struct wanted_task task = { .target = view->primary->goal->target,
+                                .instance = instance->name,
+                                .status = TASK_ACTIVATING,
+                                .reason = "its instance gets what it needs" };
+
+    if (planner->wanted == NULL)
+        return;
+    next_identity(view, view->primary, slot, instance->name, &task.identity);
+    plan_wanted(planner, &task);
 }
 
 /* Step 3. */
@@ -274,14 +202,19 @@ static void start_missing(struct planner *planner, struct service_view *view, st
         return;
     }
     for (uint32_t slot = 0; slot < count->desired && count->alive < count->upper; slot++) {
-        bool placed;
+        const struct world_instance *instance;
 
         if (count->holders[slot] != NULL)
             continue;
-        placed = start_task(planner, view, view->primary, slot);
+        instance = place_of(planner, view, slot);
         count->alive++;
         count->missing--;
-        if (!placed) {
+        if (instance != NULL && view->pool != NULL && !view->places[slot].ready) {
+            want_preparing(planner, view, slot, instance);
+            continue;
+        }
+        start_task(planner, view, view->primary, slot, instance);
+        if (instance == NULL) {
             leave_waiting(planner, view, count, slot + 1);
             return;
         }
@@ -368,6 +301,34 @@ static void stop_surplus(struct planner *planner, struct service_view *view, str
         else if (task->unhealthy &&
                  (failed || (count->missing > 0 && count->alive >= count->upper)))
             stop_one(planner, view, count, task, task->reason);
+    }
+}
+
+/* Steps 5 and 8 in a pool: whatever holds no slot goes. What is healthy, on an instance that is
+ * left, goes when as many others are; what has only begun to start goes at once (ecs.md 1.7). */
+static void stop_strays(struct planner *planner, struct service_view *view, struct count *count)
+{
+    const char *reason = arena_printf(
+        planner->arena, "Scaling activity initiated by (deployment %s)", view->primary->id);
+    bool failed = view->primary->state == ROLLOUT_FAILED;
+
+    for (size_t i = view->task_count; i-- > 0;) {
+        struct task_view *task = &view->tasks[i];
+        bool replaced = count->healthy_current - task->healthy >= count->desired;
+        bool no_room = count->missing > 0 && count->alive >= count->upper &&
+                       (task->unhealthy || view->has_place);
+
+        if (!is_alive(task) || !task->current || task->unknown || task->holds ||
+            !may_lose(count, task))
+            continue;
+        if (!task->unhealthy && !task->leaving)
+            stop_one(planner, view, count, task, reason);
+        else if (replaced || no_room || (failed && task->unhealthy) ||
+                 (task->leaving && task->status == TASK_ACTIVATING))
+            stop_one(planner, view, count, task,
+                     task->unhealthy ? task->reason
+                                     : arena_printf(planner->arena, "instance %s is DRAINING",
+                                                    task->task->instance));
     }
 }
 
@@ -466,7 +427,10 @@ void rollout(struct planner *planner, struct service_view *view)
     restore_old(planner, view, &count);
     start_missing(planner, view, &count);
     stop_old(planner, view, &count);
-    stop_surplus(planner, view, &count);
+    if (view->pool == NULL)
+        stop_surplus(planner, view, &count);
+    else
+        stop_strays(planner, view, &count);
     if (unit_stated(planner))
         return;
     complete(planner, view, &count);

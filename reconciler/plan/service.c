@@ -10,7 +10,7 @@
  */
 #include <string.h>
 
-#include "reconciler/plan/plan_int.h"
+#include "reconciler/plan/place.h"
 #include "spec/base/text.h"
 
 static void deployment_id(const struct planner *planner, const struct target *target,
@@ -47,19 +47,19 @@ void pins_make(const struct planner *planner, const struct service_view *view,
         struct pin *pin = &deployment->pins[i];
 
         if (before != NULL && before->pins[i].image_id != NULL &&
-            world_image(view->instance, before->pins[i].image_id) != NULL)
+            pool_image(view, before->pins[i].image_id) != NULL)
             *pin = before->pins[i];
         for (size_t t = 0; before == NULL && seen != NULL && t < seen->task_count; t++) {
             const struct world_container *container = world_task_container(seen->tasks[t], name);
 
             if (container == NULL || !text_equal(seen->tasks[t]->revision, target->revision) ||
-                world_image(view->instance, container->image_id) == NULL)
+                pool_image(view, container->image_id) == NULL)
                 continue;
             pin->image_id = container->image_id;
             pin->digest = container->digest;
         }
         if (pin->image_id == NULL)
-            pin->image_id = image_built(view->instance, &target->images[i]);
+            pin->image_id = image_built(view, &target->images[i]);
     }
 }
 
@@ -193,7 +193,7 @@ static bool dependencies_ready(struct planner *planner, const struct service_vie
 }
 
 void next_identity(const struct service_view *view, const struct deployment *deployment,
-                   uint32_t slot, struct task_identity *out)
+                   uint32_t slot, const char *instance, struct task_identity *out)
 {
     uint32_t seen = view->attempts[slot];
 
@@ -201,7 +201,7 @@ void next_identity(const struct service_view *view, const struct deployment *dep
     out->attempt = 1 + (seen > deployment->attempt_max ? seen : deployment->attempt_max);
     text_copy(out->deployment, sizeof(out->deployment), deployment->id);
     text_copy(out->commit, sizeof(out->commit), deployment->commit);
-    task_id_make(deployment->id, slot, out->attempt, out->task);
+    task_id_make(deployment->id, slot, out->attempt, instance, out->task);
 }
 
 static void view_tasks(struct planner *planner, struct service_view *view)
@@ -294,6 +294,8 @@ static void step_tasks(struct planner *planner, const struct service_view *view)
     for (size_t i = 0; i < view->task_count; i++) {
         const struct task_view *task = &view->tasks[i];
 
+        if (task->given_up)
+            continue;
         if (is_alive(task)) {
             task_step(planner, task, view->primary);
             continue;
@@ -321,22 +323,34 @@ void service_view_make(struct planner *planner, const struct desired_service *de
     out->memory = memory_service(input->memory, desired->key);
     out->primary = memory_primary(out->memory);
     out->fallback = memory_fallback(out->memory);
+    out->pool = pool_of(planner, out->cluster);
     view_tasks(planner, out);
 }
 
-void plan_service(struct planner *planner, const char *key)
+/* Step 4.  Unless a fact comes out, may_start tells. */
+static void prepare(struct planner *planner, struct service_view *view)
 {
-    const struct desired_service *desired = desired_service(planner->input->desired, key);
-    struct service_view view;
-
-    if (desired == NULL) {
-        plan_removed(planner, key);
+    if (view->pool != NULL) {
+        rollout_prepare(planner, view);
         return;
     }
+    view->may_start &=
+        images_ready(planner, view->primary, view->instance, rollout_is_short(planner, view));
+    if (!unit_stated(planner))
+        view->may_start &= place_ready(planner, view->primary->goal->target, view->instance);
+}
+
+static void plan_declared(struct planner *planner, const struct desired_service *desired)
+{
+    struct service_view view;
+
     service_view_make(planner, desired, &view);
-    view.instance = place_engine(planner);
-    if (view.instance == NULL)
+    if (view.pool != NULL && !pool_is_known(planner, view.pool, desired->goal->target))
         return;
+    view.instance = view.pool != NULL ? NULL : place_engine(planner);
+    if (view.pool == NULL && view.instance == NULL)
+        return;
+    planner->view = &view;
     if (view.memory != NULL && view.memory->suspended != NULL) {
         plan_wait(planner, "suspended: %s", view.memory->suspended);
         return;
@@ -348,12 +362,21 @@ void plan_service(struct planner *planner, const char *key)
     if (view.primary->state != ROLLOUT_FAILED) {
         view.is_free = dependencies_ready(planner, &view);
         view.may_start = view.is_free;
-        view.may_start &=
-            images_ready(planner, view.primary, view.instance, rollout_is_short(planner, &view));
+        prepare(planner, &view);
         if (unit_stated(planner))
             return;
-        view.may_start &= place_ready(planner, view.primary->goal->target, view.instance);
     }
     rollout(planner, &view);
     step_tasks(planner, &view);
+}
+
+void plan_service(struct planner *planner, const char *key)
+{
+    const struct desired_service *desired = desired_service(planner->input->desired, key);
+
+    if (desired == NULL)
+        plan_removed(planner, key);
+    else
+        plan_declared(planner, desired);
+    planner->view = NULL;
 }

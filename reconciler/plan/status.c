@@ -31,7 +31,7 @@ void plan_service_status(const struct plan_input *input, const char *key, struct
     for (size_t i = 0; i < view.task_count; i++) {
         const struct task_view *task = &view.tasks[i];
 
-        status.running += task->status == TASK_RUNNING;
+        status.running += task->status == TASK_RUNNING && !task->given_up;
         status.pending += task->status == TASK_ACTIVATING;
         status.stopping += task->status == TASK_STOPPING;
         status.healthy += task->healthy && is_alive(task);

@@ -328,7 +328,7 @@ static bool make_container(struct drive *drive, struct action *action, const cha
     (void)snprintf(action->identity.commit, COMMIT_SIZE, "%s", COMMIT);
     action->identity.slot = slot;
     action->identity.attempt = 1;
-    task_id_make(action->identity.deployment, slot, 1, action->identity.task);
+    task_id_make(action->identity.deployment, slot, 1, NULL, action->identity.task);
     return true;
 }
 

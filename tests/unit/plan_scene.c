@@ -19,7 +19,7 @@
 static void apply(struct scene *scene, enum world_change_kind kind, const char *name)
 {
     const struct world_change change = { .kind = kind,
-                                         .named = { .instance = "local", .name = name } };
+                                         .named = { .instance = scene->at, .name = name } };
     (void)world_apply(scene->world, &change);
 }
 
@@ -38,7 +38,7 @@ void scene_engine(struct scene *scene, uint32_t cpu_units, uint32_t memory_mib)
 
 void scene_open(struct scene *scene)
 {
-    *scene = (struct scene){ .now_ms = START_MS, .checks = HEALTH_HEALTHY };
+    *scene = (struct scene){ .now_ms = START_MS, .at = "local", .checks = HEALTH_HEALTHY };
     scene->world = world_new(NULL, NULL);
     scene->memory = memory_new();
     scene_engine(scene, 8192, 65536);
@@ -120,7 +120,7 @@ static void obey_named(struct scene *scene, const struct action *action,
                        enum world_change_kind kind)
 {
     const struct world_change change = { .kind = kind,
-                                         .named = { .instance = "local",
+                                         .named = { .instance = scene->at,
                                                     .name = action->name,
                                                     .owner = OWNER,
                                                     .cluster = action->cluster,
@@ -144,7 +144,7 @@ static void report_effort(struct scene *scene, const struct action *action,
         (void)err_set(&err, failure->code, "%s", failure->text);
     if (done != NULL)
         change.effort = *done;
-    change.effort.instance = "local";
+    change.effort.instance = scene->at;
     change.effort.key = buf_text(&key);
     change.effort.state = failure == NULL ? EFFORT_DONE : EFFORT_FAILED;
     change.effort.at_ms = scene->now_ms;
@@ -155,7 +155,7 @@ static void report_effort(struct scene *scene, const struct action *action,
 
 static const struct world_image *image_at(const struct scene *scene, const char *reference)
 {
-    return world_image(world_instance(scene->world, "local"), reference);
+    return world_image(world_instance(scene->world, scene->at), reference);
 }
 
 /* The texts and one more, unless it is NULL or among them. */
@@ -193,7 +193,7 @@ static size_t texts_without(struct scene *scene, const char *const *texts, size_
 /* Its report, without its names. */
 static struct image_report labels_of(struct scene *scene, const struct world_image *image)
 {
-    return (struct image_report){ .instance = "local",
+    return (struct image_report){ .instance = scene->at,
                                   .id = arena_text(&scene->arena, image->id),
                                   .name = arena_text(&scene->arena, image->name),
                                   .owner = arena_text(&scene->arena, image->owner),
@@ -221,7 +221,7 @@ void scene_name_image(struct scene *scene, const char *id, const char *tag, cons
 {
     const char *const *none = NULL;
     const struct world_image *before;
-    struct image_report report = { .instance = "local" };
+    struct image_report report = { .instance = scene->at };
 
     untag(scene, tag);
     before = image_at(scene, id);
@@ -319,7 +319,7 @@ static void obey_create(struct scene *scene, const struct action *action)
     scene->container_count++;
     ASSERT(index < SCENE_CONTAINERS_MAX);
     scene->containers[index] = (struct container_report){
-        .instance = "local",
+        .instance = arena_text(arena, action->instance),
         .id = arena_printf(arena, "%064zx", index),
         .name = arena_text(arena, action->object),
         .cluster = arena_text(arena, action->target->cluster),
@@ -335,6 +335,7 @@ static void obey_create(struct scene *scene, const struct action *action)
         .attempt = action->identity.attempt,
         .memory_mib = target_memory_mib(action->target),
         .cpu_units = target_cpu_units(action->target),
+        .host_ports = target_host_ports(action->target, arena),
         .image_id = arena_text(arena, action->image_id),
         .inspected = true,
         .health =
@@ -387,6 +388,7 @@ static void obey_lines(struct scene *scene, const struct action *action)
 
 static void obey(struct scene *scene, const struct action *action)
 {
+    scene->at = arena_text(&scene->arena, action->instance);
     if (scene->failure.text != NULL && action->kind == scene->failure_kind) {
         report_effort(scene, action, &scene->failure, NULL);
         return;
@@ -471,6 +473,7 @@ static void obey_all(struct scene *scene)
 {
     for (size_t i = 0; i < scene->plan.action_count; i++)
         obey(scene, &scene->plan.actions[i]);
+    scene->at = "local";
 }
 
 void scene_step(struct scene *scene)

@@ -23,6 +23,7 @@ struct scene {
     struct world *world;
     struct memory *memory;
     int64_t now_ms;
+    const char *at; /* the engine that does something: "local", or what an action says */
     bool prune_allowed;
     struct goal *recalled[4]; /* counted; as long as there are any */
     size_t recalled_count;

@@ -357,8 +357,10 @@ static void completion_knows_the_tables(void **state)
     check_completion("version ''", "");
     check_completion("nonsense ''", "");
     check_completion("explain Cl", "Cluster\tWhere services run.\n");
-    check_completion("explain Cluster.launchT",
-                     "Cluster.launchType\tFARGATE runs tasks on the local Docker Engine.\n");
+    check_completion(
+        "explain Cluster.launchT",
+        "Cluster.launchType\tFARGATE runs tasks on the local Docker Engine, EC2 on the "
+        "hosts in `instances`.\n");
     check_completion("explain Service.deploymentConfiguration.minimumH",
                      "Service.deploymentConfiguration.minimumHealthyPercent\tAt least this share of"
                      " desiredCount, rounded up, stays healthy.\n");

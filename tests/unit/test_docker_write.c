@@ -207,6 +207,61 @@ static void single_container_is_its_own_sandbox(void **state)
     check(&action, "tests/golden/engine/container-alone.json");
 }
 
+/* What a task of these ports says of its network in a mode. */
+static const char *network_of(enum network_mode mode, size_t container, const char *sandbox,
+                              struct arena *arena)
+{
+    static struct port_mapping mapped[] = {
+        { .container_port = 80, .host_port = 8080 },
+        { .container_port = 53, .protocol = TRANSPORT_PROTOCOL_UDP },
+        { .container_port_range = "90-91" },
+    };
+    struct container_definition all[] = {
+        { .name = "web", .port_mappings = mapped, .port_mappings_count = 3 }, { .name = "side" }
+    };
+    const struct task_spec spec = { .container_definitions = all,
+                                    .container_definitions_count = sandbox != NULL ? 2 : 1,
+                                    .network_mode = mode };
+    struct target of = target;
+    struct action action = creation(container, sandbox);
+    AUTO(buf) text = { 0 };
+    struct err err = { 0 };
+
+    of.task = &spec;
+    action.target = &of;
+    if (mode == NETWORK_MODE_HOST || mode == NETWORK_MODE_NONE)
+        action.network = NULL;
+    buf_init(&text, BODY_MAX);
+    assert_int_equal(write_container(&writer, &action, &text, &err), 0);
+    AUTO(json) *body = json_parse(text.data, text.size, &err);
+    AUTO(buf) bindings = { 0 };
+    buf_init(&bindings, BODY_MAX);
+    if (json_path(body, "HostConfig.PortBindings") != NULL)
+        json_print(json_path(body, "HostConfig.PortBindings"), JSON_STYLE_COMPACT, &bindings);
+    return arena_printf(arena, "%s %s %s", json_text(body, "HostConfig.NetworkMode"),
+                        buf_text(&bindings),
+                        json_as_text(json_get(json_get(body, "Labels"), "berth.ports"), "-"));
+}
+
+static void network_modes_and_published_ports(void **state)
+{
+    AUTO(arena) arena = { 0 };
+
+    (void)state;
+    assert_string_equal(network_of(NETWORK_MODE_AWSVPC, 0, NULL, &arena), "berth-demo-local  -");
+    assert_string_equal(
+        network_of(NETWORK_MODE_BRIDGE, 0, NULL, &arena),
+        "berth-demo-local {\"80/tcp\":[{\"HostPort\":\"8080\"}],\"53/udp\":[{\"HostPort\":"
+        "\"\"}],\"90/tcp\":[{\"HostPort\":\"\"}],\"91/tcp\":[{\"HostPort\":\"\"}]} "
+        "8080/tcp");
+    assert_string_equal(network_of(NETWORK_MODE_BRIDGE, 1, "S", &arena),
+                        "container:S  8080/tcp"); /* the sandbox publishes */
+    assert_string_equal(network_of(NETWORK_MODE_HOST, 0, NULL, &arena), "host  80/tcp 53/udp");
+    assert_string_equal(network_of(NETWORK_MODE_HOST, 1, "S", &arena), "host  80/tcp 53/udp");
+    assert_string_equal(network_of(NETWORK_MODE_NONE, 0, NULL, &arena), "none  -");
+    assert_string_equal(network_of(NETWORK_MODE_NONE, 1, "S", &arena), "container:S  -");
+}
+
 static void check_log(const struct log_configuration *log, const char *expected)
 {
     struct container_definition only = { .name = "web", .log_configuration = log };
@@ -349,6 +404,7 @@ int main(void)
         cmocka_unit_test(second_container_gets_what_the_first_left),
         cmocka_unit_test(sandbox_holds_names_and_ports),
         cmocka_unit_test(single_container_is_its_own_sandbox),
+        cmocka_unit_test(network_modes_and_published_ports),
         cmocka_unit_test(logs_never_fill_the_disk_nor_hold_a_container_up),
         cmocka_unit_test(a_place_is_mounted_once),
         cmocka_unit_test(secret_that_cannot_be_read),

@@ -648,8 +648,8 @@ static void words_and_names(void **state)
     char task[TASK_ID_SIZE];
     char other[TASK_ID_SIZE];
     char name[CONTAINER_NAME_SIZE];
-    task_id_make("d1", 1, 12, task);
-    task_id_make("d1", 11, 2, other);
+    task_id_make("d1", 1, 12, NULL, task);
+    task_id_make("d1", 11, 2, NULL, other);
     assert_int_equal(strlen(task), 32);
     assert_string_not_equal(task, other);
     /* printf 'd1\0001\00012\000' | sha256sum */

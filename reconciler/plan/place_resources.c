@@ -1,0 +1,120 @@
+/*
+ * Resources (ecs.md 1.6, step 1): CPU, MEMORY, PORTS and PORTS_UDP, the architecture, and what an
+ * instance must be to take a task at all.
+ */
+#include <string.h>
+
+#include "reconciler/plan/place.h"
+#include "spec/base/text.h"
+
+/* A Linux bridge carries little more than a thousand ports. */
+#define NETWORK_TASKS_MAX 1000
+
+static uint64_t memory_capacity(const struct host *host)
+{
+    uint64_t reserved = host->listed->reserved_memory;
+
+    return host->seen->memory_mib > reserved ? host->seen->memory_mib - reserved : 0;
+}
+
+static uint64_t left(uint64_t capacity, uint64_t used)
+{
+    return used > capacity ? 0 : capacity - used;
+}
+
+/* The first port that is taken; false: none. */
+static bool taken_port(const struct placing *placing, const struct host *host, const char **out)
+{
+    const char *text = placing->host_ports;
+
+    while (text != NULL && *text != '\0') {
+        char *end;
+        uint32_t port = (uint32_t)strtoul(text, &end, 10);
+
+        if (use_has_port(placing->planner, host->use, port * 2 + text_starts(end, "/udp"))) {
+            *out = text;
+            return true;
+        }
+        text = strchr(end, ' ');
+        text += text != NULL;
+    }
+    return false;
+}
+
+enum fit resources_fit(const struct placing *placing, size_t index)
+{
+    const struct host *host = &placing->pool->hosts[index];
+    const struct runtime_platform *platform = placing->target->task->runtime_platform;
+    const char *port;
+
+    if (host->why_not != NULL)
+        return FIT_STATE;
+    if (platform != NULL && !is_architecture(platform->cpu_architecture, host->seen->architecture))
+        return FIT_ARCHITECTURE;
+    if (!placing->member[index])
+        return FIT_CONSTRAINTS;
+    if (placing->holds != NULL && !placing->holds[index])
+        return FIT_VOLUME;
+    if (placing->is_distinct && placing->present[index] > 0)
+        return FIT_DISTINCT;
+    if (taken_port(placing, host, &port))
+        return FIT_PORTS;
+    if (host->use->cpu_units + placing->cpu_units > host->seen->cpu_units)
+        return FIT_CPU;
+    if (host->use->memory_mib + placing->memory_mib > memory_capacity(host))
+        return FIT_MEMORY;
+    if (host->use->tasks >= NETWORK_TASKS_MAX && joins_network(placing->target))
+        return FIT_NETWORK;
+    return FIT_YES;
+}
+
+uint64_t resources_left(const struct placing *placing, size_t index, enum fit fit)
+{
+    const struct host *host = &placing->pool->hosts[index];
+
+    if (fit == FIT_CPU)
+        return left(host->seen->cpu_units, host->use->cpu_units);
+    return fit == FIT_MEMORY ? left(memory_capacity(host), host->use->memory_mib) : 0;
+}
+
+const char *resources_lack(const struct placing *placing, size_t index, enum fit fit)
+{
+    const struct host *host = &placing->pool->hosts[index];
+    struct arena *arena = placing->planner->arena;
+    const char *port = "";
+
+    switch (fit) {
+    case FIT_STATE: return host->why_not;
+    case FIT_ARCHITECTURE:
+        return arena_printf(
+            arena, "is missing an attribute required by your task: it has the architecture %s",
+            host->seen->architecture == NULL ? "none" : host->seen->architecture);
+    case FIT_CONSTRAINTS:
+        return "does not meet the placement constraints of the task: no memberOf is true for it";
+    case FIT_VOLUME: return "has no volume of the service, which another one has";
+    case FIT_DISTINCT:
+        return "runs a task of the service already, and its tasks are on distinct instances";
+    case FIT_PORTS:
+        (void)taken_port(placing, host, &port);
+        return arena_printf(arena, "is already using a port required by your task: %.*s",
+                            (int)strcspn(port, " "), port);
+    case FIT_CPU:
+        return arena_printf(
+            arena, "has insufficient CPU units available: the task needs %u, %llu of %u are left",
+            placing->cpu_units,
+            (unsigned long long)left(host->seen->cpu_units, host->use->cpu_units),
+            host->seen->cpu_units);
+    case FIT_MEMORY:
+        return arena_printf(
+            arena,
+            "has insufficient memory available: the task needs %u MiB, %llu of %llu are left",
+            placing->memory_mib,
+            (unsigned long long)left(memory_capacity(host), host->use->memory_mib),
+            (unsigned long long)memory_capacity(host));
+    case FIT_NETWORK:
+        return arena_printf(arena, "runs %d tasks, as many as its network holds",
+                            NETWORK_TASKS_MAX);
+    case FIT_YES: break;
+    }
+    return "";
+}

@@ -1,0 +1,93 @@
+/*
+ * Rollout in a pool: where the missing tasks go is chosen before anything is started or stopped
+ * for them, so that what they need (images, network, volumes) is there by then, on every instance
+ * at once.
+ */
+#include "reconciler/plan/rollout_int.h"
+
+const char *slot_name(struct planner *planner, const struct deployment *deployment, uint32_t slot)
+{
+    return arena_printf(planner->arena, "%s %u %u", deployment->id, slot, deployment->attempt_max);
+}
+
+bool host_ready(struct planner *planner, const struct deployment *deployment,
+                const struct world_instance *instance, bool starting)
+{
+    bool ready = images_ready(planner, deployment, instance, starting);
+
+    return !unit_stated(planner) && place_ready(planner, deployment->goal->target, instance) &&
+           ready;
+}
+
+/* Of every instance that is asked for, once; by its index: 0: not asked, 1: no, 2: yes. */
+struct readiness {
+    struct planner *planner;
+    const struct service_view *view;
+    char *known;
+};
+
+static bool is_ready(struct readiness *readiness, const struct world_instance *instance)
+{
+    char *known = &readiness->known[pool_index(readiness->view->pool, instance->name)];
+
+    if (*known == 0)
+        *known = host_ready(readiness->planner, readiness->view->primary, instance,
+                            /* starting= */ true)
+                     ? 2
+                     : 1;
+    return *known == 2;
+}
+
+/* There is no room for more tasks until one is stopped: before that, the instance of the next one
+ * is prepared; when there is none, those where tasks are that are to make room. */
+static void prepare_in_place(struct readiness *readiness, struct service_view *view, uint32_t slot)
+{
+    struct planner *planner = readiness->planner;
+    const struct world_instance *instance =
+        place_task(planner, view->primary->goal->target, slot_name(planner, view->primary, slot));
+
+    view->has_place = instance != NULL;
+    if (instance != NULL) {
+        view->may_start &= is_ready(readiness, instance);
+        return;
+    }
+    for (size_t i = 0; i < view->task_count && !unit_stated(planner); i++) {
+        const struct task_view *task = &view->tasks[i];
+        size_t host = pool_index(view->pool, task->task->instance);
+
+        if (is_alive(task) && !task->current && host < view->pool->count &&
+            view->pool->hosts[host].why_not == NULL)
+            view->may_start &= is_ready(readiness, task->instance);
+    }
+}
+
+void rollout_prepare(struct planner *planner, struct service_view *view)
+{
+    struct readiness readiness = { planner, view,
+                                   arena_array(planner->arena, char, view->pool->count + 1) };
+    struct count count = { 0 };
+    struct wanted_list *wanted = planner->wanted;
+    uint32_t room;
+
+    planner->wanted = NULL; /* whoever asks is told by rollout() */
+    count_tasks(planner, view, &count);
+    planner->wanted = wanted;
+    planner->unit_looked = true;
+    view->places = arena_array(planner->arena, struct slot_place, count.desired + 1);
+    room = count.upper > count.alive ? count.upper - count.alive : 0;
+    for (uint32_t slot = 0; slot < count.desired && !unit_stated(planner); slot++) {
+        struct slot_place *place = &view->places[slot];
+
+        if (count.holders[slot] != NULL)
+            continue;
+        if (room-- == 0) {
+            prepare_in_place(&readiness, view, slot);
+            return;
+        }
+        place->instance = place_task(planner, view->primary->goal->target,
+                                     slot_name(planner, view->primary, slot));
+        if (place->instance == NULL)
+            return;
+        place->ready = is_ready(&readiness, place->instance);
+    }
+}

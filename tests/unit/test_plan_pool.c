@@ -1,0 +1,295 @@
+/*
+ * A service on several instances: spread, drained, cut off and back, added and removed.
+ */
+#include <string.h>
+
+#include "spec/base/text.h"
+#include "tests/unit/fleet_scene.h"
+#include "tests/unit/unit.h"
+
+#define THREE "{name: a, host: a}, {name: b, host: b}, {name: c, host: c}"
+#define TASK                                                                                       \
+    "memory: 100, containerDefinitions: [{name: main, image: 'example/web:1', cpu: 128, "          \
+    "environment: {COLOR: red}}]"
+#define BLUE                                                                                       \
+    "memory: 100, containerDefinitions: [{name: main, image: 'example/web:1', cpu: 128, "          \
+    "environment: {COLOR: blue}}]"
+
+static void open_three(struct scene *scene)
+{
+    scene_open(scene);
+    fleet_instance(scene, "a", 4096, 8000);
+    fleet_instance(scene, "b", 4096, 8000);
+    fleet_instance(scene, "c", 4096, 8000);
+}
+
+static void commit(struct scene *scene, const char *name, const char *instances, const char *task,
+                   const char *service)
+{
+    scene_commit(scene, name,
+                 arena_printf(&scene->arena, "%s%s", fleet_cluster(scene, instances),
+                              fleet_service(scene, "web", task, service)));
+}
+
+static void assert_spread(const struct scene *scene, size_t a, size_t b, size_t c)
+{
+    assert_int_equal(fleet_running(scene, "web", "a"), a);
+    assert_int_equal(fleet_running(scene, "web", "b"), b);
+    assert_int_equal(fleet_running(scene, "web", "c"), c);
+}
+
+/* No two tasks that count are one (deployment, slot). */
+static void assert_no_twins(const struct scene *scene)
+{
+    const struct world_service *seen = world_service(scene->world, "e", "web");
+
+    for (size_t i = 0; i < seen->task_count; i++) {
+        for (size_t j = 0; j < i; j++)
+            assert_false(seen->tasks[i]->slot == seen->tasks[j]->slot &&
+                         text_equal(seen->tasks[i]->deployment, seen->tasks[j]->deployment));
+    }
+}
+
+static void tasks_are_spread_and_stay_so(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene);
+    commit(&scene, "c1", THREE, TASK, "desiredCount: 6");
+    scene_run(&scene, 20 * 1000);
+    assert_spread(&scene, 2, 2, 2);
+    assert_string_equal(scene_wait(&scene, "e/web"), "");
+    assert_int_equal(scene_primary(&scene, "e/web")->state, ROLLOUT_COMPLETED);
+    commit(&scene, "c2", THREE, BLUE, "desiredCount: 6");
+    scene_run(&scene, 20 * 1000);
+    assert_spread(&scene, 2, 2, 2);
+    commit(&scene, "c3", THREE, BLUE, "desiredCount: 3"); /* from where there are most */
+    scene_run(&scene, 20 * 1000);
+    assert_spread(&scene, 1, 1, 1);
+    commit(&scene, "c4", THREE, BLUE, "desiredCount: 7");
+    scene_run(&scene, 20 * 1000);
+    assert_int_equal(fleet_running(&scene, "web", NULL), 7);
+    assert_true(fleet_running(&scene, "web", "a") >= 2 && fleet_running(&scene, "web", "b") >= 2 &&
+                fleet_running(&scene, "web", "c") >= 2);
+    assert_no_twins(&scene);
+    scene_close(&scene);
+}
+
+static void a_draining_instance_is_left_and_nothing_is_missing(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene);
+    commit(&scene, "c1", THREE, TASK, "desiredCount: 3");
+    scene_run(&scene, 20 * 1000);
+    assert_spread(&scene, 1, 1, 1);
+    commit(&scene, "c2",
+           "{name: a, host: a}, {name: b, host: b, state: DRAINING}, "
+           "{name: c, host: c}",
+           TASK, "desiredCount: 3");
+    for (int i = 0; i < 12; i++) {
+        scene_run(&scene, 500);
+        assert_true(fleet_running(&scene, "web", NULL) >= 3);
+    }
+    scene_run(&scene, 20 * 1000);
+    assert_int_equal(fleet_running(&scene, "web", "b"), 0);
+    assert_int_equal(fleet_running(&scene, "web", NULL), 3);
+    assert_string_equal(scene_wait(&scene, "e/web"), "");
+    assert_no_twins(&scene);
+    scene_close(&scene);
+}
+
+/* With no room above, one is stopped first, as far as the minimum allows. */
+static void draining_without_room_stops_first(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene);
+    commit(&scene, "c1", THREE, TASK,
+           "desiredCount: 4, deploymentConfiguration: {minimumHealthyPercent: 50, maximumPercent: "
+           "100}");
+    scene_run(&scene, 20 * 1000);
+    commit(&scene, "c2",
+           "{name: a, host: a, state: DRAINING}, {name: b, host: b}, "
+           "{name: c, host: c}",
+           TASK,
+           "desiredCount: 4, deploymentConfiguration: {minimumHealthyPercent: 50, maximumPercent: "
+           "100}");
+    for (int i = 0; i < 20; i++) {
+        scene_run(&scene, 500);
+        assert_true(fleet_running(&scene, "web", NULL) >= 2);
+        assert_true(fleet_running(&scene, "web", NULL) <= 4);
+    }
+    scene_run(&scene, 20 * 1000);
+    assert_int_equal(fleet_running(&scene, "web", "a"), 0);
+    assert_int_equal(fleet_running(&scene, "web", NULL), 4);
+    scene_close(&scene);
+}
+
+static void an_instance_that_is_not_listed_any_more_is_left(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene);
+    commit(&scene, "c1", THREE, TASK, "desiredCount: 3");
+    scene_run(&scene, 20 * 1000);
+    commit(&scene, "c2", "{name: a, host: a}, {name: c, host: c}", TASK, "desiredCount: 3");
+    scene_run(&scene, 30 * 1000);
+    assert_int_equal(fleet_running(&scene, "web", "b"), 0);
+    assert_int_equal(fleet_running(&scene, "web", NULL), 3);
+    assert_null(world_instance(scene.world, "b")->networks); /* nor is its network */
+    scene_close(&scene);
+}
+
+static void a_lost_instance_is_waited_for_then_replaced_and_then_reconciled(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene);
+    commit(&scene, "c1", THREE, TASK, "desiredCount: 3");
+    scene_run(&scene, 20 * 1000);
+    fleet_lose(&scene, "b");
+    scene_run(&scene, 55 * 1000);
+    assert_int_equal(fleet_running(&scene, "web", "a") + fleet_running(&scene, "web", "c"), 2);
+    scene_run(&scene, 10 * 1000); /* the planner wakes itself */
+    assert_int_equal(fleet_running(&scene, "web", "a") + fleet_running(&scene, "web", "c"), 3);
+    assert_int_equal(fleet_running(&scene, "web", "b"), 1); /* for all we know */
+    fleet_return(&scene, "b");
+    scene_run(&scene, 20 * 1000);
+    assert_int_equal(fleet_running(&scene, "web", NULL), 3);
+    assert_no_twins(&scene);
+    assert_string_equal(scene_wait(&scene, "e/web"), "");
+    scene_close(&scene);
+}
+
+/* What is unknown is not stopped, and holds no other one back. */
+static void a_rollout_goes_on_beside_a_lost_instance(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene);
+    commit(&scene, "c1", THREE, TASK, "desiredCount: 3");
+    scene_run(&scene, 20 * 1000);
+    fleet_lose(&scene, "b");
+    commit(&scene, "c2", THREE, BLUE, "desiredCount: 3");
+    scene_run(&scene, 100 * 1000);
+    assert_int_equal(scene_running_of(&scene, "c2"), 3);
+    assert_int_equal(scene_running_of(&scene, "c1"), 1);
+    fleet_return(&scene, "b");
+    scene_run(&scene, 20 * 1000);
+    assert_int_equal(scene_running_of(&scene, "c1"), 0);
+    assert_int_equal(scene_running_of(&scene, "c2"), 3);
+    assert_int_equal(scene_primary(&scene, "e/web")->state, ROLLOUT_COMPLETED);
+    scene_close(&scene);
+}
+
+/* Until all instances were seen nobody knows what runs. */
+static void nothing_begins_before_all_instances_are_seen_or_given_up(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    scene_open(&scene);
+    fleet_instance(&scene, "a", 4096, 8000);
+    fleet_lose(&scene, "b"); /* never reached */
+    commit(&scene, "c1", "{name: a, host: a}, {name: b, host: b}", TASK, "desiredCount: 2");
+    scene_run(&scene, 30 * 1000);
+    assert_int_equal(fleet_running(&scene, "web", NULL), 0);
+    assert_string_equal(scene_wait(&scene, "e/web"),
+                        "instance b is not connected yet: what runs there is not known: no route "
+                        "to host");
+    scene_run(&scene, 40 * 1000);
+    assert_int_equal(fleet_running(&scene, "web", "a"), 2);
+    scene_close(&scene);
+}
+
+static void a_removed_service_leaves_every_instance(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene);
+    commit(&scene, "c1", THREE, TASK, "desiredCount: 3");
+    scene_run(&scene, 20 * 1000);
+    fleet_lose(&scene, "b");
+    scene_commit(&scene, "c2", fleet_cluster(&scene, THREE));
+    scene.prune_allowed = true;
+    scene_run(&scene, 100 * 1000);
+    assert_int_equal(fleet_running(&scene, "web", "a") + fleet_running(&scene, "web", "c"), 0);
+    assert_non_null(memory_service(scene.memory, "e/web")); /* b still has one */
+    fleet_return(&scene, "b");
+    scene_run(&scene, 20 * 1000);
+    assert_int_equal(fleet_running(&scene, "web", NULL), 0);
+    assert_null(memory_service(scene.memory, "e/web"));
+    scene_close(&scene);
+}
+
+static void a_built_image_is_built_where_it_is_needed(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene);
+    scene_commit(&scene, "c1",
+                 arena_printf(&scene.arena,
+                              "%s%s---\n{apiVersion: berth/v1, kind: Image, metadata: {name: web}, "
+                              "spec: {build: {context: .}}}\n",
+                              fleet_cluster(&scene, THREE),
+                              fleet_service(&scene, "web",
+                                            "memory: 100, containerDefinitions: [{name: main, "
+                                            "image: web}]",
+                                            "desiredCount: 2")));
+    scene_run(&scene, 20 * 1000);
+    assert_int_equal(scene.build_count, 2); /* the third instance needs none */
+    assert_int_equal(scene_primary(&scene, "e/web")->state, ROLLOUT_COMPLETED);
+    scene_close(&scene);
+}
+
+static void one_engine_under_two_names_is_used_once(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    struct world_change twin = { .kind = WORLD_INSTANCE };
+
+    open_three(&scene);
+    twin.instance = (struct instance_report){ .instance = "b",
+                                              .engine_id = "ENGINE-a",
+                                              .architecture = "x86_64",
+                                              .cpu_units = 4096,
+                                              .memory_mib = 8000 };
+    (void)world_apply(scene.world, &twin);
+    commit(&scene, "c1", "{name: a, host: a}, {name: b, host: b}", TASK,
+           "desiredCount: 2, placementConstraints: [{type: distinctInstance}]");
+    scene_run(&scene, 20 * 1000);
+    assert_int_equal(fleet_running(&scene, "web", "a"), 1);
+    assert_int_equal(fleet_running(&scene, "web", "b"), 0);
+    assert_string_equal(
+        scene_wait(&scene, "e/web"),
+        "service web was unable to place a task because no container instance met all of its "
+        "requirements. The closest matching container-instance a runs a task of the service "
+        "already, and its tasks are on distinct instances.");
+    scene_close(&scene);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tasks_are_spread_and_stay_so),
+        cmocka_unit_test(a_draining_instance_is_left_and_nothing_is_missing),
+        cmocka_unit_test(draining_without_room_stops_first),
+        cmocka_unit_test(an_instance_that_is_not_listed_any_more_is_left),
+        cmocka_unit_test(a_lost_instance_is_waited_for_then_replaced_and_then_reconciled),
+        cmocka_unit_test(a_rollout_goes_on_beside_a_lost_instance),
+        cmocka_unit_test(nothing_begins_before_all_instances_are_seen_or_given_up),
+        cmocka_unit_test(a_removed_service_leaves_every_instance),
+        cmocka_unit_test(a_built_image_is_built_where_it_is_needed),
+        cmocka_unit_test(one_engine_under_two_names_is_used_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
