@@ -112,7 +112,7 @@ static void on_ended(void *ctx, const struct process_result *result, const struc
     else if (ended != NULL && ended->code == ERR_NOT_FOUND)
         failure = *ended;
     else
-        ssh_explain(target, buf_text(&connection->errors), &failure);
+        ssh_failure(target, buf_text(&connection->errors), &failure);
     /* It let us in, and the socket was listening: without a session it may stay so. */
     if (connection->is_forwarded && !connection->is_up && !connection->no_session &&
         !connection->too_late) {
@@ -173,7 +173,7 @@ static void on_error_line(void *ctx, const char *line, size_t size)
     struct buf *errors = &connection->errors;
 
     if (connection->is_up && ssh_is_about_channel(line)) {
-        connection->trouble = ssh_explain_channel(line);
+        connection->trouble = ssh_channel_failure(line);
         return;
     }
     if (size > ERRORS_MAX / 4)

@@ -228,7 +228,7 @@ static void last_line(const char *errors, char *out, size_t size)
     text_disarm(out);
 }
 
-void ssh_explain(const struct ssh_target *target, const char *errors, struct err *out)
+void ssh_failure(const struct ssh_target *target, const char *errors, struct err *out)
 {
 #define ROW(needle, name, words) { needle, ERR_##name, words },
     static const struct {
@@ -255,7 +255,7 @@ bool ssh_is_about_channel(const char *line)
     return text_starts(line, "channel ") && strstr(line, ": open failed: ") != NULL;
 }
 
-const char *ssh_explain_channel(const char *line)
+const char *ssh_channel_failure(const char *line)
 {
     if (strstr(line, "administratively prohibited") != NULL)
         return "sshd there does not forward to its socket (AllowStreamLocalForwarding, or what the "

@@ -39,11 +39,11 @@ const char *const *ssh_arguments(const struct ssh_target *target, const char *lo
 
 /* What went wrong, in plain words, by what ssh wrote to its standard error.  ERR_DENIED: trying
  * again soon is noise. */
-void ssh_explain(const struct ssh_target *target, const char *errors, struct err *out);
+void ssh_failure(const struct ssh_target *target, const char *errors, struct err *out);
 
 /* Is this line about a connection through it that could not be made? */
 bool ssh_is_about_channel(const char *line);
 /* Why not, in plain words. */
-const char *ssh_explain_channel(const char *line);
+const char *ssh_channel_failure(const char *line);
 
 #endif

@@ -137,8 +137,8 @@ static void its_words_become_plain_ones(void **state)
           "Host key verification failed.\r\n",
           ERR_DENIED,
           "10.0.0.1: it presents another host key than the one in known_hosts, and is not trusted; "
-          "if it was made anew, take the old key out with ssh-keygen -R (ssh: Host key verification "
-          "failed.)" },
+          "if it was made anew, take the old key out with ssh-keygen -R (ssh: Host key "
+          "verification failed.)" },
         { "No ED25519 host key is known for 10.0.0.1 and you have requested strict checking.\n"
           "Host key verification failed.\n",
           ERR_DENIED,
@@ -160,7 +160,7 @@ static void its_words_become_plain_ones(void **state)
     for (size_t i = 0; i < ARRAY_COUNT(examples); i++) {
         struct err err = { 0 };
 
-        ssh_explain(&plain, examples[i].errors, &err);
+        ssh_failure(&plain, examples[i].errors, &err);
         assert_int_equal(err.code, examples[i].code);
         assert_string_equal(err.text, examples[i].text);
     }
@@ -174,8 +174,8 @@ static void a_channel_is_not_the_connection(void **state)
     assert_true(ssh_is_about_channel(prohibited));
     assert_true(ssh_is_about_channel("channel 12: open failed: connect failed: open failed"));
     assert_false(ssh_is_about_channel("Connection closed by 10.0.0.1 port 22"));
-    assert_non_null(strstr(ssh_explain_channel(prohibited), "AllowStreamLocalForwarding"));
-    assert_non_null(strstr(ssh_explain_channel("channel 2: open failed: connect failed: x"),
+    assert_non_null(strstr(ssh_channel_failure(prohibited), "AllowStreamLocalForwarding"));
+    assert_non_null(strstr(ssh_channel_failure("channel 2: open failed: connect failed: x"),
                            "does the engine run"));
 }
 
