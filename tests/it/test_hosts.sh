@@ -15,6 +15,7 @@ hosts_are() # LINE...: writes the file of instances
 
 drive_start()
 {
+    since=0
     rm -f "$IT_DIR/commands"
     mkfifo "$IT_DIR/commands" || return 1
     export DRIVE_DOCKERFILE=$'FROM scratch\nCOPY busybox /bin/busybox\n'
@@ -158,7 +159,7 @@ check 'which is reported' said 'a CONTAINER 1/web .* status=exited .*'
 
 # ---- Keys ----------------------------------------------------------------------------------------
 cp /root/.ssh/known_hosts "$IT_DIR/known_hosts"
-sed -i "s/^${engine_address[b]} .*/${engine_address[b]} $(cut -d' ' -f1,2 "$IT_DIR/c/host_key.pub")/" \
+sed -i "s|^${engine_address[b]} .*|${engine_address[b]} $(cut -d' ' -f1,2 "$IT_DIR/c/host_key.pub")|" \
     /root/.ssh/known_hosts
 mark
 kill "$(ssh_of b)"
