@@ -17,7 +17,8 @@
 enum hijack_state { HIJACK_ASKING, HIJACK_REFUSED, HIJACK_OPEN, HIJACK_ENDED };
 
 struct hijack {
-    struct docker *docker;
+    struct docker *docker;        /* until the connection is asked for */
+    char *name;                   /* the docker's */
     struct docker_call *agreeing; /* the version is not known yet */
     struct socket *socket;        /* NULL until it is */
     enum hijack_state state;
@@ -44,6 +45,7 @@ static void destroy(struct hijack *hijack)
 {
     buf_release(&hijack->answer);
     buf_release(&hijack->queued);
+    free(hijack->name);
     free(hijack->path);
     free(hijack->query);
     free(hijack->json);
@@ -114,7 +116,7 @@ static void open_stream(struct hijack *hijack)
 
     if (hijack->queued.truncated) {
         (void)err_set(&failure, ERR_CAPACITY, "%s: more than %zu bytes were written too early",
-                      docker_name(hijack->docker), HIJACK_QUEUE_MAX);
+                      hijack->name, HIJACK_QUEUE_MAX);
         end(hijack, &failure);
         return;
     }
@@ -140,7 +142,7 @@ static void on_head(struct hijack *hijack, const char *data, size_t size)
     if (state == HTTP_HEAD_PART && !hijack->answer.truncated)
         return;
     if (state != HTTP_HEAD_WHOLE) {
-        (void)err_set(&failure, ERR_FAILED, "%s: no HTTP answer", docker_name(hijack->docker));
+        (void)err_set(&failure, ERR_FAILED, "%s: no HTTP answer", hijack->name);
         end(hijack, &failure);
         return;
     }
@@ -199,7 +201,7 @@ static void on_socket_end(void *ctx, const struct err *failure)
         end_refused(hijack);
     } else if (failure == NULL && hijack->state == HIJACK_ASKING) {
         (void)err_set(&own, ERR_UNREACHABLE, "%s closed the connection without an answer",
-                      docker_name(hijack->docker));
+                      hijack->name);
         end(hijack, &own);
     } else if (failure == NULL && demux_end(&hijack->demux, &own) < 0) {
         end(hijack, &own);
@@ -239,8 +241,7 @@ static int connect_socket(struct hijack *hijack, struct err *err)
                "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
                strlen(json), json);
     if (text.truncated)
-        return err_set(err, ERR_INVALID, "%s: the request is too large",
-                       docker_name(hijack->docker));
+        return err_set(err, ERR_INVALID, "%s: the request is too large", hijack->name);
 
     hijack->socket = socket_connect(http_loop(docker_http(hijack->docker)), &options, err);
     if (hijack->socket == NULL)
@@ -280,6 +281,7 @@ struct hijack *hijack_open(struct docker *docker, const struct hijack_options *o
 
     struct hijack *hijack = mem_alloc(sizeof(*hijack));
     hijack->docker = docker;
+    hijack->name = mem_text(docker_name(docker));
     hijack->demux.raw = options->tty;
     buf_init(&hijack->answer, HEAD_MAX);
     buf_init(&hijack->queued, HIJACK_QUEUE_MAX);

@@ -48,8 +48,8 @@ struct hijack_options {
     void *ctx;
 };
 
-/* Options are copied.  ERR_INVALID at once for an engine behind TLS.  To be freed before the
- * docker. */
+/* Options are copied.  ERR_INVALID at once for an engine behind TLS.  One that is open may outlive
+ * the docker. */
 struct hijack *hijack_open(struct docker *docker, const struct hijack_options *options,
                            struct err *err);
 /* Copies.  What is written before on_open is kept, but more than HIJACK_QUEUE_MAX bytes end the

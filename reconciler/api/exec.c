@@ -11,6 +11,7 @@
 #include "drivers/docker/stream.h"
 #include "reconciler/api/api_int.h"
 #include "reconciler/api/frame.h"
+#include "reconciler/run/fleet.h"
 #include "spec/base/json.h"
 #include "spec/base/text.h"
 
@@ -18,7 +19,8 @@
 
 struct exec {
     struct request *request; /* NULL: the client is gone */
-    struct docker *docker;
+    const struct app *app;
+    char *instance;
     char *path; /* "/exec/ID" once it was created */
     struct hijack *hijack;
     struct frame_reader reader;
@@ -35,6 +37,7 @@ static void exec_free_when_over(struct exec *exec)
     hijack_free(exec->hijack);
     frame_reader_release(&exec->reader);
     free(exec->path);
+    free(exec->instance);
     free(exec);
 }
 
@@ -62,17 +65,34 @@ static void finish_with(struct exec *exec, const struct err *failure)
     upgrade_finish(exec->request);
 }
 
+/* The instance may leave while the command runs. */
+static struct docker *docker_of(const struct exec *exec, struct err *err)
+{
+    struct docker *docker =
+        exec->app->driver == NULL ? NULL : fleet_docker(exec->app->driver, exec->instance);
+
+    if (docker == NULL)
+        (void)err_set(err, ERR_UNREACHABLE, "the engine of '%s' is not connected", exec->instance);
+    return docker;
+}
+
 static void call(struct exec *exec, const char *method, const char *suffix, const char *query,
                  docker_done_fn *done)
 {
     struct docker_request request = { .method = method, .query = query, .deadline_ms = CALL_MS };
     AUTO(buf) path = { 0 };
+    struct docker *docker;
+    struct err err = { 0 };
 
     buf_init(&path, 256);
     buf_printf(&path, "%s%s", exec->path, suffix);
     request.path = buf_text(&path);
     exec->calls++;
-    (void)docker_call(exec->docker, &request, done, exec);
+    docker = docker_of(exec, &err);
+    if (docker != NULL)
+        (void)docker_call(docker, &request, done, exec);
+    else
+        done(exec, &(struct docker_answer){ .body = "" }, &err);
 }
 
 /* ---- The command ----------------------------------------------------------------------------- */
@@ -171,6 +191,7 @@ static void client_open(void *context)
 {
     struct exec *exec = context;
     AUTO(buf) path = { 0 };
+    struct docker *docker;
     struct err err = { 0 };
     struct hijack_options options = { .json = exec->tty ? "{\"Detach\":false,\"Tty\":true}"
                                                         : "{\"Detach\":false,\"Tty\":false}",
@@ -184,7 +205,8 @@ static void client_open(void *context)
     buf_init(&path, 256);
     buf_printf(&path, "%s/start", exec->path);
     options.path = buf_text(&path);
-    exec->hijack = hijack_open(exec->docker, &options, &err);
+    docker = docker_of(exec, &err);
+    exec->hijack = docker == NULL ? NULL : hijack_open(docker, &options, &err);
     if (exec->hijack == NULL)
         finish_with(exec, &err);
 }
@@ -313,6 +335,7 @@ static int exec_begin(struct request *request, struct exec *exec, struct err *er
     AUTO(json) *command = NULL;
     AUTO_TEXT char *text = NULL;
     AUTO(buf) path = { 0 };
+    struct docker *docker;
 
     if (request_json(request, &body, err) < 0 ||
         check_members(body, members, ARRAY_COUNT(members), err) < 0)
@@ -322,13 +345,15 @@ static int exec_begin(struct request *request, struct exec *exec, struct err *er
     if (find_task(app, json_text(body, "task"), &task, err) < 0 ||
         find_task_container(task, json_text(body, "container"), &container, err) < 0)
         return -1;
-    if (app->docker == NULL)
-        return err_set(err, ERR_UNREACHABLE, "no engine is connected");
+    exec->app = app;
+    exec->instance = mem_text(task->instance);
+    docker = docker_of(exec, err);
+    if (docker == NULL)
+        return -1;
     command = command_of(body, err);
     if (command == NULL)
         return -1;
     exec->request = request;
-    exec->docker = app->docker;
     exec->tty = json_bool(body, "tty", false);
     exec->rows = json_int(body, "rows", 0);
     exec->columns = json_int(body, "columns", 0);
@@ -339,7 +364,7 @@ static int exec_begin(struct request *request, struct exec *exec, struct err *er
     create.json = text;
     request_keep(request, client_gone, exec);
     exec->calls++;
-    (void)docker_call(exec->docker, &create, on_created, exec);
+    (void)docker_call(docker, &create, on_created, exec);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "drivers/docker/query.h"
 #include "drivers/docker/stream.h"
 #include "reconciler/api/api_int.h"
+#include "reconciler/run/fleet.h"
 #include "spec/base/json.h"
 #include "spec/base/text.h"
 #include "spec/last_lines.h"
@@ -30,7 +31,8 @@ struct log_source {
 
 struct log_stream {
     struct request *request; /* NULL: the client is gone */
-    struct docker *docker;
+    const struct app *app;
+    char *instance;
     char *query;
     bool timestamps;
     struct log_source *sources;
@@ -48,6 +50,7 @@ static void stream_free(struct log_stream *stream)
         buf_release(&source->lines[0]);
         buf_release(&source->lines[1]);
     }
+    free(stream->instance);
     free(stream->sources);
     free(stream->query);
     free(stream);
@@ -164,6 +167,19 @@ static void on_logs_end(void *context, const struct docker_answer *answer,
     source_end(source, source->failure.code != ERR_OK ? &source->failure : failure);
 }
 
+/* The instance may leave while somebody reads. */
+static struct docker *docker_of(const struct log_stream *stream, struct err *err)
+{
+    const struct app *app = stream->app;
+    struct docker *docker =
+        app->driver == NULL ? NULL : fleet_docker(app->driver, stream->instance);
+
+    if (docker == NULL)
+        (void)err_set(err, ERR_UNREACHABLE, "the engine of '%s' is not connected",
+                      stream->instance);
+    return docker;
+}
+
 /* A container with a terminal writes without frames, and only an inspection says so. */
 static void on_inspected(void *context, const struct docker_answer *answer,
                          const struct err *failure)
@@ -171,6 +187,7 @@ static void on_inspected(void *context, const struct docker_answer *answer,
     struct log_source *source = context;
     struct docker_request request = { .method = "GET", .is_long = true, .on_data = on_data };
     AUTO(json) *container = NULL;
+    struct docker *docker;
     AUTO(buf) path = { 0 };
     struct err err = { 0 };
 
@@ -188,10 +205,15 @@ static void on_inspected(void *context, const struct docker_answer *answer,
     buf_printf(&path, "%s/logs", source->path);
     request.path = buf_text(&path);
     request.query = source->stream->query;
-    source->call = docker_call(source->stream->docker, &request, on_logs_end, source);
+    docker = docker_of(source->stream, &err);
+    if (docker == NULL)
+        source_end(source, &err);
+    else
+        source->call = docker_call(docker, &request, on_logs_end, source);
 }
 
-static void source_begin(struct log_stream *stream, const struct world_container *container)
+static void source_begin(struct log_stream *stream, struct docker *docker,
+                         const struct world_container *container)
 {
     struct log_source *source = &stream->sources[stream->count++];
     struct docker_request request = { .method = "GET", .deadline_ms = 15000 };
@@ -207,7 +229,7 @@ static void source_begin(struct log_stream *stream, const struct world_container
     buf_printf(&path, "/json");
     request.path = buf_text(&path);
     stream->open++;
-    source->call = docker_call(stream->docker, &request, on_inspected, source);
+    source->call = docker_call(docker, &request, on_inspected, source);
 }
 
 /* ---- The request ----------------------------------------------------------------------------- */
@@ -242,15 +264,18 @@ static int logs_begin(struct request *request, struct log_stream *stream, struct
     const struct app *app = app_of(request);
     const char *name = request_query(request, "container");
     const struct world_container *only = NULL;
+    struct docker *docker;
     const struct world_task *task;
 
     if (query_of(request, stream, err) < 0 ||
         find_task(app, request_param(request, "task"), &task, err) < 0 ||
         (name != NULL && find_task_container(task, name, &only, err) < 0))
         return -1;
-    if (app->docker == NULL)
-        return err_set(err, ERR_UNREACHABLE, "no engine is connected");
-    stream->docker = app->docker;
+    stream->app = app;
+    stream->instance = mem_text(task->instance);
+    docker = docker_of(stream, err);
+    if (docker == NULL)
+        return -1;
     stream->request = request;
     stream->sources = mem_alloc((task->container_count + 1) * sizeof(*stream->sources));
     request_keep(request, client_gone, stream);
@@ -259,7 +284,7 @@ static int logs_begin(struct request *request, struct log_stream *stream, struct
         const struct world_container *at = task->containers[i];
 
         if (only != NULL ? at == only : !text_equal(at->container, SANDBOX_NAME))
-            source_begin(stream, at);
+            source_begin(stream, docker, at);
     }
     if (stream->open == 0)
         request_finish(request);

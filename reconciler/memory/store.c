@@ -483,3 +483,24 @@ int store_progress_write(struct store *store, const struct store_progress *progr
                ? err_wrap(err, "remember")
                : 0;
 }
+
+int store_fleet_read(struct store *store, char **out, struct err *err)
+{
+    AUTO(arena) arena = { 0 };
+    const char *state = NULL;
+    size_t size = 0;
+
+    if (setting_read(store, "fleet", &arena, &state, &size, err) < 0)
+        return -1;
+    *out = state == NULL ? NULL : mem_text(state);
+    return 0;
+}
+
+int store_fleet_write(struct store *store, const char *state, struct err *err)
+{
+    if (store_begin(store, /* durable */ true, err) < 0)
+        return err_wrap(err, "remember");
+    return store_end(store, setting_write(store, "fleet", state, strlen(state), err), err) < 0
+               ? err_wrap(err, "remember")
+               : 0;
+}

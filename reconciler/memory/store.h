@@ -63,6 +63,10 @@ int store_prune(struct store *store, const struct memory *memory, int64_t now_ms
  * every task with a secret would be replaced. */
 int store_secret_key(struct store *store, unsigned char out[STORE_KEY_BYTES], struct err *err);
 
+/* Which instances there are, as the fleet words it; heap text, NULL: never said. */
+int store_fleet_read(struct store *store, char **out, struct err *err);
+int store_fleet_write(struct store *store, const char *state, struct err *err);
+
 /* Where this installation stands in the repository.  "" and NULL: none. */
 struct store_progress {
     char root[COMMIT_SIZE];      /* root commit of the repository that is followed */

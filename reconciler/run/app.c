@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "drivers/docker/sandbox_image.h"
-#include "drivers/fargate/fargate.h"
 #include "reconciler/run/builds.h"
 #include "reconciler/run/cycle.h"
 #include "reconciler/run/execute.h"
+#include "reconciler/run/fleet.h"
 #include "reconciler/run/follow.h"
 #include "reconciler/run/log.h"
 #include "reconciler/run/recall.h"
@@ -72,20 +72,80 @@ struct plan_input app_plan_input(const struct app *app)
     return input;
 }
 
+/* Until every instance was heard of, what runs is not known. */
 bool app_may_plan(struct app *app)
 {
+    if (app->driver != NULL && app->desired != NULL && !fleet_is_known(app->driver, app->world))
+        return false;
     return app->recall == NULL || recall_allows(app->recall);
 }
 
-/* `apply` waits for an engine that comes back, not for one that never answered. */
+/* An engine was listed, and has not been lost since. */
+static bool is_seen(const struct app *app)
+{
+    for (const struct world_instance *at = app->world->instances; at != NULL;
+         at = at->by_name.next) {
+        if (at->state == INSTANCE_ACTIVE && at->complete)
+            return true;
+    }
+    return false;
+}
+
+/* `apply` waits for an engine that comes back, not for engines of which none ever answered. */
 static void give_up(void *context)
 {
     struct app *app = context;
 
+    if (is_seen(app) || !fleet_is_known(app->driver, app->world))
+        return;
     for (const struct world_instance *at = app->world->instances; at != NULL; at = at->by_name.next)
         app_tell(app, "error", &(struct log_fields){ .instance = at->name },
                  "the engine cannot be asked: %s", at->failure == NULL ? "no answer" : at->failure);
     app_stop(app, APP_FAILED);
+}
+
+/* ---- Which instances there are --------------------------------------------------------------- */
+
+/* So that the next process dials them at once, and knows those that left. */
+static void remember_fleet(struct app *app)
+{
+    char *state = fleet_state(app->driver);
+    struct err err;
+
+    if (text_equal(state, app->fleet_state)) {
+        free(state);
+        return;
+    }
+    free(app->fleet_state);
+    app->fleet_state = state;
+    if (store_fleet_write(app->store, state, &err) < 0)
+        app_say(app, "warning", "state: %s", err.text);
+}
+
+static int set_fleet(struct app *app, struct err *err)
+{
+    if (fleet_set(app->driver, app->desired->generation, app->memory, app->world, err) < 0)
+        return -1;
+    remember_fleet(app);
+    return 0;
+}
+
+static void let_go(void *context)
+{
+    struct app *app = context;
+    struct err err;
+
+    app->letting_go = false;
+    if (!app->stopping && app->desired != NULL && set_fleet(app, &err) < 0)
+        app_say(app, "error", "%s", err.text);
+}
+
+/* Of instances that left the repository and may be empty now; not from within the driver. */
+static void let_go_soon(struct app *app)
+{
+    if (!app->letting_go)
+        loop_defer(app->loop, let_go, app);
+    app->letting_go = true;
 }
 
 /* ---- What drivers report --------------------------------------------------------------------- */
@@ -96,7 +156,8 @@ static void on_change(void *context, const struct world_change *change)
     const struct world_instance *instance;
     struct log_fields fields = { 0 };
 
-    cycle_check_clock(app->cycle); /* before anything is told by it */
+    cycle_check_clock(app->cycle);           /* before anything is told by it */
+    app->reporting = change->named.instance; /* the first member of all */
     if (change->kind == WORLD_INSTANCE_LOST) {
         fields.instance = change->lost.instance;
         instance = world_instance(app->world, change->lost.instance);
@@ -115,12 +176,16 @@ static void on_change(void *context, const struct world_change *change)
                      change->instance.cpu_units, change->instance.memory_mib);
     }
     (void)world_apply(app->world, change);
+    app->reporting = NULL;
     if (change->kind == WORLD_EFFORT) {
         outputs_begin(&app->outputs, &change->effort);
         tell_stir(app->teller); /* how far it is dirties nothing */
     }
     if (change->kind == WORLD_LISTING_BEGIN || change->kind == WORLD_LISTING_END)
-        cycle_listing(app->cycle, change->kind == WORLD_LISTING_BEGIN);
+        cycle_listing(app->cycle, change->named.instance, change->kind == WORLD_LISTING_BEGIN);
+    if ((change->kind == WORLD_CONTAINER_GONE || change->kind == WORLD_LISTING_END) &&
+        app->driver != NULL && fleet_has_leaving(app->driver))
+        let_go_soon(app);
 }
 
 static void on_output(void *context, const char *object, const char *line)
@@ -133,11 +198,17 @@ static void on_output(void *context, const char *object, const char *line)
     app_tell(app, "build", &(struct log_fields){ .object = object }, "%s: %s", object, line);
 }
 
+static void on_note(void *context, const char *instance, const char *text)
+{
+    app_tell(context, "warning", &(struct log_fields){ .instance = instance }, "%s: %s", instance,
+             text);
+}
+
 static void on_dirty(void *context, enum dirty_kind kind, const char *key)
 {
     struct app *app = context;
 
-    cycle_disturb(app->cycle);
+    cycle_disturb(app->cycle, app->reporting);
     cycle_mark(app->cycle, kind, key);
 }
 
@@ -152,9 +223,9 @@ static void on_desired_changed(void *context, const char *key)
 }
 
 /* The repository's root commit is known. */
-static int connect_engine(struct app *app, const char *root, struct err *err)
+static void make_fleet(struct app *app, const char *root)
 {
-    const struct fargate_options options = {
+    const struct fleet_options options = {
         .loop = app->loop,
         .docker_host = app->options->docker_host,
         .owner = app->options->owner,
@@ -163,15 +234,14 @@ static int connect_engine(struct app *app, const char *root, struct err *err)
         .reader = builds_reader(app->builds),
         .secret = secret_read,
         .secret_context = app->secrets,
-        .sink = { .change = on_change, .output = on_output, .context = app },
+        .sink = { .change = on_change, .output = on_output, .note = on_note, .context = app },
     };
 
     ASSERT(app->driver == NULL && root[0] != '\0');
-    if (fargate_new(&options, &app->driver, err) < 0)
-        return -1;
-    app->docker = fargate_docker(app->driver);
+    app->driver = fleet_new(&options);
+    if (app->fleet_state != NULL)
+        fleet_restore(app->driver, app->fleet_state);
     driver_start(app->driver);
-    return 0;
 }
 
 struct desired *app_desire(struct app *app, struct generation *generation, struct diag_list *diags)
@@ -207,7 +277,9 @@ void app_adopt(struct app *app, struct desired *desired, bool prune_allowed)
     cycle_renew(app->cycle);
     tell_renew(app->teller);
     desired_free(before);
-    if (app->driver == NULL && connect_engine(app, app->progress.root, &err) < 0) {
+    if (app->driver == NULL)
+        make_fleet(app, app->progress.root);
+    if (set_fleet(app, &err) < 0) {
         app_say(app, "error", "%s", err.text);
         app_stop(app, APP_FAILED);
     }
@@ -344,14 +416,6 @@ static void say_undone(struct app *app)
     }
 }
 
-/* Until then nobody knows what a service waits for. */
-static bool is_seen(const struct app *app)
-{
-    const struct world_instance *instance = app->world->instances;
-
-    return instance != NULL && instance->state == INSTANCE_ACTIVE && instance->complete;
-}
-
 /* A repository or a folder that was meant to be another one converges too. */
 static void say_converged(struct app *app, const struct app_verdict *verdict)
 {
@@ -384,6 +448,7 @@ void app_settled(struct app *app, bool converged)
     }
     if (!app->options->once || verdict.pending > 0 || executor_in_flight(app->executor) > 0)
         return;
+    /* Until then nobody knows what a service waits for. */
     if (is_seen(app) && (verdict.failed > 0 || verdict.blocked > 0)) {
         say_undone(app);
         app_stop(app, APP_FAILED);
@@ -466,6 +531,8 @@ static int open_state(struct app *app, struct err *err)
         store_progress_read(app->store, &app->progress_arena, &app->progress, err) < 0 ||
         store_secret_key(app->store, key, err) < 0)
         return -1;
+    if (store_fleet_read(app->store, &app->fleet_state, err) < 0)
+        return -1;
     if (app->memory->services == NULL)
         app->recall = recall_new(app);
     memory_clock_limit(app->memory, app->started_ms);
@@ -505,8 +572,10 @@ static void end(struct app *app)
 {
     ASSERT(app->driver == NULL);
     timer_stop(&app->deadline);
-    if (app->loop != NULL)
+    if (app->loop != NULL) {
         loop_defer_cancel(app->loop, give_up, app);
+        loop_defer_cancel(app->loop, let_go, app);
+    }
     part_stop(app);
     follower_free(app->follower);
     recall_free(app->recall);
@@ -519,6 +588,7 @@ static void end(struct app *app)
     memory_free(app->memory);
     builds_free(app->builds);
     free(app->branch);
+    free(app->fleet_state);
     secrets_free(app->secrets);
     store_close(app->store);
     arena_release(&app->progress_arena);
@@ -555,7 +625,7 @@ int app_run(const struct run_options *options, const struct app_part *part, stru
     }
     /* One known from before is dialled while the repository is read; app_adopt() reports. */
     if (status == 0 && app.progress.root[0] != '\0')
-        (void)connect_engine(&app, app.progress.root, err);
+        make_fleet(&app, app.progress.root);
     if (status < 0 && app.loop != NULL)
         app_stop(&app, APP_FAILED);
     if (app.loop != NULL)

@@ -66,8 +66,9 @@ struct app {
     struct source_options source_options;
     char *branch;          /* of source_options, when HEAD was asked for */
     char sandbox[64];      /* tag of the sandbox image */
-    struct driver *driver; /* NULL until the repository's root commit is known */
-    struct docker *docker; /* of the local engine, for logs and exec; NULL with driver */
+    struct driver *driver; /* the fleet (fleet.h); NULL until the repository's root is known */
+    char *fleet_state;     /* as it was remembered last; NULL: never */
+    const char *reporting; /* the instance whose report is being applied; NULL: none */
     struct secrets *secrets;
     struct builds *builds;
     struct follower *follower;
@@ -80,6 +81,7 @@ struct app {
     struct timer deadline; /* of an apply */
     int64_t started_ms;    /* wall clock */
     bool prune_allowed;    /* the current generation's removals were confirmed */
+    bool letting_go;       /* instances that left the repository are looked at soon */
     bool stopping;
     enum app_outcome outcome;
     struct err failure; /* what made going on senseless; ERR_OK: nothing did */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "reconciler/run/execute.h"
+#include "reconciler/run/looks.h"
 #include "reconciler/run/wants.h"
 #include "spec/base/hash.h"
 #include "spec/base/text.h"
@@ -36,15 +37,12 @@ struct unit {
 struct cycle {
     struct app *app;
     struct unit *units;
+    struct looks *looks;
     struct arena arena;
     struct timer timer;
     struct timer maintenance;
     struct timer gathering;
-    struct driver_call observation;
     bool scheduled;
-    bool observing;
-    bool observed; /* freshly, and nothing happened since */
-    bool calm;     /* nothing was done since the last listing began */
     bool converged;
     bool forgetful;          /* the store takes no facts, which was told */
     int64_t clock_offset_ms; /* the wall clock minus the steady one, at the last look */
@@ -52,6 +50,7 @@ struct cycle {
 
 static void cycle_run(void *context);
 static void arm(struct cycle *cycle);
+static void observation_done(void *context, bool complete);
 
 /* Not from within the driver. */
 static void tell_driver(void *context)
@@ -100,6 +99,7 @@ struct cycle *cycle_new(struct app *app)
     struct cycle *cycle = mem_alloc(sizeof(*cycle));
 
     cycle->app = app;
+    cycle->looks = looks_new(app, observation_done, cycle);
     cycle->clock_offset_ms = loop_wall_ms() - loop_steady_ms();
     timer_start(app->loop, &cycle->maintenance, MAINTAIN_MS, maintain, cycle);
     return cycle;
@@ -119,7 +119,7 @@ void cycle_free(struct cycle *cycle)
 {
     if (cycle == NULL)
         return;
-    ASSERT(!cycle->observing);
+    ASSERT(!cycle_is_observing(cycle));
     timer_stop(&cycle->timer);
     timer_stop(&cycle->maintenance);
     timer_stop(&cycle->gathering);
@@ -127,6 +127,7 @@ void cycle_free(struct cycle *cycle)
     loop_defer_cancel(cycle->app->loop, tell_driver, cycle);
     while (cycle->units != NULL)
         unit_free(cycle, cycle->units);
+    looks_free(cycle->looks);
     arena_release(&cycle->arena);
     free(cycle);
 }
@@ -193,24 +194,20 @@ void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key)
     schedule(cycle);
 }
 
-void cycle_disturb(struct cycle *cycle)
+void cycle_disturb(struct cycle *cycle, const char *instance)
 {
-    cycle->observed = false;
+    looks_disturb(cycle->looks, instance);
 }
 
-void cycle_acted(struct cycle *cycle)
+void cycle_acted(struct cycle *cycle, const char *instance)
 {
-    cycle->calm = false;
+    looks_acted(cycle->looks, instance);
 }
 
-void cycle_listing(struct cycle *cycle, bool begins)
+void cycle_listing(struct cycle *cycle, const char *instance, bool begins)
 {
-    if (begins) {
-        cycle->calm = executor_in_flight(cycle->app->executor) == 0;
-    } else if (cycle->calm) {
+    if (looks_listing(cycle->looks, instance, begins))
         cycle_mark_all(cycle);
-        cycle->observed = true;
-    }
 }
 
 void cycle_renew(struct cycle *cycle)
@@ -460,15 +457,13 @@ static bool is_quiet(const struct cycle *cycle)
     return executor_in_flight(cycle->app->executor) == 0 && cycle->app->desired != NULL;
 }
 
-static void observation_done(struct driver_call *call, const struct err *failure)
+static void observation_done(void *context, bool complete)
 {
-    struct cycle *cycle = call->context;
+    struct cycle *cycle = context;
 
-    cycle->observing = false;
     if (cycle->app->stopping)
         return;
-    cycle->observed = failure == NULL;
-    if (failure == NULL)
+    if (complete)
         cycle_mark_all(cycle);
     else
         arm(cycle);
@@ -485,19 +480,12 @@ static void settle(struct cycle *cycle)
         app_settled(app, false);
         return;
     }
-    if (cycle->observed) {
-        if (!cycle->converged) {
-            cycle->converged = true;
-            app_settled(app, true);
-        }
+    if (cycle->converged)
         return;
+    if (looks_everywhere(cycle->looks)) {
+        cycle->converged = true;
+        app_settled(app, true);
     }
-    if (cycle->observing || cycle->converged || app->world->instances == NULL)
-        return;
-    cycle->observation =
-        (struct driver_call){ .timeout_ms = 60000, .done = observation_done, .context = cycle };
-    cycle->observing =
-        driver_observe(app->driver, app->world->instances->name, &cycle->observation, NULL) == 0;
 }
 
 static void on_timer(void *context)
@@ -571,7 +559,7 @@ bool cycle_is_refused(const struct cycle *cycle)
 
 bool cycle_is_observing(const struct cycle *cycle)
 {
-    return cycle->observing;
+    return looks_are_open(cycle->looks);
 }
 
 bool cycle_is_converged(const struct cycle *cycle)

@@ -14,13 +14,14 @@ void cycle_free(struct cycle *cycle);
 void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key);
 /* Looks whether the wall clock was moved, and moves along every time that was taken from it. */
 void cycle_check_clock(struct cycle *cycle);
-/* The world moved: what was observed before no longer proves that everything is as declared. */
-void cycle_disturb(struct cycle *cycle);
+/* The world moved there (NULL: anywhere): what was observed before no longer proves that everything
+ * is as declared. */
+void cycle_disturb(struct cycle *cycle, const char *instance);
 /* An action begins: a listing that has begun before does not show what it does. */
-void cycle_acted(struct cycle *cycle);
+void cycle_acted(struct cycle *cycle, const char *instance);
 /* A whole listing begins, ends (its reports are in the world).  One during which nothing was done
  * is the fresh observation that converging needs, whoever asked for it. */
-void cycle_listing(struct cycle *cycle, bool begins);
+void cycle_listing(struct cycle *cycle, const char *instance, bool begins);
 /* Something new is wanted: converging is to be found out, and told, again. */
 void cycle_renew(struct cycle *cycle);
 void cycle_mark_all(struct cycle *cycle);
@@ -43,7 +44,8 @@ bool cycle_is_refused(const struct cycle *cycle);
 /* A listing was asked for and has not come. */
 bool cycle_is_observing(const struct cycle *cycle);
 
-/* Nothing is dirty, in flight or waited for, and a fresh observation gave an empty plan. */
+/* Nothing is dirty, in flight or waited for, and a fresh observation of every instance that answers
+ * gave an empty plan. */
 bool cycle_is_converged(const struct cycle *cycle);
 
 #endif

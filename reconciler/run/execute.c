@@ -12,7 +12,7 @@
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
 
-/* Where the engine saturates; stops mostly wait for the program inside, and cost nothing. */
+/* Where an engine saturates; stops mostly wait for the program inside, and cost nothing. */
 #define SHORT_CALLS_MAX 4
 #define STOP_CALLS_MAX  64
 #define LONG_CALLS_MAX  2
@@ -31,6 +31,7 @@ struct running_call {
     struct action action; /* a copy whose texts lie in the arena */
     struct arena arena;
     struct executor *executor;
+    struct lanes *lanes; /* of its instance */
     enum lane lane;
     bool cancelled;
     const char *key;
@@ -43,12 +44,19 @@ struct starved {
     struct starved *next;
 };
 
+/* What an instance does at once: the others are not held up by it. */
+struct lanes {
+    char *instance;
+    size_t count[LANE_COUNT];
+    struct starved *first;
+    struct starved **last;
+    UT_hash_handle by_instance;
+};
+
 struct executor {
     struct app *app;
     struct running_call *calls;
-    size_t lane_count[LANE_COUNT];
-    struct starved *first;
-    struct starved **last;
+    struct lanes *lanes;
 };
 
 struct executor *executor_new(struct app *app)
@@ -56,50 +64,69 @@ struct executor *executor_new(struct app *app)
     struct executor *executor = mem_alloc(sizeof(*executor));
 
     executor->app = app;
-    executor->last = &executor->first;
     return executor;
 }
 
-static char *starved_pop(struct executor *executor)
+static struct lanes *lanes_get(struct executor *executor, const char *instance)
 {
-    struct starved *entry = executor->first;
+    struct lanes *lanes;
+
+    HASH_FIND(by_instance, executor->lanes, instance, strlen(instance), lanes);
+    if (lanes != NULL)
+        return lanes;
+    lanes = mem_alloc(sizeof(*lanes));
+    lanes->instance = mem_text(instance);
+    lanes->last = &lanes->first;
+    HASH_ADD_KEYPTR(by_instance, executor->lanes, lanes->instance, strlen(lanes->instance), lanes);
+    return lanes;
+}
+
+static char *starved_pop(struct lanes *lanes)
+{
+    struct starved *entry = lanes->first;
     char *key;
 
     if (entry == NULL)
         return NULL;
-    executor->first = entry->next;
-    if (executor->first == NULL)
-        executor->last = &executor->first;
+    lanes->first = entry->next;
+    if (lanes->first == NULL)
+        lanes->last = &lanes->first;
     key = entry->key;
     free(entry);
     return key;
 }
 
-static void starved_push(struct executor *executor, const char *unit)
+static void starved_push(struct lanes *lanes, const char *unit)
 {
     struct starved *entry;
 
     if (unit == NULL)
         return;
-    for (const struct starved *at = executor->first; at != NULL; at = at->next) {
+    for (const struct starved *at = lanes->first; at != NULL; at = at->next) {
         if (text_equal(at->key, unit))
             return;
     }
     entry = mem_alloc(sizeof(*entry));
     entry->key = mem_text(unit);
-    *executor->last = entry;
-    executor->last = &entry->next;
+    *lanes->last = entry;
+    lanes->last = &entry->next;
 }
 
 void executor_free(struct executor *executor)
 {
-    char *key;
-
     if (executor == NULL)
         return;
     ASSERT(executor->calls == NULL);
-    while ((key = starved_pop(executor)) != NULL)
-        free(key);
+    while (executor->lanes != NULL) {
+        struct lanes *lanes = executor->lanes;
+        char *key;
+
+        while ((key = starved_pop(lanes)) != NULL)
+            free(key);
+        HASH_DELETE(by_instance, executor->lanes, lanes);
+        free(lanes->instance);
+        free(lanes);
+    }
     free(executor);
 }
 
@@ -227,17 +254,18 @@ static void call_done(struct driver_call *call, const struct err *failure)
 {
     struct running_call *running = call->context;
     struct executor *executor = running->executor;
+    struct lanes *lanes = running->lanes;
     struct app *app = executor->app;
     const struct action *action = &running->action;
     char *unit;
 
     HASH_DELETE(by_key, executor->calls, running);
-    executor->lane_count[running->lane]--;
+    lanes->count[running->lane]--;
     if (!action_kind_is_long(action->kind))
         report(app, action, failure);
     if (failure != NULL && failure->code != ERR_CANCELLED)
         say_action(app, "warning", action, failure->text);
-    cycle_disturb(app->cycle);
+    cycle_disturb(app->cycle, action->instance);
     if (action->unit != NULL)
         cycle_mark(app->cycle, strchr(action->unit, '/') == NULL ? DIRTY_INSTANCE : DIRTY_SERVICE,
                    action->unit);
@@ -245,7 +273,7 @@ static void call_done(struct driver_call *call, const struct err *failure)
     if (failure != NULL && action->kind == ACTION_CONTAINER_CREATE)
         cycle_mark(app->cycle, DIRTY_INSTANCE, action->instance);
     /* Two, so that places which one unit leaves unused are found by the next. */
-    for (int i = 0; i < 2 && (unit = starved_pop(executor)) != NULL; i++) {
+    for (int i = 0; i < 2 && (unit = starved_pop(lanes)) != NULL; i++) {
         cycle_mark(app->cycle, strchr(unit, '/') == NULL ? DIRTY_INSTANCE : DIRTY_SERVICE, unit);
         free(unit);
     }
@@ -260,6 +288,7 @@ static void begin(struct executor *executor, const struct action *action, const 
 
     copy_action(running, action);
     running->executor = executor;
+    running->lanes = lanes_get(executor, action->instance);
     running->lane = lane_of(action->kind);
     running->key = arena_text(&running->arena, key);
     running->call = (struct driver_call){ .action = &running->action,
@@ -274,9 +303,9 @@ static void begin(struct executor *executor, const struct action *action, const 
         running_free(running);
         return;
     }
-    cycle_acted(app->cycle);
+    cycle_acted(app->cycle, action->instance);
     HASH_ADD_KEYPTR(by_key, executor->calls, running->key, strlen(running->key), running);
-    executor->lane_count[running->lane]++;
+    running->lanes->count[running->lane]++;
 }
 
 void execute(struct executor *executor, const struct action *actions, size_t count)
@@ -286,14 +315,15 @@ void execute(struct executor *executor, const struct action *actions, size_t cou
     for (size_t i = 0; i < count && !executor->app->stopping; i++) {
         const struct action *action = &actions[i];
         const char *key = arena_printf(&scratch, "%s %s", action->instance, action->object);
+        struct lanes *lanes = lanes_get(executor, action->instance);
         enum lane lane = lane_of(action->kind);
         struct running_call *running;
 
         HASH_FIND(by_key, executor->calls, key, strlen(key), running);
         if (running != NULL)
             continue;
-        if (executor->lane_count[lane] >= lane_max[lane]) {
-            starved_push(executor, action->unit);
+        if (lanes->count[lane] >= lane_max[lane]) {
+            starved_push(lanes, action->unit);
             continue;
         }
         begin(executor, action, key);

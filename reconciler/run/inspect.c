@@ -1,37 +1,41 @@
 /*
- * The engine is listed once by the same driver that a run uses; without a single action.
+ * The engines are listed once by the same drivers that a run uses; without a single action.
  */
 #include "reconciler/run/inspect.h"
 
 #include <unistd.h>
 
 #include "drivers/docker/sandbox_image.h"
-#include "drivers/fargate/fargate.h"
 #include "reconciler/memory/store.h"
+#include "reconciler/run/fleet.h"
 #include "reconciler/run/follow.h"
 #include "spec/base/text.h"
 
-#define ENGINE_MS 15000
+#define ENGINES_MS 20000 /* for all of them together */
 
 struct listing {
     struct loop *loop;
+    struct driver *driver;
     struct world *world;
     struct timer timer;
-    bool complete;
-    char *failure;
 };
+
+/* Not from within the driver. */
+static void look(void *context)
+{
+    struct listing *listing = context;
+
+    if (fleet_is_known(listing->driver, listing->world))
+        loop_stop(listing->loop);
+}
 
 static void on_change(void *context, const struct world_change *change)
 {
     struct listing *listing = context;
 
     (void)world_apply(listing->world, change);
-    if (change->kind == WORLD_LISTING_END) {
-        listing->complete = true;
-        loop_stop(listing->loop);
-    }
-    if (change->kind == WORLD_INSTANCE_LOST)
-        loop_stop(listing->loop);
+    if (change->kind == WORLD_LISTING_END || change->kind == WORLD_INSTANCE_LOST)
+        loop_defer(listing->loop, look, listing);
 }
 
 static void on_output(void *context, const char *object, const char *line)
@@ -48,33 +52,47 @@ static void on_timeout(void *context)
     loop_stop(listing->loop);
 }
 
-static int list_engine(const struct run_options *options, struct world *world, struct err *err)
+/* One that answered is enough: what the others have is not known, and the plan says so. */
+static int check_answers(const struct world *world, struct err *err)
+{
+    const char *failure = NULL;
+
+    for (const struct world_instance *at = world->instances; at != NULL; at = at->by_name.next) {
+        if (at->complete)
+            return 0;
+        failure = at->failure != NULL ? at->failure : failure;
+    }
+    return err_set(err, ERR_UNREACHABLE,
+                   "the engine cannot be asked: %s (use --offline to compare two commits)",
+                   failure == NULL ? "no answer" : failure);
+}
+
+static int list_engines(const struct run_options *options, const struct desired *desired,
+                        const struct memory *memory, struct world *world, struct err *err)
 {
     AUTO(loop) *loop = loop_new(err);
     struct listing listing = { .loop = loop, .world = world };
-    const struct fargate_options engine = {
+    const struct fleet_options fleet = {
         .loop = loop,
         .docker_host = options->docker_host,
         .owner = options->owner,
         .sink = { .change = on_change, .output = on_output, .context = &listing }
     };
-    struct driver *driver;
-    const struct world_instance *instance;
+    int status;
 
-    if (loop == NULL || fargate_new(&engine, &driver, err) < 0)
+    if (loop == NULL)
         return -1;
-    driver_start(driver);
-    timer_start(loop, &listing.timer, ENGINE_MS, on_timeout, &listing);
-    loop_run(loop);
+    listing.driver = fleet_new(&fleet);
+    status = fleet_set(listing.driver, desired->generation, memory, world, err);
+    if (status == 0) {
+        driver_start(listing.driver);
+        timer_start(loop, &listing.timer, ENGINES_MS, on_timeout, &listing);
+        loop_run(loop);
+    }
     timer_stop(&listing.timer);
-    driver_free(driver);
-    if (listing.complete)
-        return 0;
-    instance = world->instances;
-    return err_set(err, ERR_UNREACHABLE,
-                   "the engine cannot be asked: %s (use --offline to compare "
-                   "two commits)",
-                   instance == NULL || instance->failure == NULL ? "no answer" : instance->failure);
+    loop_defer_cancel(loop, look, &listing);
+    driver_free(listing.driver);
+    return status < 0 ? -1 : check_answers(world, err);
 }
 
 struct remembered {
@@ -132,7 +150,7 @@ static int inspect_live(const struct run_options *options,
                                               .root = remembered.progress.root,
                                               .secrets = remembered.secrets };
     if (snapshot_load(&request, &out->diags, &out->after, err) < 0 ||
-        list_engine(options, world, err) < 0)
+        list_engines(options, out->after.desired, remembered.memory, world, err) < 0)
         return -1;
     desired_trust(out->after.desired, NULL, remembered.memory);
     sandbox_image_tag(sandbox);

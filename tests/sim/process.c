@@ -110,7 +110,7 @@ static void on_change(void *context, const struct world_change *change)
     if (change->kind == WORLD_LISTING_END && process->calm)
         process->looked = true;
     if (change->kind == WORLD_LISTING_BEGIN || change->kind == WORLD_LISTING_END)
-        cycle_listing(app->cycle, change->kind == WORLD_LISTING_BEGIN);
+        cycle_listing(app->cycle, change->named.instance, change->kind == WORLD_LISTING_BEGIN);
 }
 
 static void on_dirty(void *context, enum dirty_kind kind, const char *key)
@@ -118,7 +118,7 @@ static void on_dirty(void *context, enum dirty_kind kind, const char *key)
     struct app *app = context;
 
     process_of(app)->looked = false;
-    cycle_disturb(app->cycle);
+    cycle_disturb(app->cycle, NULL);
     cycle_mark(app->cycle, kind, key);
 }
 

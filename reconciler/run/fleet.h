@@ -1,0 +1,60 @@
+/*
+ * Fleet: the drivers of both launch types as one.  Who acts names an instance, and need not know
+ * how it is reached.
+ *
+ * The local engine is dialled only when a FARGATE cluster may have something on it; instances of
+ * EC2 clusters are those of the commit in force, and those that left it as long as tasks are there.
+ */
+#ifndef RECONCILER_RUN_FLEET_H
+#define RECONCILER_RUN_FLEET_H
+
+#include "drivers/docker/context.h"
+#include "drivers/docker/write.h"
+#include "drivers/driver.h"
+#include "drivers/io/loop.h"
+#include "reconciler/plan/memory.h"
+#include "spec/generation.h"
+#include "spec/world.h"
+
+/* Texts are copied; the loop and what the contexts point to must outlive the fleet. */
+struct fleet_options {
+    struct loop *loop;
+    const char *docker_host; /* of the local engine */
+    const char *owner;
+    const char *root_commit; /* NULL: nothing will be claimed */
+    struct context_reader reader;
+    secret_fn *secret; /* NULL: containers with secrets are refused */
+    void *secret_context;
+    struct driver_sink sink;
+};
+
+/* Nothing is dialled before driver_start(), and before it is known which instances there are. */
+struct driver *fleet_new(const struct fleet_options *options);
+
+/* What another process knew: fleet_state() of it.  Those are dialled before a commit is read. */
+void fleet_restore(struct driver *driver, const char *state);
+/* What the generation names, and what memory and world still know.  Not from inside a report.
+ * ERR_INVALID: the local engine is needed, and docker_host cannot be understood. */
+int fleet_set(struct driver *driver, const struct generation *generation,
+              const struct memory *memory, const struct world *world, struct err *err);
+/* Heap text that the caller frees. */
+char *fleet_state(const struct driver *driver);
+/* Is there an instance that is only kept until its last task is gone? */
+bool fleet_has_leaving(const struct driver *driver);
+
+/* Has every instance been listed, or been found not to answer, since the fleet was set first? */
+bool fleet_is_known(struct driver *driver, const struct world *world);
+
+/* What is not as it should be about an instance that works; NULL: nothing. */
+const char *fleet_note(const struct driver *driver, const char *instance);
+
+/* For exec and logs, and for no longer than the current callback.  NULL: there is no such
+ * instance. */
+struct docker;
+struct docker *fleet_docker(const struct driver *driver, const char *instance);
+
+/* The instances that there are, in no order; `leaving`: the commit in force has it no more. */
+typedef void fleet_each_fn(void *context, const char *instance, bool leaving);
+void fleet_each(const struct driver *driver, fleet_each_fn *fn, void *context);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * Which instances of EC2 clusters there are: those of a commit, and those that left it and are not
+ * empty yet.  Each is also a text, for the next process.
+ */
+#ifndef RECONCILER_RUN_FLEET_MEMBERS_H
+#define RECONCILER_RUN_FLEET_MEMBERS_H
+
+#include "drivers/ec2/ec2.h"
+#include "spec/base/arena.h"
+#include "spec/base/json.h"
+#include "spec/generation.h"
+#include "spec/world.h"
+
+struct member {
+    struct ec2_instance instance; /* is_leaving: the commit has it no more */
+    UT_hash_handle by_name;
+};
+
+/* Zeroed is empty. */
+struct members {
+    struct member *first;
+    struct arena arena;
+};
+
+void members_release(struct members *members);
+const struct member *members_find(const struct members *members, const char *name);
+
+/* Those of the generation, with those of `before` that may still have tasks. */
+void members_next(const struct members *before, const struct generation *generation,
+                  const struct world *world, struct members *out);
+/* For ec2_set(); lives in the arena. */
+size_t members_list(const struct members *members, struct arena *arena, struct ec2_instance **out);
+
+struct json *members_json(const struct members *members);
+/* What cannot be understood is left out. */
+void members_read(const struct json *array, struct members *out);
+
+#endif
