@@ -121,6 +121,15 @@ static const char *holder(const struct host *host, const char *engine_id, struct
     return NULL;
 }
 
+static void refuse_later(struct host *host, const char *name)
+{
+    host->is_refused = true;
+    (void)err_set(&host->refusal, ERR_CONFLICT,
+                  "its engine is the one of instance '%s': an engine has one name", name);
+    loop_defer(host->ec2->loop, refuse, host); /* not from within the engine's report */
+    timer_start(host->ec2->loop, &host->again, AGAIN_MS, look_again, host);
+}
+
 /* True: the engine is this host's. */
 static bool take_engine(struct host *host, const char *engine_id)
 {
@@ -132,12 +141,7 @@ static bool take_engine(struct host *host, const char *engine_id)
         name = NULL;
     }
     if (name != NULL) {
-        host->is_refused = true;
-        (void)err_set(&host->refusal, ERR_CONFLICT,
-                      "its engine is the one of instance '%s': an engine has one name", name);
-        /* Not from within the engine's report. */
-        loop_defer(host->ec2->loop, refuse, host);
-        timer_start(host->ec2->loop, &host->again, AGAIN_MS, look_again, host);
+        refuse_later(host, name);
         return false;
     }
     free(host->engine_id);
@@ -414,6 +418,10 @@ void ec2_taken(struct driver *driver, const char *instance, const char *engine_i
     free(ec2->taken_id);
     ec2->taken_by = mem_text(instance);
     ec2->taken_id = mem_text(engine_id);
+    for (struct host *at = ec2->hosts; at != NULL; at = at->by_name.next) {
+        if (!at->is_refused && text_equal(at->engine_id, engine_id))
+            refuse_later(at, instance);
+    }
 }
 
 const char *ec2_note(const struct driver *driver, const char *instance)

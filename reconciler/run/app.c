@@ -72,11 +72,8 @@ struct plan_input app_plan_input(const struct app *app)
     return input;
 }
 
-/* Until every instance was heard of, what runs is not known. */
 bool app_may_plan(struct app *app)
 {
-    if (app->driver != NULL && app->desired != NULL && !fleet_is_known(app->driver, app->world))
-        return false;
     return app->recall == NULL || recall_allows(app->recall);
 }
 
@@ -161,7 +158,8 @@ static void on_change(void *context, const struct world_change *change)
     if (change->kind == WORLD_INSTANCE_LOST) {
         fields.instance = change->lost.instance;
         instance = world_instance(app->world, change->lost.instance);
-        if (instance == NULL || instance->state != INSTANCE_LOST)
+        /* Why it is still lost may say more: a connection's end comes after those of its calls. */
+        if (instance == NULL || !text_equal(instance->failure, change->lost.failure))
             app_tell(app, "engine", &fields, "%s: %s", change->lost.instance,
                      change->lost.failure == NULL ? "connection lost" : change->lost.failure);
         if (instance == NULL && app->options->once)

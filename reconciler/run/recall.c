@@ -8,6 +8,7 @@
 
 #include "drivers/io/worker.h"
 #include "reconciler/run/cycle.h"
+#include "reconciler/run/fleet.h"
 #include "reconciler/run/snapshot.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
@@ -200,7 +201,8 @@ bool recall_allows(struct recall *recall)
 
     if (recall->is_over || (recall->job == NULL && !is_known(app)))
         return true;
-    if (recall->job != NULL)
+    /* Tasks on those that are not listed yet have to be collected too. */
+    if (recall->job != NULL || !fleet_is_known(app->driver, app->world))
         return false;
     collect(recall);
     recall->source = app->source_options; /* before the worker may look at it */
