@@ -1,0 +1,142 @@
+/*
+ * Hosts: every instance with what it is, what it has left, and why it cannot be used.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconciler/api/api_int.h"
+#include "reconciler/run/fleet.h"
+#include "spec/base/text.h"
+#include "spec/names.h"
+
+struct hosts {
+    const struct app *app;
+    struct json *list;
+};
+
+/* What the manifests say of one name, of all clusters together. */
+struct declared {
+    const struct container_instance *instance; /* the first; NULL: none */
+    struct json *clusters;
+    uint32_t reserved_mib;
+    bool is_draining;
+};
+
+static void declared_add(struct declared *declared, const struct resource *cluster,
+                         const struct container_instance *instance)
+{
+    json_append_text(declared->clusters, cluster->name);
+    if (instance == NULL)
+        return;
+    if (declared->instance == NULL)
+        declared->instance = instance;
+    if (instance->reserved_memory > declared->reserved_mib)
+        declared->reserved_mib = instance->reserved_memory;
+    declared->is_draining |= instance->state == CONTAINER_INSTANCE_DRAINING;
+}
+
+static struct declared declared_find(const struct app *app, const char *name)
+{
+    const struct generation *generation = app->desired == NULL ? NULL : app->desired->generation;
+    struct declared declared = { .clusters = json_array() };
+    size_t count = generation == NULL ? 0 : generation_count(generation, KIND_CLUSTER);
+
+    for (size_t c = 0; c < count; c++) {
+        const struct resource *cluster = generation_at(generation, KIND_CLUSTER, c);
+        const struct cluster_spec *spec = resource_cluster(cluster);
+
+        if (spec->launch_type != LAUNCH_TYPE_EC2 && text_equal(name, LOCAL_INSTANCE))
+            declared_add(&declared, cluster, NULL);
+        for (size_t i = 0; i < spec->instances_count; i++) {
+            if (text_equal(spec->instances[i].name, name))
+                declared_add(&declared, cluster, &spec->instances[i]);
+        }
+    }
+    return declared;
+}
+
+static int64_t running_tasks(const struct world_instance *instance)
+{
+    int64_t count = 0;
+
+    for (const struct world_task *at = instance->tasks; at != NULL; at = at->host_next) {
+        for (size_t i = 0; i < at->container_count; i++) {
+            if (at->containers[i]->status == CONTAINER_RUNNING) {
+                count++;
+                break;
+            }
+        }
+    }
+    return count;
+}
+
+static void show_resource(struct json *object, const char *name, uint64_t registered, uint64_t used)
+{
+    struct json *resource = json_object();
+
+    json_set_int(resource, "registered", (int64_t)registered);
+    json_set_int(resource, "remaining", registered > used ? (int64_t)(registered - used) : 0);
+    json_set(object, name, resource);
+}
+
+static void show_facts(struct json *object, const struct world_instance *instance,
+                       uint32_t reserved_mib)
+{
+    uint32_t memory_mib =
+        instance->memory_mib > reserved_mib ? instance->memory_mib - reserved_mib : 0;
+
+    json_set_text(object, "engineId", instance->engine_id);
+    json_set_text(object, "engineVersion", instance->engine_version);
+    json_set_text(object, "architecture", instance->architecture);
+    json_set_int(object, "clockSkewMs", instance->clock_skew_ms);
+    show_resource(object, "cpu", instance->cpu_units, instance->used_cpu_units);
+    show_resource(object, "memory", memory_mib, instance->used_memory_mib);
+    json_set_int(object, "tasks", (int64_t)instance->task_count);
+    json_set_int(object, "runningTasks", running_tasks(instance));
+    json_set_text(object, "failure", instance->failure);
+    if (instance->lost_ms != 0)
+        show_time(object, "lostSince", instance->lost_ms);
+}
+
+/* That it cannot be reached says more than that it is left. */
+static const char *state_of(const struct world_instance *instance, bool is_draining)
+{
+    if (instance == NULL || instance->state == INSTANCE_CONNECTING)
+        return "CONNECTING";
+    if (instance->state == INSTANCE_LOST)
+        return "LOST";
+    return is_draining ? "DRAINING" : "ACTIVE";
+}
+
+static void show_host(void *context, const char *name, bool leaving)
+{
+    const struct hosts *hosts = context;
+    const struct world_instance *instance = world_instance(hosts->app->world, name);
+    const struct declared declared = declared_find(hosts->app, name);
+    bool is_draining = leaving || declared.is_draining;
+    struct json *object = json_object();
+
+    json_set_text(object, "name", name);
+    if (declared.instance != NULL)
+        json_set_text(object, "host", declared.instance->host);
+    json_set(object, "clusters", declared.clusters);
+    json_set_text(object, "state", state_of(instance, is_draining));
+    json_set_bool(object, "draining", is_draining);
+    json_set_bool(object, "leaving", leaving);
+    if (instance != NULL)
+        show_facts(object, instance, declared.reserved_mib);
+    json_set_text(object, "note", fleet_note(hosts->app->driver, name));
+    json_append(hosts->list, object);
+}
+
+void get_hosts(struct request *request)
+{
+    const struct app *app = app_of(request);
+    struct json *answer = json_object();
+    struct hosts hosts = { app, json_array() };
+
+    if (app->driver != NULL)
+        fleet_each(app->driver, show_host, &hosts);
+    json_set(answer, "hosts", hosts.list);
+    request_answer(request, answer);
+}
