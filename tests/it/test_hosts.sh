@@ -54,19 +54,6 @@ set_hosts() # LINE...
     tell "set $IT_DIR/instances"
 }
 
-median() # NAME PATH: microseconds of one call
-{
-    does "$1" "time 200 $2" >/dev/null || return 1
-    sed -n "s#^TIME $2 .* median_us=\([0-9]*\) .*#\1#p" "$LOG" | tail -n 1
-}
-
-seconds_until() # SECONDS PATTERN: how long it took, since the mark, on a line of its own
-{
-    local began=$SECONDS
-    eventually "$1" said "$2" >/dev/null || return 1
-    echo $((SECONDS - began))
-}
-
 ssh_of() # NAME: the process of its connection
 {
     awk -v address="${engine_address[$1]}" 'BEGIN { RS = "\0" } $0 == address { print FILENAME }' \
@@ -104,19 +91,23 @@ check 'an instance that is none refuses' does z claim "refused: there is no inst
 check 'a fresh listing' does b observe
 
 # ---- How long one call takes ---------------------------------------------------------------------
-"$DRIVE" "unix://$IT_DIR/a/sock" it >"$IT_DIR/local.log" 2>&1 <<END
-time 200 /_ping
-time 200 /containers/json?all=1
-time 200 /info
-quit
-END
-for path in /_ping /info; do
-    remote=$(median a $path)
-    here=$(sed -n "s#^TIME $path .* median_us=\([0-9]*\) .*#\1#p" "$IT_DIR/local.log")
-    note "$path: $remote us through ssh, $here us on the host itself"
-    # What is lost to delayed acknowledgements is 40 ms.
-    check "$path takes no more than 2 ms longer through ssh" test $((remote - here)) -lt \
-        $((2000 * IT_PATIENCE))
+# An answer of 40 kB that costs the engine nothing.
+jq -n --arg image $IMAGE '{Image: $image, Env: ["LARGE=" + ("x" * 40000)]}' >"$IT_DIR/large.json"
+curl -sS --fail-with-body --unix-socket "$IT_DIR/a/sock" -H 'Content-Type: application/json' \
+    --data-binary "@$IT_DIR/large.json" 'http://engine/v1.41/containers/create?name=large' >/dev/null
+figure() # FILE PATH WHICH
+{
+    sed -n "s#^TIME $2 .* $3_us=\([0-9]*\).*#\1#p" "$1" | tail -n 1
+}
+printf '%s\n' 'time 200 /_ping' 'time 200 /containers/large/json' quit |
+    "$DRIVE" "unix://$IT_DIR/a/sock" it >"$IT_DIR/local.log" 2>&1
+for path in /_ping /containers/large/json; do
+    check "$path is asked 200 times" does a "time 200 $path"
+    note "$path: median $(figure "$LOG" $path median) us through ssh," \
+        "$(figure "$IT_DIR/local.log" $path median) us on the host itself"
+    # On a busy machine the least is what tells: 40 ms would be lost each time.
+    check "and takes no more than 2 ms longer through ssh" test \
+        $(($(figure "$LOG" $path least) - $(figure "$IT_DIR/local.log" $path least))) -lt 2000
 done
 
 # ---- A cable that is cut -------------------------------------------------------------------------
