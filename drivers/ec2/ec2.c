@@ -264,6 +264,7 @@ static struct engine *engine_make(struct host *host, struct err *err)
         .instance = host->name,
         .owner = ec2->options.owner,
         .root_commit = ec2->options.root_commit,
+        .holds = ec2->options.holds,
         .reader = ec2->options.reader,
         .secret = ec2->options.secret,
         .secret_context = ec2->options.secret_context,

@@ -16,6 +16,7 @@ struct ec2_options {
     struct loop *loop;
     const char *owner;
     const char *root_commit; /* root commit of the repository, for the claim */
+    bool holds;              /* as in engine.h */
     struct context_reader reader;
     secret_fn *secret; /* NULL: containers with secrets are refused */
     void *secret_context;

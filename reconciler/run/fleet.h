@@ -22,6 +22,7 @@ struct fleet_options {
     const char *docker_host; /* of the local engine */
     const char *owner;
     const char *root_commit; /* NULL: nothing will be claimed */
+    bool holds;              /* as in engine.h */
     struct context_reader reader;
     secret_fn *secret; /* NULL: containers with secrets are refused */
     void *secret_context;
