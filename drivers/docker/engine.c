@@ -225,7 +225,9 @@ static void on_info(void *ctx, const struct docker_answer *answer, const struct 
         engine_lost(engine, &err);
         return;
     }
-    if (hold(engine, change.instance.engine_id, &err) < 0) {
+    if ((engine->take != NULL &&
+         engine->take(engine->sink.context, change.instance.engine_id, &err) < 0) ||
+        hold(engine, change.instance.engine_id, &err) < 0) {
         engine_lost(engine, &err);
         return;
     }
@@ -274,6 +276,7 @@ int engine_new(const struct engine_options *options, struct engine **out, struct
     engine->writer.secret = options->secret;
     engine->writer.secret_context = options->secret_context;
     engine->contexts = options->reader;
+    engine->take = options->take;
     engine->sink = options->sink;
     engine->holds = options->holds;
     engine->hold = -1;

@@ -72,6 +72,7 @@ struct engine {
     struct reader reader;
     struct writer writer;
     struct context_reader contexts;
+    int (*take)(void *context, const char *engine_id, struct err *err);
     struct driver_sink sink;
     struct rng rng;
     bool holds;

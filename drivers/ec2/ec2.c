@@ -130,9 +130,9 @@ static void refuse_later(struct host *host, const char *name)
     timer_start(host->ec2->loop, &host->again, AGAIN_MS, look_again, host);
 }
 
-/* True: the engine is this host's. */
-static bool take_engine(struct host *host, const char *engine_id)
+static int take_engine(void *ctx, const char *engine_id, struct err *err)
 {
+    struct host *host = ctx;
     struct host *other;
     const char *name = holder(host, engine_id, &other);
 
@@ -142,11 +142,12 @@ static bool take_engine(struct host *host, const char *engine_id)
     }
     if (name != NULL) {
         refuse_later(host, name);
-        return false;
+        *err = host->refusal;
+        return -1;
     }
     free(host->engine_id);
     host->engine_id = mem_text(engine_id);
-    return true;
+    return 0;
 }
 
 static void let_refused_try(struct ec2 *ec2)
@@ -181,10 +182,8 @@ static void on_change(void *context, const struct world_change *change)
         on_engine_lost(host, change->lost.failure);
         return;
     }
-    if (host->is_refused ||
-        (change->kind == WORLD_INSTANCE && !take_engine(host, change->instance.engine_id)))
-        return;
-    report(host->ec2, change);
+    if (!host->is_refused)
+        report(host->ec2, change);
 }
 
 static void on_output(void *context, const char *object, const char *line)
@@ -265,6 +264,7 @@ static struct engine *engine_make(struct host *host, struct err *err)
         .owner = ec2->options.owner,
         .root_commit = ec2->options.root_commit,
         .holds = ec2->options.holds,
+        .take = take_engine,
         .reader = ec2->options.reader,
         .secret = ec2->options.secret,
         .secret_context = ec2->options.secret_context,
