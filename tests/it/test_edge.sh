@@ -158,5 +158,17 @@ check 'when it answers it is emptied, and gone' eventually 90 sh -c '! "$1" host
     grep -q "\"c\""' sh "$BERTH" "$BERTH_STATE" || { ask hosts; berth_log; }
 check 'nothing runs there' test "$(running c)" = 0
 check 'all six run on a' test "$(running a)" = 6
+
+ids()
+{
+    engine_use a
+    containers "$(service_is web)" | jq -c '[.[].Id] | sort'
+}
+before=$(ids)
+edge "{name: x, host: ${engine_address[a]}, connectionTimeout: 6}"
+site_commit 'a has another name'
+check 'a host under another name' eventually 60 host_is x ACTIVE
+check 'converges' eventually 60 converged
+check 'and keeps what runs there' test "$(ids)" = "$before"
 check 'it stops' berth_stop
 finish

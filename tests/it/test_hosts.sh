@@ -92,9 +92,10 @@ check 'a fresh listing' does b observe
 
 # ---- How long one call takes ---------------------------------------------------------------------
 # An answer of 40 kB that costs the engine nothing.
-jq -n --arg image $IMAGE '{Image: $image, Env: ["LARGE=" + ("x" * 40000)]}' >"$IT_DIR/large.json"
+jq -n --arg image $IMAGE '{Image: $image, Cmd: ["/none"], Env: ["LARGE=" + ("x" * 40000)]}' >"$IT_DIR/large.json"
 curl -sS --fail-with-body --unix-socket "$IT_DIR/a/sock" -H 'Content-Type: application/json' \
-    --data-binary "@$IT_DIR/large.json" 'http://engine/v1.41/containers/create?name=large' >/dev/null
+    --data-binary "@$IT_DIR/large.json" 'http://engine/v1.41/containers/create?name=large' |
+    grep -q '"Id"' || note 'no container with a large environment was made'
 figure() # FILE PATH WHICH
 {
     sed -n "s#^TIME $2 .* $3_us=\([0-9]*\).*#\1#p" "$1" | tail -n 1
@@ -203,6 +204,26 @@ set_hosts "$(host_line b)" "$(host_line c)" "f ${engine_address[a]} - - /var/run
 check 'one that is dropped is gone' eventually 10 said 'a INSTANCE_GONE .*'
 check 'its engine is another name then' eventually 20 said 'f LISTING_END .*'
 check 'no connection is left of it' test "$(pgrep -xc ssh)" = 3
+
+# ---- Many at once --------------------------------------------------------------------------------
+many=()
+for number in $(seq 48); do
+    names=(a b c)
+    many+=("m$number ${engine_address[${names[number % 3]}]} - - /var/run/docker.sock strict 15")
+done
+/bin/busybox nc -l -p 2299 -e /bin/busybox sleep 1000 & # takes a connection, and says nothing
+began=$(date +%s%N)
+set_hosts "${many[@]}" 'dead 127.0.0.1 2299 - /var/run/docker.sock strict 300'
+answered() # all: three of them, and the others that have the same engine
+{
+    [ "$(tail -n +$((since + 1)) "$LOG" | grep -E '^m[0-9]+ (LISTING_END|INSTANCE_LOST its engine)' |
+        cut -d' ' -f1 | sort -u | wc -l)" = 48 ]
+}
+check '48 connections are made at once, beside one that hangs' eventually 30 answered
+note "in $((($(date +%s%N) - began) / 1000000)) ms"
+check_not 'before that one is given up' said 'dead INSTANCE_LOST .*'
+set_hosts "$(host_line a)"
+check 'no connection is left of them' eventually 10 sh -c 'test "$(pgrep -xc ssh)" = 1'
 
 # ---- Its end -------------------------------------------------------------------------------------
 echo quit >&9
