@@ -174,9 +174,7 @@ struct world_instance {
 /*
  * What has to be planned again:
  *
- *     container, task                        its service; the instance too when it ended or is
- *                                            gone (capacity is free, its image unused), and
- *                                            when the task runs outside services
+ *     container, task                        its service; the instance too if that frees something
  *     instance connected, complete, lost     the instance, and all services with tasks there
  *     image, effort, network, volume         the instance
  *     one of these gone, or another          its reliers

@@ -29,8 +29,8 @@ struct engine_options {
     struct context_reader reader;
     secret_fn *secret; /* NULL: containers with secrets are refused */
     void *secret_context;
-    /* -1: the engine of that ID is not this instance's, and nothing is done with it.  Its context is
-     * the sink's.  NULL: any is. */
+    /* -1: the engine of that ID is not this instance's, and nothing is done with it.  Its context
+     * is the sink's.  NULL: any is. */
     int (*take)(void *context, const char *engine_id, struct err *err);
     struct driver_sink sink;
 };
