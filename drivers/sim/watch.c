@@ -359,8 +359,10 @@ void sim_connection_lost(struct sim *sim, struct sim_instance *instance, const c
     if (sim->driver == NULL || !sim->driver->started)
         return;
     sim_calls_lost(sim, instance);
-    const struct world_change change = { .kind = WORLD_INSTANCE_LOST,
-                                         .lost = { .instance = instance->name, .failure = why } };
+    const struct world_change change = {
+        .kind = WORLD_INSTANCE_LOST,
+        .lost = { .instance = instance->name, .failure = why, .at_ms = sim->now_ms }
+    };
     sim_note(sim, why, instance->name);
     sim_report(sim, &change);
     instance->pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS;

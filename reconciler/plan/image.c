@@ -135,8 +135,7 @@ static void tell_unable(const struct need *need, enum action_kind kind, const ch
     event->commit = need->deployment->commit;
 }
 
-/* True when it was stated. */
-static bool able_again(struct planner *planner, const struct deployment *deployment)
+bool image_able_again(struct planner *planner, const struct deployment *deployment)
 {
     const char *reason = deployment->reason;
 
@@ -428,7 +427,8 @@ bool images_ready(struct planner *planner, const struct deployment *deployment,
         if (unit_stated(planner))
             return false; /* each fact holds the whole record: one at a time */
     }
-    return ready && !able_again(planner, deployment);
+    /* Of several instances one may be unable, and each is asked. */
+    return ready && (deployment->goal->target->is_ec2 || !image_able_again(planner, deployment));
 }
 
 /* The effort of the deployment that failed most, and how often. That the engine was not reached, or

@@ -169,8 +169,12 @@ static bool is_hopeless(struct planner *planner, const struct world_instance *in
     if (effort->failure.code != ERR_FAILED || world_effort_failures(effort, since_ms) < TRIES)
         return false;
     since_ms = world_effort_failing_since(effort, since_ms) + FAILING_MS;
-    if (effort->starts_elsewhere || planner->input->now_ms >= since_ms)
+    /* Of several instances another one may be tried by now: time alone says nothing. */
+    if (effort->starts_elsewhere || effort->at_ms >= since_ms ||
+        (planner->input->now_ms >= since_ms && text_equal(instance->name, LOCAL_INSTANCE)))
         return true;
+    if (planner->input->now_ms >= since_ms)
+        return false;
     plan_wake(planner, since_ms);
     return false;
 }

@@ -153,6 +153,8 @@ const char *image_built(const struct service_view *view, const struct target_ima
  * NULL: it is not there. */
 const char *image_there(struct planner *planner, const struct deployment *deployment, size_t index,
                         const struct world_instance *instance);
+/* It was told that a task cannot start, and now it can.  True when that was stated. */
+bool image_able_again(struct planner *planner, const struct deployment *deployment);
 /* How often an image could not be had, in a row and since the deployment began. */
 uint32_t image_failures(struct planner *planner, const struct service_view *view);
 const char *image_failure(struct planner *planner, const struct service_view *view);
@@ -240,11 +242,10 @@ void deployment_fact(struct planner *planner, const struct service_view *view,
 
 /* ---- oscillate: what comes back as often as it is mended ------------------------------------- */
 
-/* Freezes a difference.  True when it did. */
-bool oscillate(struct planner *planner, const struct service_view *view);
+bool oscillate(struct planner *planner, const struct service_view *view); /* true: it froze one */
 bool is_frozen(const struct memory_service *memory, const char *field);
-#define CAME_SO "is not as it was created" /* after the field: the task came with the difference */
-/* Waits for the end of what is frozen, if a task shows it. */
-void name_frozen(struct planner *planner, const struct service_view *view);
+/* A reason that begins with the field, and this: the task came with the difference. */
+#define CAME_SO "is not as it was created"
+void name_frozen(struct planner *planner, const struct service_view *view); /* it waits for that */
 
 #endif

@@ -252,14 +252,16 @@ static bool target_names(const struct target *target, const struct world_image *
     return false;
 }
 
-/* An image is needed when a container was made from it, a deployment that may come back pinned it,
- * or a service that is declared names it. */
-static bool image_is_needed(const struct plan_input *input, const struct world_image *image)
+/* An image is needed when a container there was made from it, a deployment that may come back
+ * pinned it, or a service that is declared names it. */
+static bool image_is_needed(const struct plan_input *input, const struct world_instance *instance,
+                            const struct world_image *image)
 {
-    for (const struct world_container *at = input->world->containers; at != NULL;
-         at = at->by_id.next) {
-        if (text_equal(at->image_id, image->id))
-            return true;
+    for (const struct world_task *task = instance->tasks; task != NULL; task = task->host_next) {
+        for (size_t i = 0; i < task->container_count; i++) {
+            if (text_equal(task->containers[i]->image_id, image->id))
+                return true;
+        }
     }
     for (const struct memory_service *service = input->memory->services; service != NULL;
          service = service->by_key.next) {
@@ -381,7 +383,7 @@ static void prune_image(struct planner *planner, const struct world_instance *in
 
     /* The cheap question first: most images stay for their age. */
     why = why_gone(planner, owned, newer);
-    if (why == NULL || image_is_needed(planner->input, image))
+    if (why == NULL || image_is_needed(planner->input, instance, image))
         return;
     name = name_of(instance, owned);
     if (name == NULL || is_used_elsewhere(planner, instance, image) ||

@@ -197,7 +197,7 @@ static void start_missing(struct planner *planner, struct service_view *view, st
     if (count->missing == 0 || view->primary->state == ROLLOUT_FAILED ||
         throttled(planner, view, view->primary))
         return;
-    if (!view->may_start) {
+    if (view->pool != NULL ? !view->is_free : !view->may_start) {
         list_waiting(planner, view, count);
         return;
     }
@@ -351,6 +351,8 @@ static void complete(struct planner *planner, struct service_view *view, const s
         count->missing > 0 || count->old > 0)
         return;
     for (size_t i = 0; i < view->task_count; i++) {
+        if (view->tasks[i].given_up)
+            continue;
         if (view->tasks[i].unknown ||
             (!view->tasks[i].current && view->tasks[i].status != TASK_DEPROVISIONING) ||
             view->tasks[i].status == TASK_STOPPING)

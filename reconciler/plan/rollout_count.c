@@ -167,6 +167,7 @@ static void hold_slots(struct planner *planner, struct service_view *view, struc
 static void hold_free_slots(struct count *count)
 {
     uint32_t slot = 0;
+    uint32_t at;
 
     for (size_t i = 0; i < count->stray_count; i++) {
         struct task_view *task = count->strays[i];
@@ -176,10 +177,12 @@ static void hold_free_slots(struct count *count)
             continue;
         while (slot < count->desired && count->holders[slot] != NULL)
             slot++;
-        if (slot < count->desired)
-            count->holders[slot] = task;
-        else
-            task->holds = false; /* one that is being created took its place */
+        at = slot;
+        if (at == count->desired) /* what is only being created gives way */
+            for (at = 0; at < count->desired && count->holders[at] != &count->unseen;)
+                at++;
+        if (at < count->desired)
+            count->holders[at] = task;
     }
 }
 

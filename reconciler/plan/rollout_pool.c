@@ -24,6 +24,7 @@ struct readiness {
     struct planner *planner;
     const struct service_view *view;
     char *known;
+    bool all; /* that were asked are ready */
 };
 
 static bool is_ready(struct readiness *readiness, const struct world_instance *instance)
@@ -35,6 +36,7 @@ static bool is_ready(struct readiness *readiness, const struct world_instance *i
                             /* starting= */ true)
                      ? 2
                      : 1;
+    readiness->all &= *known == 2;
     return *known == 2;
 }
 
@@ -61,33 +63,46 @@ static void prepare_in_place(struct readiness *readiness, struct service_view *v
     }
 }
 
-void rollout_prepare(struct planner *planner, struct service_view *view)
+static void prepare_missing(struct readiness *readiness, struct service_view *view,
+                            const struct count *count)
 {
-    struct readiness readiness = { planner, view,
-                                   arena_array(planner->arena, char, view->pool->count + 1) };
-    struct count count = { 0 };
-    struct wanted_list *wanted = planner->wanted;
-    uint32_t room;
+    struct planner *planner = readiness->planner;
+    uint32_t room = count->upper > count->alive ? count->upper - count->alive : 0;
 
-    planner->wanted = NULL; /* whoever asks is told by rollout() */
-    count_tasks(planner, view, &count);
-    planner->wanted = wanted;
-    planner->unit_looked = true;
-    view->places = arena_array(planner->arena, struct slot_place, count.desired + 1);
-    room = count.upper > count.alive ? count.upper - count.alive : 0;
-    for (uint32_t slot = 0; slot < count.desired && !unit_stated(planner); slot++) {
+    for (uint32_t slot = 0; slot < count->desired && !unit_stated(planner); slot++) {
         struct slot_place *place = &view->places[slot];
 
-        if (count.holders[slot] != NULL)
+        if (count->holders[slot] != NULL)
             continue;
         if (room-- == 0) {
-            prepare_in_place(&readiness, view, slot);
+            prepare_in_place(readiness, view, slot);
             return;
         }
         place->instance = place_task(planner, view->primary->goal->target,
                                      slot_name(planner, view->primary, slot));
         if (place->instance == NULL)
             return;
-        place->ready = is_ready(&readiness, place->instance);
+        place->ready = is_ready(readiness, place->instance);
+        view->may_start &= place->ready; /* until then nothing is stopped to make room */
     }
+}
+
+void rollout_prepare(struct planner *planner, struct service_view *view)
+{
+    struct readiness readiness = { .planner = planner,
+                                   .view = view,
+                                   .known =
+                                       arena_array(planner->arena, char, view->pool->count + 1),
+                                   .all = true };
+    struct count count = { 0 };
+    struct wanted_list *wanted = planner->wanted;
+
+    planner->wanted = NULL; /* whoever asks is told by rollout() */
+    count_tasks(planner, view, &count);
+    planner->wanted = wanted;
+    planner->unit_looked = true;
+    view->places = arena_array(planner->arena, struct slot_place, count.desired + 1);
+    prepare_missing(&readiness, view, &count);
+    if (readiness.all && !unit_stated(planner))
+        (void)image_able_again(planner, view->primary);
 }

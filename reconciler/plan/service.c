@@ -289,6 +289,7 @@ static void wait_for_health(struct planner *planner, const struct service_view *
 /* Step 6. */
 static void step_tasks(struct planner *planner, const struct service_view *view)
 {
+    const struct world_instance *away = NULL;
     size_t leaving = 0;
 
     for (size_t i = 0; i < view->task_count; i++) {
@@ -296,6 +297,8 @@ static void step_tasks(struct planner *planner, const struct service_view *view)
 
         if (task->given_up)
             continue;
+        if (task->instance->lost_ms != 0 && away == NULL)
+            away = task->instance;
         if (is_alive(task)) {
             task_step(planner, task, view->primary);
             continue;
@@ -305,6 +308,9 @@ static void step_tasks(struct planner *planner, const struct service_view *view)
     }
     if (!unit_stated(planner) && !unit_waits(planner) && view->healthy < view->spec->desired_count)
         wait_for_health(planner, view);
+    if (away != NULL)
+        plan_wait(planner, "instance %s does not answer, and has tasks of it: %s", away->name,
+                  away->failure == NULL ? "connection lost" : away->failure);
     /* Whoever waits for nothing is at rest, and it is not: their end may come without a call of
      * ours. */
     if (leaving > 0)

@@ -12,6 +12,7 @@
 #include "spec/kinds/kinds.h"
 #include "spec/names.h"
 #include "tests/sim/check_int.h"
+#include "tests/sim/hosts.h"
 
 #define PLENTY_MIB 32768 /* for all that people may declare */
 #define REMADE_MS  (10 * 60 * 1000)
@@ -220,7 +221,9 @@ static void check_recalled(struct check *check, const struct fact *fact, const c
 static void check_success(struct check *check, const struct fact *fact, const char *key)
 {
     const struct service_spec *spec = check_spec(check, key);
-    uint32_t healthy = count_healthy(check, fact, spec == NULL ? SLOTS_MAX : spec->desired_count);
+    /* On several hosts any slots will do: where there are too many it is chosen which stay. */
+    bool any_slot = spec == NULL || check->people->host_count > 0;
+    uint32_t healthy = count_healthy(check, fact, any_slot ? SLOTS_MAX : spec->desired_count);
 
     if (spec != NULL && healthy < spec->desired_count)
         check_failed(check, "%s: completed with %u of %u healthy tasks", key, healthy,
@@ -259,6 +262,8 @@ static void check_kept(struct check *check, const struct task_record *record)
     const struct desired_service *desired = desired_service(app->desired, key);
     const struct memory_service *memory = memory_service(app->memory, key);
 
+    if (check->people->host_count > 0)
+        return; /* which of too many stay is chosen by their hosts */
     if (!check->process->forgot || record->stop_code != STOP_SERVICE_SCHEDULER_INITIATED ||
         stopped == NULL || desired == NULL || !check_is_healthy(check, stopped) ||
         check_is_leaving(memory_task(app->memory, record->id)) ||
@@ -334,11 +339,14 @@ static struct standing standing_of(const struct check *check, const struct fact 
         bool healthy = check_is_healthy(check, task);
 
         if (check_is_leaving(memory_task(memory, task->id)) ||
-            stated_before(facts, index, task->id))
+            stated_before(facts, index, task->id) || hosts_is_given_up(check, task->host))
             continue;
         standing.alive += !is_over(task);
         standing.old += !is_over(task) && !current;
-        standing.filled |= !is_over(task) && !is_bad(check, task) && current ? 1U << task->slot : 0;
+        standing.filled |= !is_over(task) && !is_bad(check, task) && current &&
+                                   !hosts_is_left(check->people, task->instance)
+                               ? 1U << task->slot
+                               : 0;
         standing.healthy += healthy;
         standing.healthy_current += healthy && current;
         standing.slot_healthy |=
@@ -356,6 +364,18 @@ static struct standing standing_of(const struct check *check, const struct fact 
         standing.filled |= current ? 1U << action->identity.slot : 0;
     }
     return standing;
+}
+
+/* Slots without a task of the current revision; on several hosts any will do. */
+static uint32_t missing_of(const struct check *check, const struct service_spec *spec,
+                           const struct standing *standing)
+{
+    uint32_t slots = (1U << spec->desired_count) - 1;
+    uint32_t filled = (uint32_t)__builtin_popcount(standing->filled);
+
+    if (check->people->host_count == 0)
+        return (uint32_t)__builtin_popcount(slots & ~standing->filled);
+    return filled < spec->desired_count ? spec->desired_count - filled : 0;
 }
 
 /* A task is to stop, and no fault made it so: the service stays at its lower bound, and an old task
@@ -382,14 +402,16 @@ static void check_stop_decision(struct check *check, const struct fact *facts, s
     if (standing.healthy <= lower)
         check_failed(check, "%s: a task is stopped while %u are healthy and %u must be", key,
                      standing.healthy, lower);
+    bool hosts = check->people->host_count > 0;
+    bool no_room = standing.alive + missing_of(check, spec, &standing) > upper;
     if (!text_equal(stopped->revision, revision)) {
-        uint32_t slots = (1U << spec->desired_count) - 1;
-        uint32_t missing = (uint32_t)__builtin_popcount(slots & ~standing.filled);
-        if (standing.old + standing.healthy_current <= spec->desired_count &&
-            standing.alive + missing <= upper)
+        if (standing.old + standing.healthy_current <= spec->desired_count && !no_room)
             check_failed(check, "%s: an old task is stopped while there is room for a new one",
                          key);
-    } else if (stopped->slot < spec->desired_count && !standing.slot_healthy) {
+    } else if (!standing.slot_healthy &&
+               (hosts ? standing.healthy_current <= spec->desired_count &&
+                            !(no_room && hosts_is_left(check->people, stopped->instance))
+                      : stopped->slot < spec->desired_count)) {
         check_failed(check, "%s: a healthy task of slot %u is stopped for none", key,
                      stopped->slot);
     }
@@ -411,7 +433,8 @@ static void check_hold(struct check *check, const struct fact *fact)
 static void check_image(struct check *check, const struct image_record *image)
 {
     if (!text_is_empty(image->references) &&
-        sim_image_is_foreign(check->process->sim, "local", image->image_id))
+        sim_image_is_foreign(check->process->sim, hosts_engine(check, image->engine),
+                             image->image_id))
         check_failed(check, "image %s, which somebody else brought, is taken for ours (%s)",
                      image->image_id, image->references);
 }
@@ -448,7 +471,7 @@ static uint32_t count_alive(const struct check *check, const struct world_servic
 
     for (size_t i = 0; service != NULL && i < service->task_count; i++)
         alive += !check_is_leaving(memory_task(memory, service->tasks[i]->id)) &&
-                 !is_over(service->tasks[i]);
+                 !is_over(service->tasks[i]) && !hosts_is_given_up(check, service->tasks[i]->host);
     for (const struct process_call *at = check->process->calls; at != NULL; at = at->next) {
         const struct action *action = at->inner.action;
         if (action != NULL && action->kind == ACTION_CONTAINER_CREATE &&
@@ -665,7 +688,7 @@ void check_engine(void *context, enum action_kind kind, const char *object,
     if (container == NULL)
         return;
     if (kind == ACTION_CONTAINER_CREATE)
-        check_room(check, container->report.task);
+        check_room(check, &container->report);
     if (container->foreign || !text_equal(container->owner, PEOPLE_OWNER))
         check_failed(check, "%s %s: it is not ours", action_kind_text(kind), object);
 }
@@ -741,13 +764,19 @@ void check_whole_plan(struct check *check)
     input.pending = pending;
     size_t count = plan_units(&input, &arena, &units);
     plan_compute(&input, units, count, &arena, &plan);
-    if (plan.fact_count > 0)
-        check_failed(check, "the whole plan states a fact (%s of %s) that the cycle missed",
-                     fact_texts[plan.facts[0].kind],
-                     plan.facts[0].service == NULL ? "no service" : plan.facts[0].service);
-    check_unwanted(check, units, count, &plan);
+    for (size_t i = 0; i < plan.fact_count; i++) {
+        if (!hosts_decide(check, &plan.facts[i]))
+            check_failed(check, "the whole plan states a fact (%s of %s) that the cycle missed",
+                         fact_texts[plan.facts[i].kind],
+                         plan.facts[i].service == NULL ? "no service" : plan.facts[i].service);
+    }
+    /* Of several hosts another one may be best by now: that is seen when it is planned again. */
+    if (check->people->host_count == 0)
+        check_unwanted(check, units, count, &plan);
     for (size_t i = 0; i < plan.action_count; i++) {
         const struct action *action = &plan.actions[i];
+        if (check->people->host_count > 0 && *action_kind_mark(action->kind) == '+')
+            continue;
         if (process_call(check->process, action->instance, action->object) == NULL &&
             !check_lane_is_used(check, action->kind) && !room_is_kept(check, action))
             check_failed(

@@ -26,7 +26,7 @@ bool check_lane_is_used(const struct check *check, enum action_kind kind);
 /* ---- order.c ---- */
 
 void check_order(struct check *check, const struct action *action);
-void check_room(struct check *check, const char *task);
+void check_room(struct check *check, const struct container_report *made);
 
 /* ---- evidence.c ---- */
 

@@ -4,6 +4,7 @@
 #include "spec/base/text.h"
 #include "spec/names.h"
 #include "tests/sim/check_int.h"
+#include "tests/sim/hosts.h"
 
 static void check_container_end(struct check *check, const struct sim_container *container,
                                 const struct wanted_service *service, size_t index)
@@ -56,7 +57,11 @@ static size_t check_service_end(struct check *check, size_t index)
         if (container->foreign || !text_equal(report->service, people_service_name(index)))
             continue;
         containers++;
-        if (!service->exists || report->slot >= service->count) {
+        if (hosts_is_left(check->people, report->instance))
+            check_failed(check, "in the end %s is on %s, which is to be empty", report->name,
+                         report->instance);
+        if (!service->exists ||
+            (check->people->host_count == 0 && report->slot >= service->count)) {
             check_failed(check, "in the end %s is still there", report->name);
             continue;
         }
@@ -82,8 +87,7 @@ static void check_volume_end(struct check *check, size_t index)
     const char *name = service_volume_name(&arena, PEOPLE_OWNER, PEOPLE_CLUSTER,
                                            people_service_name(index), "data");
     /* A service of no tasks may have got none. */
-    if (service->exists && service->volume && service->count > 0 &&
-        !sim_has_volume(check->process->sim, "local", name))
+    if (service->exists && service->volume && service->count > 0 && !hosts_have_volume(check, name))
         check_failed(check, "in the end %s has no volume", people_service_name(index));
 }
 

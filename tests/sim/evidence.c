@@ -49,14 +49,16 @@ static uint32_t image_failures(const struct check *check, const struct deploymen
 {
     static const char *const kinds[] = { "build", "pull", "push" };
     const struct target *target = deployment->goal->target;
-    const struct world_instance *instance = check->process->app.world->instances;
     uint32_t most = 0;
 
-    for (size_t i = 0; i < target->task->container_definitions_count; i++) {
-        for (size_t k = 0; instance != NULL && k < ARRAY_COUNT(kinds); k++) {
+    for (const struct world_instance *at = check->process->app.world->instances; at != NULL;
+         at = at->by_name.next) {
+        for (size_t i = 0; i < ARRAY_COUNT(kinds) * target->task->container_definitions_count;
+             i++) {
             AUTO(arena) arena = { 0 };
-            const struct world_effort *effort = world_effort(
-                instance, arena_printf(&arena, "%s %s", kinds[k], target->images[i].reference));
+            const struct world_effort *effort =
+                world_effort(at, arena_printf(&arena, "%s %s", kinds[i % ARRAY_COUNT(kinds)],
+                                              target->images[i / ARRAY_COUNT(kinds)].reference));
             if (effort != NULL && effort->failures > most)
                 most = effort->failures;
         }
@@ -235,13 +237,22 @@ static void check_word(struct check *check, const struct memory_service *memory,
         check_failed(check, "%s: it pauses, and does not say so: %s", memory->key, wait);
 }
 
+/* Of all engines nothing is unknown. */
+static bool all_are_seen(const struct app *app)
+{
+    for (const struct world_instance *at = app->world->instances; at != NULL;
+         at = at->by_name.next) {
+        if (at->state != INSTANCE_ACTIVE || !at->complete)
+            return false;
+    }
+    return app->world->instances != NULL;
+}
+
 void check_pauses(struct check *check)
 {
     const struct app *app = &check->process->app;
-    const struct world_instance *instance = app->world->instances;
 
-    if (instance == NULL || instance->state != INSTANCE_ACTIVE || !instance->complete ||
-        check->claimed)
+    if (!all_are_seen(app) || check->claimed)
         return;
     for (const struct memory_service *at = app->memory->services; at != NULL;
          at = at->by_key.next) {
@@ -252,7 +263,9 @@ void check_pauses(struct check *check)
             continue;
         check_throttle(check, at, primary);
         check_word(check, at, primary);
-        for (size_t i = 0; i < primary->goal->target->task->container_definitions_count; i++)
+        for (size_t i = 0; check->people->host_count == 0 &&
+                           i < primary->goal->target->task->container_definitions_count;
+             i++)
             check_image_pause(check, at, primary, i);
     }
 }

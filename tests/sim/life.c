@@ -8,6 +8,7 @@
 #include "reconciler/run/cycle.h"
 #include "spec/base/text.h"
 #include "tests/sim/check.h"
+#include "tests/sim/hosts.h"
 
 #define START_MS    INT64_C(1700000000000)
 #define MINUTE_MS   INT64_C(60000)
@@ -34,6 +35,7 @@ struct run {
     int64_t claimed_ms;  /* so long it is another repository's */
     uint32_t forgets;    /* of so many crashes in a hundred nothing is remembered */
     uint32_t slow_look;
+    uint32_t vanishes_per_hour; /* of hosts */
     uint64_t steps;
     uint32_t crashes;
 };
@@ -114,22 +116,47 @@ static void begin_people(struct run *run)
     people_init(people);
 }
 
+/* Some lives are on several hosts; what they draw is their own. */
+static void draw_hosts(struct run *run)
+{
+    struct rng *rng = &run->people.more;
+
+    if (!rng_chance(rng, 40))
+        return;
+    run->people.host_count = (size_t)rng_between(rng, 1, HOSTS_MAX);
+    run->people.each = rng_chance(rng, 30) ? (uint32_t)rng_between(rng, 8, 16) : 0;
+    run->memory_mib = run->people.each > 0 ? run->people.each * TASK_MIB : MEMORY_MIB;
+    run->claimed_ms = 0;
+    run->vanishes_per_hour = rng_chance(rng, 70) ? (uint32_t)rng_between(rng, 1, 20) : 0;
+    if (!switch_is_on(run->switches, SWITCH_vanish))
+        run->vanishes_per_hour = 0;
+}
+
+static void add_engine(struct run *run, const char *name)
+{
+    sim_add_instance(run->sim, &(struct sim_instance_options){
+                                   .name = name,
+                                   .cpu_units = run->people.host_count > 0 ? 65536 : 8192,
+                                   .memory_mib = run->memory_mib,
+                                   .clock_skew_ms = rng_between(&run->rng, -5000, 5000) });
+    (void)sim_run_foreign(run->sim, name, "berth-database", "postgres:16");
+    (void)sim_run_foreign(run->sim, name, "somebody", "nginx:1");
+    people_bring_images(run->sim, name);
+}
+
 static void run_begin(struct run *run, uint64_t seed, FILE *log)
 {
     run->rng.state = seed;
     draw_more(run, seed);
+    draw_hosts(run);
     run->sim = sim_new(&(struct sim_options){ .seed = rng_next(&run->rng),
                                               .start_ms = START_MS,
                                               .before = check_engine,
                                               .context = &run->check });
-    sim_add_instance(run->sim, &(struct sim_instance_options){
-                                   .name = "local",
-                                   .cpu_units = 8192,
-                                   .memory_mib = run->memory_mib,
-                                   .clock_skew_ms = rng_between(&run->rng, -5000, 5000) });
-    (void)sim_run_foreign(run->sim, "local", "berth-database", "postgres:16");
-    (void)sim_run_foreign(run->sim, "local", "somebody", "nginx:1");
-    people_bring_images(run->sim, "local");
+    if (run->people.host_count == 0)
+        add_engine(run, "local");
+    for (size_t i = 0; i < run->people.host_count; i++)
+        add_engine(run, hosts_name(i));
     draw_faults(run);
     begin_people(run);
     run->check = (struct check){ .process = &run->process,
@@ -228,6 +255,9 @@ static void disturb(struct run *run, int64_t passed_ms)
     if (drawn(run, passed_ms, switch_is_on(switches, SWITCH_suspend) ? 6 : 0))
         suspend_or_resume(run, rng_chance(&run->rng, 40),
                           (size_t)rng_below(&run->rng, SERVICES_MAX));
+    if (drawn(run, passed_ms, run->vanishes_per_hour))
+        sim_cut(run->sim, hosts_name((size_t)rng_below(&run->rng, run->people.host_count)),
+                rng_between(&run->rng, 10 * 1000, 5 * MINUTE_MS), rng_chance(&run->rng, 30));
     bool may_fill = run->faults.lose_answer > 0 && switch_is_on(switches, SWITCH_full);
     if (drawn(run, passed_ms, may_fill ? 4 : 0))
         run->store_full_until_ms = now_ms + rng_between(&run->rng, 1, MINUTE_MS);
@@ -321,12 +351,12 @@ static void settle(struct run *run)
         release_claim(run);
     for (size_t i = 0; i < SERVICES_MAX; i++)
         suspend_or_resume(run, /* suspend= */ false, i);
-    /* What has happened already comes to light: checks fail late, links are still down, and work
+    /* What has happened already comes to light: checks fail late, hosts are still away, and work
      * whose answer was lost fails after an hour. */
     do
         pass(run, sim_now(run->sim) + LATENT_MS, /* troubled= */ false,
              /* until_converged= */ false);
-    while (has_long_call(run) && !run->check.failed);
+    while ((has_long_call(run) || !hosts_are_seen(&run->check)) && !run->check.failed);
     people_commit_fine(&run->people, failed_services(run));
     adopt(run, /* confirmed= */ true);
     pass(run, sim_now(run->sim) + SETTLE_MS, /* troubled= */ false, /* until_converged= */ true);

@@ -181,7 +181,7 @@ void check_order(struct check *check, const struct action *action)
 
 /* ---- Room ---- */
 
-void check_room(struct check *check, const char *task)
+void check_room(struct check *check, const struct container_report *made)
 {
     const struct sim *sim = check->process->sim;
     uint32_t used_mib = TASK_MIB;
@@ -190,11 +190,11 @@ void check_room(struct check *check, const char *task)
         const struct container_report *report = &sim_container_at(sim, i)->report;
         size_t first = 0;
 
-        if (report->task == NULL)
-            continue; /* foreign */
+        if (report->task == NULL || !text_equal(report->instance, made->instance))
+            continue; /* foreign, or elsewhere */
         while (!text_equal(sim_container_at(sim, first)->report.task, report->task))
             first++;
-        if (first == i && !text_equal(report->task, task))
+        if (first == i && !text_equal(report->task, made->task))
             used_mib += TASK_MIB;
     }
     if (used_mib > check->memory_mib)

@@ -10,6 +10,7 @@
 #include "spec/base/buf.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
+#include "tests/sim/hosts.h"
 
 #define FILE_MAX         65536
 #define FOREIGN_VERSIONS 10 /* of a hundred */
@@ -134,6 +135,7 @@ static void print_service(struct buf *out, const struct people *people, size_t i
                "deploymentCircuitBreaker: {enable: %s, rollback: %s}}\n",
                service->minimum, service->maximum, service->breaker ? "true" : "false",
                service->rollback ? "true" : "false");
+    hosts_print_placement(people, index, out);
     if (service->depends_on >= 0 && people->wanted.services[service->depends_on].exists)
         buf_printf(out, "  dependsOn: [%s]\n", people_service_name((size_t)service->depends_on));
 }
@@ -176,9 +178,7 @@ static struct generation *derive(struct people *people, bool broken)
         if (i < SERVICES_MAX && people->wanted.services[i].exists)
             print_service(&text, people, i, &arena);
         else if (i == SERVICES_MAX)
-            buf_text_add(&text,
-                         "apiVersion: berth/v1\nkind: Cluster\nmetadata: {name: " PEOPLE_CLUSTER
-                         "}\nspec: {launchType: FARGATE}\n");
+            hosts_print_cluster(people, &text);
         else if (i == SERVICES_MAX + 1 && broken)
             buf_text_add(&text, "apiVersion: berth/v1\nkind: Service\nmetadata: {name: wrong}\n"
                                 "spec: {taskDefinition: nothing}\n");
@@ -247,6 +247,8 @@ static void draw_late(struct people *people, struct wanted_service *service)
     struct rng *rng = &people->more;
     size_t late = 0;
 
+    if (people->each > 0)
+        service->volume = false; /* all its tasks would be on one small host */
     if (!people->late)
         return;
     for (size_t i = 0; i < service->container_count; i++) {
@@ -333,6 +335,7 @@ bool people_commit(struct people *people)
     } else {
         for (int64_t changes = rng_between(rng, 1, 3); changes > 0; changes--)
             change_something(people);
+        hosts_change(people);
     }
     people->tries++;
     if (commit(people, rng_chance(rng, 10) && people->may_break))
@@ -385,8 +388,12 @@ void people_commit_fine(struct people *people, uint32_t renewed)
     }
     if (!any) {
         people->wanted.services[0] = draw_service(people->rng, 0);
+        people->wanted.services[0].volume &= people->each == 0;
         mend(people, 0);
     }
+    hosts_settle(people);
+    if (people->each > 0)
+        people->room = people->each * (uint32_t)hosts_active(people);
     make_room(people);
     bool accepted = commit(people, /* broken= */ false);
     ASSERT(accepted);

@@ -11,7 +11,7 @@
 #include "spec/base/rng.h"
 #include "spec/generation.h"
 
-enum { SERVICES_MAX = 5, CONTAINERS_MAX = 3 };
+enum { SERVICES_MAX = 5, CONTAINERS_MAX = 3, HOSTS_MAX = 4 };
 
 #define PEOPLE_CLUSTER "main"
 #define PEOPLE_OWNER   "sim"
@@ -59,6 +59,8 @@ struct wanted_service {
 struct wanted {
     char commit[41];
     struct wanted_service services[SERVICES_MAX];
+    uint32_t draining; /* bits of hosts */
+    uint32_t absent;   /* of those that are not listed */
 };
 
 struct people {
@@ -72,9 +74,11 @@ struct people {
     uint32_t tries;  /* to commit, while people come and go */
     size_t services; /* so many of SERVICES_MAX there are */
     bool may_break;
-    struct rng more; /* draws what was added later: lives without it stay as they were */
-    bool late;       /* some programs are */
-    uint32_t room;   /* tasks that the engine holds */
+    struct rng more;   /* draws what was added later: lives without it stay as they were */
+    bool late;         /* some programs are */
+    uint32_t room;     /* tasks that the engine holds, */
+    uint32_t each;     /* or each of several hosts; 0: they hold all that there may be */
+    size_t host_count; /* 0: the local engine */
     uint32_t
         removed_ever; /* bits of services whose volumes may go: deleteWithService was declared */
 };

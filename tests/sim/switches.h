@@ -34,7 +34,8 @@
     X(late)    /* programs that are healthy only after their checks have failed */                 \
     X(small)   /* the engine has little memory */                                                  \
     X(claim)   /* at first the engine is another repository's */                                   \
-    X(forget)  /* a crash takes all memory along */
+    X(forget)  /* a crash takes all memory along */                                                \
+    X(vanish)  /* hosts are away for minutes */
 
 #define SWITCH_ENUM(name) SWITCH_##name,
 enum switch_name { SWITCH_FAULTS(SWITCH_ENUM) SWITCH_OTHERS(SWITCH_ENUM) SWITCH_COUNT };
