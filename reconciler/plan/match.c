@@ -516,6 +516,14 @@ static void view_unseen(struct planner *planner, struct task_view *view)
         service != NULL && instance_is_given_up(planner, service->cluster, view->instance);
     view->healthy = text_equal(view->instance->name, LOCAL_INSTANCE) && view->record != NULL &&
                     view->record->healthy_ms != 0;
+    if (view->record == NULL || view->record->stopping_ms == 0 ||
+        text_equal(view->instance->name, LOCAL_INSTANCE))
+        return;
+    view->ended = true; /* it goes on with that when it is seen again */
+    view->status = TASK_STOPPING;
+    view->stop_code = view->record->stop_code;
+    view->reason = view->record->reason;
+    view->healthy = false;
 }
 
 void task_view_make(struct planner *planner, const struct world_task *task,
@@ -531,9 +539,7 @@ void task_view_make(struct planner *planner, const struct world_task *task,
     if (task->service != NULL)
         view.leaving =
             instance_is_left(planner, task->service->cluster, view.target, view.instance);
-    if (view.instance->state != INSTANCE_ACTIVE || !view.instance->complete ||
-        (!text_equal(view.instance->name, LOCAL_INSTANCE) &&
-         !instance_is_ours(planner, view.instance))) {
+    if (!instance_is_seen(planner, view.instance)) {
         view_unseen(planner, &view);
         *out = view;
         return;

@@ -278,6 +278,8 @@ void task_wind_down(struct planner *planner, const struct task_view *view, bool 
 {
     const struct world_task *task = view->task;
 
+    if (!instance_is_seen(planner, view->instance))
+        return;
     if (view->unknown && view->status != TASK_STOPPING)
         return; /* a container that was only listed is never removed */
     for (size_t i = 0; i < task->container_count; i++) {

@@ -35,6 +35,12 @@ bool instance_is_ours(const struct planner *planner, const struct world_instance
            (claim != NULL && text_equal(claim->root, planner->input->root));
 }
 
+bool instance_is_seen(const struct planner *planner, const struct world_instance *instance)
+{
+    return instance->state == INSTANCE_ACTIVE && instance->complete &&
+           (text_equal(instance->name, LOCAL_INSTANCE) || instance_is_ours(planner, instance));
+}
+
 bool place_is_ours(struct planner *planner, const struct world_instance *instance)
 {
     const char *name = claim_volume_name(planner->arena, planner->input->owner);

@@ -31,6 +31,8 @@ const char *volume_name(struct planner *planner, const struct target *target,
                         const struct volume *volume);
 /* Is it a volume of the engine, and no path of the host? */
 bool is_named_volume(const struct volume *volume);
+/* All that is there is known, and it may be acted on. */
+bool instance_is_seen(const struct planner *planner, const struct world_instance *instance);
 /* Likewise, without a word. */
 bool instance_is_ours(const struct planner *planner, const struct world_instance *instance);
 /* True when network and volumes that the target needs exist. */

@@ -417,7 +417,8 @@ void people_bring_images(struct sim *sim, const char *instance)
             AUTO(arena) arena = { 0 };
             const char *reference =
                 arena_printf(&arena, "registry.internal/%s:%zu", behaviours[i].text, version);
-            sim_set_program(sim, reference, &behaviours[i].program);
+            if (!sim_has_program(sim, reference)) /* another host has it already */
+                sim_set_program(sim, reference, &behaviours[i].program);
             if (version % 2 == 0)
                 (void)sim_add_image(sim, instance, reference);
             else

@@ -189,6 +189,34 @@ static void a_rollout_goes_on_beside_a_lost_instance(void **unused)
     scene_close(&scene);
 }
 
+/* What was to stop there is no task of its service any more, and is not to be stopped twice. */
+static void what_was_to_stop_on_a_lost_instance_does_not_count(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene);
+    commit(&scene, "c1", THREE, TASK, "desiredCount: 3");
+    scene_run(&scene, 20 * 1000);
+    commit(&scene, "c2",
+           "{name: a, host: a}, {name: b, host: b, state: DRAINING}, "
+           "{name: c, host: c}",
+           TASK, "desiredCount: 3");
+    while (scene_actions(&scene, ACTION_CONTAINER_STOP) == 0) {
+        scene_step(&scene);
+        scene.now_ms += 500;
+        scene_plan(&scene);
+    }
+    fleet_lose(&scene, "b");
+    scene_run(&scene, 20 * 1000);
+    assert_int_equal(fleet_running(&scene, "web", "a") + fleet_running(&scene, "web", "c"), 3);
+    fleet_return(&scene, "b");
+    scene_run(&scene, 20 * 1000);
+    assert_int_equal(fleet_running(&scene, "web", NULL), 3);
+    assert_int_equal(fleet_running(&scene, "web", "b"), 0);
+    scene_close(&scene);
+}
+
 /* Until all instances were seen nobody knows what runs. */
 static void nothing_begins_before_all_instances_are_seen_or_given_up(void **unused)
 {
@@ -286,6 +314,7 @@ int main(void)
         cmocka_unit_test(an_instance_that_is_not_listed_any_more_is_left),
         cmocka_unit_test(a_lost_instance_is_waited_for_then_replaced_and_then_reconciled),
         cmocka_unit_test(a_rollout_goes_on_beside_a_lost_instance),
+        cmocka_unit_test(what_was_to_stop_on_a_lost_instance_does_not_count),
         cmocka_unit_test(nothing_begins_before_all_instances_are_seen_or_given_up),
         cmocka_unit_test(a_removed_service_leaves_every_instance),
         cmocka_unit_test(a_built_image_is_built_where_it_is_needed),
