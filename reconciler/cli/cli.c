@@ -45,10 +45,16 @@ void cli_print(FILE *out, const char *format, ...)
     va_end(arguments);
 }
 
+/* What --detailed-exitcode says with 2 is no mistake. */
+static int code_of_mistake(const struct cli *cli)
+{
+    return cli->options.run.detailed_exitcode ? CLI_FAILED : CLI_USAGE;
+}
+
 int cli_failed(struct cli *cli, const struct err *err)
 {
     cli_print(cli->errors, "berth: %s\n", err->text);
-    return err->code == ERR_INVALID ? CLI_USAGE : CLI_FAILED;
+    return err->code == ERR_INVALID ? code_of_mistake(cli) : CLI_FAILED;
 }
 
 int cli_usage(struct cli *cli, const char *format, ...)
@@ -63,7 +69,7 @@ int cli_usage(struct cli *cli, const char *format, ...)
         fprintf(cli->errors, "\nTry `berth help %s`.\n", cli->verb->name);
     else
         fputs("\nTry `berth help`.\n", cli->errors);
-    return CLI_USAGE;
+    return code_of_mistake(cli);
 }
 
 int cli_print_json(struct cli *cli, const struct json *value)
@@ -122,13 +128,27 @@ static void warn_of_variables(struct cli *cli)
     }
 }
 
+/* What cannot be parsed as a whole may ask for it all the same. */
+static bool asks_detailed(const struct cli *cli, const struct option_words *words)
+{
+    const struct cli_option *option = &cli_options[OPT_DETAILED];
+
+    for (size_t i = 0; i < words->count && (cli->verb->options & OPT(DETAILED)) != 0; i++) {
+        if (text_starts(words->items[i], "--") && text_equal(words->items[i] + 2, option->name))
+            return true;
+    }
+    return false;
+}
+
 static int run_verb(struct cli *cli, const struct option_words *words)
 {
     struct err err = { 0 };
 
     if (options_parse(cli->arena, words, OPTS_EVERY | cli->verb->options, cli->sources,
-                      &cli->options, &err) < 0)
+                      &cli->options, &err) < 0) {
+        cli->options.run.detailed_exitcode = asks_detailed(cli, words);
         return cli_usage(cli, "%s", err.text);
+    }
     warn_of_variables(cli);
     cli->operands = cli->options.operands;
     cli->options.run.has_color = cli->out_is_terminal && !cli->options.no_color &&

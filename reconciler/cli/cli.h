@@ -19,7 +19,7 @@
     X(DONE, 0, NULL, "done")                                                                       \
     X(FAILED, 1, NULL, "failed")                                                                   \
     X(USAGE, 2, NULL, "wrong usage, or a mistake in the manifests")                                \
-    X(CHANGES, 2, "plan", "with --detailed-exitcode: there are changes")                           \
+    X(CHANGES, 2, "plan", "with --detailed-exitcode: there are changes; a mistake is 1 then")      \
     X(ROLLED_BACK, 3, "apply", "a deployment failed and was rolled back")                          \
     X(TIMED_OUT, 4, "apply", "not converged within --timeout")                                     \
     X(UNREAD, 141, NULL, "what reads standard output has closed it, as `head` does")               \

@@ -111,6 +111,25 @@ static void wrong_usage_exits_with_2_and_says_so_on_stderr(void **state)
     }
 }
 
+/* 2 would say that there are changes. */
+static void with_a_detailed_exit_code_a_mistake_is_1(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {
+        "plan --detailed-exitcode",
+        "plan . --detailed-exitcode --outptu",
+        "plan . --detailed-exitcode --offline --docker-host",
+        "plan /none --detailed-exitcode --offline",
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct result result = run(cases[i]);
+        assert_int_equal(result.code, 1);
+        assert_string_equal(result.out, "");
+        release(&result);
+    }
+}
+
 static void nothing_at_all_is_wrong_usage_with_help(void **state)
 {
     (void)state;
@@ -423,6 +442,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_usage_exits_with_2_and_says_so_on_stderr),
+        cmocka_unit_test(with_a_detailed_exit_code_a_mistake_is_1),
         cmocka_unit_test(nothing_at_all_is_wrong_usage_with_help),
         cmocka_unit_test(a_full_disk_is_a_failure),
         cmocka_unit_test(who_reads_no_further_is_not_told),
