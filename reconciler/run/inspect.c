@@ -185,7 +185,9 @@ static int inspect_offline(const struct run_options *options,
     struct plan_input input;
 
     if (snapshot_load(&before, &out->diags, &out->before, err) < 0)
-        return -1;
+        return err_wrap(err, "what it is compared with, %s",
+                        options->base != NULL ? options->base
+                                              : "its parent (--base names another commit)");
     diag_release(&out->diags); /* they are not of the commit that is asked about */
     after.since = out->before.commit->items[0].id;
     if (snapshot_load(&after, &out->diags, &out->after, err) < 0)
