@@ -48,6 +48,19 @@ void action_effort_key(enum action_kind kind, const char *object, struct buf *ou
     buf_text_add(out, object);
 }
 
+bool action_effort_is_long(const char *key)
+{
+    size_t size = strcspn(key, " ");
+
+    for (size_t i = 0; i < ARRAY_COUNT(action_words); i++) {
+        const struct action_word *word = &action_words[i];
+
+        if (word->is_long && strncmp(word->text, key, size) == 0 && word->text[size] == ' ')
+            return true;
+    }
+    return false;
+}
+
 void container_name(const char *task, const char *container, char out[CONTAINER_NAME_SIZE])
 {
     int length = snprintf(out, CONTAINER_NAME_SIZE, "berth-%.12s-%s", task, container);

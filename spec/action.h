@@ -42,6 +42,8 @@ bool action_kind_is_long(enum action_kind kind);
 /* Key of the effort that an action is: the first word of its kind and its object, "pull redis:7".
  * */
 void action_effort_key(enum action_kind kind, const char *object, struct buf *out);
+/* Is it the key of a long action: of a build, pull, push, load? */
+bool action_effort_is_long(const char *key);
 
 /* Container names are berth-TASK12-CONTAINER. */
 #define CONTAINER_NAME_SIZE (6 + 12 + 1 + 255 + 1)

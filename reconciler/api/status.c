@@ -10,6 +10,7 @@
 #include "reconciler/run/follow.h"
 #include "reconciler/run/tell.h"
 #include "reconciler/source/url.h"
+#include "spec/action.h"
 #include "spec/base/text.h"
 
 void get_version(struct request *request)
@@ -400,8 +401,10 @@ void get_images(struct request *request)
         json_set_text(instance, "name", at->name);
         for (const struct world_image *one = at->images; one != NULL; one = one->by_id.next)
             json_append(images, show_image(&input, at, one));
-        for (const struct world_effort *one = at->efforts; one != NULL; one = one->by_key.next)
-            json_append(efforts, show_effort(one));
+        for (const struct world_effort *one = at->efforts; one != NULL; one = one->by_key.next) {
+            if (action_effort_is_long(one->key))
+                json_append(efforts, show_effort(one));
+        }
         json_set(instance, "images", images);
         json_set(instance, "work", efforts);
         json_append(instances, instance);

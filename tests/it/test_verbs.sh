@@ -102,6 +102,7 @@ check 'the newest only' test "$(verb history -n 1 | wc -l)" = 2
 check 'commits have outcomes' shows "$commit  applied +Test" history --commits
 check 'images are told' shows '^local +web +[0-9a-f]{12} .* MiB .* berth/web:' images
 check 'and how they came' shows '^local +build berth/web:[0-9a-f]+ +done' images
+check 'and nothing but them' json_fits '[.instances[].work[].work | split(" ")[0]] | unique == ["build", "load"]' images
 
 # ---- Logs
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/action.h"
 #include "spec/base/text.h"
 #include "spec/world.h"
 #include "tests/unit/unit.h"
@@ -189,6 +190,20 @@ static void efforts_count_failures_in_a_row(void **state)
     assert_int_equal(world_effort_failures(effort, 21), WORLD_FAILURES_KEPT + 1);
 }
 
+static void what_is_long_is_about_images(void **state)
+{
+    (void)state;
+    assert_true(action_effort_is_long("build berth/web:1"));
+    assert_true(action_effort_is_long("pull x"));
+    assert_true(action_effort_is_long("push x"));
+    assert_true(action_effort_is_long("load berth/sandbox:1"));
+    assert_false(action_effort_is_long("create berth-012345678901-web"));
+    assert_false(action_effort_is_long("start berth-012345678901-web"));
+    assert_false(action_effort_is_long("remove berth/web:1"));
+    assert_false(action_effort_is_long("pul x"));
+    assert_false(action_effort_is_long(""));
+}
+
 static void old_efforts_are_forgotten(void **state)
 {
     struct world *world = *state;
@@ -212,11 +227,9 @@ static void old_efforts_are_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_was_cancelled_is_forgotten),
-        TEST(efforts_count_failures_in_a_row),
-        TEST(efforts_tell_refusals_from_lost_ways),
-        TEST(efforts_know_what_else_is_started),
-        TEST(old_efforts_are_forgotten),
+        TEST(what_was_cancelled_is_forgotten),      TEST(efforts_count_failures_in_a_row),
+        TEST(efforts_tell_refusals_from_lost_ways), TEST(efforts_know_what_else_is_started),
+        TEST(what_is_long_is_about_images),         TEST(old_efforts_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
