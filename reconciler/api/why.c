@@ -6,6 +6,7 @@
 
 #include "reconciler/api/api_int.h"
 #include "reconciler/run/cycle.h"
+#include "reconciler/run/follow.h"
 #include "spec/base/text.h"
 #include "spec/last_lines.h"
 
@@ -336,6 +337,20 @@ static const struct wanted_task *find_wanted(struct story *story, const char *na
     return NULL;
 }
 
+/* What is not known yet may be in a commit that was refused. */
+static void tell_unknown(struct story *story, const char *name, struct err *err)
+{
+    const char *rejected = NULL;
+
+    (void)err_set(err, ERR_NOT_FOUND, "there is no service, task or container '%s'%s", name,
+                  task_hint(name));
+    if (follower_rejected(story->app->follower, &rejected) != NULL)
+        (void)err_set(err, ERR_NOT_FOUND,
+                      "there is no service, task or container '%s'%s; of commit %.8s, which has "
+                      "mistakes, nothing is done: see `berth status`",
+                      name, task_hint(name), rejected);
+}
+
 /* A service first, then a task, a container, a task that is to come, one that stopped.  NULL and
  * *err: none of them. */
 static const char *tell(struct story *story, const char *name, struct err *err)
@@ -373,8 +388,7 @@ static const char *tell(struct story *story, const char *name, struct err *err)
         tell_stopped(story, stopped);
         return "task";
     }
-    (void)err_set(err, ERR_NOT_FOUND, "there is no service, task or container '%s'%s", name,
-                  task_hint(name));
+    tell_unknown(story, name, err);
     return NULL;
 }
 
