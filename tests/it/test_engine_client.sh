@@ -146,6 +146,13 @@ check 'an engine with TLS starts' engine_start tls -H tcp://0.0.0.0:2376 --tlsve
     --tlskey "$IT_DIR/certs/server-key.pem" || finish
 check 'its address is that of its certificate' test "$ENGINE_ADDRESS" = 10.77.0.11
 check 'it answers over TLS' grep -qx 'status 200' <(tls_probe "$IT_DIR/certs" call GET /info)
+found_by_make() # CERTIFICATES: `make run` uses that engine
+{
+    local address=tcp://$ENGINE_ADDRESS:2376
+    [ "$(DOCKER_HOST=$address DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=$1 "$ROOT/.make/engine")" = "$address" ]
+}
+check '`make run` finds it' found_by_make "$IT_DIR/certs"
+check_not 'but not without certificates' found_by_make "$IT_DIR/none"
 check 'certificates of another authority' certificates "$IT_DIR/others"
 check 'a server of another authority is refused' grep -qx 'failure denied: .*' \
     <(tls_probe "$IT_DIR/others" call GET /info)
