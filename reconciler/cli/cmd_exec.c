@@ -95,8 +95,14 @@ static void flush_unsent(struct session *session)
 
 static void print(struct session *session, FILE *out, const char *data, size_t size)
 {
-    if (fwrite(data, 1, size, out) != size || fflush(out) != 0)
-        fail(session, ERR_FAILED, "the output cannot be written");
+    if (fwrite(data, 1, size, out) == size && fflush(out) == 0)
+        return;
+    if (errno == EPIPE && out == session->cli->out) { /* who reads it has read enough */
+        session->is_over = true;
+        session->code = CLI_UNREAD;
+        return;
+    }
+    fail(session, ERR_FAILED, "the output cannot be written");
 }
 
 static void on_frame(void *context, enum frame_kind kind, const char *data, uint32_t size)

@@ -156,6 +156,14 @@ check 'a habit from elsewhere' test "$(verb exec web -- /bin/busybox echo hi)" =
 check 'which must be named' exits 125 verb exec pair /bin/busybox true
 check 'and their names are said' complains 'several containers: say which with --container: main, side$' \
     verb exec pair /bin/busybox true
+unread() # what the command says is not read to its end
+{
+    local codes
+    verb exec web /bin/busybox yes 2>"$IT_DIR/unread" | head -n 1 >"$IT_DIR/read"
+    codes=("${PIPESTATUS[@]}")
+    [ "${codes[0]}" = 141 ] && [ "$(cat "$IT_DIR/read")" = y ] && [ ! -s "$IT_DIR/unread" ]
+}
+check 'who reads no further ends it without a word' unread
 check 'as another user' test "$(verb exec -u 65534 web /bin/busybox id -u)" = 65534
 check 'in another folder' test "$(verb exec -w /www web /bin/busybox pwd)" = /www
 check 'a task that is not there' exits 125 verb exec none true
