@@ -10,18 +10,21 @@
 #     host_line NAME [KEYS [TIMEOUT]]   a line for fargate_drive
 #
 # engine_use, engine_kill9, engine_poweroff, engine_restart ... work on NAME too; after a poweroff and
-# a restart, host_sshd as well.  The user's ssh files are in a private /root/.ssh.
+# a restart, host_sshd as well.  The user's ssh files are in $SSH_FILES.
 
 # The engine of the script's own network is for scripts that have FARGATE clusters.
 engine_local=${engine_local:-none}
-HOST_KEY=/root/.ssh/id_ed25519
+SSH_FILES=$IT_DIR/home/.ssh
+HOST_KEY=$SSH_FILES/id_ed25519
 
 hosts_begin()
 {
     # The client finds its files by the user's entry, not by HOME.
-    mount -t tmpfs -o mode=700 tmpfs /root && mkdir -m 700 /root/.ssh || return 1
-    ssh-keygen -q -t ed25519 -N '' -C it -f $HOST_KEY &&
-        cp $HOST_KEY.pub /root/.ssh/authorized_keys && touch /root/.ssh/known_hosts
+    mkdir -p "$IT_DIR/home" && mkdir -m 700 "$SSH_FILES" &&
+        sed "s|^\(root:[^:]*:0:[^:]*:[^:]*\):[^:]*:|\1:$IT_DIR/home:|" /etc/passwd >"$IT_DIR/passwd" &&
+        mount --bind "$IT_DIR/passwd" /etc/passwd || return 1
+    ssh-keygen -q -t ed25519 -N '' -C it -f "$HOST_KEY" &&
+        cp "$HOST_KEY.pub" "$SSH_FILES/authorized_keys" && touch "$SSH_FILES/known_hosts"
 }
 hosts_begin || exit 1
 
@@ -45,7 +48,7 @@ host_sshd() # NAME [LINE...]
     [ -f "$dir/host_key" ] || ssh-keygen -q -t ed25519 -N '' -C '' -f "$dir/host_key" || return 1
     # The first of two lines counts.
     printf '%s\n' "$@" "ListenAddress ${engine_address[$name]}:22" "HostKey $dir/host_key" \
-        "PidFile $dir/sshd.pid" 'AuthorizedKeysFile /root/.ssh/authorized_keys' 'StrictModes no' \
+        "PidFile $dir/sshd.pid" "AuthorizedKeysFile $SSH_FILES/authorized_keys" 'StrictModes no' \
         'UsePAM no' 'PasswordAuthentication no' 'UseDNS no' >"$dir/sshd.conf"
     [ ! -f "$dir/sshd.pid" ] || host_sshd_kill "$name"
     engine_in "$name" sh -c "mkdir -p /run/sshd && ln -sf $dir/sock /run/docker.sock &&
@@ -57,8 +60,8 @@ host_known()
 {
     local key
     key=$(cut -d' ' -f1,2 "$IT_DIR/$1/host_key.pub") || return 1
-    sed -i "/^${engine_address[$1]} /d" /root/.ssh/known_hosts
-    echo "${engine_address[$1]} $key" >>/root/.ssh/known_hosts
+    sed -i "/^${engine_address[$1]} /d" "$SSH_FILES/known_hosts"
+    echo "${engine_address[$1]} $key" >>"$SSH_FILES/known_hosts"
 }
 
 host_start()

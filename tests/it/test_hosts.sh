@@ -150,9 +150,9 @@ check 'it is listed again, its tasks ended' eventually 60 said 'a LISTING_END .*
 check 'which is reported' said 'a CONTAINER 1/web .* status=exited .*'
 
 # ---- Keys ----------------------------------------------------------------------------------------
-cp /root/.ssh/known_hosts "$IT_DIR/known_hosts"
+cp "$SSH_FILES/known_hosts" "$IT_DIR/known_hosts"
 sed -i "s|^${engine_address[b]} .*|${engine_address[b]} $(cut -d' ' -f1,2 "$IT_DIR/c/host_key.pub")|" \
-    /root/.ssh/known_hosts
+    "$SSH_FILES/known_hosts"
 mark
 kill "$(ssh_of b)"
 check 'a host with another key is refused' eventually 20 said \
@@ -160,7 +160,7 @@ check 'a host with another key is refused' eventually 20 said \
 set_hosts "$(host_line a)" "$(host_line b new)" "$(host_line c)"
 check 'also where new ones are accepted' eventually 20 said \
     'b INSTANCE_LOST .*: it presents another host key than the one in known_hosts, .*'
-sed -i "/^${engine_address[b]} /d" /root/.ssh/known_hosts
+sed -i "/^${engine_address[b]} /d" "$SSH_FILES/known_hosts"
 set_hosts "$(host_line a)" "$(host_line b)" "$(host_line c)"
 check 'one whose key is not known too' eventually 20 said \
     'b INSTANCE_LOST .*: its host key is not in known_hosts: .*'
@@ -174,7 +174,7 @@ check 'a key that it does not accept' host_sshd b 'AuthorizedKeysFile none' &&
 host_sshd b
 
 # ---- Sessions and forwarding that are refused ----------------------------------------------------
-cp "$IT_DIR/known_hosts" /root/.ssh/known_hosts
+cp "$IT_DIR/known_hosts" "$SSH_FILES/known_hosts"
 host_sshd b 'MaxSessions 0'
 set_hosts "$(host_line a)" "$(host_line b)" "$(host_line c)"
 check 'a host that allows no session works without' eventually 30 said 'b LISTING_END .*'
