@@ -504,6 +504,16 @@ static void find_target(struct task_view *view, const struct memory_service *mem
         view->target = current->target;
 }
 
+/* As it was last seen. */
+static bool was_over(const struct world_task *task)
+{
+    bool over = false;
+
+    for (size_t i = 0; i < task->container_count; i++)
+        over |= container_is_over(task->containers[i]);
+    return over && !anything_up(task);
+}
+
 /* Nothing is seen of it. With its only engine away a service is as healthy as it was; of several
  * instances the others have to carry it, and in the end to replace it. */
 static void view_unseen(struct planner *planner, struct task_view *view)
@@ -516,8 +526,11 @@ static void view_unseen(struct planner *planner, struct task_view *view)
         service != NULL && instance_is_given_up(planner, service->cluster, view->instance);
     view->healthy = text_equal(view->instance->name, LOCAL_INSTANCE) && view->record != NULL &&
                     view->record->healthy_ms != 0;
-    if (view->record == NULL || view->record->stopping_ms == 0 ||
-        text_equal(view->instance->name, LOCAL_INSTANCE))
+    if (text_equal(view->instance->name, LOCAL_INSTANCE))
+        return;
+    if (was_over(view->task))
+        view->status = TASK_DEPROVISIONING; /* nobody but us would start it again */
+    if (view->record == NULL || view->record->stopping_ms == 0)
         return;
     view->ended = true; /* it goes on with that when it is seen again */
     view->status = TASK_STOPPING;

@@ -254,7 +254,8 @@ static enum use use_of(const struct task_view *task)
     return task->unhealthy ? USE_NONE : task->healthy ? USE_NOW : USE_LATER;
 }
 
-/* Step 4.  The least useful first, then the highest slots. */
+/* Step 4.  The least useful first, then the highest slots.  What is unknown, as its instance does
+ * not answer, is no reason to stop what runs. */
 static void stop_old(struct planner *planner, struct service_view *view, struct count *count)
 {
     const char *reason = arena_printf(
@@ -264,6 +265,8 @@ static void stop_old(struct planner *planner, struct service_view *view, struct 
 
     if (view->primary->state == ROLLOUT_FAILED)
         return;
+    for (size_t i = 0; view->pool != NULL && i < view->task_count; i++)
+        keep += is_alive(&view->tasks[i]) && !view->tasks[i].current && view->tasks[i].unknown;
     for (enum use use = USE_NONE; use < USE_COUNT; use++) {
         for (size_t i = view->task_count; i-- > 0;) {
             struct task_view *task = &view->tasks[i];
