@@ -111,12 +111,14 @@ static bool may_run_elsewhere(struct planner *planner, const struct service_view
     return false;
 }
 
-/* Was it in a pool?  What is remembered says so, or else where its tasks are. */
-static bool was_in_pool(const struct service_view *view)
+/* Was it in a pool?  What is remembered says so, or else where its tasks are, or its cluster. */
+static bool was_in_pool(struct planner *planner, const struct service_view *view)
 {
     if (view->primary != NULL)
         return view->primary->goal->target->is_ec2;
-    return view->task_count > 0 && !text_equal(view->tasks[0].instance->name, LOCAL_INSTANCE);
+    if (view->task_count > 0)
+        return !text_equal(view->tasks[0].instance->name, LOCAL_INSTANCE);
+    return pool_of(planner, view->cluster) != NULL;
 }
 
 void removed_view_make(struct planner *planner, const char *key, struct service_view *view)
@@ -175,7 +177,7 @@ void plan_removed(struct planner *planner, const char *key)
         planner->unit_looked = true;
         return;
     }
-    if (!was_in_pool(&view)) {
+    if (!was_in_pool(planner, &view)) {
         view.instance = place_engine(planner);
         if (view.instance == NULL)
             return;
