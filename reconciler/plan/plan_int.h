@@ -244,8 +244,7 @@ void deployment_fact(struct planner *planner, const struct service_view *view,
 
 bool oscillate(struct planner *planner, const struct service_view *view); /* true: it froze one */
 bool is_frozen(const struct memory_service *memory, const char *field);
-/* A reason that begins with the field, and this: the task came with the difference. */
-#define CAME_SO "is not as it was created"
+#define CAME_SO "is not as it was created" /* behind a field: the task came with the difference */
 void name_frozen(struct planner *planner, const struct service_view *view); /* it waits for that */
 
 #endif

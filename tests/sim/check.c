@@ -93,11 +93,6 @@ static bool stated_before(const struct fact *facts, size_t count, const char *ta
     return false;
 }
 
-uint32_t check_percent(uint32_t count, uint32_t of, uint32_t add)
-{
-    return (count * of + add) / 100;
-}
-
 size_t check_service(const char *name)
 {
     size_t index = 0;
@@ -715,20 +710,6 @@ static void check_unwanted(struct check *check, const struct plan_unit *units, s
             check_failed(check, "%s %s: it goes on, and nothing needs it",
                          action_kind_text(action->kind), action->object);
     }
-}
-
-/* Something of its kind is in flight, whose end makes room for what found none. */
-bool check_lane_is_used(const struct check *check, enum action_kind kind)
-{
-    for (const struct process_call *at = check->process->calls; at != NULL; at = at->next) {
-        const struct action *action = at->inner.action;
-        if (action == NULL)
-            continue;
-        if (action_kind_is_long(action->kind) == action_kind_is_long(kind) &&
-            (action->kind == ACTION_CONTAINER_STOP) == (kind == ACTION_CONTAINER_STOP))
-            return true;
-    }
-    return false;
 }
 
 /* Where room is short, what is kept for a task whose create is tried again is room for another one

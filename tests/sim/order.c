@@ -201,3 +201,24 @@ void check_room(struct check *check, const struct container_report *made)
         check_failed(check, "tasks of %u MiB are on an engine that has %u", used_mib,
                      check->memory_mib);
 }
+
+/* Something of its kind is in flight, whose end makes room for what found none. */
+bool check_lane_is_used(const struct check *check, enum action_kind kind)
+{
+    for (const struct process_call *at = check->process->calls; at != NULL; at = at->next) {
+        const struct action *action = at->inner.action;
+        if (action == NULL)
+            continue;
+        if (action_kind_is_long(action->kind) == action_kind_is_long(kind) &&
+            (action->kind == ACTION_CONTAINER_STOP) == (kind == ACTION_CONTAINER_STOP))
+            return true;
+    }
+    return false;
+}
+
+/* ---- Counting ---- */
+
+uint32_t check_percent(uint32_t count, uint32_t of, uint32_t add)
+{
+    return (count * of + add) / 100;
+}
