@@ -3,7 +3,6 @@
  * again.
  */
 #include "reconciler/run/app.h"
-
 #include "reconciler/run/cycle.h"
 #include "reconciler/run/follow.h"
 #include "spec/base/text.h"
