@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "spec/base/text.h"
+#include "spec/port.h"
 #include "spec/validate.h"
 
 #define AT "containerDefinitions[%zu]"
@@ -21,26 +22,6 @@ struct taken {
     size_t container;
     size_t mapping;
 };
-
-/* "FIRST-LAST" */
-static bool parse_range(const char *text, uint32_t *out_first, uint32_t *out_last)
-{
-    const char *dash = strchr(text, '-');
-    char first[8];
-    size_t size = dash != NULL ? (size_t)(dash - text) : sizeof(first);
-    uint32_t from;
-    uint32_t to;
-
-    if (size >= sizeof(first))
-        return false;
-    memcpy(first, text, size);
-    first[size] = '\0';
-    if (!text_parse_u32(first, &from) || !text_parse_u32(dash + 1, &to))
-        return false;
-    *out_first = from;
-    *out_last = to;
-    return from >= 1 && from <= to && to <= 65535;
-}
 
 /* The host's port must be the container's where both are the same; FARGATE too, when no mode is
  * given. */
@@ -77,7 +58,7 @@ static bool read_mapping(const struct validation *v, const struct node *node,
     out->first = out->last = mapping->container_port;
     if (mapping->container_port_range == NULL)
         return true;
-    if (!parse_range(mapping->container_port_range, &out->first, &out->last)) {
+    if (!port_range_parse(mapping->container_port_range, &out->first, &out->last)) {
         decode_mistake(v->decoder, node,
                        "containerPortRange: '%s' is not FIRST-LAST, two ports from 1 to 65535",
                        mapping->container_port_range);

@@ -13,6 +13,7 @@
 #include "drivers/docker/write_int.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
+#include "spec/port.h"
 
 #define NS_PER_S         ((int64_t)1000 * 1000 * 1000)
 #define BRIDGE_NAME_SIZE 16 /* IFNAMSIZ of Linux */
@@ -183,13 +184,13 @@ static void publish(struct json *bindings, const struct container_definition *de
     for (size_t i = 0; i < definition->port_mappings_count; i++) {
         const struct port_mapping *port = &definition->port_mappings[i];
         const char *protocol = enumeration_text(&transport_protocol_values, port->protocol);
-        unsigned first = port->container_port;
-        unsigned last = first;
+        uint32_t first = port->container_port;
+        uint32_t last = first;
 
         if (port->container_port_range != NULL &&
-            sscanf(port->container_port_range, "%5u-%5u", &first, &last) != 2)
+            !port_range_parse(port->container_port_range, &first, &last))
             continue;
-        for (unsigned at = first; at <= last; at++)
+        for (uint32_t at = first; at <= last; at++)
             publish_port(bindings, at, port->host_port, protocol);
     }
 }

@@ -6,6 +6,7 @@
 
 #include "reconciler/plan/place.h"
 #include "spec/base/text.h"
+#include "spec/port.h"
 
 /* A Linux bridge carries little more than a thousand ports. */
 #define NETWORK_TASKS_MAX 1000
@@ -26,17 +27,14 @@ static uint64_t left(uint64_t capacity, uint64_t used)
 static bool taken_port(const struct placing *placing, const struct host *host, const char **out)
 {
     const char *text = placing->host_ports;
+    const char *at = text;
+    uint32_t key;
 
-    while (text != NULL && *text != '\0') {
-        char *end;
-        uint32_t port = (uint32_t)strtoul(text, &end, 10);
-
-        if (use_has_port(placing->planner, host->use, port * 2 + text_starts(end, "/udp"))) {
-            *out = text;
+    for (; port_key_next(&text, &key); at = text) {
+        if (use_has_port(placing->planner, host->use, key)) {
+            *out = at;
             return true;
         }
-        text = strchr(end, ' ');
-        text += text != NULL;
     }
     return false;
 }

@@ -18,7 +18,7 @@ uint32_t upper_bound(const struct service_spec *spec)
     return (uint32_t)(spec->desired_count * percent / 100);
 }
 
-bool is_good(const struct task_view *task)
+static bool is_good(const struct task_view *task)
 {
     return is_alive(task) && task->current && !task->unhealthy && !task->leaving;
 }

@@ -23,8 +23,7 @@ struct count {
     struct task_view unseen; /* holds the slots of tasks that are being created */
 };
 
-/* Alive, of the revision that is wanted, and may stay; of another revision likewise. */
-bool is_good(const struct task_view *task);
+/* Alive, of another revision than is wanted, and not unhealthy. */
 bool is_good_old(const struct task_view *task);
 void count_tasks(struct planner *planner, struct service_view *view, struct count *count);
 

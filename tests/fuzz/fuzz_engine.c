@@ -99,7 +99,7 @@ static void finish_call(struct scene *scene, struct driver_call *call)
 {
     fake_http_settle(scene->loop);
     if (scene->ended == 0) {
-        engine_cancel(scene->engine, call);
+        engine_cancel(call);
         fake_http_settle(scene->loop);
     }
     ASSERT(scene->ended == 1);
