@@ -431,6 +431,27 @@ bool images_ready(struct planner *planner, const struct deployment *deployment,
     return ready && (deployment->goal->target->is_ec2 || !image_able_again(planner, deployment));
 }
 
+bool image_is_underway(struct planner *planner, const struct deployment *deployment,
+                       const struct world_instance *instance)
+{
+    static const enum action_kind kinds[] = { ACTION_IMAGE_BUILD, ACTION_IMAGE_PULL,
+                                              ACTION_IMAGE_PUSH };
+    size_t count = deployment->goal->target->task->container_definitions_count;
+
+    for (size_t i = 0; i < count && instance->efforts != NULL; i++) {
+        const struct need need = need_of(planner, deployment, instance, i);
+        const char *reference = wanted_reference(&need);
+
+        for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
+            const struct world_effort *effort = effort_of(planner, instance, kinds[k], reference);
+
+            if (effort != NULL && effort->state == EFFORT_RUNNING)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* The effort of the deployment that failed most, and how often. That the engine was not reached, or
  * had no room, is no evidence against the revision. */
 struct failed_effort {

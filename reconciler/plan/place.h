@@ -125,6 +125,7 @@ struct placing {
     bool *member;      /* by host: all expressions are true */
     bool *holds;       /* by host: it has the volumes; NULL: none has any */
     uint32_t *present; /* by host: tasks of the service that run, or are to */
+    bool *underway;    /* by host: what a task needs is brought there, and none was placed yet */
     const struct query **queries;
     size_t query_count;
     bool asks_groups;
@@ -133,6 +134,10 @@ struct placing {
     size_t spread_count;
     struct placing *next;
 };
+
+/* Is an image that the deployment needs built, pulled or pushed there now? */
+bool image_is_underway(struct planner *planner, const struct deployment *deployment,
+                       const struct world_instance *instance);
 
 /* Counted once per plan: the tasks of the service that is planned, else all that are seen. */
 struct placing *placing_of(struct planner *planner, const struct target *target);

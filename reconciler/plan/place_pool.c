@@ -97,6 +97,34 @@ static void bind_volumes(struct placing *placing, size_t host)
     placing->holds[host] = true;
 }
 
+/* Where a task goes depends on the others that are placed with it, which are not the same ones in
+ * each plan. What was begun for it must not be cancelled for that, and begun elsewhere. */
+static void find_underway(struct placing *placing)
+{
+    const struct service_view *view = placing->planner->view;
+    const struct deployment *deployment = NULL;
+
+    placing->underway = arena_array(placing->planner->arena, bool, placing->pool->count + 1);
+    if (view != NULL && view->primary != NULL && view->primary->goal->target == placing->target)
+        deployment = view->primary;
+    else if (view != NULL && view->fallback != NULL &&
+             view->fallback->goal->target == placing->target)
+        deployment = view->fallback;
+    for (size_t i = 0; deployment != NULL && i < placing->pool->count; i++) {
+        const struct world_instance *seen = placing->pool->hosts[i].seen;
+
+        placing->underway[i] =
+            seen != NULL && image_is_underway(placing->planner, deployment, seen);
+    }
+}
+
+static bool is_better(const struct placing *placing, size_t a, size_t b, const char *name)
+{
+    if (placing->underway[a] != placing->underway[b])
+        return placing->underway[a];
+    return strategies_compare(placing, a, b, name) < 0;
+}
+
 struct placing *placing_of(struct planner *planner, const struct target *target)
 {
     struct placing *placing = planner->placings;
@@ -118,6 +146,7 @@ struct placing *placing_of(struct planner *planner, const struct target *target)
     count_all(placing);
     constraints_prepare(placing);
     find_volumes(placing);
+    find_underway(placing);
     placing->next = planner->placings;
     planner->placings = placing;
     return placing;
@@ -127,6 +156,7 @@ static void take(struct placing *placing, size_t host)
 {
     use_take(placing->planner, placing->pool->hosts[host].use, placing->target);
     placing->present[host]++;
+    placing->underway[host] = false;
     strategies_count(placing, host);
     bind_volumes(placing, host);
     constraints_again(placing, host);
@@ -162,7 +192,7 @@ const struct world_instance *pool_place(struct planner *planner, const struct ta
     for (size_t i = 0; i < count; i++) {
         enum fit fit = resources_fit(placing, i);
 
-        if (fit == FIT_YES && (best == count || strategies_compare(placing, i, best, name) < 0))
+        if (fit == FIT_YES && (best == count || is_better(placing, i, best, name)))
             best = i;
         if (fit > furthest || (fit == furthest && resources_left(placing, i, fit) >
                                                       resources_left(placing, closest, fit))) {

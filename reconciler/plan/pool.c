@@ -9,6 +9,7 @@
 #include "reconciler/plan/place.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
+#include "spec/port.h"
 
 #define LOST_TIMEOUT_S 60 /* of a cluster that is not declared any more */
 
@@ -71,9 +72,9 @@ static struct uses *uses_of(struct planner *planner)
 /* Appends the ports of "80/tcp 53/udp". */
 static void add_ports(struct planner *planner, struct host_use *use, const char *text)
 {
-    while (text != NULL && *text != '\0') {
-        char *end;
-        unsigned long port = strtoul(text, &end, 10);
+    uint32_t key;
+
+    while (port_key_next(&text, &key)) {
         uint32_t *larger;
 
         if ((use->port_count & (use->port_count + 1)) == 0) {
@@ -82,9 +83,7 @@ static void add_ports(struct planner *planner, struct host_use *use, const char 
                 memcpy(larger, use->ports, use->port_count * sizeof(*larger));
             use->ports = larger;
         }
-        use->ports[use->port_count++] = (uint32_t)port * 2 + text_starts(end, "/udp");
-        text = strchr(end, ' ');
-        text += text != NULL;
+        use->ports[use->port_count++] = key;
     }
 }
 

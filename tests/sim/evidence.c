@@ -318,6 +318,7 @@ void check_repetition(struct check *check, const struct action *action)
     AUTO(buf) key = { 0 };
 
     buf_init(&key, KEY_MAX);
+    buf_printf(&key, "%s ", action->instance); /* each host has pauses of its own */
     action_effort_key(action->kind, action->object, &key);
     /* What a container wrote last is asked for once, whatever comes of it. */
     repeat(check, buf_text(&key), action->kind == ACTION_CONTAINER_LAST_LINES ? 1 : CALLS_MAX);
