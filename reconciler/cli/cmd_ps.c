@@ -8,6 +8,7 @@
 #include "reconciler/cli/targets.h"
 #include "reconciler/cli/verbs.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 #define CONTAINERS_MAX 64
 
@@ -110,7 +111,19 @@ static enum cli_color health_color(const char *health)
     return text_equal(health, "healthy") ? COLOR_GREEN : COLOR_PLAIN;
 }
 
-static void add_task(struct cli *cli, struct table *table, const struct row *row)
+/* Where there are others than the local engine, it is said which. */
+static bool has_hosts(const struct json *tasks)
+{
+    for (size_t i = 0; i < json_count(tasks); i++) {
+        const char *instance = json_text(json_at(tasks, i), "instance");
+
+        if (instance != NULL && !text_equal(instance, LOCAL_INSTANCE))
+            return true;
+    }
+    return false;
+}
+
+static void add_task(struct cli *cli, struct table *table, const struct row *row, bool with_host)
 {
     const struct json *task = row->task;
     const char *health = json_text(task, "health");
@@ -120,6 +133,8 @@ static void add_task(struct cli *cli, struct table *table, const struct row *row
     table_add(table, container_names(cli, task));
     table_add(table, json_text(task, "status"));
     table_add_color(table, health_color(health), text_equal(health, "none") ? NULL : health);
+    if (with_host)
+        table_add(table, json_text(task, "instance"));
     table_add(table, json_text(task, "address"));
     table_add(table, ask_short(cli, task, "revision", ASK_REVISION_DIGITS));
     table_add(table, ask_short(cli, task, "commit", ASK_COMMIT_DIGITS));
@@ -150,10 +165,14 @@ int cmd_ps(struct cli *cli)
     if (cli->options.run.output == OUTPUT_JSON)
         return cli_print_json(cli, answer);
     const struct row *rows = sorted(cli, tasks);
-    table_init(&table, cli->arena,
-               "TASK|SERVICE|CONTAINERS|STATUS|HEALTH|ADDRESS|REVISION|COMMIT|AGE|REASON");
+    bool with_host = has_hosts(tasks);
+    table_init(
+        &table, cli->arena,
+        with_host
+            ? "TASK|SERVICE|CONTAINERS|STATUS|HEALTH|INSTANCE|ADDRESS|REVISION|COMMIT|AGE|REASON"
+            : "TASK|SERVICE|CONTAINERS|STATUS|HEALTH|ADDRESS|REVISION|COMMIT|AGE|REASON");
     for (size_t i = 0; i < json_count(tasks); i++)
-        add_task(cli, &table, &rows[i]);
+        add_task(cli, &table, &rows[i], with_host);
     table_print(&table, cli);
     return CLI_DONE;
 }
