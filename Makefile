@@ -302,6 +302,12 @@ run: $(BERTH) ## try it: reconciles build/hello, a repository of its own, until 
 	@.make/run $(BERTH)
 endif
 
+ifneq ($(and $(wildcard reconciler/main.c),$(wildcard samples/edge)),)
+PUBLIC += run-edge
+run-edge: deps-test $(BERTH) ## three hosts on this machine, one drained, one cut off (as root), until Ctrl-C
+	@.make/run-edge
+endif
+
 PUBLIC += clean help
 clean: ## remove build/
 	rm -rf build
