@@ -77,12 +77,12 @@ bool app_may_plan(struct app *app)
     return app->recall == NULL || recall_allows(app->recall);
 }
 
-/* An engine was listed, and has not been lost since. */
+/* An engine was listed once, whatever became of it. */
 static bool is_seen(const struct app *app)
 {
     for (const struct world_instance *at = app->world->instances; at != NULL;
          at = at->by_name.next) {
-        if (at->state == INSTANCE_ACTIVE && at->complete)
+        if (at->was_complete)
             return true;
     }
     return false;
@@ -93,7 +93,7 @@ static void give_up(void *context)
 {
     struct app *app = context;
 
-    if (is_seen(app) || !fleet_is_known(app->driver, app->world))
+    if (app->stopping || is_seen(app) || !fleet_is_known(app->driver, app->world))
         return;
     for (const struct world_instance *at = app->world->instances; at != NULL; at = at->by_name.next)
         app_tell(app, "error", &(struct log_fields){ .instance = at->name },
@@ -124,6 +124,8 @@ static int set_fleet(struct app *app, struct err *err)
     if (fleet_set(app->driver, app->desired->generation, app->memory, app->world, err) < 0)
         return -1;
     remember_fleet(app);
+    if (app->options->once) /* what is remembered was dialled before, in vain perhaps */
+        loop_defer(app->loop, give_up, app);
     return 0;
 }
 
@@ -162,7 +164,7 @@ static void on_change(void *context, const struct world_change *change)
         if (instance == NULL || !text_equal(instance->failure, change->lost.failure))
             app_tell(app, "engine", &fields, "%s: %s", change->lost.instance,
                      change->lost.failure == NULL ? "connection lost" : change->lost.failure);
-        if (instance == NULL && app->options->once)
+        if (app->options->once)
             loop_defer(app->loop, give_up, app); /* not from within the driver */
     }
     if (change->kind == WORLD_INSTANCE) {
