@@ -117,9 +117,14 @@ other() # [OPTION...]: another Berth of the same owner
 }
 other --timeout 20s
 check 'another repository with our owner is refused' test $? = 1 || tail "$IT_DIR/other.log"
-check 'and told who holds the engine' grep -q "root commit $(git -C "$SITE" rev-list --max-parents=0 --abbrev=12 --abbrev-commit HEAD)" "$IT_DIR/other.log" || tail "$IT_DIR/other.log"
+check 'and told who looks after the engine' grep -q "process $berth_pid looks after" "$IT_DIR/other.log" ||
+    tail "$IT_DIR/other.log"
 check 'it did nothing' test "$before" = "$(ids)"
 berth_stop
+other --timeout 20s
+check 'also when nobody does' test $? = 1 || tail "$IT_DIR/other.log"
+check 'and told who holds the engine' grep -q "root commit $(git -C "$SITE" rev-list --max-parents=0 --abbrev=12 --abbrev-commit HEAD)" "$IT_DIR/other.log" || tail "$IT_DIR/other.log"
+check 'it did nothing either' test "$before" = "$(ids)"
 other --take-over --timeout 30s
 check 'with --take-over it works' eventually 10 count_is 3 '.Labels["berth.service"] == "mine"' || tail -n 30 "$IT_DIR/other.log"
 check 'what it does not declare is held' test -z "$(comm -23 <(echo "$before") <(ids))"
