@@ -174,11 +174,12 @@ struct desired *desired_make(struct generation *generation, const struct desired
 
 static bool differ_in_revision_only(const struct goal *one, const struct goal *other)
 {
-    const char *at = strstr(one->text, one->target->revision);
-    size_t before = (size_t)(at - one->text);
+    const char *revision = strstr(one->text, one->target->revision);
+
+    ASSERT(revision != NULL);
+    size_t before = (size_t)(revision - one->text);
     size_t after = before + strlen(one->target->revision);
 
-    ASSERT(at != NULL);
     return one->text_size == other->text_size && memcmp(one->text, other->text, before) == 0 &&
            memcmp(one->text + after, other->text + after, one->text_size - after) == 0;
 }
