@@ -262,23 +262,24 @@ int engine_new(const struct engine_options *options, struct engine **out, struct
     struct docker *docker =
         docker_new_called(options->http, options->docker_host, options->called, err);
     struct engine *engine;
+    struct mandate mandate;
 
     if (docker == NULL)
         return -1;
     engine = mem_alloc(sizeof(*engine));
+    mandate = mandate_copy(&options->mandate, &engine->texts);
     engine->docker = docker;
     engine->loop = http_loop(options->http);
     engine->reader.instance = arena_text(&engine->texts, options->instance);
-    engine->reader.owner = arena_text(&engine->texts, options->owner);
-    engine->writer.owner = engine->reader.owner;
-    if (options->root_commit != NULL)
-        engine->writer.root_commit = arena_text(&engine->texts, options->root_commit);
-    engine->writer.secret = options->secret;
-    engine->writer.secret_context = options->secret_context;
-    engine->contexts = options->reader;
+    engine->reader.owner = mandate.owner;
+    engine->writer = (struct writer){ .owner = mandate.owner,
+                                      .root_commit = mandate.root_commit,
+                                      .secret = mandate.secret,
+                                      .secret_context = mandate.secret_context };
+    engine->contexts = mandate.reader;
     engine->take = options->take;
-    engine->sink = options->sink;
-    engine->holds = options->holds;
+    engine->sink = mandate.sink;
+    engine->holds = mandate.holds;
     engine->hold = -1;
     engine->pause_ms = PAUSE_MIN_MS;
     random_bytes(&engine->rng.state, sizeof(engine->rng.state));

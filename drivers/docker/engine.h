@@ -11,8 +11,7 @@
 #define DRIVERS_DOCKER_ENGINE_H
 
 #include "drivers/docker/client.h"
-#include "drivers/docker/context.h"
-#include "drivers/docker/write.h"
+#include "drivers/docker/mandate.h"
 #include "drivers/driver.h"
 
 struct engine;
@@ -23,16 +22,10 @@ struct engine_options {
     const char *docker_host; /* as docker_host_parse() takes it; NULL: the environment's */
     const char *called;      /* by texts; NULL: as its address */
     const char *instance;    /* the name that reports carry */
-    const char *owner;
-    const char *root_commit; /* for the claim; NULL: not known */
-    bool holds;              /* no other process of this machine may act for the owner (hold.h) */
-    struct context_reader reader;
-    secret_fn *secret; /* NULL: containers with secrets are refused */
-    void *secret_context;
+    struct mandate mandate;
     /* -1: the engine of that ID is not this instance's, and nothing is done with it.  Its context
-     * is the sink's.  NULL: any is. */
+     * is the mandate's sink's.  NULL: any is. */
     int (*take)(void *context, const char *engine_id, struct err *err);
-    struct driver_sink sink;
 };
 
 int engine_new(const struct engine_options *options, struct engine **out, struct err *err);

@@ -74,7 +74,7 @@ static struct host *host_find(const struct ec2 *ec2, const char *name)
 
 static void report(const struct ec2 *ec2, const struct world_change *change)
 {
-    ec2->options.sink.change(ec2->options.sink.context, change);
+    ec2->options.mandate.sink.change(ec2->options.mandate.sink.context, change);
 }
 
 static void report_lost(const struct host *host, const char *failure)
@@ -188,7 +188,7 @@ static void on_change(void *context, const struct world_change *change)
 
 static void on_output(void *context, const char *object, const char *line)
 {
-    const struct driver_sink *sink = &((struct host *)context)->ec2->options.sink;
+    const struct driver_sink *sink = &((struct host *)context)->ec2->options.mandate.sink;
 
     sink->output(sink->context, object, line);
 }
@@ -198,7 +198,7 @@ static void on_output(void *context, const char *object, const char *line)
 static void on_up(void *ctx)
 {
     struct host *host = ctx;
-    const struct driver_sink *sink = &host->ec2->options.sink;
+    const struct driver_sink *sink = &host->ec2->options.mandate.sink;
     const char *note = connection_note(host->connection);
 
     if (note != NULL && sink->note != NULL)
@@ -258,20 +258,14 @@ static struct engine *engine_make(struct host *host, struct err *err)
 {
     struct ec2 *ec2 = host->ec2;
     AUTO(arena) scratch = { 0 };
-    struct engine_options options = {
-        .http = ec2->http,
-        .instance = host->name,
-        .owner = ec2->options.owner,
-        .root_commit = ec2->options.root_commit,
-        .holds = ec2->options.holds,
-        .take = take_engine,
-        .reader = ec2->options.reader,
-        .secret = ec2->options.secret,
-        .secret_context = ec2->options.secret_context,
-        .sink = { .change = on_change, .output = on_output, .context = host }
-    };
+    struct engine_options options = { .http = ec2->http,
+                                      .instance = host->name,
+                                      .mandate = ec2->options.mandate,
+                                      .take = take_engine };
     struct engine *engine = NULL;
 
+    options.mandate.sink =
+        (struct driver_sink){ .change = on_change, .output = on_output, .context = host };
     if (ec2->sockets.path == NULL && socket_dir_make(&ec2->sockets, err) < 0)
         return NULL;
     options.docker_host =
@@ -522,8 +516,7 @@ int ec2_new(const struct ec2_options *options, struct driver **out, struct err *
     ec2->loop = options->loop;
     ec2->http = http;
     ec2->options = *options;
-    ec2->options.owner = copy(&ec2->arena, options->owner);
-    ec2->options.root_commit = copy(&ec2->arena, options->root_commit);
+    ec2->options.mandate = mandate_copy(&options->mandate, &ec2->arena);
     ec2->dials = dials_new(options->loop);
     *out = &ec2->driver;
     return 0;

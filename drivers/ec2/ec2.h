@@ -5,8 +5,7 @@
 #ifndef DRIVERS_EC2_EC2_H
 #define DRIVERS_EC2_EC2_H
 
-#include "drivers/docker/context.h"
-#include "drivers/docker/write.h"
+#include "drivers/docker/mandate.h"
 #include "drivers/driver.h"
 #include "drivers/ec2/ssh_command.h"
 #include "drivers/io/loop.h"
@@ -14,13 +13,7 @@
 /* Texts are copied; the loop and what the contexts point to must outlive the driver. */
 struct ec2_options {
     struct loop *loop;
-    const char *owner;
-    const char *root_commit; /* root commit of the repository, for the claim */
-    bool holds;              /* as in engine.h */
-    struct context_reader reader;
-    secret_fn *secret; /* NULL: containers with secrets are refused */
-    void *secret_context;
-    struct driver_sink sink;
+    struct mandate mandate;
 };
 
 struct ec2_instance {

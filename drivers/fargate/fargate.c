@@ -94,13 +94,7 @@ int fargate_new(const struct fargate_options *options, struct driver **out, stru
     struct engine_options engine_options = { .http = http,
                                              .docker_host = options->docker_host,
                                              .instance = instance,
-                                             .owner = options->owner,
-                                             .root_commit = options->root_commit,
-                                             .holds = options->holds,
-                                             .reader = options->reader,
-                                             .secret = options->secret,
-                                             .secret_context = options->secret_context,
-                                             .sink = options->sink };
+                                             .mandate = options->mandate };
     struct engine *engine = NULL;
     struct fargate *fargate;
 

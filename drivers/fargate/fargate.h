@@ -4,8 +4,7 @@
 #ifndef DRIVERS_FARGATE_FARGATE_H
 #define DRIVERS_FARGATE_FARGATE_H
 
-#include "drivers/docker/context.h"
-#include "drivers/docker/write.h"
+#include "drivers/docker/mandate.h"
 #include "drivers/driver.h"
 #include "drivers/io/loop.h"
 
@@ -13,14 +12,8 @@
 struct fargate_options {
     struct loop *loop;
     const char *docker_host; /* "unix:///..." or "tcp://..."; NULL: DOCKER_HOST, else the default */
-    const char *owner;
-    const char *root_commit; /* root commit of the repository, for the claim */
     const char *instance;    /* NULL: LOCAL_INSTANCE */
-    bool holds;              /* as in engine.h */
-    struct context_reader reader;
-    secret_fn *secret; /* NULL: containers with secrets are refused */
-    void *secret_context;
-    struct driver_sink sink;
+    struct mandate mandate;
 };
 
 /* Nothing is dialled before driver_start().  ERR_INVALID: docker_host cannot be understood. */

@@ -228,13 +228,16 @@ static void make_fleet(struct app *app, const char *root)
     const struct fleet_options options = {
         .loop = app->loop,
         .docker_host = app->options->docker_host,
-        .owner = app->options->owner,
-        .root_commit = root,
-        .holds = true,
-        .reader = builds_reader(app->builds),
-        .secret = secret_read,
-        .secret_context = app->secrets,
-        .sink = { .change = on_change, .output = on_output, .note = on_note, .context = app },
+        .mandate = { .owner = app->options->owner,
+                     .root_commit = root,
+                     .holds = true,
+                     .reader = builds_reader(app->builds),
+                     .secret = secret_read,
+                     .secret_context = app->secrets,
+                     .sink = { .change = on_change,
+                               .output = on_output,
+                               .note = on_note,
+                               .context = app } },
     };
 
     ASSERT(app->driver == NULL && root[0] != '\0');

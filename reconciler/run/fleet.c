@@ -48,7 +48,7 @@ static bool is_local(const char *instance)
 static void on_local_change(void *context, const struct world_change *change)
 {
     struct fleet *fleet = context;
-    const struct driver_sink *sink = &fleet->options.sink;
+    const struct driver_sink *sink = &fleet->options.mandate.sink;
 
     if (change->kind == WORLD_INSTANCE) {
         free(fleet->local_engine);
@@ -61,27 +61,24 @@ static void on_local_change(void *context, const struct world_change *change)
 
 static void on_local_output(void *context, const char *object, const char *line)
 {
-    const struct driver_sink *sink = &((struct fleet *)context)->options.sink;
+    const struct driver_sink *sink = &((struct fleet *)context)->options.mandate.sink;
 
     sink->output(sink->context, object, line);
 }
 
 static int need_local(struct fleet *fleet, struct err *err)
 {
-    const struct fargate_options options = {
+    struct fargate_options options = {
         .loop = fleet->options.loop,
         .docker_host = fleet->options.docker_host,
-        .owner = fleet->options.owner,
-        .root_commit = fleet->options.root_commit,
-        .holds = fleet->options.holds,
-        .reader = fleet->options.reader,
-        .secret = fleet->options.secret,
-        .secret_context = fleet->options.secret_context,
-        .sink = { .change = on_local_change, .output = on_local_output, .context = fleet },
+        .mandate = fleet->options.mandate,
     };
 
     if (fleet->local != NULL)
         return 0;
+    options.mandate.sink = (struct driver_sink){ .change = on_local_change,
+                                                 .output = on_local_output,
+                                                 .context = fleet };
     if (fargate_new(&options, &fleet->local, err) < 0)
         return -1;
     if (fleet->started)
@@ -93,13 +90,7 @@ static int need_ec2(struct fleet *fleet, struct err *err)
 {
     const struct ec2_options options = {
         .loop = fleet->options.loop,
-        .owner = fleet->options.owner,
-        .root_commit = fleet->options.root_commit,
-        .holds = fleet->options.holds,
-        .reader = fleet->options.reader,
-        .secret = fleet->options.secret,
-        .secret_context = fleet->options.secret_context,
-        .sink = fleet->options.sink,
+        .mandate = fleet->options.mandate,
     };
 
     if (fleet->ec2 != NULL)
@@ -324,9 +315,7 @@ struct driver *fleet_new(const struct fleet_options *options)
     fleet->options = *options;
     if (options->docker_host != NULL)
         fleet->options.docker_host = arena_text(&fleet->arena, options->docker_host);
-    fleet->options.owner = arena_text(&fleet->arena, options->owner);
-    if (options->root_commit != NULL)
-        fleet->options.root_commit = arena_text(&fleet->arena, options->root_commit);
+    fleet->options.mandate = mandate_copy(&options->mandate, &fleet->arena);
     return &fleet->driver;
 }
 

@@ -8,8 +8,7 @@
 #ifndef RECONCILER_RUN_FLEET_H
 #define RECONCILER_RUN_FLEET_H
 
-#include "drivers/docker/context.h"
-#include "drivers/docker/write.h"
+#include "drivers/docker/mandate.h"
 #include "drivers/driver.h"
 #include "drivers/io/loop.h"
 #include "reconciler/plan/memory.h"
@@ -20,13 +19,7 @@
 struct fleet_options {
     struct loop *loop;
     const char *docker_host; /* of the local engine */
-    const char *owner;
-    const char *root_commit; /* NULL: nothing will be claimed */
-    bool holds;              /* as in engine.h */
-    struct context_reader reader;
-    secret_fn *secret; /* NULL: containers with secrets are refused */
-    void *secret_context;
-    struct driver_sink sink;
+    struct mandate mandate;
 };
 
 /* Nothing is dialled before driver_start(), and before it is known which instances there are. */

@@ -75,8 +75,8 @@ static int list_engines(const struct run_options *options, const struct desired 
     const struct fleet_options fleet = {
         .loop = loop,
         .docker_host = options->docker_host,
-        .owner = options->owner,
-        .sink = { .change = on_change, .output = on_output, .context = &listing }
+        .mandate = { .owner = options->owner,
+                     .sink = { .change = on_change, .output = on_output, .context = &listing } }
     };
     int status;
 

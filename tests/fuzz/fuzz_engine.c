@@ -78,9 +78,9 @@ static void set_up(struct scene *scene)
     struct engine_options options = {
         .docker_host = "unix:///engine.sock",
         .instance = "local",
-        .owner = "demo",
-        .root_commit = HEX32,
-        .sink = { .change = on_change, .output = on_output, .context = scene }
+        .mandate = { .owner = "demo",
+                     .root_commit = HEX32,
+                     .sink = { .change = on_change, .output = on_output, .context = scene } }
     };
     struct err err = { 0 };
 

@@ -587,32 +587,26 @@ static void read_busybox(struct drive *drive)
 
 static int make_driver(struct drive *drive, const char *host, struct err *err)
 {
-    const struct driver_sink sink = {
-        .change = on_change, .output = on_output, .note = on_note, .context = drive
+    const struct mandate mandate = {
+        .owner = drive->owner,
+        .root_commit = COMMIT,
+        .reader = { list_context, read_context, release_context, drive },
+        .secret = read_secret,
+        .sink = { .change = on_change, .output = on_output, .note = on_note, .context = drive }
     };
-    const struct context_reader reader = { list_context, read_context, release_context, drive };
 
     if (text_starts(host, "ec2:")) {
+        const struct ec2_options options = { .loop = drive->loop, .mandate = mandate };
+
         drive->is_ec2 = true;
-        if (ec2_new(&(struct ec2_options){ .loop = drive->loop,
-                                           .owner = drive->owner,
-                                           .root_commit = COMMIT,
-                                           .reader = reader,
-                                           .secret = read_secret,
-                                           .sink = sink },
-                    &drive->driver, err) < 0)
+        if (ec2_new(&options, &drive->driver, err) < 0)
             return -1;
         set_instances(drive, host + strlen("ec2:"));
         return 0;
     }
-    return fargate_new(&(struct fargate_options){ .loop = drive->loop,
-                                                  .docker_host = host,
-                                                  .owner = drive->owner,
-                                                  .root_commit = COMMIT,
-                                                  .reader = reader,
-                                                  .secret = read_secret,
-                                                  .sink = sink },
-                       &drive->driver, err);
+    return fargate_new(
+        &(struct fargate_options){ .loop = drive->loop, .docker_host = host, .mandate = mandate },
+        &drive->driver, err);
 }
 
 int main(int argc, char **argv)

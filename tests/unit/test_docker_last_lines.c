@@ -93,7 +93,7 @@ static void serve(void *ctx, struct io_server_peer *peer, const struct io_server
 static int set_up(void **state)
 {
     struct scene *scene = mem_alloc(sizeof(*scene));
-    struct engine_options options = { .instance = "local", .owner = "it" };
+    struct engine_options options = { .instance = "local", .mandate = { .owner = "it" } };
     struct err err;
 
     *state = scene;
@@ -107,7 +107,7 @@ static int set_up(void **state)
     timer_start(scene->loop, &scene->patience, ENOUGH_MS, give_up, scene);
     options.http = scene->http;
     options.docker_host = scene->host;
-    options.sink = (struct driver_sink){ .change = on_change, .context = scene };
+    options.mandate.sink = (struct driver_sink){ .change = on_change, .context = scene };
     assert_int_equal(engine_new(&options, &scene->engine, &err), 0);
     engine_start(scene->engine);
     loop_run(scene->loop);

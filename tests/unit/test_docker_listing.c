@@ -231,11 +231,12 @@ static int tear_down(void **state)
 
 static void connect_and_list(struct scene *scene)
 {
-    const struct engine_options options = { .http = scene->http,
-                                            .docker_host = scene->host,
-                                            .instance = "local",
-                                            .owner = "it",
-                                            .sink = { .change = on_change, .context = scene } };
+    const struct engine_options options = {
+        .http = scene->http,
+        .docker_host = scene->host,
+        .instance = "local",
+        .mandate = { .owner = "it", .sink = { .change = on_change, .context = scene } }
+    };
     struct err err;
 
     assert_int_equal(engine_new(&options, &scene->engine, &err), 0);
