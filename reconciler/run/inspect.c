@@ -189,7 +189,8 @@ static int inspect_offline(const struct run_options *options,
                         options->base != NULL ? options->base
                                               : "its parent (--base names another commit)");
     diag_release(&out->diags); /* they are not of the commit that is asked about */
-    after.since = out->before.commit->items[0].id;
+    if (out->before.commit != NULL)
+        after.since = out->before.commit->items[0].id;
     if (snapshot_load(&after, &out->diags, &out->after, err) < 0)
         return -1;
     input = (struct plan_input){ .desired = out->after.desired,

@@ -8,7 +8,8 @@
 #include "reconciler/run/environment.h"
 #include "spec/base/text.h"
 
-/* Replaces the commit by its parent where that is asked for. */
+/* Replaces the commit by its parent where that is asked for; *out_log is NULL where there is none.
+ */
 static int read_commit(struct source *source, bool parent, char commit[SOURCE_ID_SIZE],
                        struct source_log **out_log, struct err *err)
 {
@@ -20,7 +21,7 @@ static int read_commit(struct source *source, bool parent, char commit[SOURCE_ID
         AUTO(source_log) *child = TAKE(log);
 
         if (child->items[0].parent[0] == '\0')
-            return err_set(err, ERR_NOT_FOUND, "commit %.8s has no parent to compare with", commit);
+            return 0;
         if (source_log(source, NULL, child->items[0].parent, 1, &log, err) < 0)
             return -1;
     }
@@ -97,6 +98,17 @@ static int read_since(struct source *source, const char *since, struct generatio
     return generation_derive(NULL, since, changes->items, changes->count, &diags, out, err);
 }
 
+/* What there was before the first commit. */
+static int load_nothing(struct diag_list *diags, struct snapshot *out, struct err *err)
+{
+    AUTO(generation) *nothing = NULL;
+
+    if (generation_derive(NULL, "", NULL, 0, diags, &nothing, err) < 0)
+        return -1;
+    out->desired = desired_make(nothing, NULL, NULL, NULL, NULL, diags);
+    return 0;
+}
+
 int snapshot_load(const struct snapshot_request *request, struct diag_list *diags,
                   struct snapshot *out, struct err *err)
 {
@@ -109,8 +121,11 @@ int snapshot_load(const struct snapshot_request *request, struct diag_list *diag
     bool confirmed;
 
     if (source_open_at(request->source, request->ref, &source, commit, err) < 0 ||
-        read_commit(source, request->parent, commit, &log, err) < 0 ||
-        read_confirmed(source, request, commit, &confirmed, err) < 0 ||
+        read_commit(source, request->parent, commit, &log, err) < 0)
+        return -1;
+    if (log == NULL)
+        return load_nothing(diags, out, err);
+    if (read_confirmed(source, request, commit, &confirmed, err) < 0 ||
         read_root(source, request, commit, root, err) < 0 ||
         source_changes(source, NULL, commit, &changes, err) < 0 ||
         generation_derive(NULL, commit, changes->items, changes->count, diags, &generation, err) <

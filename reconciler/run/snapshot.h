@@ -11,7 +11,7 @@
 struct snapshot_request {
     const struct source_options *source;
     const char *ref;         /* as source_open_at() takes it; NULL: the tip of the branch */
-    bool parent;             /* the first parent of it (ERR_NOT_FOUND: it has none) */
+    bool parent;             /* the first parent of it, if any */
     const char *since;       /* commits after this one may confirm removals; NULL: this one alone */
     bool read_since;         /* what that one declares is asked for, too */
     const char *confirmed;   /* a person let the removals of this one go; NULL: of none */
@@ -20,7 +20,7 @@ struct snapshot_request {
 };
 
 struct snapshot {
-    struct source_log *commit; /* of one commit */
+    struct source_log *commit; /* of one commit; NULL: the parent of one that has none */
     struct desired *desired;
     bool confirmed;            /* its removals may go */
     char root[SOURCE_ID_SIZE]; /* root commit of its history */

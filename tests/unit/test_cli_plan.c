@@ -123,6 +123,16 @@ static void the_parent_is_the_base(void **state)
     release(&result);
 }
 
+static void before_the_first_commit_there_was_nothing(void **state)
+{
+    struct result result = PLAN("--offline", "--ref", "first");
+
+    assert_int_equal(result.code, 0);
+    assert_has(result.out, "+   service local/web: create");
+    assert_has(result.out, "Plan: 2 to create, 0 to replace, 0 to update in place, 0 to remove.\n");
+    release(&result);
+}
+
 static void any_commit_may_be_the_base(void **state)
 {
     struct result result = PLAN("--base", "first", "--ref", "more");
@@ -217,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_parent_is_the_base),
+        cmocka_unit_test(before_the_first_commit_there_was_nothing),
         cmocka_unit_test(any_commit_may_be_the_base),
         cmocka_unit_test(markdown_and_json_say_the_same),
         cmocka_unit_test(the_exit_code_tells),
