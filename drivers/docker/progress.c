@@ -316,8 +316,8 @@ int progress_fail(const struct progress *progress, struct err *err)
         from = tail;
     if (*from == '\n')
         from++;
-    return err_set(err, code, "%s; last output:\n%.*s", progress->error, (int)(tail + size - from),
-                   from);
+    return err_set(err, code, "%s" PROGRESS_LAST_OUTPUT "\n%.*s", progress->error,
+                   (int)(tail + size - from), from);
 }
 
 void progress_release(struct progress *progress)

@@ -10,8 +10,10 @@
 #include "spec/base/err.h"
 #include "spec/base/json.h"
 
-#define PROGRESS_LAYERS_MAX 128 /* an image has no more; further ones are not counted */
-#define PROGRESS_TAIL_BYTES 2048
+#define PROGRESS_LAYERS_MAX  128 /* an image has no more; further ones are not counted */
+#define PROGRESS_TAIL_BYTES  2048
+/* In the texts of failures it stands before what a build printed last, which ends them. */
+#define PROGRESS_LAST_OUTPUT "; last output:"
 
 struct progress_layer {
     uint64_t name; /* hash of the layer's short id */

@@ -63,7 +63,8 @@ void get_builds(struct request *request)
         show_time(build, "startedAt", at->began_ms);
         show_state(app, at, request_arena(request), build);
         json_set_bool(build, "cut", at->is_cut);
-        json_set(build, "lines", show_lines(at, since));
+        if (request_is_local(request))
+            json_set(build, "lines", show_lines(at, since));
         json_append(builds, build);
     }
     answer = json_object();

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "drivers/docker/progress.h"
 #include "reconciler/plan/plan.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
@@ -21,7 +22,7 @@ static size_t harmless(const char *text)
     return (size_t)(rest - text) + strspn(rest, "-0123456789");
 }
 
-void words_cut_text(const char *text, struct buf *out)
+static void cut_checks(const char *text, struct buf *out)
 {
     const char *at;
 
@@ -35,6 +36,20 @@ void words_cut_text(const char *text, struct buf *out)
         text += strcspn(text, "\n");
     }
     buf_text_add(out, text);
+}
+
+void words_cut_text(const char *text, struct buf *out)
+{
+    const char *printed = strstr(text, PROGRESS_LAST_OUTPUT);
+    AUTO(buf) kept = { 0 };
+
+    if (printed == NULL) {
+        cut_checks(text, out);
+        return;
+    }
+    buf_init(&kept, LIMIT_OUTPUT);
+    buf_add(&kept, text, (size_t)(printed - text));
+    cut_checks(buf_text(&kept), out);
 }
 
 static struct json *cut_text(const char *text)

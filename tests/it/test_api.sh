@@ -209,6 +209,10 @@ tcp() # METHOD PATH [CURL-OPTION...]
         "http://127.0.0.1:8099$path"
 }
 check 'TCP reads' test "$(tcp GET /v1/status)" = 200
+check 'the socket tells what builds printed' says /v1/builds 'any(.builds[]; .lines | length > 0)'
+check 'TCP does not' eventually 5 sh -c \
+    "curl -sS --noproxy '*' http://127.0.0.1:8099/v1/builds |
+        jq -e '(.builds | length > 0) and all(.builds[]; has(\"lines\") | not)' >/dev/null"
 check 'TCP changes nothing' test "$(tcp POST /v1/reconcile)" = 403
 check 'another site is refused' test "$(tcp GET /v1/status -H 'Origin: http://evil.example')" = 403
 check 'another name is refused' test "$(tcp GET /v1/status -H 'Host: evil.example')" = 403

@@ -30,6 +30,9 @@ static void texts_keep_their_sense(void **unused)
           "Task failed container health checks (web: exit code 1)\nnext: Task failed container "
           "health checks (b: exit code -1)\nlast" },
         { "Task failed container health checks (", "Task failed container health checks ()" },
+        { "image web: code 2; last output:\nTOKEN=pin\nmake: no", "image web: code 2" },
+        { "Task failed container health checks (web: exit code 1: a); last output:\nb",
+          "Task failed container health checks (web: exit code 1)" },
     };
 
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
