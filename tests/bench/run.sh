@@ -5,7 +5,11 @@
 #     RUNS=5         how often each figure is taken; the two sides take turns
 #     SIZE=50        services
 #     IDLE=60        seconds of watching it do nothing
-#     ONLY=PATTERN   only the parts up, one, kill, apply, nothing, ref, replace, idle that match
+#     ONLY=PATTERN   only the parts up, one, kill, apply, compose, nothing, ref, replace, idle that
+#                    match
+#
+# docker-compose does what `up` and `apply` do where it is installed: goals in milliseconds were set
+# beside its figures, so that those taken here tell how fast this machine is.
 #
 # Times between two events are the engine's own stamps, so how this script waits has no part in them.
 . "$(dirname "$0")/../it/lib.sh"
@@ -289,6 +293,47 @@ applied()
     done
 }
 
+compose_file()
+{
+    local number
+    echo 'version: "2.4"'
+    echo 'services:'
+    for ((number = 0; number < SIZE; number++)); do
+        jq -c --arg image "$(jq -r .Image "$IT_DIR/body")" '{ image: $image,
+            entrypoint: ["/bin/busybox", "sh", "-c"], cpus: 0.25, mem_limit: "32m",
+            command: ["trap '"'exit 0'"' TERM; /bin/busybox sleep 100000 & wait"] }' <<<null |
+            sed "s/^/  s$number: /"
+    done
+}
+
+compose() # VERB [OPTION...]; prints what it took: wall and CPU nanoseconds
+{
+    local wall cpu status
+    read -r wall cpu status < <("$TOOLS/probe" run env "DOCKER_HOST=unix://$ENGINE_SOCK" \
+        docker-compose --file "$IT_DIR/compose.yaml" --project-name bench "$@" \
+        2>>"$IT_DIR/compose.log" | tail -n 1)
+    [ "$status" = 0 ] || die "docker-compose $1 ended with $status"
+    echo "$wall $cpu"
+}
+
+composed()
+{
+    local run wall cpu
+    if ! command -v docker-compose >/dev/null; then
+        note 'no docker-compose is installed: its figures are left out'
+        return
+    fi
+    compose_file >"$IT_DIR/compose.yaml"
+    for ((run = 0; run < RUNS; run++)); do
+        read -r wall cpu < <(compose up -d)
+        result compose-up compose "$(ms "$wall")" ms
+        result compose-up-cpu compose "$(ms $((cpu / SIZE)))" ms
+        read -r wall cpu < <(compose up -d)
+        result compose-apply compose "$(ms "$wall")" ms
+        compose down -t 5 >/dev/null
+    done
+}
+
 tap_on()
 {
     "$TOOLS/probe" tap "$TAP" "$ENGINE_SOCK" >"$IT_DIR/calls" &
@@ -438,6 +483,7 @@ fi
 ! part kill || killed
 berth_stop
 ! part apply || applied
+! part compose || composed
 ! part nothing || without_effect
 ! part ref || ten_thousand
 if part 'replace|idle'; then

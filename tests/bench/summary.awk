@@ -25,6 +25,11 @@ function side_text(metric, side,    key) {
     return sprintf("%.2f (%.2f .. %.2f)", median[key], low[key], high[key])
 }
 
+function alone(metric, side, name) {
+    if ((metric " " side) in seen)
+        printf "| %s | | | %s | |\n", name, side_text(metric, side)
+}
+
 function row(metric, name, goal) {
     if (!((metric " berth") in seen))
         return
@@ -49,12 +54,14 @@ END {
     row("replace", "all replaced, new before old, health-gated, ms", "ratio 1.10")
     row("ref", "ref moved to first Engine call, one of 10,000 files, ms", "5")
     row("kill", "killed container: its end to the next one running, ms", "ratio 1.05")
-    if ("kill restart" in seen)
-        printf "| the Engine's own `restart=always`, ms | | | %s | |\n", side_text("kill", "restart")
+    alone("kill", "restart", "the Engine's own `restart=always`, ms")
     row("nothing-cpu", "commit without effect: CPU, ms", "1")
     row("nothing-calls", "commit without effect: Engine calls", "0")
     row("apply", "`berth apply` with nothing to do, ms", "30")
     row("apply-cpu", "`berth apply` with nothing to do: CPU, ms", "")
+    alone("compose-up", "compose", "docker-compose: the same from nothing, ms")
+    alone("compose-up-cpu", "compose", "docker-compose: CPU per container, ms")
+    alone("compose-apply", "compose", "docker-compose: nothing to do, ms")
     row("idle-cpu", "converged and idle: CPU, ms each second", "0.5")
     row("idle-wakes", "converged and idle: wake-ups each second", "1")
     row("idle-memory", "converged and idle: private memory, MiB", "8")
