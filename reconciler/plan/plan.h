@@ -72,7 +72,7 @@ struct plan {
     size_t wait_count;
     struct plan_work *works;
     size_t work_count;
-    bool *looked;        /* of each unit: `works` has all that it needs; else it is not known */
+    bool *looked;        /* of each unit: `works` has all that it needs; else there may be more */
     int64_t *wake_at_ms; /* of each unit: plan it again no later; INT64_MAX: only on events */
 };
 

@@ -24,7 +24,8 @@ struct readiness {
     struct planner *planner;
     const struct service_view *view;
     char *known;
-    bool all; /* that were asked are ready */
+    bool all;     /* that were asked are ready */
+    bool no_room; /* for a task that may start */
 };
 
 static bool is_ready(struct readiness *readiness, const struct world_instance *instance)
@@ -80,7 +81,8 @@ static void prepare_missing(struct readiness *readiness, struct service_view *vi
         }
         place->instance = place_task(planner, view->primary->goal->target,
                                      slot_name(planner, view->primary, slot));
-        if (place->instance == NULL)
+        readiness->no_room = place->instance == NULL;
+        if (readiness->no_room)
             return;
         place->ready = is_ready(readiness, place->instance);
         view->may_start &= place->ready; /* until then nothing is stopped to make room */
@@ -100,9 +102,11 @@ void rollout_prepare(struct planner *planner, struct service_view *view)
     planner->wanted = NULL; /* whoever asks is told by rollout() */
     count_tasks(planner, view, &count);
     planner->wanted = wanted;
-    planner->unit_looked = true;
     view->places = arena_array(planner->arena, struct slot_place, count.desired + 1);
     prepare_missing(&readiness, view, &count);
     if (readiness.all && !unit_stated(planner))
         (void)image_able_again(planner, view->primary);
+    /* There was room when what is underway was begun, and there will be: others that are planned
+     * with this one, and not the next time, take it and give it back. */
+    planner->unit_looked = !readiness.no_room;
 }

@@ -366,8 +366,8 @@ static void keep_results(struct cycle *cycle, const struct plan_unit *units, siz
         unit_wait(unit, NULL, 0);
         unit->busy = false;
         unit->wake_at_ms = plan->wake_at_ms[i];
-        if (plan->looked[i] && plan->fact_count == 0)
-            wants_set(&unit->wants, plan, unit->key);
+        if (plan->fact_count == 0)
+            wants_set(&unit->wants, plan, unit->key, plan->looked[i]);
     }
     for (size_t i = 0; i < plan->wait_count; i++) {
         struct unit *unit = unit_get(cycle, DIRTY_SERVICE, plan->waits[i].unit);

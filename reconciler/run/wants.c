@@ -24,9 +24,19 @@ void wants_release(struct wants *wants)
     *wants = (struct wants){ 0 };
 }
 
-void wants_set(struct wants *wants, const struct plan *plan, const char *unit)
+static bool has_key(const struct wants *wants, const char *key)
 {
-    wants_release(wants);
+    for (size_t i = 0; i < wants->count; i++) {
+        if (text_equal(wants->keys[i], key))
+            return true;
+    }
+    return false;
+}
+
+void wants_set(struct wants *wants, const struct plan *plan, const char *unit, bool all)
+{
+    if (all)
+        wants_release(wants);
     for (size_t i = 0; i < plan->work_count; i++) {
         const struct plan_work *work = &plan->works[i];
         AUTO(buf) key = { 0 };
@@ -34,6 +44,8 @@ void wants_set(struct wants *wants, const struct plan *plan, const char *unit)
         if (!text_equal(work->unit, unit))
             continue;
         key_print(work->instance, work->kind, work->object, &key);
+        if (has_key(wants, buf_text(&key)))
+            continue;
         wants->keys = mem_resize(wants->keys, (wants->count + 1) * sizeof(*wants->keys));
         wants->keys[wants->count++] = mem_text(buf_text(&key));
     }
@@ -46,9 +58,5 @@ bool wants_has(const struct wants *wants, const struct action *action)
     if (wants->count == 0)
         return false;
     key_print(action->instance, action->kind, action->object, &key);
-    for (size_t i = 0; i < wants->count; i++) {
-        if (text_equal(wants->keys[i], buf_text(&key)))
-            return true;
-    }
-    return false;
+    return has_key(wants, buf_text(&key));
 }
