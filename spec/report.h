@@ -84,6 +84,8 @@ struct container_report {
     int64_t started_ms;
     int64_t finished_ms;
     const char *address;      /* IPv4 in the cluster's network; NULL or "" : none */
+    const char *bindings;     /* ports of the host that lead to it: port_binding_next(); likewise */
+    bool on_host;             /* its network is the host's */
     const char *error;        /* why the engine could not start it */
     int check_exit_code;      /* of the last run of its health check; 0: it passed, or none ran, */
     const char *check_output; /* else what it wrote; NULL or "": nothing */

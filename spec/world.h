@@ -18,6 +18,7 @@ struct world_container {
     const char *digest;
     const char *image_id;
     char *address;
+    char *bindings;
     char *error;
     char *drift;
     char *check_output;  /* the end of it, without blank lines; NULL: it wrote nothing, or passed */
@@ -30,6 +31,7 @@ struct world_container {
     uint32_t restarts;
     bool inspected;
     bool oom_killed;
+    bool on_host;
     bool stopping;  /* a stop was accepted by the engine, its end is not seen yet */
     bool signalled; /* since its start someone else told the engine to end it */
     uint64_t sweep; /* the listing that saw it last */
@@ -111,9 +113,8 @@ struct world_effort {
     uint32_t failures;                      /* in a row */
     int64_t failed_ms[WORLD_FAILURES_KEPT]; /* when, newest first */
     enum err_code failed_codes[WORLD_FAILURES_KEPT];
-    uint64_t starts; /* of its engine, when the first of them on this connection was told */
-    bool
-        starts_elsewhere; /* between the first of them and the last, the engine started something */
+    uint64_t starts;       /* of its engine, when the first of them on this connection was told */
+    bool starts_elsewhere; /* between the first and the last of them the engine started something */
     int64_t at_ms;
     UT_hash_handle by_key;
 };
@@ -241,8 +242,7 @@ uint32_t world_effort_failures(const struct world_effort *effort, int64_t since_
 /* Those of them that say something about the work itself: the engine was reached, had room for it,
  * and could or would not do it. */
 uint32_t world_effort_refusals(const struct world_effort *effort, int64_t since_ms);
-/* When the first of its failures in a row since that time was that is told apart; INT64_MAX: it did
- * not fail. */
+/* When the first that is told apart of its failures since then was; INT64_MAX: it did not fail. */
 int64_t world_effort_failing_since(const struct world_effort *effort, int64_t since_ms);
 const struct world_named *world_network(const struct world_instance *instance, const char *name);
 const struct world_named *world_volume(const struct world_instance *instance, const char *name);

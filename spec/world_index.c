@@ -323,6 +323,7 @@ static void container_drop(struct world *world, struct world_container *containe
             (task->container_count - position) * sizeof(struct world_container *));
     HASH_DELETE(by_id, world->containers, container);
     free(container->address);
+    free(container->bindings);
     free(container->error);
     free(container->drift);
     free(container->check_output);
@@ -362,7 +363,9 @@ static bool container_set(struct world_container *container, const struct contai
     container->created_ms = known->created_ms;
     container->started_ms = known->started_ms;
     container->finished_ms = known->finished_ms;
+    container->on_host = known->on_host;
     bool texts = text_set(&container->address, known->address);
+    texts = text_set(&container->bindings, known->bindings) || texts;
     texts = text_set(&container->error, known->error) || texts;
     texts = text_set(&container->drift, known->drift) || texts;
     return !same || texts;

@@ -59,6 +59,7 @@ static void on_name_taken(void *ctx, const struct docker_answer *answer, const s
 {
     struct engine_call *call = ctx;
     struct container_report report;
+    AUTO(buf) bindings = { 0 };
     struct err err = { 0 };
 
     call->docker = NULL;
@@ -68,6 +69,9 @@ static void on_name_taken(void *ctx, const struct docker_answer *answer, const s
     }
     AUTO(json) *value = read_json(answer->body, answer->size, &err);
     if (read_container(&call->engine->reader, value, &report) && has_labels(call, value)) {
+        buf_init(&bindings, LIMIT_HOST_BINDINGS);
+        read_bindings(value, &bindings);
+        report.bindings = buf_text(&bindings);
         engine_report_container(call->engine, &report);
         engine_call_done(call, /* failure= */ NULL);
         return;

@@ -390,9 +390,13 @@ static void take_inspect(struct engine *engine, struct tracked *tracked, const s
 {
     struct container_report report;
     bool is_ours = read_container(&engine->reader, value, &report);
+    AUTO(buf) bindings = { 0 };
 
     if (is_ours) {
         tracked->stop_signal = read_stop_signal(value);
+        buf_init(&bindings, LIMIT_HOST_BINDINGS);
+        read_bindings(value, &bindings);
+        report.bindings = buf_text(&bindings);
         engine_report_container(engine, &report);
     }
     if ((failure != NULL && failure->code == ERR_NOT_FOUND) || (value != NULL && !is_ours))

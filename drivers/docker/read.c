@@ -13,6 +13,7 @@
 #include "spec/action.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
+#include "spec/port.h"
 
 #define NS_PER_MS ((int64_t)1000 * 1000)
 
@@ -244,6 +245,32 @@ static const char *address_of(const struct json *value)
     return mode != NULL ? json_text(json_get(networks, mode), "IPAddress") : NULL;
 }
 
+static bool is_on_host(const struct json *value)
+{
+    return text_equal(json_text(value, "HostConfig.NetworkMode"), "host");
+}
+
+/* Of several addresses of the host with the same port one counts; which is never our choice. */
+void read_bindings(const struct json *value, struct buf *out)
+{
+    const struct json *ports = json_path(value, "NetworkSettings.Ports");
+    const struct json *places;
+    const char *key;
+
+    for (void *at = NULL; (at = json_next(ports, at, &key, &places)) != NULL;) {
+        const struct json *place = json_count(places) == 0 ? NULL : json_at(places, 0);
+        uint32_t host = 0;
+        uint32_t container;
+        bool is_udp;
+
+        if (port_parse(key, &container, &is_udp) &&
+            text_parse_u32(json_as_text(json_get(place, "HostPort"), ""), &host) && host > 0 &&
+            host <= UINT16_MAX)
+            buf_printf(out, "%s%u:%u/%s", out->size > 0 ? " " : "", host, container,
+                       is_udp ? "udp" : "tcp");
+    }
+}
+
 /* The last run of its check, if it failed; the engine keeps five, the newest at the end. */
 static void read_check(const struct json *state, struct container_report *out)
 {
@@ -285,6 +312,7 @@ bool read_container(const struct reader *reader, const struct json *value,
     report.started_ms = time_of(state, "StartedAt");
     report.finished_ms = time_of(state, "FinishedAt");
     report.address = address_of(value);
+    report.on_host = is_on_host(value);
     report.error = json_text(state, "Error");
     read_check(state, &report);
     report.drift = drift_of(reader, value, &report);

@@ -9,6 +9,7 @@
 #define DRIVERS_DOCKER_READ_H
 
 #include "spec/base/base.h"
+#include "spec/base/buf.h"
 #include "spec/base/err.h"
 #include "spec/base/json.h"
 #include "spec/world.h"
@@ -36,6 +37,8 @@ bool read_container_summary(const struct reader *reader, const struct json *valu
 /* GET /containers/ID/json. */
 bool read_container(const struct reader *reader, const struct json *value,
                     struct container_report *out);
+/* The same: which ports of the host lead to it, for `bindings` of its report. */
+void read_bindings(const struct json *value, struct buf *out);
 /* The same: the signal that asks it to stop; SIGTERM unless it says another. */
 int read_stop_signal(const struct json *value);
 

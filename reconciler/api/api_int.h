@@ -62,12 +62,15 @@ int check_members(const struct json *body, const char *const *names, size_t coun
 /* What the planner would look at now, calls in flight included; lives as long as the request. */
 struct plan_input input_of(struct request *request);
 
+/* Where a task is reached: `address` and `networkBindings` (network.c). */
+void show_network(const struct app *app, const struct world_task *task, struct json *object);
+
 /* Left out when 0. */
 void show_time(struct json *object, const char *key, int64_t ms);
 struct json *show_service(const struct app *app, const struct plan_input *input, const char *key,
                           struct arena *arena);
-struct json *show_task(const struct plan_input *input, const struct world_task *task,
-                       struct arena *arena);
+struct json *show_task(const struct app *app, const struct plan_input *input,
+                       const struct world_task *task, struct arena *arena);
 struct json *show_wanted_task(const struct wanted_task *task, struct arena *arena);
 struct json *show_stopped_task(const struct task_record *task);
 struct json *show_deployment(const struct deployment *deployment);

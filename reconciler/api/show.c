@@ -157,12 +157,11 @@ static struct json *show_container(const struct world_container *container)
     return object;
 }
 
-struct json *show_task(const struct plan_input *input, const struct world_task *task,
-                       struct arena *arena)
+struct json *show_task(const struct app *app, const struct plan_input *input,
+                       const struct world_task *task, struct arena *arena)
 {
     struct json *object = json_object();
     struct json *containers = json_array();
-    const char *address = NULL;
     struct task_state state;
 
     plan_task_state(input, task, arena, &state);
@@ -181,12 +180,9 @@ struct json *show_task(const struct plan_input *input, const struct world_task *
     json_set_text(object, "commit", task->commit);
     json_set_int(object, "slot", task->slot);
     json_set_int(object, "attempt", task->attempt);
-    for (size_t i = 0; i < task->container_count; i++) {
-        if (address == NULL)
-            address = text_or_null(task->containers[i]->address);
+    for (size_t i = 0; i < task->container_count; i++)
         json_append(containers, show_container(task->containers[i]));
-    }
-    json_set_text(object, "address", address);
+    show_network(app, task, object);
     json_set(object, "containers", containers);
     return object;
 }

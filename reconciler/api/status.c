@@ -216,7 +216,7 @@ static void add_running(const struct app *app, const struct plan_input *input, c
 
     for (const struct world_task *at = app->world->tasks; at != NULL; at = at->by_id.next) {
         if (at->service != NULL && text_equal(at->service->key, key))
-            json_append(tasks, show_task(input, at, arena));
+            json_append(tasks, show_task(app, input, at, arena));
     }
     list_wanted(input, key, arena, tasks);
     for (const struct memory_deployment *at = memory == NULL ? NULL : memory->newest; at != NULL;
@@ -307,7 +307,7 @@ void get_tasks(struct request *request)
     }
     for (const struct world_task *at = app->world->tasks; at != NULL; at = at->by_id.next) {
         if (task_fits(at, &filter))
-            json_append(list, show_task(&input, at, request_arena(request)));
+            json_append(list, show_task(app, &input, at, request_arena(request)));
     }
     list_wanted_of(&input, &filter, request_arena(request), list);
     if (all && add_stopped(request, filter, list, &err) < 0) {

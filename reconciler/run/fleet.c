@@ -319,6 +319,13 @@ struct driver *fleet_new(const struct fleet_options *options)
     return &fleet->driver;
 }
 
+const char *fleet_host(const struct driver *driver, const char *instance)
+{
+    const struct member *member = members_find(&of_const(driver)->members, instance);
+
+    return member == NULL ? NULL : member->instance.target.host;
+}
+
 const char *fleet_note(const struct driver *driver, const char *instance)
 {
     const struct fleet *fleet = of_const(driver);

@@ -39,6 +39,8 @@ bool fleet_has_leaving(const struct driver *driver);
 /* Has every instance been listed, or been found not to answer, since the fleet was set first? */
 bool fleet_is_known(struct driver *driver, const struct world *world);
 
+/* As its manifest says it is reached, or said last; NULL: the local engine, or none. */
+const char *fleet_host(const struct driver *driver, const char *instance);
 /* What is not as it should be about an instance that works; NULL: nothing. */
 const char *fleet_note(const struct driver *driver, const char *instance);
 

@@ -14,7 +14,7 @@ void members_release(struct members *members)
     arena_release(&members->arena);
 }
 
-static const struct member *members_find(const struct members *members, const char *name)
+const struct member *members_find(const struct members *members, const char *name)
 {
     struct member *member;
 

@@ -24,6 +24,9 @@ struct members {
 
 void members_release(struct members *members);
 
+/* NULL: there is none of that name. */
+const struct member *members_find(const struct members *members, const char *name);
+
 /* Those of the generation, with those of `before` that may still have tasks. */
 void members_next(const struct members *before, const struct generation *generation,
                   const struct world *world, struct members *out);

@@ -15,6 +15,7 @@
 #define LIMIT_DIAGNOSTICS        100    /* mistakes kept of one commit; the rest are counted */
 #define LIMIT_NAME               255    /* ecs.md 1.1 */
 #define LIMIT_HOST_PORTS         (100 * sizeof("65535/tcp")) /* fixed ones of one task, as text */
+#define LIMIT_HOST_BINDINGS      (100 * sizeof("65535:65535/tcp")) /* those that an engine tells */
 #define LIMIT_GOAL_BYTES         (4 * 1024 * 1024) /* a Service with all that it refers to */
 
 /* Environment files. */

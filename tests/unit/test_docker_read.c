@@ -8,6 +8,7 @@
 
 #include "drivers/docker/read.h"
 #include "drivers/docker/write.h"
+#include "spec/base/limits.h"
 #include "spec/base/rng.h"
 #include "spec/base/text.h"
 #include "tests/unit/unit.h"
@@ -83,6 +84,49 @@ static void inspect_says_everything(void **state)
     assert_int_equal(report.started_ms - report.created_ms, 1500);
     assert_int_equal(report.finished_ms, 0);
     assert_null(report.drift);
+}
+
+static void ports_of_the_host_are_told(void **state)
+{
+    static const struct {
+        const char *ports;
+        const char *bindings;
+    } cases[] = {
+        { "{}", "" },
+        { "{\"80/tcp\":null}", "" }, /* exposed, not published */
+        { "{\"80/tcp\":[{\"HostIp\":\"0.0.0.0\",\"HostPort\":\"49153\"},"
+          "{\"HostIp\":\"::\",\"HostPort\":\"49154\"}],"
+          "\"53/udp\":[{\"HostPort\":\"53\"}]}",
+          "49153:80/tcp 53:53/udp" },
+        { "{\"80/tcp\":[]}", "" },
+        { "{\"80/tcp\":[{}]}", "" },
+        { "{\"80/tcp\":[{\"HostPort\":\"0\"}],\"x\":[{\"HostPort\":\"1\"}],"
+          "\"81/tcp\":[{\"HostPort\":\"65536\"}],\"82/tcp\":[{\"HostPort\":7}]}",
+          "" },
+        { "7", "" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        AUTO(arena) arena = { 0 };
+        AUTO(json) *value =
+            parse(arena_printf(&arena, "{\"NetworkSettings\":{\"Ports\":%s}}", cases[i].ports));
+        AUTO(buf) bindings = { 0 };
+
+        buf_init(&bindings, LIMIT_HOST_BINDINGS);
+        read_bindings(value, &bindings);
+        assert_string_equal(buf_text(&bindings), cases[i].bindings);
+    }
+}
+
+static void whose_network_is_the_hosts_is_told(void **state)
+{
+    AUTO(json) *value = changed("\"NetworkMode\":\"berth-demo-local\"", "\"NetworkMode\":\"host\"");
+    struct container_report report;
+
+    (void)state;
+    assert_true(read_container(&reader, value, &report));
+    assert_true(report.on_host);
 }
 
 static void the_last_failed_check_is_told(void **state)
@@ -381,6 +425,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inspect_says_everything),
+        cmocka_unit_test(ports_of_the_host_are_told),
+        cmocka_unit_test(whose_network_is_the_hosts_is_told),
         cmocka_unit_test(the_last_failed_check_is_told),
         cmocka_unit_test(what_is_not_ours),
         cmocka_unit_test(drift_names_the_field),

@@ -42,11 +42,38 @@ static void keys(void **state)
     assert_false(port_key_next(&text, &key));
 }
 
+static void bindings(void **state)
+{
+    static const char *const wrong[] = { "",        "80/tcp",   ":80/tcp",
+                                         "49153:",  "x:80/tcp", "49153:/tcp",
+                                         "0:1/tcp", "1:0/tcp",  "65536:1/tcp" };
+    const char *text = "49153:80/tcp 53:5353/udp";
+    struct port_binding binding;
+
+    (void)state;
+    assert_true(port_binding_next(&text, &binding));
+    assert_int_equal(binding.host, 49153);
+    assert_int_equal(binding.container, 80);
+    assert_false(binding.is_udp);
+    assert_true(port_binding_next(&text, &binding));
+    assert_int_equal(binding.host, 53);
+    assert_int_equal(binding.container, 5353);
+    assert_true(binding.is_udp);
+    assert_false(port_binding_next(&text, &binding));
+    for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
+        text = wrong[i];
+        assert_false(port_binding_next(&text, &binding));
+    }
+    text = NULL;
+    assert_false(port_binding_next(&text, &binding));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranges),
         cmocka_unit_test(keys),
+        cmocka_unit_test(bindings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
