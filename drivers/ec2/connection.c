@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "drivers/ec2/ssh_environment.h"
 #include "drivers/io/process.h"
 #include "spec/base/arena.h"
 #include "spec/base/buf.h"
@@ -18,21 +19,21 @@
 #include "spec/base/rng.h"
 #include "spec/base/text.h"
 
-#define PAUSE_MIN_MS    500
-#define PAUSE_MAX_MS    (60 * 1000)
-#define DENIED_MIN_MS   (30 * 1000) /* a host may count refused logins, and shut us out */
-#define DENIED_MAX_MS   (300 * 1000)
-#define LASTING_MS      (30 * 1000) /* one that was up for so long was a good one */
-#define SESSION_MS      3000        /* from listening to the session; then it is taken as it is */
-#define ERRORS_MAX      4096        /* bytes of ssh's words that are kept, the newest */
-#define GRACE_MS        1000
-#define ENVIRONMENT_MAX 4096
+#define PAUSE_MIN_MS  500
+#define PAUSE_MAX_MS  (60 * 1000)
+#define DENIED_MIN_MS (30 * 1000) /* a host may count refused logins, and shut us out */
+#define DENIED_MAX_MS (300 * 1000)
+#define LASTING_MS    (30 * 1000) /* one that was up for so long was a good one */
+#define SESSION_MS    3000        /* from listening to the session; then it is taken as it is */
+#define ERRORS_MAX    4096        /* bytes of ssh's words that are kept, the newest */
+#define GRACE_MS      1000
 
 struct connection {
     struct loop *loop;
     struct arena arena; /* texts of the target */
     struct ssh_target target;
     const char *socket_path;
+    const char *control_path; /* NULL: it is not shared */
     struct connection_options options;
     struct dial dial;
     struct process *process;
@@ -67,6 +68,14 @@ static void close_input(struct connection *connection)
     if (connection->input >= 0)
         (void)close(connection->input);
     connection->input = -1;
+}
+
+/* One that was killed leaves them, and ssh makes no socket where there is one. */
+static void remove_sockets(const struct connection *connection)
+{
+    (void)unlink(connection->socket_path);
+    if (connection->control_path != NULL)
+        (void)unlink(connection->control_path);
 }
 
 static void dial_later(struct connection *connection, enum err_code code)
@@ -105,7 +114,7 @@ static void on_ended(void *ctx, const struct process_result *result, const struc
     dial_over(&connection->dial);
     timer_stop(&connection->deadline);
     close_input(connection);
-    (void)unlink(connection->socket_path);
+    remove_sockets(connection);
     if (connection->too_late)
         (void)err_set(&failure, ERR_UNREACHABLE, "%s: no login within %u s", target->host,
                       2 * target->timeout_s);
@@ -184,20 +193,6 @@ static void on_error_line(void *ctx, const char *line, size_t size)
     buf_char(errors, '\n');
 }
 
-/* Ours, but for the shell that ssh runs its local command with: a service's user may have none. */
-static const char *const *environment(struct arena *arena)
-{
-    const char **out = arena_array(arena, const char *, ENVIRONMENT_MAX + 2);
-    size_t count = 0;
-
-    for (size_t i = 0; environ[i] != NULL && count < ENVIRONMENT_MAX; i++) {
-        if (!text_starts(environ[i], "SHELL="))
-            out[count++] = environ[i];
-    }
-    out[count] = "SHELL=/bin/sh";
-    return out;
-}
-
 static int start(struct connection *connection, struct err *err)
 {
     AUTO(arena) scratch = { 0 };
@@ -206,7 +201,7 @@ static int start(struct connection *connection, struct err *err)
     struct process_options options = {
         .argv = ssh_arguments(&connection->target, connection->socket_path, !connection->no_session,
                               &scratch),
-        .env = environment(&scratch),
+        .env = ssh_environment(&scratch),
         .input = PROCESS_INPUT_FD,
         .on_out_line = on_line,
         .on_error_line = on_error_line,
@@ -267,6 +262,7 @@ struct connection *connection_new(const struct connection_options *options)
     connection->target.identity_file = copy(arena, options->target.identity_file);
     connection->target.engine_socket = copy(arena, options->target.engine_socket);
     connection->socket_path = copy(arena, options->socket_path);
+    connection->control_path = ssh_control_path(connection->socket_path, arena);
     connection->input = -1;
     connection->pause_ms = PAUSE_MIN_MS;
     buf_init(&connection->errors, ERRORS_MAX);
@@ -284,10 +280,15 @@ void connection_free(struct connection *connection)
     timer_stop(&connection->deadline);
     process_free(connection->process);
     close_input(connection);
-    (void)unlink(connection->socket_path);
+    remove_sockets(connection);
     buf_release(&connection->errors);
     arena_release(&connection->arena);
     free(connection);
+}
+
+bool connection_is_up(const struct connection *connection)
+{
+    return connection->is_up;
 }
 
 const char *connection_take_trouble(struct connection *connection)

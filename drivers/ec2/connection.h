@@ -28,6 +28,7 @@ struct connection *connection_new(const struct connection_options *options);
 /* Ends it; no callback follows.  NULL is allowed. */
 void connection_free(struct connection *connection);
 
+bool connection_is_up(const struct connection *connection);
 /* Why the engine's socket could not be opened on the other side since this was asked last; NULL: it
  * was not tried, or could be. */
 const char *connection_take_trouble(struct connection *connection);

@@ -433,6 +433,24 @@ struct docker *ec2_docker(const struct driver *driver, const char *instance)
     return host == NULL ? NULL : engine_docker(host->engine);
 }
 
+struct remote *ec2_run(const struct driver *driver, const char *instance,
+                       const struct remote_options *options, struct err *err)
+{
+    const struct ec2 *ec2 = of_const(driver);
+    const struct host *host = host_find(ec2, instance);
+
+    if (host == NULL) {
+        (void)err_set(err, ERR_NOT_FOUND, "there is no instance '%s'", instance);
+        return NULL;
+    }
+    if (host->connection == NULL || !connection_is_up(host->connection)) {
+        (void)err_set(err, ERR_UNREACHABLE, "there is no connection to it");
+        return NULL;
+    }
+    return remote_start(ec2->loop, &host->target,
+                        docker_where(engine_docker(host->engine))->unix_path, options, err);
+}
+
 /* ---- The driver ------------------------------------------------------------------------------ */
 
 static void ec2_start(struct driver *driver)

@@ -7,6 +7,7 @@
 
 #include "drivers/docker/mandate.h"
 #include "drivers/driver.h"
+#include "drivers/ec2/remote.h"
 #include "drivers/ec2/ssh_command.h"
 #include "drivers/io/loop.h"
 
@@ -39,5 +40,10 @@ const char *ec2_note(const struct driver *driver, const char *instance);
  * such instance. */
 struct docker;
 struct docker *ec2_docker(const struct driver *driver, const char *instance);
+
+/* A command on the host, also while its engine does not answer; it may outlive the instance.  NULL:
+ * ERR_NOT_FOUND, ERR_UNREACHABLE: there is no connection now; or as remote_start(). */
+struct remote *ec2_run(const struct driver *driver, const char *instance,
+                       const struct remote_options *options, struct err *err);
 
 #endif

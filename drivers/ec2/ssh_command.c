@@ -8,6 +8,8 @@
 #define ARGUMENTS_MAX  80
 #define FORWARDING_MAX ((size_t)16 * 1024)
 #define LINE_SIZE      240
+#define CONTROL_SUFFIX ".c"
+#define CONTROL_MAX    80 /* of 108; ssh makes it under a name that is 17 bytes longer */
 
 bool ssh_target_equal(const struct ssh_target *a, const struct ssh_target *b)
 {
@@ -100,8 +102,7 @@ static const char *forwarding(const char *local, const char *remote, struct aren
     return arena_text(arena, buf_text(&text));
 }
 
-/* Ours alone, and silent: no connection of the user's is shared, nobody is asked anything, and
- * nothing but the one socket is forwarded by us. */
+/* Ours alone, and silent: no connection of the user's is shared, and nobody is asked anything. */
 static const char *const fixed_options[] = {
     "BatchMode=yes",
     "PasswordAuthentication=no",
@@ -109,18 +110,27 @@ static const char *const fixed_options[] = {
     "ConnectionAttempts=1",
     "ServerAliveCountMax=2",
     "TCPKeepAlive=yes",
-    "ExitOnForwardFailure=yes",
-    "StreamLocalBindUnlink=yes",
-    "StreamLocalBindMask=0177",
-    "ControlMaster=no",
-    "ControlPath=none",
     "ForwardAgent=no",
     "ForwardX11=no",
     "RemoteCommand=none",
     "RequestTTY=no",
     "LogLevel=INFO", /* its words are read */
+};
+
+/* Nothing but the one socket is forwarded by us. */
+static const char *const keeping_options[] = {
+    "ExitOnForwardFailure=yes",
+    "StreamLocalBindUnlink=yes",
+    "StreamLocalBindMask=0177",
+    "ControlPersist=no",
     "PermitLocalCommand=yes",
     "LocalCommand=echo " SSH_SAYS_FORWARDED, /* run when the socket listens */
+};
+
+static const char *const running_options[] = {
+    "ControlMaster=no",
+    "ClearAllForwardings=yes",
+    "PermitLocalCommand=no",
 };
 
 /* Ends ssh when our end of standard input is closed, by whatever end we came to. */
@@ -129,11 +139,66 @@ static const char *const fixed_options[] = {
     "{ while read -r line <&3; do :; done; kill $child; } >/dev/null 2>&1 & "                      \
     "wait $child; status=$?; kill $! 2>/dev/null; exit $status"
 
+static void add_options(struct arguments *arguments, const char *const *options, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        add_option(arguments, options[i]);
+}
+
+/* How it is reached, and by whom. */
+static void add_target(struct arguments *arguments, const struct ssh_target *target,
+                       struct arena *arena)
+{
+    uint32_t interval = target->timeout_s / 3; /* given up when the third one is due */
+
+    add_option(arguments, target->accepts_new ? "StrictHostKeyChecking=accept-new"
+                                              : "StrictHostKeyChecking=yes");
+    add_option(arguments, arena_printf(arena, "ConnectTimeout=%u", target->timeout_s));
+    add_option(arguments,
+               arena_printf(arena, "ServerAliveInterval=%u", interval < 1 ? 1 : interval));
+    add_options(arguments, fixed_options, ARRAY_COUNT(fixed_options));
+    if (target->identity_file != NULL) {
+        add_option(arguments, "IdentitiesOnly=yes");
+        add(arguments, "-i");
+        add(arguments, target->identity_file);
+    }
+    if (target->user != NULL) {
+        add(arguments, "-l");
+        add(arguments, target->user);
+    }
+    if (target->port != 0) {
+        add(arguments, "-p");
+        add(arguments, arena_printf(arena, "%u", target->port));
+    }
+}
+
+/* The socket of a connection that others may use; '%' begins what ssh expands. */
+static void add_control(struct arguments *arguments, const char *path, struct arena *arena)
+{
+    AUTO(buf) text;
+
+    buf_init(&text, FORWARDING_MAX);
+    for (const char *c = path == NULL ? "none" : path; *c != '\0'; c++) {
+        if (*c == '%')
+            buf_char(&text, '%');
+        buf_char(&text, *c);
+    }
+    add(arguments, "-S");
+    add(arguments, arena_text(arena, buf_text(&text)));
+}
+
+const char *ssh_control_path(const char *local_socket, struct arena *arena)
+{
+    const char *path = arena_printf(arena, "%s" CONTROL_SUFFIX, local_socket);
+
+    return strlen(path) > CONTROL_MAX ? NULL : path;
+}
+
 const char *const *ssh_arguments(const struct ssh_target *target, const char *local_socket,
                                  bool has_session, struct arena *arena)
 {
     struct arguments arguments = { arena_array(arena, const char *, ARGUMENTS_MAX), 0 };
-    uint32_t interval = target->timeout_s / 3; /* given up when the third one is due */
+    const char *control = has_session ? ssh_control_path(local_socket, arena) : NULL;
 
     if (!has_session) {
         add(&arguments, "/bin/sh");
@@ -143,34 +208,33 @@ const char *const *ssh_arguments(const struct ssh_target *target, const char *lo
     }
     add(&arguments, "ssh");
     add(&arguments, has_session ? "-T" : "-N");
-    add_option(&arguments, target->accepts_new ? "StrictHostKeyChecking=accept-new"
-                                               : "StrictHostKeyChecking=yes");
-    add_option(&arguments, arena_printf(arena, "ConnectTimeout=%u", target->timeout_s));
-    add_option(&arguments,
-               arena_printf(arena, "ServerAliveInterval=%u", interval < 1 ? 1 : interval));
-    for (size_t i = 0; i < ARRAY_COUNT(fixed_options); i++) {
-        add(&arguments, "-o");
-        add(&arguments, fixed_options[i]);
-    }
-    if (target->identity_file != NULL) {
-        add_option(&arguments, "IdentitiesOnly=yes");
-        add(&arguments, "-i");
-        add(&arguments, target->identity_file);
-    }
-    if (target->user != NULL) {
-        add(&arguments, "-l");
-        add(&arguments, target->user);
-    }
-    if (target->port != 0) {
-        add(&arguments, "-p");
-        add(&arguments, arena_printf(arena, "%u", target->port));
-    }
+    add_option(&arguments, control == NULL ? "ControlMaster=no" : "ControlMaster=yes");
+    add_control(&arguments, control, arena);
+    add_target(&arguments, target, arena);
+    add_options(&arguments, keeping_options, ARRAY_COUNT(keeping_options));
     add(&arguments, "-L");
     add(&arguments, forwarding(local_socket, target->engine_socket, arena));
     add(&arguments, "--");
     add(&arguments, target->host);
     if (has_session)
         add(&arguments, "cat");
+    arguments.items[arguments.count] = NULL;
+    return arguments.items;
+}
+
+const char *const *ssh_run_arguments(const struct ssh_target *target, const char *local_socket,
+                                     struct arena *arena)
+{
+    struct arguments arguments = { arena_array(arena, const char *, ARGUMENTS_MAX), 0 };
+
+    add(&arguments, "ssh");
+    add(&arguments, "-T");
+    add_control(&arguments, ssh_control_path(local_socket, arena), arena);
+    add_options(&arguments, running_options, ARRAY_COUNT(running_options));
+    add_target(&arguments, target, arena);
+    add(&arguments, "--");
+    add(&arguments, target->host);
+    add(&arguments, "/bin/sh");
     arguments.items[arguments.count] = NULL;
     return arguments.items;
 }

@@ -31,11 +31,20 @@ int ssh_target_check(const struct ssh_target *target, struct err *err);
 #define SSH_SAYS_FORWARDED "berth-forwarded"
 #define SSH_SAYS_SESSION   "berth-session"
 
+/* Where a connection whose engine is at local_socket is shared with the commands that are run
+ * there; NULL: its path would be too long, and each command logs in by itself. */
+const char *ssh_control_path(const char *local_socket, struct arena *arena);
+
 /* NULL-terminated.  With a session both ends send without delay: with none, an answer of 40 kB
  * takes 40 ms longer.  Without, a shell stands between, which ends ssh when its standard input
  * ends: so neither outlives us. */
 const char *const *ssh_arguments(const struct ssh_target *target, const char *local_socket,
                                  bool has_session, struct arena *arena);
+
+/* Runs a shell there that reads what to do (remote_script.h), over that connection.  Nothing of it
+ * is on a command line of this machine. */
+const char *const *ssh_run_arguments(const struct ssh_target *target, const char *local_socket,
+                                     struct arena *arena);
 
 /* What went wrong, in plain words, by what ssh wrote to its standard error.  ERR_DENIED: trying
  * again soon is noise. */

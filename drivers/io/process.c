@@ -46,6 +46,7 @@ struct process {
     bool exited;
     bool timed_out;
     bool killed;
+    bool paused;
     bool freed; /* no callback any more */
     char chunk[READ_SIZE];
 };
@@ -267,6 +268,31 @@ static void on_exit_status(uv_process_t *child, int64_t exit_status, int term_si
     }
     if (process->out.ended && process->errors.ended)
         finish(process);
+    else if (!process->paused)
+        timer_start(process->loop, &process->drain, PROCESS_DRAIN_MS, drain_over, process);
+}
+
+static void output_pause(struct output *output, bool paused, uv_read_cb on_chunk)
+{
+    if (output->ended)
+        return;
+    if (paused)
+        (void)uv_read_stop((uv_stream_t *)&output->pipe);
+    else
+        (void)uv_read_start((uv_stream_t *)&output->pipe, on_chunk_wanted, on_chunk);
+}
+
+void process_pause(struct process *process, bool paused)
+{
+    if (process->freed || process->paused == paused)
+        return;
+    process->paused = paused;
+    output_pause(&process->out, paused, on_out_read);
+    output_pause(&process->errors, paused, on_errors_read);
+    if (!process->exited)
+        return;
+    if (paused)
+        timer_stop(&process->drain);
     else
         timer_start(process->loop, &process->drain, PROCESS_DRAIN_MS, drain_over, process);
 }

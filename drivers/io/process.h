@@ -68,6 +68,9 @@ struct process_options {
 struct process *process_start(struct loop *loop, const struct process_options *options,
                               struct err *err);
 
+/* Its outputs are read no further until this is called again: it waits once the pipes are full, and
+ * is not over before. */
+void process_pause(struct process *process, bool paused);
 /* SIGTERM to its group now, SIGKILL after the grace; `done` follows. */
 void process_kill(struct process *process);
 /* SIGKILL at once, no `done`: for shutting down.  NULL is allowed. */

@@ -7,11 +7,13 @@
 #include "reconciler/api/api_int.h"
 #include "reconciler/run/cycle.h"
 #include "reconciler/run/execute.h"
+#include "reconciler/run/fleet.h"
 #include "reconciler/run/follow.h"
 #include "reconciler/run/tell.h"
 #include "reconciler/source/url.h"
 #include "spec/action.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 void get_version(struct request *request)
 {
@@ -442,6 +444,13 @@ static void add_tasks(const struct app *app, struct arena *arena, struct json *n
         json_append_text(names, arena_text_n(arena, at->id, 12));
 }
 
+static void add_instance(void *names, const char *name, bool leaving)
+{
+    (void)leaving;
+    if (!text_equal(name, LOCAL_INSTANCE))
+        json_append_text(names, name);
+}
+
 void get_complete(struct request *request)
 {
     const struct app *app = app_of(request);
@@ -456,6 +465,8 @@ void get_complete(struct request *request)
         add_services(app, request_arena(request), names);
     if (targets || text_equal(what, "tasks"))
         add_tasks(app, request_arena(request), names);
+    if (text_equal(what, "instances") && app->driver != NULL)
+        fleet_each(app->driver, add_instance, names);
     json_set(answer, "names", names);
     request_answer(request, answer);
 }

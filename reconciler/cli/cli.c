@@ -201,11 +201,13 @@ int cli_run(const struct cli_start *start)
         word = "help";
     else if (text_equal(word, "--version"))
         word = "version";
-    cli.verb = verb_find(word);
+    size_t taken = 1;
+    cli.verb = word != start->words[0] ? verb_find(word)
+                                       : verb_of_words(start->words, start->word_count, &taken);
     if (cli.verb == NULL)
         return unknown_verb(&cli, word);
-    struct option_words words = { .items = start->words + 1,
-                                  .count = start->word_count - 1,
+    struct option_words words = { .items = start->words + taken,
+                                  .count = start->word_count - taken,
                                   .operands_end = cli.verb->operands_end };
     return check_output(&cli, run_verb(&cli, &words));
 }

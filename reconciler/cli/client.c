@@ -139,15 +139,16 @@ static void on_answer(void *ctx, const struct http_response *response, const str
     }
 }
 
+static const char *const json_headers[] = { "Content-Type: application/json", NULL };
+
 int client_call(struct client *client, const char *method, const char *path,
                 const struct json *body, struct json **out, struct err *err)
 {
-    static const char *const headers[] = { "Content-Type: application/json", NULL };
     AUTO_TEXT char *text = body != NULL ? json_print_text(body, JSON_STYLE_COMPACT) : NULL;
     struct exchange exchange = { .client = client, .err = err };
     struct http_options options = { .method = method,
                                     .path = path,
-                                    .headers = text != NULL ? headers : NULL,
+                                    .headers = text != NULL ? json_headers : NULL,
                                     .body = text,
                                     .body_size = text != NULL ? strlen(text) : 0,
                                     .deadline_ms = CLIENT_DEADLINE_MS,
@@ -229,23 +230,28 @@ static void on_end(void *ctx, const struct http_response *response, const struct
     free(stream);
 }
 
+/* `how` says what is asked. */
+static void stream_open(struct client *client, struct stream how, struct http_options options)
+{
+    struct stream *stream = mem_alloc(sizeof(*stream));
+
+    *stream = how;
+    stream->client = client;
+    stream->next = client->streams;
+    buf_init(&stream->rest, CLIENT_LINE_MAX);
+    client->streams = stream;
+    options.is_long = true;
+    options.on_data = on_data;
+    options.on_done = on_end;
+    options.ctx = stream;
+    stream->request = http_start(client->endpoint, &options);
+}
+
 void client_stream(struct client *client, const char *path, client_line_fn *line,
                    client_end_fn *end, void *ctx)
 {
-    struct stream *stream = mem_alloc(sizeof(*stream));
-    struct http_options options = { .method = "GET",
-                                    .path = path,
-                                    .is_long = true,
-                                    .on_data = on_data,
-                                    .on_done = on_end,
-                                    .ctx = stream };
-
-    *stream = (struct stream){
-        .client = client, .line = line, .end = end, .ctx = ctx, .next = client->streams
-    };
-    buf_init(&stream->rest, CLIENT_LINE_MAX);
-    client->streams = stream;
-    stream->request = http_start(client->endpoint, &options);
+    stream_open(client, (struct stream){ .line = line, .end = end, .ctx = ctx },
+                (struct http_options){ .method = "GET", .path = path });
 }
 
 static void on_interrupt(void *ctx, int signal_number)
@@ -315,15 +321,35 @@ static void single_end(void *ctx, const struct err *failure)
         *single->err = *failure;
 }
 
+static int run_single(struct single *single, struct client *client, struct http_options options)
+{
+    stream_open(client, (struct stream){ .line = single_line, .end = single_end, .ctx = single },
+                options);
+    if (client_run(client, single->err) < 0)
+        return -1;
+    return single->failed ? -1 : 0;
+}
+
 int client_lines(struct client *client, const char *path, client_line_fn *line, void *ctx,
                  struct err *err)
 {
     struct single single = { .line = line, .ctx = ctx, .err = err };
 
-    client_stream(client, path, single_line, single_end, &single);
-    if (client_run(client, err) < 0)
-        return -1;
-    return single.failed ? -1 : 0;
+    return run_single(&single, client, (struct http_options){ .method = "GET", .path = path });
+}
+
+int client_post_lines(struct client *client, const char *path, const struct json *body,
+                      client_line_fn *line, void *ctx, struct err *err)
+{
+    AUTO_TEXT char *text = json_print_text(body, JSON_STYLE_COMPACT);
+    struct single single = { .line = line, .ctx = ctx, .err = err };
+
+    return run_single(&single, client,
+                      (struct http_options){ .method = "POST",
+                                             .path = path,
+                                             .headers = json_headers,
+                                             .body = text,
+                                             .body_size = strlen(text) });
 }
 
 /* ---- Addresses ------------------------------------------------------------------------------ */

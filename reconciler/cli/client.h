@@ -29,6 +29,10 @@ typedef bool client_line_fn(void *ctx, const char *line, size_t size);
 int client_lines(struct client *client, const char *path, client_line_fn *line, void *ctx,
                  struct err *err);
 
+/* Likewise, of a POST with that body. */
+int client_post_lines(struct client *client, const char *path, const struct json *body,
+                      client_line_fn *line, void *ctx, struct err *err);
+
 /* Several such answers at a time.  `line` as above; `end` once, after which the stream is gone:
  * failure NULL when it ended, `line` wanted no more, or Ctrl-C came.  Both are called from
  * client_run() only. */

@@ -28,8 +28,20 @@ static void offer(const struct request *request, const char *value, const char *
 static void offer_verbs(const struct request *request)
 {
     for (size_t i = 0; i < cli_verb_count; i++) {
-        if (cli_verbs[i].group != VERBS_HIDDEN)
+        if (cli_verbs[i].group != VERBS_HIDDEN && strchr(cli_verbs[i].name, ' ') == NULL)
             offer(request, cli_verbs[i].name, cli_verbs[i].summary);
+    }
+}
+
+/* Of verbs of two words that begin with this one. */
+static void offer_second_words(const struct request *request, const char *first)
+{
+    for (size_t i = 0; i < cli_verb_count; i++) {
+        const char *space = strchr(cli_verbs[i].name, ' ');
+
+        if (space != NULL && text_starts(cli_verbs[i].name, first) &&
+            cli_verbs[i].name + strlen(first) == space)
+            offer(request, space + 1, cli_verbs[i].summary);
     }
 }
 
@@ -138,6 +150,7 @@ static void offer_values(const struct request *request, enum completion complete
     case COMPLETE_CLUSTER:
     case COMPLETE_SERVICE:
     case COMPLETE_TASK:
+    case COMPLETE_INSTANCE:
     case COMPLETE_TARGET: offer_live(request, complete); break;
     }
 }
@@ -161,11 +174,11 @@ static const struct cli_option *open_option(uint64_t options, const char *word)
 }
 
 /* Words that are not whole yet are no reason to offer nothing. */
-static void read_options(struct request *request, const struct cli_verb *verb)
+static void read_options(struct request *request, const struct cli_verb *verb, size_t taken)
 {
     struct cli *cli = request->cli;
-    struct option_words words = { .items = cli->operands + 1,
-                                  .count = cli->operand_count - 2,
+    struct option_words words = { .items = cli->operands + taken,
+                                  .count = cli->operand_count - 1 - taken,
                                   .operands_end = verb->operands_end };
     struct cli_options options = { 0 };
     struct err err;
@@ -180,13 +193,15 @@ static void read_options(struct request *request, const struct cli_verb *verb)
     request->options = options;
 }
 
-static void complete_verb(struct request *request, const struct cli_verb *verb, const char *before)
+/* `taken`: the words that are its name. */
+static void complete_verb(struct request *request, const struct cli_verb *verb, size_t taken,
+                          const char *before)
 {
     uint64_t options = verb->options | OPTS_EVERY;
     const struct cli_option *option = before != NULL ? open_option(options, before) : NULL;
     const char *equals = strchr(request->prefix, '=');
 
-    read_options(request, verb);
+    read_options(request, verb, taken);
     if (option != NULL) {
         offer_values(request, option->complete);
     } else if (text_starts(request->prefix, "--") && equals != NULL) {
@@ -216,8 +231,11 @@ int cmd_complete(struct cli *cli)
         offer_verbs(&request);
         return CLI_DONE;
     }
-    const struct cli_verb *verb = verb_find(cli->operands[0]);
+    size_t taken;
+    const struct cli_verb *verb = verb_of_words(cli->operands, count - 1, &taken);
+    if (taken == 1 && count == 2)
+        offer_second_words(&request, cli->operands[0]);
     if (verb != NULL)
-        complete_verb(&request, verb, count > 2 ? cli->operands[count - 2] : NULL);
+        complete_verb(&request, verb, taken, count > 2 ? cli->operands[count - 2] : NULL);
     return CLI_DONE;
 }

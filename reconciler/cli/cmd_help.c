@@ -11,7 +11,10 @@ int cmd_help(struct cli *cli)
         return CLI_DONE;
     }
     const char *name = cli->operands[0];
-    const struct cli_verb *verb = verb_find(name);
+    size_t taken;
+    const struct cli_verb *verb = verb_of_words(cli->operands, cli->operand_count, &taken);
+    if (verb != NULL && taken < cli->operand_count)
+        return cli_usage(cli, "one operand too many: '%s'", cli->operands[taken]);
     if (verb == NULL) {
         const char *nearest = verb_nearest(name);
         if (nearest != NULL)

@@ -78,6 +78,22 @@ static bool is_address(const char *text)
     return colon != NULL && colon != text && text_parse_u32(colon + 1, &port) && port <= 65535;
 }
 
+static int add_names(struct arena *arena, const char *text, const char **out, struct err *err)
+{
+    for (const char *at = text;; at++) {
+        size_t size = strcspn(at, ",");
+        const char *name = arena_text_n(arena, at, size);
+
+        if (!text_is_name(name))
+            return err_set(err, ERR_INVALID, "'%s' is no name: letters, digits, '-' and '_'", name);
+        at += size;
+        if (*at == '\0')
+            break;
+    }
+    *out = *out == NULL ? arena_text(arena, text) : arena_printf(arena, "%s,%s", *out, text);
+    return 0;
+}
+
 int option_set(struct arena *arena, const struct cli_option *option, const char *text,
                struct cli_options *out, struct err *err)
 {
@@ -101,6 +117,7 @@ int option_set(struct arena *arena, const struct cli_option *option, const char 
         if (!text_is_name(text))
             return err_set(err, ERR_INVALID, "'%s' is no name: letters, digits, '-' and '_'", text);
         break;
+    case OPTION_NAMES: return add_names(arena, text, (const char **)(void *)member, err);
     case OPTION_LISTEN:
         if (!is_address(text))
             return err_set(err, ERR_INVALID, "'%s' is no address, such as 127.0.0.1:7070", text);

@@ -23,6 +23,7 @@ struct cli_options {
     bool all;
     const char *cluster;
     const char *container;
+    const char *instances; /* names, separated by commas */
     bool follow;
     uint32_t tail; /* 0: all */
     const char *since;
@@ -42,6 +43,7 @@ enum option_type {
     OPTION_FLAG,     /* bool; no value on the command line, true or false elsewhere */
     OPTION_TEXT,     /* const char * */
     OPTION_NAME,     /* const char *, text_is_name() */
+    OPTION_NAMES,    /* const char *, such names with commas between; given again, they are added */
     OPTION_FOLDER,   /* const char *, made absolute */
     OPTION_LISTEN,   /* const char *, HOST:PORT */
     OPTION_DURATION, /* int64_t, milliseconds above 0 */
@@ -61,6 +63,7 @@ enum option_type {
     X(CLUSTER, "clusters")                                                                         \
     X(SERVICE, "services")                                                                         \
     X(TASK, "tasks")                                                                               \
+    X(INSTANCE, "instances")                                                                       \
     X(TARGET, "targets") /* services, tasks and containers */
 
 #define COMPLETE_ENUM(name, source) COMPLETE_##name,

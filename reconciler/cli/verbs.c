@@ -37,6 +37,28 @@ const struct cli_verb *verb_find(const char *name)
     return NULL;
 }
 
+static bool is_two_words(const struct cli_verb *verb, const char *first, const char *second)
+{
+    size_t size = strlen(first);
+
+    return text_starts(verb->name, first) && verb->name[size] == ' ' &&
+           text_equal(verb->name + size + 1, second);
+}
+
+const struct cli_verb *verb_of_words(const char *const *words, size_t count, size_t *out_taken)
+{
+    const struct cli_verb *found = count == 0 ? NULL : verb_find(words[0]);
+
+    *out_taken = found == NULL ? 0 : 1;
+    for (size_t i = 0; i < cli_verb_count && found != NULL && count > 1; i++) {
+        if (is_two_words(&cli_verbs[i], words[0], words[1])) {
+            *out_taken = 2;
+            return &cli_verbs[i];
+        }
+    }
+    return found;
+}
+
 const char *verb_nearest(const char *name)
 {
     const char *names[ARRAY_COUNT(cli_verbs)];

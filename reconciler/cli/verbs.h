@@ -21,7 +21,7 @@ enum verb_group { VERB_GROUPS(VERB_GROUP_ENUM) VERB_GROUP_COUNT };
 #undef VERB_GROUP_ENUM
 
 struct cli_verb {
-    const char *name;
+    const char *name; /* one word, or two with a space between: then the first is a verb too */
     enum verb_group group;
     int (*handler)(struct cli *cli);
     uint64_t options;     /* besides those that every verb has */
@@ -43,7 +43,9 @@ extern const size_t cli_verb_count;
 #define OPTS_EVERY (OPT(HELP) | OPT(CONFIG) | OPT(NO_COLOR))
 
 const struct cli_verb *verb_find(const char *name); /* NULL: there is none */
-const char *verb_nearest(const char *name);         /* NULL: nothing is near */
+/* The longest that the first words are, one or two: *out_taken.  NULL: none; *out_taken is 0. */
+const struct cli_verb *verb_of_words(const char *const *words, size_t count, size_t *out_taken);
+const char *verb_nearest(const char *name); /* NULL: nothing is near */
 /* What is done here instead of a verb that other tools have; NULL: we know of none. */
 const char *verb_instead(const char *name);
 const char *verb_group_title(enum verb_group group);

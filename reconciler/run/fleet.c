@@ -341,3 +341,17 @@ struct docker *fleet_docker(const struct driver *driver, const char *instance)
         return fleet->local == NULL ? NULL : fargate_docker(fleet->local);
     return fleet->ec2 == NULL ? NULL : ec2_docker(fleet->ec2, instance);
 }
+
+struct remote *fleet_run(const struct driver *driver, const char *instance,
+                         const struct remote_options *options, struct err *err)
+{
+    const struct fleet *fleet = of_const(driver);
+
+    if (is_local(instance))
+        (void)err_set(err, ERR_INVALID, "it is the local engine, which is reached without ssh");
+    else if (fleet->ec2 == NULL)
+        (void)err_set(err, ERR_NOT_FOUND, "there is no instance '%s'", instance);
+    else
+        return ec2_run(fleet->ec2, instance, options, err);
+    return NULL;
+}

@@ -49,6 +49,12 @@ const char *fleet_note(const struct driver *driver, const char *instance);
 struct docker;
 struct docker *fleet_docker(const struct driver *driver, const char *instance);
 
+/* ec2_run(): a command on a host.  ERR_INVALID: it is the local engine. */
+struct remote;
+struct remote_options;
+struct remote *fleet_run(const struct driver *driver, const char *instance,
+                         const struct remote_options *options, struct err *err);
+
 /* The instances that there are, in no order; `leaving`: the commit in force has it no more. */
 typedef void fleet_each_fn(void *context, const char *instance, bool leaving);
 void fleet_each(const struct driver *driver, fleet_each_fn *fn, void *context);

@@ -285,6 +285,8 @@ static void help_is_as_reviewed(void **state)
             continue;
         snprintf(words, sizeof(words), "help %s", cli_verbs[i].name);
         snprintf(name, sizeof(name), "help-%s", cli_verbs[i].name);
+        for (char *space = strchr(name, ' '); space != NULL; space = strchr(space, ' '))
+            *space = '-';
         check_page(words, name);
     }
 }

@@ -45,6 +45,36 @@ static void a_session_keeps_the_socket(void **state)
     assert_false(has(arguments, "-l") || has(arguments, "-p") || has(arguments, "-i"));
 }
 
+static void it_is_shared_with_commands(void **state)
+{
+    AUTO(arena) arena = { 0 };
+    const char *const *keeps = ssh_arguments(&plain, "/run/b/0", true, &arena);
+    const char *const *runs = ssh_run_arguments(&plain, "/run/b/0", &arena);
+    size_t end = find(runs, "--");
+    char local[101];
+
+    (void)state;
+    assert_true(has(keeps, "ControlMaster=yes"));
+    assert_true(has(keeps, "ControlPersist=no"));
+    assert_string_equal(keeps[find(keeps, "-S") + 1], "/run/b/0.c");
+    assert_string_equal(runs[find(runs, "-S") + 1], "/run/b/0.c");
+    assert_true(has(runs, "ControlMaster=no"));
+    assert_true(has(runs, "BatchMode=yes"));
+    assert_true(has(runs, "ClearAllForwardings=yes"));
+    assert_false(has(runs, "-L"));
+    assert_string_equal(runs[end + 1], "10.0.0.1");
+    assert_string_equal(runs[end + 2], "/bin/sh");
+    assert_null(runs[end + 3]);
+    runs = ssh_run_arguments(&plain, "/run/100%/0", &arena);
+    assert_string_equal(runs[find(runs, "-S") + 1], "/run/100%%/0.c");
+    memset(local, 'x', sizeof(local) - 1);
+    local[sizeof(local) - 1] = '\0';
+    assert_null(ssh_control_path(local, &arena));
+    keeps = ssh_arguments(&plain, local, true, &arena);
+    assert_true(has(keeps, "ControlMaster=no"));
+    assert_string_equal(keeps[find(keeps, "-S") + 1], "none");
+}
+
 static void without_a_session_a_shell_ends_it(void **state)
 {
     AUTO(arena) arena = { 0 };
@@ -183,6 +213,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_keeps_the_socket),
+        cmocka_unit_test(it_is_shared_with_commands),
         cmocka_unit_test(without_a_session_a_shell_ends_it),
         cmocka_unit_test(all_that_is_said_of_a_host_is_passed_on),
         cmocka_unit_test(what_could_be_more_than_a_name_is_refused),

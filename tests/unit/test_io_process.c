@@ -241,6 +241,36 @@ static void lines_come_one_by_one(void **state)
     assert_string_equal(buf_text(&scene->out), "");
 }
 
+static void read_on(void *ctx)
+{
+    struct scene *scene = ctx;
+
+    assert_int_equal(scene->done, 0);
+    assert_int_equal(scene->lines.size, 0);
+    process_pause(scene->process, false);
+}
+
+/* Also what a child wrote that has ended long ago. */
+static void who_pauses_loses_nothing(void **state)
+{
+    struct scene *scene = *state;
+    const char *const argv[] = { "sh", "-c", "seq 1000; echo x >&2", NULL };
+    struct process_options options = { .argv = argv,
+                                       .on_out_line = out_line,
+                                       .on_error_line = error_line,
+                                       .done = done,
+                                       .ctx = scene };
+
+    scene->process = process_start(scene->loop, &options, NULL);
+    process_pause(scene->process, true);
+    timer_start(scene->loop, &scene->later, PROCESS_DRAIN_MS + 300, read_on, scene);
+    loop_run(scene->loop);
+    assert_int_equal(scene->done, 1);
+    assert_non_null(strstr(buf_text(&scene->lines), "o1000\n"));
+    assert_non_null(strstr(buf_text(&scene->lines), "ex\n"));
+    timer_stop(&scene->later);
+}
+
 static void an_endless_line_comes_in_parts(void **state)
 {
     struct scene *scene = *state;
@@ -405,6 +435,7 @@ int main(void)
         PROCESS_TEST(no_input_is_empty_input),
         PROCESS_TEST(a_descriptor_can_be_input),
         PROCESS_TEST(lines_come_one_by_one),
+        PROCESS_TEST(who_pauses_loses_nothing),
         PROCESS_TEST(an_endless_line_comes_in_parts),
         PROCESS_TEST(captured_output_is_bounded),
         PROCESS_TEST(the_deadline_ends_it_and_its_children),
