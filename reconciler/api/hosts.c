@@ -113,6 +113,7 @@ static void show_host(void *context, const char *name, bool leaving)
     const struct hosts *hosts = context;
     const struct world_instance *instance = world_instance(hosts->app->world, name);
     const struct declared declared = declared_find(hosts->app, name);
+    const struct host_record *record = memory_host(hosts->app->memory, name);
     bool is_draining = leaving || declared.is_draining;
     struct json *object = json_object();
 
@@ -125,6 +126,8 @@ static void show_host(void *context, const char *name, bool leaving)
     json_set_bool(object, "leaving", leaving);
     if (instance != NULL)
         show_facts(object, instance, declared.reserved_mib);
+    if (record != NULL)
+        show_time(object, "forgottenSince", record->forgotten_ms);
     json_set_text(object, "note", fleet_note(hosts->app->driver, name));
     json_append(hosts->list, object);
 }
@@ -139,4 +142,53 @@ void get_hosts(struct request *request)
         fleet_each(app->driver, show_host, &hosts);
     json_set(answer, "hosts", hosts.list);
     request_answer(request, answer);
+}
+
+/* ---- One that will not come back ------------------------------------------------------------- */
+
+static int64_t remembered_tasks(const struct memory *memory, const char *instance)
+{
+    int64_t count = 0;
+
+    for (const struct memory_task *at = memory->tasks; at != NULL; at = at->by_id.next)
+        count += at->record.stopped_ms == 0 && text_equal(at->record.instance, instance);
+    return count;
+}
+
+static int forget(struct request *request, struct json **out, struct err *err)
+{
+    static const char *const members[] = { "instance" };
+    struct app *app = app_of(request);
+    const struct json *body;
+    struct declared declared;
+    const char *name;
+    int64_t tasks;
+
+    if (request_json(request, &body, err) < 0 ||
+        check_members(body, members, ARRAY_COUNT(members), err) < 0)
+        return -1;
+    name = json_text(body, "instance");
+    if (name == NULL)
+        return err_set(err, ERR_INVALID, "'instance' is missing");
+    tasks = remembered_tasks(app->memory, name);
+    if (app_forget_host(app, name, err) < 0)
+        return -1;
+    declared = declared_find(app, name);
+    *out = json_object();
+    json_set_text(*out, "instance", name);
+    json_set_int(*out, "tasks", tasks);
+    json_set_bool(*out, "listed", declared.instance != NULL);
+    json_free(declared.clusters);
+    return 0;
+}
+
+void post_hosts_forget(struct request *request)
+{
+    struct json *answer = NULL;
+    struct err err = { 0 };
+
+    if (forget(request, &answer, &err) < 0)
+        request_fail(request, &err);
+    else
+        request_answer(request, answer);
 }

@@ -55,6 +55,9 @@ static const char *remark(struct cli *cli, const struct json *host)
     const char *failure = json_text(host, "failure");
     const char *since = ask_age(cli, host, "lostSince");
 
+    if (ask_age(cli, host, "forgottenSince") != NULL)
+        return arena_printf(cli->arena, "given up %s ago: it is used again when it answers",
+                            ask_age(cli, host, "forgottenSince"));
     if (failure != NULL)
         return since == NULL ? failure : arena_printf(cli->arena, "%s ago: %s", since, failure);
     if (json_bool(host, "leaving", false))

@@ -248,6 +248,20 @@ static int image_write(struct sql *sql, const struct image_record *image, struct
     return query_run(&query, err);
 }
 
+static int host_write(struct sql *sql, const struct host_record *host, struct err *err)
+{
+    bool lifted = host->forgotten_ms == 0;
+    struct query query =
+        lifted ? query_start(sql, "DELETE FROM host WHERE instance = ?")
+               : query_start(sql, "INSERT OR REPLACE INTO host (instance, forgotten_ms)"
+                                  " VALUES (?, ?)");
+
+    query_text(&query, host->instance);
+    if (!lifted)
+        query_int(&query, host->forgotten_ms);
+    return query_run(&query, err);
+}
+
 static int lines_write(struct sql *sql, const struct task_lines *lines, struct err *err)
 {
     struct query query =
@@ -285,6 +299,7 @@ int fact_write(struct sql *sql, const struct fact *fact, struct err *err)
     case FACT_THROTTLE: return throttle_write(sql, fact, err);
     case FACT_EVENT: return history_add_event(sql, fact, err);
     case FACT_IMAGE: return image_write(sql, fact->image, err);
+    case FACT_HOST: return host_write(sql, fact->host, err);
     case FACT_LINES: return lines_write(sql, fact->lines, err);
     case FACT_FORGET: return forget_write(sql, fact, err);
     case FACT_KIND_COUNT: break;

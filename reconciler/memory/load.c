@@ -250,6 +250,20 @@ static int images_load(struct loader *loader, struct err *err)
     return query_end(&row, err);
 }
 
+static int hosts_load(struct loader *loader, struct err *err)
+{
+    struct query row = query_start(loader->sql, "SELECT instance, forgotten_ms FROM host");
+
+    while (query_row(&row)) {
+        const struct host_record host = { .instance = query_get_text(&row, 0),
+                                          .forgotten_ms = query_get_int(&row, 1) };
+        const struct fact fact = { .kind = FACT_HOST, .host = &host };
+
+        memory_apply(loader->memory, &fact);
+    }
+    return query_end(&row, err);
+}
+
 static int lines_load(struct loader *loader, struct err *err)
 {
     struct query row = query_start(loader->sql, "SELECT task, container FROM output"
@@ -273,7 +287,7 @@ int memory_load(struct sql *sql, struct memory *memory, struct diag_list *warnin
     ASSERT(memory->services == NULL && memory->tasks == NULL && memory->images == NULL);
     if (deployments_load(&loader, err) < 0 || services_load(&loader, err) < 0 ||
         tasks_load(&loader, err) < 0 || lines_load(&loader, err) < 0 ||
-        images_load(&loader, err) < 0)
+        images_load(&loader, err) < 0 || hosts_load(&loader, err) < 0)
         status = -1;
     loader_release(&loader);
     return status;

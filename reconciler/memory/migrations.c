@@ -133,9 +133,13 @@ static const char step_8[] = "CREATE TABLE output ("
                              "    text TEXT NOT NULL,"
                              "    UNIQUE (task, container)) STRICT;";
 
-static const char *const steps[] = {
-    step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8
-};
+/* 9: instances that were given up. */
+static const char step_9[] = "CREATE TABLE host ("
+                             "    instance TEXT PRIMARY KEY,"
+                             "    forgotten_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+
+static const char *const steps[] = { step_1, step_2, step_3, step_4, step_5,
+                                     step_6, step_7, step_8, step_9 };
 
 int store_schema_version(void)
 {

@@ -361,6 +361,18 @@ static int expired_images(struct store *store, const struct memory *memory, stru
     return query_end(&row, err);
 }
 
+static int expired_hosts(struct store *store, const struct memory *memory, struct id_list *names,
+                         struct err *err)
+{
+    struct query row = query_start(store->sql, "SELECT instance FROM host");
+
+    while (query_row(&row)) {
+        if (memory_host(memory, query_get_text(&row, 0)) == NULL)
+            id_list_add(names, query_get_text(&row, 0));
+    }
+    return query_end(&row, err);
+}
+
 static int by_id(struct store *store, const char *statement, const char *id, struct err *err)
 {
     struct query query = query_start(store->sql, statement);
@@ -369,11 +381,30 @@ static int by_id(struct store *store, const char *statement, const char *id, str
     return query_run(&query, err);
 }
 
+static int things_prune(struct store *store, const struct memory *memory, struct err *err)
+{
+    AUTO(id_list) images = { 0 };
+    AUTO(id_list) hosts = { 0 };
+
+    if (expired_images(store, memory, &images, err) < 0 ||
+        expired_hosts(store, memory, &hosts, err) < 0)
+        return -1;
+    for (size_t i = 0; i < images.count; i++) {
+        if (by_id(store, "DELETE FROM image WHERE engine || ' ' || image_id = ?", images.items[i],
+                  err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < hosts.count; i++) {
+        if (by_id(store, "DELETE FROM host WHERE instance = ?", hosts.items[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int facts_prune(struct store *store, const struct memory *memory, struct err *err)
 {
     AUTO(id_list) deployments = { 0 };
     AUTO(id_list) tasks = { 0 };
-    AUTO(id_list) images = { 0 };
 
     if (expired(store, "SELECT id, cluster, service FROM deployment WHERE goal IS NOT NULL", memory,
                 &deployments, err) < 0)
@@ -393,13 +424,8 @@ static int facts_prune(struct store *store, const struct memory *memory, struct 
         if (by_id(store, "DELETE FROM task WHERE id = ?", tasks.items[i], err) < 0)
             return -1;
     }
-    if (expired_images(store, memory, &images, err) < 0)
+    if (things_prune(store, memory, err) < 0)
         return -1;
-    for (size_t i = 0; i < images.count; i++) {
-        if (by_id(store, "DELETE FROM image WHERE engine || ' ' || image_id = ?", images.items[i],
-                  err) < 0)
-            return -1;
-    }
     return sql_run(store->sql,
                    "DELETE FROM goal WHERE NOT EXISTS"
                    " (SELECT 1 FROM deployment WHERE goal = goal.digest)",

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "reconciler/plan/memory_hosts.h"
 #include "spec/base/text.h"
 
 /* Of an engine that is not among ours any more its images are remembered for 90 days. */
@@ -118,6 +119,7 @@ void memory_free(struct memory *memory)
         task_free(memory, memory->tasks);
     while (memory->images != NULL)
         image_free(memory, memory->images);
+    hosts_free(memory);
     free(memory);
 }
 
@@ -328,6 +330,7 @@ void memory_apply(struct memory *memory, const struct fact *fact)
     case FACT_THROTTLE: apply_throttle(memory, fact); return;
     case FACT_EVENT: return; /* history: nothing is decided by it */
     case FACT_IMAGE: apply_image(memory, fact->image); return;
+    case FACT_HOST: hosts_apply(memory, fact->host); return;
     case FACT_LINES: apply_lines(memory, fact->lines); return;
     case FACT_FORGET: service_free(memory, service_get(memory, fact)); return;
     case FACT_KIND_COUNT: break;
@@ -381,6 +384,8 @@ struct memory *memory_copy(const struct memory *memory)
     }
     for (const struct memory_image *at = memory->images; at != NULL; at = at->by_key.next)
         apply_image(copy, &at->record);
+    for (const struct memory_host *at = memory->hosts; at != NULL; at = at->by_name.next)
+        hosts_apply(copy, &at->record);
     return copy;
 }
 
@@ -433,6 +438,8 @@ static void change_clock(struct memory *memory, const struct clock_change *chang
     }
     for (struct memory_image *at = memory->images; at != NULL; at = at->by_key.next)
         change_time(change, 0, &at->record.brought_ms);
+    for (struct memory_host *at = memory->hosts; at != NULL; at = at->by_name.next)
+        change_time(change, 0, &at->record.forgotten_ms);
 }
 
 void memory_clock_moved(struct memory *memory, int64_t moved_ms)
@@ -490,6 +497,7 @@ void memory_expire(struct memory *memory, const struct world *world, int64_t bef
             task_free(memory, task);
     }
     expire_images(memory, world, before_ms - ENGINE_KEPT_MS);
+    hosts_expire(memory, world, before_ms);
     for (struct memory_service *service = memory->services; service != NULL;
          service = service->by_key.next) {
         size_t kept = 0;

@@ -89,6 +89,13 @@ struct image_record {
     int64_t brought_ms;     /* when it was last given a name */
 };
 
+/* What is remembered of an instance. One of which nothing is, is all zero but for its name. */
+struct host_record {
+    const char *instance;
+    /* When a person gave it up: what was there counts as gone until it is listed again; 0: not. */
+    int64_t forgotten_ms;
+};
+
 #define FACT_KINDS(X)                                                                              \
     X(DEPLOYMENT, "deployment") /* started, or changed: the whole record */                        \
     X(TASK, "task")             /* likewise */                                                     \
@@ -100,6 +107,7 @@ struct image_record {
     X(THROTTLE, "throttle") /* of the deployment `text`, as `throttle` says */                     \
     X(EVENT, "event")       /* `text` as ECS words it */                                           \
     X(IMAGE, "image")       /* the whole record; of no service */                                  \
+    X(HOST, "host")         /* the whole record; of no service */                                  \
     X(LINES, "lines")       /* what a container of a task wrote last */                            \
     X(FORGET, "forget")     /* the service is gone; its history stays */
 
@@ -131,6 +139,7 @@ struct fact {
     const struct deployment *deployment;
     const struct task_record *task;
     const struct image_record *image;
+    const struct host_record *host;
     const struct task_lines *lines;
     struct throttle throttle;
 };
@@ -160,6 +169,12 @@ struct memory_image {
     UT_hash_handle by_key;
 };
 
+struct memory_host {
+    struct host_record record;
+    struct arena arena;
+    UT_hash_handle by_name;
+};
+
 struct memory_service {
     char *key;
     char *cluster;
@@ -180,6 +195,7 @@ struct memory {
     struct memory_service *services;
     struct memory_task *tasks;
     struct memory_image *images;
+    struct memory_host *hosts;
 };
 
 struct memory *memory_new(void);
@@ -206,6 +222,8 @@ bool memory_has_lines(const struct memory *memory, const char *task, const char 
 /* NULL: no pull of ours brought it. */
 const struct image_record *memory_image(const struct memory *memory, const char *engine,
                                         const char *image_id);
+/* NULL: nothing is remembered of it. */
+const struct host_record *memory_host(const struct memory *memory, const char *instance);
 /* The newest deployment: ECS's PRIMARY; NULL: none yet. */
 const struct deployment *memory_primary(const struct memory_service *service);
 /* Where a rollback would go, and what stands in for tasks that PRIMARY lacks: the newest COMPLETED

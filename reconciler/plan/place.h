@@ -78,6 +78,8 @@ struct pool {
 struct pool *pool_of(struct planner *planner, const char *cluster);
 /* Does any cluster list it? */
 bool pool_lists(struct planner *planner, const char *name);
+/* A person gave it up, and it was not listed since: nothing is there, nothing is waited for. */
+bool instance_is_forgotten(const struct planner *planner, const char *name);
 /* Its index, or pool->count when it is not listed. */
 size_t pool_index(const struct pool *pool, const char *name);
 /* Every instance that may have tasks or volumes of the target was seen, or is given up; else a

@@ -231,6 +231,14 @@ bool pool_lists(struct planner *planner, const char *name)
     return false;
 }
 
+bool instance_is_forgotten(const struct planner *planner, const char *name)
+{
+    const struct host_record *host = memory_host(planner->input->memory, name);
+    const struct world_instance *seen = world_instance(planner->input->world, name);
+
+    return host != NULL && host->forgotten_ms != 0 && (seen == NULL || !seen->was_complete);
+}
+
 bool instance_is_given_up(struct planner *planner, const char *cluster,
                           const struct world_instance *instance)
 {
@@ -263,7 +271,8 @@ bool pool_is_known(struct planner *planner, const struct pool *pool, const struc
         const struct world_instance *seen = pool->hosts[i].seen;
         const char *name = pool->hosts[i].listed->name;
 
-        if (seen != NULL && (seen->was_complete || seen->same_as != NULL))
+        if ((seen != NULL && (seen->was_complete || seen->same_as != NULL)) ||
+            instance_is_forgotten(planner, name))
             continue;
         if (seen == NULL || !instance_is_given_up(planner, pool->cluster, seen)) {
             plan_wait(planner, "instance %s is not connected yet: what runs there is not known%s%s",

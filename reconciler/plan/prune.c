@@ -96,13 +96,15 @@ static bool may_run_elsewhere(struct planner *planner, const struct service_view
         return false;
     for (const struct world_instance *at = planner->input->world->instances; at != NULL;
          at = at->by_name.next) {
-        if (at->was_complete || at->same_as != NULL || text_equal(at->name, LOCAL_INSTANCE))
+        if (at->was_complete || at->same_as != NULL || text_equal(at->name, LOCAL_INSTANCE) ||
+            instance_is_forgotten(planner, at->name))
             continue;
         plan_wait(planner, "instance %s was not reached yet, and may run tasks of it", at->name);
         return true;
     }
     for (size_t i = 0; pool != NULL && i < pool->count; i++) {
-        if (pool->hosts[i].seen == NULL) {
+        if (pool->hosts[i].seen == NULL &&
+            !instance_is_forgotten(planner, pool->hosts[i].listed->name)) {
             plan_wait(planner, "instance %s is not connected yet, and may run tasks of it",
                       pool->hosts[i].listed->name);
             return true;
@@ -270,6 +272,23 @@ static void prune_networks(struct planner *planner, const struct world_instance 
     }
 }
 
+/* It is back.  True when that was stated. */
+static bool remembered_again(struct planner *planner, const struct world_instance *instance)
+{
+    const struct host_record *known = memory_host(planner->input->memory, instance->name);
+    struct host_record *record;
+    struct fact *fact;
+
+    if (known == NULL || known->forgotten_ms == 0)
+        return false;
+    record = arena_copy(planner->arena, known, sizeof(*known));
+    record->forgotten_ms = 0;
+    fact = plan_fact(planner, FACT_HOST, /* cluster= */ NULL, /* service= */ NULL);
+    fact->host = record;
+    fact->durable = true;
+    return true;
+}
+
 void plan_instance(struct planner *planner, const char *name)
 {
     const struct world_instance *instance = world_instance(planner->input->world, name);
@@ -279,6 +298,8 @@ void plan_instance(struct planner *planner, const char *name)
 
     if (instance == NULL || instance->state != INSTANCE_ACTIVE || !instance->complete ||
         instance->same_as != NULL)
+        return;
+    if (remembered_again(planner, instance))
         return;
     listed = text_equal(name, LOCAL_INSTANCE) || pool_lists(planner, name);
     if (listed)

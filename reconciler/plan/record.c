@@ -280,7 +280,19 @@ static void record_lines(struct planner *planner, const struct service_view *vie
     }
 }
 
-/* Tasks that were there and are not: someone removed all their containers. */
+/* Why a task is not there any more that was, and why nobody asks for it; NULL: it may be there. */
+static const char *why_gone(struct planner *planner, const struct task_record *record)
+{
+    const struct world_instance *instance = world_instance(planner->input->world, record->instance);
+
+    if (instance != NULL && instance->state == INSTANCE_ACTIVE && instance->complete)
+        return "the containers of the task were removed by hand";
+    return instance_is_forgotten(planner, record->instance)
+               ? arena_printf(planner->arena, "instance %s was given up", record->instance)
+               : NULL;
+}
+
+/* Tasks that were there and are not: all their containers were removed, or their host given up. */
 static void record_vanished(struct planner *planner, const struct service_view *view,
                             struct ends *ends)
 {
@@ -288,17 +300,19 @@ static void record_vanished(struct planner *planner, const struct service_view *
 
     for (const struct memory_task *at = view->memory == NULL ? NULL : view->memory->tasks;
          at != NULL; at = at->next) {
-        const struct world_instance *instance = world_instance(world, at->record.instance);
         const struct deployment *of = memory_deployment(view->memory, at->record.deployment);
         struct task_record *record;
+        const char *why;
 
-        if (at->record.stopped_ms != 0 || world_task(world, at->record.id) != NULL ||
-            instance == NULL || instance->state != INSTANCE_ACTIVE || !instance->complete)
+        if (at->record.stopped_ms != 0 || world_task(world, at->record.id) != NULL)
+            continue;
+        why = why_gone(planner, &at->record);
+        if (why == NULL)
             continue;
         record = arena_copy(planner->arena, &at->record, sizeof(at->record));
         if (record->stopping_ms == 0) {
             record->stop_code = STOP_USER_INITIATED;
-            record->reason = "the containers of the task were removed by hand";
+            record->reason = why;
         }
         state_stopped(planner, view, record);
         tally_end(planner, ends, of == NULL ? view->primary : of, record);

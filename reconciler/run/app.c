@@ -19,6 +19,7 @@
 #include "reconciler/run/secrets.h"
 #include "reconciler/run/tell.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 #define LINE_BYTES (64 * 1024)
 #define WIND_UP_MS 10 /* between two looks at what still runs while stopping */
@@ -126,6 +127,33 @@ static int set_fleet(struct app *app, struct err *err)
     remember_fleet(app);
     if (app->options->once) /* what is remembered was dialled before, in vain perhaps */
         loop_defer(app->loop, give_up, app);
+    return 0;
+}
+
+int app_forget_host(struct app *app, const char *instance, struct err *err)
+{
+    const struct world_instance *seen = world_instance(app->world, instance);
+    const struct host_record record = { .instance = instance, .forgotten_ms = loop_wall_ms() };
+    const struct fact fact = {
+        .kind = FACT_HOST, .durable = true, .at_ms = record.forgotten_ms, .host = &record
+    };
+
+    if (app->driver == NULL || app->desired == NULL)
+        return err_set(err, ERR_CONFLICT, "no commit is in force yet");
+    if (text_equal(instance, LOCAL_INSTANCE))
+        return err_set(err, ERR_INVALID, "'%s' is the local engine", instance);
+    if (fleet_host(app->driver, instance) == NULL)
+        return err_set(err, ERR_NOT_FOUND, "there is no instance '%s'", instance);
+    if (seen != NULL && seen->state == INSTANCE_ACTIVE)
+        return err_set(err, ERR_CONFLICT,
+                       "instance '%s' answers: `state: DRAINING` empties it, and one that no "
+                       "manifest lists goes when it is empty",
+                       instance);
+    /* Known before it is done: a process that is killed in between drops it when it comes back. */
+    if (cycle_state(app->cycle, &fact, 1, err) < 0 ||
+        fleet_forget(app->driver, instance, err) < 0 || set_fleet(app, err) < 0)
+        return -1;
+    cycle_mark_all(app->cycle);
     return 0;
 }
 

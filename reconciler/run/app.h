@@ -144,6 +144,9 @@ void app_settled(struct app *app, bool converged);
 int app_confirm(struct app *app, struct err *err);
 /* Suspends (reason not empty) or resumes a service, "CLUSTER/SERVICE".  ERR_NOT_FOUND. */
 int app_suspend(struct app *app, const char *key, const char *reason, struct err *err);
+/* What was on an instance that will not come back counts as gone, as `berth hosts forget` asks.
+ * ERR_CONFLICT: it answers; ERR_NOT_FOUND; ERR_INVALID: the local engine. */
+int app_forget_host(struct app *app, const char *instance, struct err *err);
 /* Lifts the quarantine of a service, so that its revision is tried again. */
 int app_retry(struct app *app, const char *key, struct err *err);
 

@@ -238,7 +238,7 @@ void cycle_mark_all(struct cycle *cycle)
  * be it that a deployment ended or that it is not the newest any more. */
 static void mark_affected(struct cycle *cycle, const struct fact *fact)
 {
-    if (fact->kind == FACT_IMAGE)
+    if (fact->kind == FACT_IMAGE || fact->kind == FACT_HOST)
         return; /* whoever stated it is planned again anyway */
     bool turning =
         fact->kind == FACT_FORGET || fact->kind == FACT_HOLD || fact->kind == FACT_REMOVAL ||
@@ -263,7 +263,7 @@ static void say_fact(struct app *app, const struct fact *fact)
     AUTO(arena) scratch = { 0 };
     struct log_fields fields = { .commit = fact->commit };
 
-    if (fact->kind != FACT_IMAGE)
+    if (fact->kind != FACT_IMAGE && fact->kind != FACT_HOST)
         fields.service = unit_key(&scratch, fact->cluster, fact->service);
     switch (fact->kind) {
     case FACT_EVENT: app_tell(app, "event", &fields, "%s", fact->text); break;
@@ -286,6 +286,12 @@ static void say_fact(struct app *app, const struct fact *fact)
         break;
     case FACT_FORGET:
         app_tell(app, "event", &fields, "(service %s) was removed.", fact->service);
+        break;
+    case FACT_HOST:
+        fields.instance = fact->host->instance;
+        app_tell(app, "engine", &fields, "%s: %s", fact->host->instance,
+                 fact->host->forgotten_ms != 0 ? "given up: what was there counts as gone"
+                                               : "it is back after it was given up");
         break;
     case FACT_TASK:
     case FACT_QUARANTINE:

@@ -153,10 +153,25 @@ int fleet_set(struct driver *driver, const struct generation *generation,
 
     if (may_have_local(fleet, generation, memory) && need_local(fleet, err) < 0)
         return -1;
-    members_next(&fleet->members, generation, world, &next);
+    members_next(&fleet->members, &(struct members_known){ generation, world, memory }, &next);
     members_release(&fleet->members);
     fleet->members = next;
     fleet->was_set = true;
+    return connect_members(fleet, err);
+}
+
+int fleet_forget(struct driver *driver, const char *instance, struct err *err)
+{
+    struct fleet *fleet = of(driver);
+    struct members next = { 0 };
+
+    if (is_local(instance))
+        return err_set(err, ERR_INVALID, "it is the local engine");
+    if (members_find(&fleet->members, instance) == NULL)
+        return err_set(err, ERR_NOT_FOUND, "there is no instance '%s'", instance);
+    members_without(&fleet->members, instance, &next);
+    members_release(&fleet->members);
+    fleet->members = next;
     return connect_members(fleet, err);
 }
 

@@ -31,6 +31,9 @@ void fleet_restore(struct driver *driver, const char *state);
  * ERR_INVALID: the local engine is needed, and docker_host cannot be understood. */
 int fleet_set(struct driver *driver, const struct generation *generation,
               const struct memory *memory, const struct world *world, struct err *err);
+/* What was seen of it is gone, and it is dialled no more until fleet_set() comes, if that lists it.
+ * Likewise.  ERR_NOT_FOUND, ERR_INVALID: the local engine. */
+int fleet_forget(struct driver *driver, const char *instance, struct err *err);
 /* Heap text that the caller frees. */
 char *fleet_state(const struct driver *driver);
 /* Is there an instance that is only kept until its last task is gone? */

@@ -75,9 +75,18 @@ static bool is_empty(const struct world *world, const char *name)
            instance->task_count == 0;
 }
 
-void members_next(const struct members *before, const struct generation *generation,
-                  const struct world *world, struct members *out)
+static bool is_forgotten(const struct memory *memory, const char *name)
 {
+    const struct host_record *host = memory_host(memory, name);
+
+    return host != NULL && host->forgotten_ms != 0;
+}
+
+void members_next(const struct members *before, const struct members_known *known,
+                  struct members *out)
+{
+    const struct generation *generation = known->generation;
+
     for (size_t c = 0; c < generation_count(generation, KIND_CLUSTER); c++) {
         const struct cluster_spec *cluster =
             resource_cluster(generation_at(generation, KIND_CLUSTER, c));
@@ -92,8 +101,17 @@ void members_next(const struct members *before, const struct generation *generat
         struct ec2_instance leaving = at->instance;
 
         leaving.is_leaving = true;
-        if (members_find(out, leaving.name) == NULL && !is_empty(world, leaving.name))
+        if (members_find(out, leaving.name) == NULL && !is_empty(known->world, leaving.name) &&
+            !is_forgotten(known->memory, leaving.name))
             add(out, &leaving);
+    }
+}
+
+void members_without(const struct members *before, const char *name, struct members *out)
+{
+    for (const struct member *at = before->first; at != NULL; at = at->by_name.next) {
+        if (!text_equal(at->instance.name, name))
+            add(out, &at->instance);
     }
 }
 

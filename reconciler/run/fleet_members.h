@@ -6,6 +6,7 @@
 #define RECONCILER_RUN_FLEET_MEMBERS_H
 
 #include "drivers/ec2/ec2.h"
+#include "reconciler/plan/memory.h"
 #include "spec/base/arena.h"
 #include "spec/base/json.h"
 #include "spec/generation.h"
@@ -27,9 +28,16 @@ void members_release(struct members *members);
 /* NULL: there is none of that name. */
 const struct member *members_find(const struct members *members, const char *name);
 
-/* Those of the generation, with those of `before` that may still have tasks. */
-void members_next(const struct members *before, const struct generation *generation,
-                  const struct world *world, struct members *out);
+struct members_known {
+    const struct generation *generation;
+    const struct world *world;
+    const struct memory *memory;
+};
+
+/* Those of the generation, with those of `before` that may have tasks and were not given up. */
+void members_next(const struct members *before, const struct members_known *known,
+                  struct members *out);
+void members_without(const struct members *before, const char *name, struct members *out);
 /* For ec2_set(); lives in the arena. */
 size_t members_list(const struct members *members, struct arena *arena, struct ec2_instance **out);
 

@@ -1,6 +1,5 @@
 #!/bin/bash
-# What people do with hosts of an EC2 cluster: commands on them, where tasks are reached, and a host
-# that never comes back.
+# What people do with hosts of an EC2 cluster: where tasks on them are reached, and commands on them.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/engine.sh"
 . "$(dirname "$0")/hosts.sh"

@@ -448,7 +448,7 @@ void check_facts(void *context, const struct fact *facts, size_t count)
             check_verdict(check, &facts[i]);
         if (facts[i].kind == FACT_FORGET)
             forget(check, check_service(facts[i].service));
-        else if (facts[i].kind != FACT_IMAGE)
+        else if (facts[i].kind != FACT_IMAGE && facts[i].kind != FACT_HOST)
             check_hold(check, &facts[i]);
         else
             check_image(check, facts[i].image);

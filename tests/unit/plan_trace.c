@@ -35,7 +35,7 @@ static void trace_fact(const struct fact *fact, struct buf *out)
     const char *text = text_is_empty(fact->text) ? "none" : fact->text;
 
     buf_printf(out, "    %s  ", fact->durable ? "FACT" : "fact");
-    if (fact->kind != FACT_IMAGE)
+    if (fact->kind != FACT_IMAGE && fact->kind != FACT_HOST)
         buf_printf(out, "%s/%s: ", fact->cluster, fact->service);
     switch (fact->kind) {
     case FACT_DEPLOYMENT: trace_deployment(fact->deployment, out); break;
@@ -53,6 +53,10 @@ static void trace_fact(const struct fact *fact, struct buf *out)
         buf_printf(out, "%.19s of image %s was brought as %s", fact->image->image_id,
                    fact->image->name == NULL ? "none" : fact->image->name,
                    text_is_empty(fact->image->references) ? "nothing" : fact->image->references);
+        break;
+    case FACT_HOST:
+        buf_printf(out, "instance %s: %s", fact->host->instance,
+                   fact->host->forgotten_ms != 0 ? "given up" : "back");
         break;
     case FACT_LINES:
         buf_printf(out, "%s of task %.12s wrote: %s", fact->lines->container, fact->lines->task,

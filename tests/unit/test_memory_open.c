@@ -468,6 +468,7 @@ static void version_1_becomes_the_current_one(void **unused)
             "ALTER TABLE service DROP COLUMN thawed_ms;"
             "DROP TABLE image;"
             "DROP TABLE output;"
+            "DROP TABLE host;"
             "PRAGMA user_version = 1;"
             "INSERT INTO service (cluster, service, start_failures, retry_at_ms)"
             " VALUES ('c', 's', 4, 99);"

@@ -87,6 +87,11 @@ static int image_order(const struct memory_image *a, const struct memory_image *
     return strcmp(a->key, b->key);
 }
 
+static int host_order(const struct memory_host *a, const struct memory_host *b)
+{
+    return strcmp(a->record.instance, b->record.instance);
+}
+
 static char *print_memory(struct memory *memory)
 {
     AUTO(buf) out = { 0 };
@@ -95,6 +100,7 @@ static char *print_memory(struct memory *memory)
     HASH_SRT(by_key, memory->services, service_order);
     HASH_SRT(by_id, memory->tasks, task_order);
     HASH_SRT(by_key, memory->images, image_order);
+    HASH_SRT(by_name, memory->hosts, host_order);
     for (const struct memory_service *at = memory->services; at != NULL; at = at->by_key.next) {
         buf_printf(&out, "service %s %s %s '%s'", at->key, at->cluster, at->service,
                    at->quarantined);
@@ -116,6 +122,8 @@ static char *print_memory(struct memory *memory)
         print_text(&out, "name", at->record.name);
         buf_char(&out, '\n');
     }
+    for (const struct memory_host *at = memory->hosts; at != NULL; at = at->by_name.next)
+        buf_printf(&out, "host %s %lld\n", at->record.instance, (long long)at->record.forgotten_ms);
     return buf_take(&out);
 }
 
@@ -321,6 +329,7 @@ static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const
     struct task_record *task = arena_new(arena, struct task_record);
     struct image_record *image = arena_new(arena, struct image_record);
     struct task_lines *lines = arena_new(arena, struct task_lines);
+    struct host_record *host = arena_new(arena, struct host_record);
     bool lifted = rng_chance(rng, 40);
 
     fact.durable = rng_chance(rng, 10);
@@ -355,6 +364,9 @@ static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const
     lines->container = services[(size_t)rng_below(rng, 3)];
     lines->text = "T 1 x\n";
     fact.lines = lines;
+    host->instance = services[(size_t)rng_below(rng, 3)];
+    host->forgotten_ms = lifted ? 0 : rng_between(rng, 1, 9);
+    fact.host = host;
     return fact;
 }
 
@@ -401,12 +413,15 @@ static void a_copy_holds_the_same(void **unused)
     const struct fact fact = { .kind = FACT_IMAGE, .image = &image };
     const struct fact ended = { .kind = FACT_TASK, .task = &task };
     const struct fact told = { .kind = FACT_LINES, .lines = &lines };
+    const struct host_record host = { .instance = "h", .forgotten_ms = 5000 };
+    const struct fact gone = { .kind = FACT_HOST, .host = &host };
     AUTO(memory) *memory = memory_new();
     AUTO(memory) *copy = NULL;
     AUTO_TEXT char *want = NULL;
     AUTO_TEXT char *have = NULL;
 
     memory_apply(memory, &fact);
+    memory_apply(memory, &gone);
     memory_apply(memory, &ended);
     memory_apply(memory, &told);
     copy = memory_copy(memory);
@@ -418,6 +433,7 @@ static void a_copy_holds_the_same(void **unused)
     assert_int_equal(memory_image(copy, "E", "sha256:aa")->brought_ms, 5000);
     memory_clock_moved(copy, 1000);
     assert_int_equal(memory_image(copy, "E", "sha256:aa")->brought_ms, 6000);
+    assert_int_equal(memory_host(copy, "h")->forgotten_ms, 6000);
     memory_clock_limit(copy, 10);
     assert_int_equal(memory_image(copy, "E", "sha256:aa")->brought_ms, 10);
     assert_null(memory_image(copy, "F", "sha256:aa"));
@@ -439,6 +455,41 @@ static void state_images(struct bench *bench)
         fact.image = &image;
         state(bench, &fact, 1);
     }
+}
+
+/* One that no commit lists, for a day; one that is listed, until it is back. */
+static void hosts_are_forgotten_in_the_end(void **unused)
+{
+    (void)unused;
+    struct bench bench;
+    AUTO(world) *world = world_new(NULL, NULL);
+    const struct host_record left = { .instance = "left", .forgotten_ms = 7 };
+    const struct host_record listed = { .instance = "listed", .forgotten_ms = 7 };
+    const struct host_record back = { .instance = "listed" };
+    const struct world_change lost = { .kind = WORLD_INSTANCE_LOST,
+                                       .lost = { .instance = "listed", .at_ms = 1 } };
+    struct fact fact = fact_of(FACT_HOST, NULL);
+    struct err err = { 0 };
+
+    bench_open(&bench);
+    (void)world_apply(world, &lost);
+    fact.host = &left;
+    state(&bench, &fact, 1);
+    fact.host = &listed;
+    state(&bench, &fact, 1);
+    assert_kept(&bench);
+    memory_expire(bench.memory, world, 7);
+    assert_non_null(memory_host(bench.memory, "left"));
+    memory_expire(bench.memory, world, 8);
+    assert_null(memory_host(bench.memory, "left"));
+    assert_int_equal(memory_host(bench.memory, "listed")->forgotten_ms, 7);
+    assert_int_equal(store_prune(bench.store, bench.memory, 1000, &err), 0);
+    assert_kept(&bench);
+    fact.host = &back;
+    state(&bench, &fact, 1);
+    assert_kept(&bench);
+    assert_null(memory_host(bench.memory, "listed"));
+    bench_close(&bench);
 }
 
 static void pruning_follows_memory_and_keeps_history(void **unused)
@@ -585,6 +636,7 @@ int main(void)
         cmocka_unit_test(images_come_back),
         cmocka_unit_test(any_sequence_of_facts_comes_back),
         cmocka_unit_test(a_copy_holds_the_same),
+        cmocka_unit_test(hosts_are_forgotten_in_the_end),
         cmocka_unit_test(pruning_follows_memory_and_keeps_history),
         cmocka_unit_test(the_secret_key_is_made_once),
         cmocka_unit_test(a_cut_key_is_an_error),

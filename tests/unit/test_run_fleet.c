@@ -57,6 +57,7 @@ static void what_is_declared_is_how_it_is_reached(void **state)
 {
     struct generation *generation = generation_of(TWO);
     AUTO(world) *world = world_new(NULL, NULL);
+    AUTO(memory) *memory = memory_new();
     AUTO(arena) arena = { 0 };
     struct members members = { 0 };
     struct members none = { 0 };
@@ -65,7 +66,7 @@ static void what_is_declared_is_how_it_is_reached(void **state)
     const struct ec2_instance *b;
 
     (void)state;
-    members_next(&none, generation, world, &members);
+    members_next(&none, &(struct members_known){ generation, world, memory }, &members);
     assert_int_equal(members_list(&members, &arena, &list), 2);
     a = find(list, 2, "a");
     b = find(list, 2, "b");
@@ -87,6 +88,7 @@ static void one_that_left_stays_until_it_is_seen_empty(void **state)
     struct generation *before = generation_of(TWO);
     struct generation *after = generation_of(ONE);
     AUTO(world) *world = world_new(NULL, NULL);
+    AUTO(memory) *memory = memory_new();
     AUTO(arena) arena = { 0 };
     struct members old = { 0 };
     struct members next = { 0 };
@@ -95,14 +97,15 @@ static void one_that_left_stays_until_it_is_seen_empty(void **state)
     struct ec2_instance *list;
 
     (void)state;
-    members_next(&none, before, world, &old);
-    members_next(&old, after, world, &next); /* nobody has seen b yet */
+    members_next(&none, &(struct members_known){ before, world, memory }, &old);
+    members_next(&old, &(struct members_known){ after, world, memory },
+                 &next); /* nobody has seen b yet */
     assert_int_equal(members_list(&next, &arena, &list), 2);
     assert_true(find(list, 2, "b")->is_leaving);
     assert_string_equal(find(list, 2, "b")->target.host, "10.0.0.2");
     assert_string_equal(find(list, 2, "a")->target.host, "10.0.0.9"); /* the new way to it */
     list_empty(world, "b");
-    members_next(&next, after, world, &last);
+    members_next(&next, &(struct members_known){ after, world, memory }, &last);
     assert_int_equal(members_list(&last, &arena, &list), 1);
     assert_string_equal(list[0].name, "a");
     members_release(&old);
@@ -112,10 +115,48 @@ static void one_that_left_stays_until_it_is_seen_empty(void **state)
     generation_unref(after);
 }
 
+/* Killed before the fleet was told, the next process leaves it too. */
+static void one_that_left_and_was_given_up_is_none(void **state)
+{
+    struct generation *before = generation_of(TWO);
+    struct generation *after = generation_of(ONE);
+    AUTO(world) *world = world_new(NULL, NULL);
+    AUTO(memory) *memory = memory_new();
+    AUTO(arena) arena = { 0 };
+    const struct host_record b = { .instance = "b", .forgotten_ms = 1 };
+    const struct fact fact = { .kind = FACT_HOST, .host = &b };
+    struct members none = { 0 };
+    struct members old = { 0 };
+    struct members next = { 0 };
+    struct members listed = { 0 };
+    struct members without = { 0 };
+    struct ec2_instance *list;
+
+    (void)state;
+    members_next(&none, &(struct members_known){ before, world, memory }, &old);
+    members_without(&old, "a", &without);
+    assert_int_equal(members_list(&without, &arena, &list), 1);
+    assert_string_equal(list[0].name, "b");
+    memory_apply(memory, &fact);
+    members_next(&old, &(struct members_known){ after, world, memory }, &next);
+    assert_int_equal(members_list(&next, &arena, &list), 1);
+    assert_string_equal(list[0].name, "a");
+    /* What a commit lists is dialled. */
+    members_next(&old, &(struct members_known){ before, world, memory }, &listed);
+    assert_int_equal(members_list(&listed, &arena, &list), 2);
+    members_release(&old);
+    members_release(&next);
+    members_release(&listed);
+    members_release(&without);
+    generation_unref(before);
+    generation_unref(after);
+}
+
 static void the_next_process_knows_them(void **state)
 {
     struct generation *generation = generation_of(TWO);
     AUTO(world) *world = world_new(NULL, NULL);
+    AUTO(memory) *memory = memory_new();
     AUTO(arena) arena = { 0 };
     struct members members = { 0 };
     struct members none = { 0 };
@@ -124,7 +165,7 @@ static void the_next_process_knows_them(void **state)
     struct ec2_instance *again;
 
     (void)state;
-    members_next(&none, generation, world, &members);
+    members_next(&none, &(struct members_known){ generation, world, memory }, &members);
     AUTO(json) *json = members_json(&members);
     members_read(json, &read);
     assert_int_equal(members_list(&members, &arena, &list), 2);
@@ -145,6 +186,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_declared_is_how_it_is_reached),
         cmocka_unit_test(one_that_left_stays_until_it_is_seen_empty),
+        cmocka_unit_test(one_that_left_and_was_given_up_is_none),
         cmocka_unit_test(the_next_process_knows_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,14 @@
+/*
+ * Inside of memory: what is remembered of instances.
+ */
+#ifndef RECONCILER_PLAN_MEMORY_HOSTS_H
+#define RECONCILER_PLAN_MEMORY_HOSTS_H
+
+#include "reconciler/plan/memory.h"
+
+void hosts_apply(struct memory *memory, const struct host_record *record);
+/* Those that were given up before that time and are not in the world: no commit lists them. */
+void hosts_expire(struct memory *memory, const struct world *world, int64_t before_ms);
+void hosts_free(struct memory *memory);
+
+#endif
