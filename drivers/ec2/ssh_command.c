@@ -284,7 +284,7 @@ static void last_line(const char *errors, char *out, size_t size)
     start = end;
     while (start > 0 && errors[start - 1] != '\n')
         start--;
-    if (text_starts(errors + start, "ssh: "))
+    if (end - start > strlen("ssh: ") && text_starts(errors + start, "ssh: "))
         start += strlen("ssh: "); /* that is said anyway */
     length = end - start < size ? end - start : size - 1;
     memcpy(out, errors + start, length);

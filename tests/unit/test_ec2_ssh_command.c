@@ -183,6 +183,7 @@ static void its_words_become_plain_ones(void **state)
         { "Timeout, server 10.0.0.1 not responding.\n", ERR_UNREACHABLE,
           "10.0.0.1: it does not answer any more (ssh: Timeout, server 10.0.0.1 not responding.)" },
         { "something \033[31mnew\n", ERR_UNREACHABLE, "10.0.0.1: ssh: something ?[31mnew" },
+        { "ssh: \n", ERR_UNREACHABLE, "10.0.0.1: ssh: ssh:" },
         { "", ERR_UNREACHABLE, "10.0.0.1: the connection ended" },
     };
 
