@@ -28,6 +28,7 @@ static void action_check(const struct action *action)
     case ACTION_IMAGE_PULL:
     case ACTION_IMAGE_REMOVE: ASSERT(action->reference != NULL); break;
     case ACTION_IMAGE_PUSH: ASSERT(action->reference != NULL && action->repository != NULL); break;
+    case ACTION_IMAGE_COPY: ASSERT(action->reference != NULL && action->giver != NULL); break;
     case ACTION_CLAIM:
     case ACTION_NETWORK_CREATE:
     case ACTION_NETWORK_REMOVE:

@@ -30,7 +30,7 @@ typedef void driver_done_fn(struct driver_call *call, const struct err *failure)
 /* The caller's storage; it lives until done(). */
 struct driver_call {
     const struct action *action; /* NULL for observe */
-    int64_t timeout_ms;          /* > 0 */
+    int64_t timeout_ms;          /* > 0; of IMAGE_COPY: how long nothing of it may move */
     driver_done_fn *done;
     void *context;
     void *state; /* the driver's own */

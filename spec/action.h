@@ -23,6 +23,7 @@ struct goal;
     X(IMAGE_BUILD, "build image", "+", true)                                                       \
     X(IMAGE_PULL, "pull image", "+", true)                                                         \
     X(IMAGE_PUSH, "push image", "+", true)                                                         \
+    X(IMAGE_COPY, "copy image", "+", true)                                                         \
     X(IMAGE_REMOVE, "remove image", "-", false)                                                    \
     X(SANDBOX_LOAD, "load sandbox image", "+", true)                                               \
     X(CONTAINER_CREATE, "create", "+", false)                                                      \
@@ -97,6 +98,7 @@ struct action {
     const char *build_key;
     const char *commit;
     const char *repository;
+    const char *giver; /* IMAGE_COPY: the instance that it comes from */
 
     /* NETWORK_*, VOLUME_*, CLAIM */
     const char *name;

@@ -119,16 +119,18 @@ enum effort_state { EFFORT_STATES(WORLD_ENUM_EFFORT) EFFORT_STATE_COUNT };
 
 struct effort_report {
     const char *instance;
-    const char *key; /* of the action: "pull REFERENCE", "build TAG", "push TAG" */
+    const char *key; /* of the action: "pull REFERENCE", "build TAG", "copy TAG" */
     enum effort_state state;
     int64_t at_ms;          /* started (RUNNING), ended (DONE, FAILED) */
     const char *image_id;   /* DONE: what it made */
     const char *digest;     /* DONE: "sha256:..." in the registry, NULL: none */
     const char *image_name; /* of the action: the Image it is done for; NULL: none */
+    const char *giver;      /* of the action: the instance that an image is copied from; or NULL */
     bool
         is_named; /* DONE, of a pull: the image did not have the name before that it was asked by */
     bool is_new;  /* likewise: it was not on the engine before */
-    const char *progress; /* RUNNING: "3 of 7 layers, 12 MiB of 40 MiB" */
+    const char *progress; /* RUNNING: "3 of 7 layers, 12 MiB of 40 MiB"; of a copy that is DONE: */
+                          /* what it took */
     const struct err *failure;
 };
 

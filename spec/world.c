@@ -176,6 +176,7 @@ static void effort_drop(struct world_instance *instance, struct world_effort *ef
     free(effort->image_id);
     free(effort->digest);
     free(effort->image_name);
+    free(effort->giver);
     free(effort->progress);
     free(effort);
 }
@@ -294,6 +295,7 @@ static bool effort_apply(struct world *world, const struct effort_report *report
     moved = text_set(&effort->image_id, report->image_id) || moved;
     moved = text_set(&effort->digest, report->digest) || moved;
     moved = text_set(&effort->image_name, report->image_name) || moved;
+    moved = text_set(&effort->giver, report->giver) || moved;
     moved = moved || effort->is_named != report->is_named || effort->is_new != report->is_new;
     effort->is_named = report->is_named;
     effort->is_new = report->is_new;

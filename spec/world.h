@@ -105,6 +105,7 @@ struct world_effort {
     char *image_id;
     char *digest;
     char *image_name;
+    char *giver;
     char *progress;
     bool is_named; /* of a pull, as reported; false again when the image is gone: */
     bool is_new;   /* who brings it then is not known */

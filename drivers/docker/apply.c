@@ -450,6 +450,7 @@ static int (*const begin[ACTION_KIND_COUNT])(struct engine_call *call, struct er
     [ACTION_IMAGE_BUILD] = begin_long,
     [ACTION_IMAGE_PULL] = begin_long,
     [ACTION_IMAGE_PUSH] = begin_long,
+    [ACTION_IMAGE_COPY] = begin_long,
     [ACTION_IMAGE_REMOVE] = engine_image_remove,
     [ACTION_SANDBOX_LOAD] = begin_long,
     [ACTION_CONTAINER_CREATE] = begin_create,

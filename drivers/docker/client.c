@@ -527,6 +527,8 @@ static struct docker_call *call_new(struct docker *docker, const struct docker_r
         .body_is_fd = request->body_is_fd,
         .body_fd = request->body_fd,
         .body_fd_size = request->body_fd_size,
+        .body_parts = request->body_parts,
+        .body_part_count = request->body_part_count,
         .is_long = request->is_long,
         .on_data = streams ? on_http_data : NULL,
         .on_done = on_http_done,
@@ -577,6 +579,11 @@ void docker_cancel(struct docker_call *call)
     (void)err_set(&failure, ERR_CANCELLED, "%s: the call was cancelled", call->docker->name);
     call_fail_later(call, &failure);
     call->failure = failure; /* also of one that was about to fail */
+}
+
+int64_t docker_sent(const struct docker_call *call)
+{
+    return call->http == NULL ? 0 : http_sent(call->http);
 }
 
 void docker_pause(struct docker_call *call, bool paused)

@@ -83,6 +83,8 @@ struct docker_request {
     bool body_is_fd;            /* body from a file: http.h */
     int body_fd;
     int64_t body_fd_size;
+    const struct http_part *body_parts; /* http.h */
+    size_t body_part_count;
     int64_t deadline_ms;     /* for the whole call; 0: none */
     bool is_long;            /* a stream, or one that waits (stop, wait, build, pull): http.h */
     docker_line_fn *on_line; /* the 2xx answer is a stream of JSON values, each at most */
@@ -95,6 +97,8 @@ struct docker_call *docker_call(struct docker *docker, const struct docker_reque
                                 docker_done_fn *done, void *ctx);
 /* done follows with ERR_CANCELLED; no other callback does.  NULL is allowed. */
 void docker_cancel(struct docker_call *call);
+/* How much of its body from a file was handed over to be sent. */
+int64_t docker_sent(const struct docker_call *call);
 /* Stops and starts the flow of on_data and on_line. */
 void docker_pause(struct docker_call *call, bool paused);
 

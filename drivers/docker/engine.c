@@ -278,6 +278,7 @@ int engine_new(const struct engine_options *options, struct engine **out, struct
                                       .secret_context = mandate.secret_context };
     engine->contexts = mandate.reader;
     engine->take = options->take;
+    engine->transfers = mandate.transfers;
     engine->sink = mandate.sink;
     engine->holds = mandate.holds;
     engine->hold = -1;

@@ -73,6 +73,7 @@ struct engine {
     struct writer writer;
     struct context_reader contexts;
     int (*take)(void *context, const char *engine_id, struct err *err);
+    struct transfers *transfers;
     struct driver_sink sink;
     struct rng rng;
     bool holds;

@@ -1,5 +1,5 @@
 /*
- * The long actions: building, pulling, pushing, and loading the sandbox.
+ * The long actions: building, pulling, pushing, copying, and loading the sandbox.
  *
  * Each is an effort in the world, RUNNING with its progress until it is DONE or FAILED.  After it
  * the image is inspected and reported, so that the next plan can use it.
@@ -40,12 +40,17 @@ static void report_effort(struct image_work *work, enum effort_state state,
                     .state = state,
                     .at_ms = state == EFFORT_RUNNING ? work->started_ms : loop_wall_ms(),
                     .image_name = call->call->action->image_name,
+                    .giver = call->call->action->giver,
                     .failure = failure },
     };
 
-    if (state == EFFORT_RUNNING) {
+    progress[0] = '\0';
+    if (work->copy != NULL && state != EFFORT_FAILED)
+        image_work_copy_text(work, state == EFFORT_DONE, progress, sizeof(progress));
+    else if (state == EFFORT_RUNNING)
         progress_text(&work->progress, progress, sizeof(progress));
-        change.effort.progress = progress[0] != '\0' ? progress : NULL;
+    change.effort.progress = progress[0] != '\0' ? progress : NULL;
+    if (state == EFFORT_RUNNING) {
         work->reported_ms = loop_now_ms(call->engine->loop);
     } else if (state == EFFORT_DONE) {
         change.effort.image_id = work->image_id;
@@ -66,6 +71,7 @@ static void free_work(struct image_work *work)
     json_free(work->before);
     free(work->reason);
     image_work_build_release(work);
+    image_work_copy_release(work);
     if (work->fd >= 0)
         (void)close(work->fd);
     free(work);
@@ -107,6 +113,8 @@ static void on_progress(void *ctx, const char *text, size_t size)
     AUTO(json) *value = json_parse(text, size, /* err= */ NULL);
 
     progress_feed(&work->progress, value, image_work_line, work);
+    if (work->copy != NULL)
+        image_work_copy_moved(work);
     image_work_progress(work);
 }
 
@@ -144,6 +152,7 @@ static void on_result(void *ctx, const struct docker_answer *answer, const struc
     struct image_work *work = call->work;
     struct world_change change = { .kind = WORLD_IMAGE };
     struct image_names names;
+    struct err err = { 0 };
 
     call->docker = NULL;
     if (failure != NULL) {
@@ -151,6 +160,10 @@ static void on_result(void *ctx, const struct docker_answer *answer, const struc
         return;
     }
     AUTO(json) *value = read_json(answer->body, answer->size, /* err= */ NULL);
+    if (work->copy != NULL && image_work_copy_check(work, value, &err) < 0) {
+        image_work_done(work, &err);
+        return;
+    }
     if (read_image(&call->engine->reader, value, &names, &change.image)) {
         work->image_id = mem_text(change.image.id);
         compare_with_before(work, work->image_id);
@@ -193,14 +206,15 @@ static void on_stream_end(void *ctx, const struct docker_answer *answer, const s
     }
 }
 
-static void send_stream(struct image_work *work, struct docker_request *request,
-                        docker_done_fn *done)
+void image_work_stream(struct image_work *work, struct docker_request *request,
+                       docker_done_fn *done)
 {
     struct engine_call *call = work->call;
 
     request->method = "POST";
     request->is_long = true;
-    request->deadline_ms = call->call->timeout_ms;
+    if (work->copy == NULL) /* which watches itself */
+        request->deadline_ms = call->call->timeout_ms;
     request->on_line = on_progress;
     call->docker = docker_call(call->engine->docker, request, done, call);
 }
@@ -230,7 +244,7 @@ static void send_pull(struct image_work *work, const char *const *headers)
     if (strchr(reference, '@') == NULL && tag_of(reference) == NULL)
         docker_query_add(&work->query, "tag", "latest");
     request.query = buf_text(&work->query);
-    send_stream(work, &request, on_stream_end);
+    image_work_stream(work, &request, on_stream_end);
 }
 
 static void send_push(struct image_work *work, const char *const *headers)
@@ -250,7 +264,7 @@ static void send_push(struct image_work *work, const char *const *headers)
     struct docker_request request = { .path = buf_text(&path),
                                       .query = buf_text(&work->query),
                                       .headers = headers };
-    send_stream(work, &request, on_stream_end);
+    image_work_stream(work, &request, on_stream_end);
 }
 
 static void on_auth(void *ctx, char *header, const struct err *failure)
@@ -328,7 +342,7 @@ static void begin_load(struct image_work *work)
                                           .body_is_fd = true,
                                           .body_fd = work->fd,
                                           .body_fd_size = (int64_t)tar.size };
-        send_stream(work, &request, on_stream_end);
+        image_work_stream(work, &request, on_stream_end);
     }
     buf_release(&tar);
 }
@@ -351,7 +365,7 @@ void image_work_send_build(struct image_work *work, const char *const *headers,
                                       .body_fd = work->fd,
                                       .body_fd_size = work->fd_size };
 
-    send_stream(work, &request, done);
+    image_work_stream(work, &request, done);
 }
 
 /* ---- Begin and cancel ----------------------------------------------------------------------- */
@@ -378,6 +392,8 @@ void engine_image_begin(struct engine_call *call)
         begin_load(work);
     else if (action->kind == ACTION_IMAGE_PULL)
         begin_pull(work);
+    else if (action->kind == ACTION_IMAGE_COPY)
+        image_work_copy(work);
     else
         work->auth = auth_start(call->engine->loop, action->reference, on_auth, work);
 }
@@ -394,6 +410,8 @@ void engine_image_cancel(struct engine_call *call)
         worker_cancel(work->job);
     } else if (work->process != NULL) {
         process_kill(work->process);
+    } else if (work->copy != NULL) {
+        image_work_copy_cancel(work);
     } else {
         auth_cancel(TAKE(work->auth));
         loop_defer_cancel(call->engine->loop, image_work_fail, work);

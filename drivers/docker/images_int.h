@@ -1,5 +1,5 @@
 /*
- * A long action at work; shared by images.c and build.c.
+ * A long action at work; shared by images.c, build.c and copy.c.
  */
 #ifndef DRIVERS_DOCKER_IMAGES_INT_H
 #define DRIVERS_DOCKER_IMAGES_INT_H
@@ -10,7 +10,9 @@
 #include "drivers/io/process.h"
 #include "drivers/io/worker.h"
 
-/* In one stage at a time: call->docker, auth, job or process says in which. */
+struct image_copy;
+
+/* In one stage at a time: call->docker, auth, job, process or copy says in which. */
 struct image_work {
     struct engine_call *call;
     const char *reference; /* the action's */
@@ -38,6 +40,8 @@ struct image_work {
     struct context_list list;
     bool listed; /* list is to be released */
     bool written;
+
+    struct image_copy *copy; /* copy.c */
 };
 
 /* Reports the end of the effort and ends the call; `work` is gone after it. */
@@ -52,8 +56,24 @@ void image_work_progress(struct image_work *work);
 void image_work_send_build(struct image_work *work, const char *const *headers,
                            docker_done_fn *done);
 
+/* Sends a request whose answer is a stream of progress. */
+void image_work_stream(struct image_work *work, struct docker_request *request,
+                       docker_done_fn *done);
+
 /* build.c */
 void image_work_build(struct image_work *work);
 void image_work_build_release(struct image_work *work);
+
+/* copy.c */
+void image_work_copy(struct image_work *work);
+void image_work_copy_cancel(struct image_work *work);
+void image_work_copy_release(struct image_work *work);
+/* How far it is, or, when it is over, how it went. */
+void image_work_copy_text(const struct image_work *work, bool is_done, char *out, size_t size);
+/* Something came of it. */
+void image_work_copy_moved(struct image_work *work);
+/* The image, as the engine tells of it now, is the one that was to be copied. */
+MUST_USE int image_work_copy_check(const struct image_work *work, const struct json *image,
+                                   struct err *err);
 
 #endif

@@ -6,6 +6,7 @@
 #define DRIVERS_DOCKER_MANDATE_H
 
 #include "drivers/docker/context.h"
+#include "drivers/docker/transfer.h"
 #include "drivers/docker/write.h"
 #include "drivers/driver.h"
 #include "spec/base/arena.h"
@@ -18,6 +19,7 @@ struct mandate {
     struct context_reader reader;
     secret_fn *secret; /* NULL: containers with secrets are refused */
     void *secret_context;
+    struct transfers *transfers; /* images come from other engines by it; NULL: they do not */
     struct driver_sink sink;
 };
 

@@ -1,9 +1,9 @@
 /*
- * Tar files, made with libarchive.  The only home of <archive.h>.
+ * Tar files, by libarchive.  The only home of <archive.h>.
  *
- * The library is loaded when the first file is written: it brings eight others with it, C++ and
- * Unicode tables among them, which are a fifth of what starting the program costs, and most runs
- * of it write no tar file.
+ * The library is loaded when the first file is written or read: it brings eight others with it, C++
+ * and Unicode tables among them, which are a fifth of what starting the program costs, and most
+ * runs of it need no tar file.
  */
 #include "drivers/docker/tar.h"
 
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -21,8 +22,11 @@
 
 #define LIBRARY_CALLS(X)                                                                           \
     X(archive_entry_clear)                                                                         \
+    X(archive_entry_filetype)                                                                      \
     X(archive_entry_free)                                                                          \
+    X(archive_entry_hardlink)                                                                      \
     X(archive_entry_new)                                                                           \
+    X(archive_entry_pathname)                                                                      \
     X(archive_entry_set_filetype)                                                                  \
     X(archive_entry_set_mtime)                                                                     \
     X(archive_entry_set_pathname)                                                                  \
@@ -31,6 +35,13 @@
     X(archive_entry_set_symlink)                                                                   \
     X(archive_errno)                                                                               \
     X(archive_error_string)                                                                        \
+    X(archive_read_data)                                                                           \
+    X(archive_read_free)                                                                           \
+    X(archive_read_header_position)                                                                \
+    X(archive_read_new)                                                                            \
+    X(archive_read_next_header)                                                                    \
+    X(archive_read_open_fd)                                                                        \
+    X(archive_read_support_format_tar)                                                             \
     X(archive_version_string)                                                                      \
     X(archive_write_close)                                                                         \
     X(archive_write_data)                                                                          \
@@ -68,7 +79,7 @@ static int library_load(struct err *err)
         memcpy((char *)&la + library_rows[i].offset, &address, sizeof(address));
     }
     return handle != NULL ? 0
-                          : err_set(err, ERR_FAILED, "tar files cannot be written: %s", dlerror());
+                          : err_set(err, ERR_FAILED, "tar files cannot be handled: %s", dlerror());
 }
 
 /* A failure may pass: it is not remembered. */
@@ -188,6 +199,78 @@ void tar_free(struct tar *tar)
     la.archive_entry_free(tar->entry);
     (void)la.archive_write_free(tar->archive);
     free(tar);
+}
+
+/* ---- Reading ---- */
+
+#define READ_BLOCK ((size_t)64 * 1024)
+
+struct tar_reader {
+    struct archive *archive;
+};
+
+struct tar_reader *tar_reader_new(int fd, struct err *err)
+{
+    struct tar_reader *reader;
+
+    if (library(err) < 0)
+        return NULL;
+    if (lseek(fd, 0, SEEK_SET) < 0) {
+        (void)err_set_errno(err, ERR_FAILED, errno, "the tar file");
+        return NULL;
+    }
+    reader = mem_alloc(sizeof(*reader));
+    reader->archive = la.archive_read_new();
+    ASSERT(reader->archive != NULL);
+    (void)la.archive_read_support_format_tar(reader->archive);
+    (void)la.archive_read_open_fd(reader->archive, fd, READ_BLOCK); /* the first read tells */
+    return reader;
+}
+
+static int reader_fail(const struct tar_reader *reader, struct err *err)
+{
+    const char *text = la.archive_error_string(reader->archive);
+
+    return err_set(err, ERR_INVALID, "it is no tar file: %s", text != NULL ? text : "no reason");
+}
+
+int tar_reader_next(struct tar_reader *reader, struct tar_member *out, struct err *err)
+{
+    struct archive_entry *entry = NULL;
+    int status = la.archive_read_next_header(reader->archive, &entry);
+
+    if (status < ARCHIVE_WARN)
+        return reader_fail(reader, err);
+    *out = (struct tar_member){ .at = la.archive_read_header_position(reader->archive) };
+    if (status == ARCHIVE_EOF)
+        return 0;
+    out->path = la.archive_entry_pathname(entry);
+    out->is_file =
+        la.archive_entry_filetype(entry) == AE_IFREG && la.archive_entry_hardlink(entry) == NULL;
+    if (out->path == NULL)
+        out->path = "";
+    return 1;
+}
+
+int tar_reader_content(struct tar_reader *reader, struct buf *out, struct err *err)
+{
+    char block[4096];
+    la_ssize_t count;
+
+    while ((count = la.archive_read_data(reader->archive, block, sizeof(block))) > 0) {
+        buf_add(out, block, (size_t)count);
+        if (out->truncated)
+            return err_set(err, ERR_CAPACITY, "a file in it is larger than %zu bytes", out->max);
+    }
+    return count < 0 ? reader_fail(reader, err) : 0;
+}
+
+void tar_reader_free(struct tar_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    (void)la.archive_read_free(reader->archive);
+    free(reader);
 }
 
 const char *tar_library_version(void)

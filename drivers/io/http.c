@@ -386,6 +386,8 @@ static struct http_request *request_new(struct http_endpoint *endpoint,
     request->body_is_fd = options->body_is_fd;
     request->body_fd = options->body_fd;
     request->body_fd_size = options->body_fd_size;
+    request->body_parts = options->body_parts;
+    request->body_part_count = options->body_part_count;
     request->is_long = options->is_long;
     request->on_data = options->on_data;
     request->on_done = options->on_done;
@@ -424,6 +426,11 @@ void http_cancel(struct http_request *request)
         return;
     ASSERT(!request->endpoint->in_curl);
     http_request_cancel(request);
+}
+
+int64_t http_sent(const struct http_request *request)
+{
+    return request->body_fd_at;
 }
 
 void http_pause(struct http_request *request, bool paused)

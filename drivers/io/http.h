@@ -49,6 +49,12 @@ struct http_response {
     const struct http_request *request; /* for http_response_header() */
 };
 
+/* A piece of a file. */
+struct http_part {
+    int64_t at; /* bytes from its start */
+    int64_t size;
+};
+
 /* A part of the body of a 2xx answer, of any size above 0.  (The body of any other answer is
  * gathered in the response.) */
 typedef void http_data_fn(void *ctx, const char *data, size_t size);
@@ -67,7 +73,11 @@ struct http_options {
     size_t body_size;
     bool body_is_fd; /* a regular file or memfd, read from its start by pread; stays the caller's */
     int body_fd;
-    int64_t body_fd_size;  /* bytes */
+    int64_t body_fd_size; /* bytes */
+    /* Of the file only these, one after the other; body_fd_size is their sum.  They stay the
+     * caller's.  NULL: all of it. */
+    const struct http_part *body_parts;
+    size_t body_part_count;
     int64_t deadline_ms;   /* for the whole, waiting for a connection included; 0: none */
     bool is_long;          /* a stream or a slow call: not counted by requests_max, never waits */
     size_t body_max;       /* of the gathered answer; 0: LIMIT_ENGINE_RESPONSE */
@@ -81,6 +91,8 @@ struct http_request *http_start(struct http_endpoint *endpoint, const struct htt
 /* on_data is not called any more; on_done follows with ERR_CANCELLED.  Once on_done was called the
  * request is gone and must not be named again.  NULL is allowed. */
 void http_cancel(struct http_request *request);
+/* How much of a body from a file was handed over to be sent. */
+int64_t http_sent(const struct http_request *request);
 /* Stops and starts the flow of on_data: for a reader slower than the server. */
 void http_pause(struct http_request *request, bool paused);
 

@@ -54,14 +54,32 @@ static size_t on_body(char *data, size_t one, size_t size, void *ctx)
     return size;
 }
 
+/* Where in the file the next byte of the body is; *left: so many follow it there. */
+static int64_t body_place(const struct http_request *request, int64_t *left)
+{
+    int64_t at = request->body_fd_at;
+
+    *left = request->body_fd_size - at;
+    for (size_t i = 0; i < request->body_part_count; i++) {
+        const struct http_part *part = &request->body_parts[i];
+
+        if (at < part->size) {
+            *left = part->size - at;
+            return part->at + at;
+        }
+        at -= part->size;
+    }
+    return request->body_fd_at;
+}
+
 static size_t on_body_wanted(char *out, size_t one, size_t size, void *ctx)
 {
     struct http_request *request = ctx;
+    int64_t left;
+    int64_t place = body_place(request, &left);
 
     (void)one;
-    int64_t left = request->body_fd_size - request->body_fd_at;
-    ssize_t count = pread(request->body_fd, out, (size_t)left < size ? (size_t)left : size,
-                          request->body_fd_at);
+    ssize_t count = pread(request->body_fd, out, (size_t)left < size ? (size_t)left : size, place);
     if (count < 0 || (count == 0 && left > 0)) {
         request->failed = true;
         (void)err_set_errno(&request->failure, ERR_FAILED, count < 0 ? errno : ENODATA,

@@ -72,7 +72,9 @@ struct http_request {
     size_t body_size;
     int body_fd;
     int64_t body_fd_size;
-    int64_t body_fd_at; /* bytes sent */
+    int64_t body_fd_at;                 /* bytes sent */
+    const struct http_part *body_parts; /* the caller's; NULL: the file as it is */
+    size_t body_part_count;
     http_data_fn *on_data;
     http_done_fn *on_done;
     void *ctx;

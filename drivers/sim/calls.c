@@ -150,6 +150,7 @@ static void report_result(struct sim *sim, struct sim_request *request)
     case ACTION_IMAGE_BUILD:
     case ACTION_IMAGE_PULL:
     case ACTION_IMAGE_PUSH:
+    case ACTION_IMAGE_COPY:
     case ACTION_SANDBOX_LOAD: break; /* sim_work_ended() */
     case ACTION_KIND_COUNT: ASSERT(request->kind < ACTION_KIND_COUNT);
     }
@@ -361,6 +362,8 @@ static struct sim_request *request_make(struct sim *sim, const struct action *ac
     request->image_name = sim_text(sim, action->image_name);
     request->build_key = sim_text(sim, action->build_key);
     request->repository = sim_text(sim, action->repository);
+    if (action->giver != NULL)
+        request->giver = sim_instance_find(sim, action->giver);
     request->named = sim_named_copy(sim, &named);
     if (action->kind == ACTION_CONTAINER_CREATE)
         request->body = body_make(sim, action, driver->owner);

@@ -271,6 +271,7 @@ static void work_report(struct sim *sim, const struct sim_request *request, enum
     change.effort.instance = request->instance->name;
     change.effort.key = buf_text(&key);
     change.effort.image_name = request->image_name;
+    change.effort.giver = request->giver == NULL ? NULL : request->giver->name;
     change.effort.state = state;
     change.effort.at_ms = state == EFFORT_RUNNING ? request->began_ms : sim->now_ms;
     if (state == EFFORT_RUNNING)
@@ -297,6 +298,28 @@ static void pull_done(struct sim *sim, struct sim_request *request, const struct
          !texts_have(before->report.digests, before->report.digest_count, request->reference));
     request->image = sim_image_had(sim, request->instance, request->reference);
     request->digest = sim_text(sim, source->digest);
+}
+
+/* What another engine has, as it is there. */
+static int copy_done(struct sim *sim, struct sim_request *request, struct err *err)
+{
+    const struct sim_instance *giver = request->giver;
+    const struct sim_image *given =
+        giver == NULL ? NULL : sim_image_find(giver, request->reference);
+    const struct sim_source *source = sim_source(sim, request->reference);
+    struct sim_image *image;
+
+    if (giver == NULL || giver->down_until_ms > sim->now_ms || giver->epoch != request->giver_epoch)
+        return err_set(err, ERR_UNREACHABLE, "the connection to the giver was ended");
+    if (given == NULL)
+        return err_set(err, ERR_NOT_FOUND, "No such image: %s", request->reference);
+    image = image_make(sim, request->instance, source);
+    image->report.name = given->report.name;
+    image->report.owner = given->report.owner;
+    image->report.key = given->report.key;
+    sim_image_tag(sim, request->instance, image, request->reference);
+    request->image = image;
+    return 0;
 }
 
 static void work_done(struct sim *sim, struct sim_request *request)
@@ -328,6 +351,7 @@ static void work_done(struct sim *sim, struct sim_request *request)
         request->digest = sim_text(sim, source->digest);
         image_digest(sim, request->image, request->repository, request->digest);
         break;
+    case ACTION_IMAGE_COPY: request->failed = copy_done(sim, request, &request->failure) < 0; break;
     case ACTION_CLAIM:
     case ACTION_NETWORK_CREATE:
     case ACTION_NETWORK_REMOVE:
@@ -354,7 +378,7 @@ static void work_over(struct sim *sim, const struct sim_job *job)
         (void)err_set(&request->failure, ERR_FAILED, "unexpected EOF");
         request->failed = true;
     } else if (program->work_error != NULL && request->kind != ACTION_IMAGE_PUSH &&
-               request->kind != ACTION_SANDBOX_LOAD) {
+               request->kind != ACTION_IMAGE_COPY && request->kind != ACTION_SANDBOX_LOAD) {
         (void)err_set(&request->failure,
                       request->kind == ACTION_IMAGE_PULL ? ERR_NOT_FOUND : ERR_FAILED, "%s",
                       program->work_error);
@@ -371,6 +395,7 @@ void sim_image_work(struct sim *sim, struct sim_request *request)
     int64_t took_ms = sim_source(sim, request->reference)->program->work_ms;
 
     request->began_ms = sim->now_ms;
+    request->giver_epoch = request->giver == NULL ? 0 : request->giver->epoch;
     sim_later(sim, took_ms, work_over, request, 0);
 }
 

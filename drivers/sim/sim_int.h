@@ -51,8 +51,6 @@ struct sim_source {
     UT_hash_handle by_reference;
 };
 
-struct sim_call;
-
 /* A container as the engine knows it.  The first member is what the others see of it. */
 struct sim_body {
     struct sim_container seen;
@@ -124,6 +122,8 @@ struct sim_request {
     const char *image_name;
     const char *build_key;
     const char *repository;
+    struct sim_instance *giver; /* of a copy; NULL: there is no such instance */
+    uint64_t giver_epoch;       /* when it began */
     struct named_report named;
 };
 
@@ -201,7 +201,7 @@ struct sim_named *sim_named_find(struct sim_named *all, const char *name);
 /* ---- images.c ---- */
 
 struct sim_image *sim_image_find(const struct sim_instance *instance, const char *reference);
-/* Pulls, builds, pushes: sim_answer() comes when it is over. */
+/* Pulls, builds, pushes, copies: sim_answer() comes when it is over. */
 void sim_image_work(struct sim *sim, struct sim_request *request);
 int sim_image_remove(struct sim *sim, struct sim_instance *instance, const char *reference,
                      struct err *err);

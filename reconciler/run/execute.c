@@ -20,7 +20,8 @@
 #define SHORT_TIMEOUT_MS (2 * 60 * 1000)
 #define LONG_TIMEOUT_MS  (60 * 60 * 1000)
 #define STOP_MARGIN_MS   (60 * 1000)
-#define LINES_TIMEOUT_MS 5000 /* the removal of the container waits for it */
+#define STILL_MS         (2 * 60 * 1000) /* of a copy: nothing moves */
+#define LINES_TIMEOUT_MS 5000            /* the removal of the container waits for it */
 
 enum lane { LANE_SHORT, LANE_STOP, LANE_LONG, LANE_COUNT };
 
@@ -163,6 +164,8 @@ static enum lane lane_of(enum action_kind kind)
 
 static int64_t timeout_of(const struct action *action)
 {
+    if (action->kind == ACTION_IMAGE_COPY)
+        return STILL_MS;
     if (action_kind_is_long(action->kind))
         return LONG_TIMEOUT_MS;
     if (action->kind == ACTION_CONTAINER_STOP)
@@ -190,6 +193,7 @@ static void copy_action(struct running_call *running, const struct action *from)
     to->build_key = arena_text(arena, from->build_key);
     to->commit = arena_text(arena, from->commit);
     to->repository = arena_text(arena, from->repository);
+    to->giver = arena_text(arena, from->giver);
     to->name = arena_text(arena, from->name);
     to->cluster = arena_text(arena, from->cluster);
     to->service = arena_text(arena, from->service);

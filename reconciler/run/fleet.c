@@ -23,7 +23,8 @@ struct fleet {
     struct driver *ec2;   /* NULL: there were no instances yet */
     char *local_engine;   /* its ID; NULL: not known */
     struct members members;
-    bool was_set; /* a commit is in force */
+    struct transfers *transfers; /* between all engines */
+    bool was_set;                /* a commit is in force */
     bool is_known;
     bool started;
 };
@@ -299,7 +300,7 @@ static void fleet_clock_moved(struct driver *driver)
         driver_clock_moved(fleet->ec2);
 }
 
-/* What the two still wait for is theirs. */
+/* What the two still wait for is theirs; no image is given from now on. */
 static void fleet_free(struct driver *driver)
 {
     struct fleet *fleet = of(driver);
@@ -307,6 +308,7 @@ static void fleet_free(struct driver *driver)
     driver_free(fleet->local);
     driver_free(fleet->ec2);
     members_release(&fleet->members);
+    transfers_free(fleet->transfers);
     arena_release(&fleet->arena);
     free(fleet->local_engine);
     free(fleet);
@@ -322,15 +324,25 @@ static const struct driver_ops ops = {
     .free = fleet_free,
 };
 
+static struct docker *find_docker(void *context, const char *instance)
+{
+    return fleet_docker(context, instance);
+}
+
 struct driver *fleet_new(const struct fleet_options *options)
 {
     struct fleet *fleet = mem_alloc(sizeof(*fleet));
+    const struct transfers_options transfers = { .loop = options->loop,
+                                                 .docker = find_docker,
+                                                 .context = &fleet->driver };
 
     fleet->driver.ops = &ops;
     fleet->options = *options;
     if (options->docker_host != NULL)
         fleet->options.docker_host = arena_text(&fleet->arena, options->docker_host);
     fleet->options.mandate = mandate_copy(&options->mandate, &fleet->arena);
+    fleet->transfers = transfers_new(&transfers);
+    fleet->options.mandate.transfers = fleet->transfers;
     return &fleet->driver;
 }
 

@@ -63,7 +63,7 @@ static void note_effort(struct teller *teller, const struct world_instance *inst
     struct told *told;
 
     if (effort->state != EFFORT_RUNNING || effort->progress == NULL ||
-        !(text_starts(effort->key, "pull ") || text_starts(effort->key, "push ")))
+        text_starts(effort->key, "build ") || !action_effort_is_long(effort->key))
         return;
     told = told_note(&teller->list, arena_printf(&scratch, "%s %s", instance->name, effort->key),
                      effort->progress, SIZE_MAX, loop_now_ms(teller->app->loop));

@@ -243,7 +243,10 @@ void scene_name_image(struct scene *scene, const char *id, const char *tag, cons
 static void have_image(struct scene *scene, const struct action *action, const char *id,
                        bool digest)
 {
-    size_t size = (size_t)(strrchr(action->reference, ':') - action->reference);
+    size_t size = strcspn(action->reference, "@");
+    bool by_digest = action->reference[size] == '@';
+    if (!by_digest)
+        size = (size_t)(strrchr(action->reference, ':') - action->reference);
     const char *known = arena_printf(&scene->arena, "%.*s@%s", (int)size, action->reference, id);
     const struct world_image *before = image_at(scene, id);
     bool is_pull = action->kind == ACTION_IMAGE_PULL;
@@ -253,7 +256,7 @@ static void have_image(struct scene *scene, const struct action *action, const c
         .is_named = is_pull && (before == NULL || image_at(scene, action->reference) != before)
     };
 
-    scene_name_image(scene, id, action->reference, digest ? known : NULL);
+    scene_name_image(scene, id, by_digest ? NULL : action->reference, digest ? known : NULL);
     report_effort(scene, action, /* failure= */ NULL, &done);
 }
 
@@ -295,11 +298,28 @@ const char *scene_image_id(struct scene *scene, const char *reference)
 
 static void obey_pull(struct scene *scene, const struct action *action)
 {
+    const char *digest = strchr(action->reference, '@');
+
     scene->pull_count++;
-    if (scene->pull_failure.text != NULL)
+    if (scene->pull_failure.text != NULL && digest == NULL)
         report_effort(scene, action, &scene->pull_failure, NULL);
     else
-        have_image(scene, action, scene_image_id(scene, action->reference), /* digest= */ true);
+        have_image(scene, action,
+                   digest != NULL ? digest + 1 : scene_image_id(scene, action->reference),
+                   /* digest= */ true);
+}
+
+/* What the giver has, which must be there. */
+static void obey_copy(struct scene *scene, const struct action *action)
+{
+    const struct world_instance *giver = world_instance(scene->world, action->giver);
+    const struct world_image *given = giver == NULL ? NULL : world_image(giver, action->reference);
+
+    scene->copy_count++;
+    assert_non_null(given);
+    assert_int_equal(giver->state, INSTANCE_ACTIVE);
+    assert_string_not_equal(giver->name, action->instance);
+    have_image(scene, action, given->id, /* digest= */ false);
 }
 
 static void obey_create(struct scene *scene, const struct action *action)
@@ -401,6 +421,7 @@ static void obey(struct scene *scene, const struct action *action)
     case ACTION_NETWORK_REMOVE: obey_named(scene, action, WORLD_NETWORK_GONE); break;
     case ACTION_IMAGE_PULL:
     case ACTION_SANDBOX_LOAD: obey_pull(scene, action); break;
+    case ACTION_IMAGE_COPY: obey_copy(scene, action); break;
     case ACTION_IMAGE_REMOVE: obey_image_remove(scene, action); break;
     case ACTION_CONTAINER_CREATE: obey_create(scene, action); break;
     case ACTION_CONTAINER_START: obey_start(scene, action); break;

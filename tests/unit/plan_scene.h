@@ -49,6 +49,7 @@ struct scene {
     size_t pull_count;
     size_t build_count;
     size_t push_count;
+    size_t copy_count;
     size_t image_remove_count; /* those that failed */
     bool exits_on_start;       /* what it starts ends at once with exit code 1 */
     const char *last_lines;    /* of every container; NULL: they cannot be had */
