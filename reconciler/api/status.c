@@ -338,6 +338,21 @@ static const char *origin_of(const struct plan_input *input, const struct world_
     return "found";
 }
 
+/* The instance that it was copied from, as long as that is known; NULL: it was not. */
+static const char *giver_of(const struct world_instance *instance, const struct world_image *image)
+{
+    AUTO(arena) scratch = { 0 };
+
+    for (size_t i = 0; i < image->tag_count; i++) {
+        const struct world_effort *copy =
+            world_effort(instance, arena_printf(&scratch, "copy %s", image->tags[i]));
+
+        if (copy != NULL && copy->state == EFFORT_DONE && text_equal(copy->image_id, image->id))
+            return copy->giver;
+    }
+    return NULL;
+}
+
 static struct json *show_image(const struct plan_input *input,
                                const struct world_instance *instance,
                                const struct world_image *image)
@@ -358,6 +373,7 @@ static struct json *show_image(const struct plan_input *input,
     json_set_text(object, "owner", image->owner);
     if (brought != NULL)
         json_set_text(object, "pulledAs", brought->references);
+    json_set_text(object, "copiedFrom", giver_of(instance, image));
     if (input->desired != NULL && name != NULL && (built || brought != NULL))
         json_set_text(object, "held", image_guard(input, name));
     for (size_t i = 0; i < image->tag_count; i++)

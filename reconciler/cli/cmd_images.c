@@ -30,12 +30,15 @@ static const char *size_text(struct cli *cli, int64_t bytes)
     return arena_printf(cli->arena, "%.1f MiB", (double)bytes / (1024 * 1024));
 }
 
-/* "built", "built by staging", "pulled" ... */
+/* "built", "built by staging", "copied from edge-1", "pulled" ... */
 static const char *origin(struct cli *cli, const struct json *image, const char *owner)
 {
     const char *by = json_text(image, "owner");
     const char *text = json_text(image, "origin");
+    const char *giver = json_text(image, "copiedFrom");
 
+    if (giver != NULL)
+        return arena_printf(cli->arena, "copied from %s", giver);
     return by == NULL || text_equal(by, owner) ? text
                                                : arena_printf(cli->arena, "%s by %s", text, by);
 }

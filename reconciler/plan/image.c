@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "reconciler/plan/place.h"
+#include "reconciler/plan/image_int.h"
 #include "spec/base/text.h"
 
 /* A step of a Dockerfile that failed so often in a row will not succeed by itself. */
@@ -15,26 +15,17 @@
 /* Clocks that differ by less are the same. */
 #define SKEW_NOISE_MS 1000
 
-struct need {
-    struct planner *planner;
-    const struct deployment *deployment;
-    const struct world_instance *instance;
-    size_t index;
-    const struct target_image *image;
-    bool starting; /* a task waits for it */
-};
-
-static struct need need_of(struct planner *planner, const struct deployment *deployment,
-                           const struct world_instance *instance, size_t index)
+static struct image_need need_of(struct planner *planner, const struct deployment *deployment,
+                                 const struct world_instance *instance, size_t index)
 {
-    return (struct need){ .planner = planner,
-                          .deployment = deployment,
-                          .instance = instance,
-                          .index = index,
-                          .image = &deployment->goal->target->images[index] };
+    return (struct image_need){ .planner = planner,
+                                .deployment = deployment,
+                                .instance = instance,
+                                .index = index,
+                                .image = &deployment->goal->target->images[index] };
 }
 
-static struct action *image_action(const struct need *need, enum action_kind kind,
+static struct action *image_action(const struct image_need *need, enum action_kind kind,
                                    const char *reference)
 {
     struct action *action = plan_action(need->planner, kind, need->instance->name, reference);
@@ -52,7 +43,7 @@ static struct action *image_action(const struct need *need, enum action_kind kin
     return action;
 }
 
-static void pin(const struct need *need, const char *image_id, const char *digest)
+void image_pin(const struct image_need *need, const char *image_id, const char *digest)
 {
     struct deployment *changed = deployment_copy(need->planner, need->deployment);
     struct fact *fact =
@@ -65,23 +56,11 @@ static void pin(const struct need *need, const char *image_id, const char *diges
     fact->durable = true;
 }
 
-/* The digest under which a registry knows the image: what follows '@' in "REPOSITORY@sha256:...".
- * */
-static const char *digest_in(const struct world_image *image, const char *repository)
-{
-    size_t size = strlen(repository);
-
-    for (size_t i = 0; i < image->digest_count; i++) {
-        if (strncmp(image->digests[i], repository, size) == 0 && image->digests[i][size] == '@')
-            return image->digests[i] + size + 1;
-    }
-    return NULL;
-}
-
 /* ecs.md 1.4, stoppedReason. */
 static const char *failure_prefix(enum action_kind kind)
 {
-    return kind == ACTION_IMAGE_PULL ? "CannotPullContainerError: " : "";
+    return kind == ACTION_IMAGE_PULL || kind == ACTION_IMAGE_COPY ? "CannotPullContainerError: "
+                                                                  : "";
 }
 
 /* ---- Telling that a task cannot start -------------------------------------------------------- */
@@ -108,7 +87,7 @@ static bool is_told(const struct deployment *deployment)
 
 /* An event for each row of failures: ECS tells of each task, which here is not made before its
  * images are there. */
-static void tell_unable(const struct need *need, enum action_kind kind, const char *reference,
+static void tell_unable(const struct image_need *need, enum action_kind kind, const char *reference,
                         const struct world_effort *effort)
 {
     static const char *const doing[ACTION_KIND_COUNT] = { [ACTION_IMAGE_BUILD] =
@@ -148,11 +127,15 @@ bool image_able_again(struct planner *planner, const struct deployment *deployme
 
 /* ---- Waiting --------------------------------------------------------------------------------- */
 
-static void wait_for(const struct need *need, enum action_kind kind, const char *reference,
-                     const char *doing)
+void image_wait(const struct image_need *need, enum action_kind kind, const char *reference,
+                const char *doing)
 {
     const struct world_effort *effort = effort_of(need->planner, need->instance, kind, reference);
+    const char *where = "";
 
+    if (kind == ACTION_IMAGE_COPY || need->elsewhere)
+        where = arena_printf(need->planner->arena, " %s %s",
+                             kind == ACTION_IMAGE_COPY ? "to" : "on", need->instance->name);
     plan_work(need->planner, kind, need->instance->name, reference);
     if (effort != NULL && effort->state != EFFORT_DONE &&
         (kind != ACTION_IMAGE_PULL || world_image(need->instance, reference) == NULL))
@@ -163,13 +146,13 @@ static void wait_for(const struct need *need, enum action_kind kind, const char 
         plan_wait(need->planner, "%s%s: tried again after %u failures: %s", failure_prefix(kind),
                   reference, effort->failures, effort->failure.text);
     else if (effort != NULL && effort->state == EFFORT_RUNNING && effort->progress != NULL)
-        plan_progress_at(need->planner, effort->progress, "%s image %s", doing, reference);
+        plan_progress_at(need->planner, effort->progress, "%s image %s%s", doing, reference, where);
     else
-        plan_progress(need->planner, "%s image %s", doing, reference);
+        plan_progress(need->planner, "%s image %s%s", doing, reference, where);
 }
 
 /* A newer deployment supersedes the pauses of an older one (design rule 4). */
-static bool may_try(const struct need *need, enum action_kind kind, const char *reference)
+static bool may_try(const struct image_need *need, enum action_kind kind, const char *reference)
 {
     return effort_allows_since(need->planner, need->instance, kind, reference,
                                need->deployment->created_ms);
@@ -184,59 +167,26 @@ const char *image_built(const struct service_view *view, const struct target_ima
     return seen == NULL ? NULL : seen->id;
 }
 
-/* The registry was asked for the image and has none, or does not say so to us. */
-static bool is_not_there(const struct world_effort *pull)
-{
-    return pull != NULL && pull->state == EFFORT_FAILED &&
-           (pull->failure.code == ERR_NOT_FOUND || pull->failure.code == ERR_DENIED);
-}
-
-/* Somebody may have pushed what the content gives: the key in the tag says that it is the same. */
-static bool may_be_pulled(const struct need *need)
-{
-    const struct world_effort *pull =
-        effort_of(need->planner, need->instance, ACTION_IMAGE_PULL, need->image->reference);
-
-    return need->image->repository != NULL &&
-           !(is_not_there(pull) && pull->at_ms >= need->deployment->created_ms);
-}
-
-static bool is_in_pool(const struct need *need)
+static bool is_in_pool(const struct image_need *need)
 {
     return need->deployment->goal->target->is_ec2;
 }
 
-static void get(const struct need *need, enum action_kind kind, const char *doing)
+void image_get(const struct image_need *need, enum action_kind kind, const char *reference,
+               const char *doing)
 {
-    if (may_try(need, kind, need->image->reference))
-        (void)image_action(need, kind, need->image->reference);
-    wait_for(need, kind, need->image->reference, doing);
+    if (may_try(need, kind, reference))
+        (void)image_action(need, kind, reference);
+    image_wait(need, kind, reference, doing);
 }
 
-static bool ready_built(const struct need *need)
+void image_get_copy(const struct image_need *need, const struct world_instance *giver)
 {
-    const char *tag = need->image->reference;
-    const struct world_image *image = world_image(need->instance, tag);
-    const char *pinned = need->deployment->pins[need->index].image_id;
+    const char *reference = need->image->reference;
 
-    if (image == NULL && may_be_pulled(need)) {
-        get(need, ACTION_IMAGE_PULL, "pulling");
-        return false;
-    }
-    if (image == NULL) {
-        get(need, ACTION_IMAGE_BUILD, "building");
-        return false;
-    }
-    if (need->image->repository != NULL && digest_in(image, need->image->repository) == NULL) {
-        get(need, ACTION_IMAGE_PUSH, "pushing");
-        return false;
-    }
-    /* Each instance of a pool may have built it itself: the tag says that it is the same. */
-    if (text_equal(pinned, image->id) || (pinned != NULL && is_in_pool(need)))
-        return true;
-    pin(need, image->id,
-        need->image->repository == NULL ? NULL : digest_in(image, need->image->repository));
-    return false;
+    if (may_try(need, ACTION_IMAGE_COPY, reference))
+        image_action(need, ACTION_IMAGE_COPY, reference)->giver = giver->name;
+    image_wait(need, ACTION_IMAGE_COPY, reference, "copying");
 }
 
 static bool is_digest_reference(const char *reference)
@@ -244,8 +194,7 @@ static bool is_digest_reference(const char *reference)
     return strchr(reference, '@') != NULL;
 }
 
-/* What was pinned and is gone from the engine is pulled again as it was: the tag may have moved. */
-static const char *pinned_reference(const char *reference, const char *digest, struct arena *arena)
+const char *image_pinned_reference(const char *reference, const char *digest, struct arena *arena)
 {
     const char *slash = strrchr(reference, '/');
     const char *name = slash != NULL ? slash : reference;
@@ -256,10 +205,10 @@ static const char *pinned_reference(const char *reference, const char *digest, s
     return arena_printf(arena, "%.*s@%s", (int)size, reference, digest);
 }
 
-static const char *wanted_reference(const struct need *need)
+static const char *wanted_reference(const struct image_need *need)
 {
-    return pinned_reference(need->image->reference, need->deployment->pins[need->index].digest,
-                            need->planner->arena);
+    return image_pinned_reference(need->image->reference,
+                                  need->deployment->pins[need->index].digest, need->planner->arena);
 }
 
 const char *image_there(struct planner *planner, const struct deployment *deployment, size_t index,
@@ -274,13 +223,14 @@ const char *image_there(struct planner *planner, const struct deployment *deploy
         return pinned->image_id;
     image = world_image(instance, pinned->image_id);
     if (image == NULL && target->images[index].kind == TARGET_IMAGE_BUILD)
-        image = world_image(instance, reference);
+        image = image_built_there(planner, &target->images[index], pinned, instance);
     else if (image == NULL && pinned->digest != NULL)
-        image = world_image(instance, pinned_reference(reference, pinned->digest, planner->arena));
+        image = world_image(instance,
+                            image_pinned_reference(reference, pinned->digest, planner->arena));
     return image == NULL ? NULL : image->id;
 }
 
-static bool ready_reference(const struct need *need)
+static bool ready_reference(const struct image_need *need)
 {
     const struct pin *pinned = &need->deployment->pins[need->index];
     const char *reference = wanted_reference(need);
@@ -291,36 +241,34 @@ static bool ready_reference(const struct need *need)
                                      (is_in_pool(need) && pinned->digest != NULL && image != NULL)))
         return true;
     if (image != NULL && is_digest_reference(reference)) {
-        pin(need, image->id, strchr(reference, '@') + 1);
+        image_pin(need, image->id, strchr(reference, '@') + 1);
         return false;
     }
     effort = effort_of(need->planner, need->instance, ACTION_IMAGE_PULL, reference);
     if (effort != NULL && effort->state == EFFORT_DONE && effort->image_id != NULL &&
         effort->at_ms >= need->deployment->created_ms &&
         world_image(need->instance, effort->image_id) != NULL) {
-        pin(need, effort->image_id, effort->digest);
+        image_pin(need, effort->image_id, effort->digest);
         return false;
     }
     if (effort != NULL && effort->state == EFFORT_FAILED && image != NULL &&
         effort->at_ms >= need->deployment->created_ms) {
-        pin(need, image->id, NULL); /* the registry does not answer, the image is here */
+        image_pin(need, image->id, NULL); /* the registry does not answer, the image is here */
         return false;
     }
-    if (may_try(need, ACTION_IMAGE_PULL, reference))
-        (void)image_action(need, ACTION_IMAGE_PULL, reference);
-    wait_for(need, ACTION_IMAGE_PULL, reference, "pulling");
+    image_get(need, ACTION_IMAGE_PULL, reference, "pulling");
     return false;
 }
 
 /* ---- versionConsistency: disabled ------------------------------------------------------------ */
 
-static const struct container_definition *definition_of(const struct need *need)
+static const struct container_definition *definition_of(const struct image_need *need)
 {
     return &need->deployment->goal->target->task->container_definitions[need->index];
 }
 
 /* Its tag is looked up anew for each task that starts. */
-static bool is_loose(const struct need *need)
+static bool is_loose(const struct image_need *need)
 {
     return need->image->kind == TARGET_IMAGE_REFERENCE &&
            !is_digest_reference(need->image->reference) &&
@@ -328,7 +276,7 @@ static bool is_loose(const struct need *need)
 }
 
 /* When a container of the deployment was last made: what was pulled before is of that one. */
-static int64_t last_made_ms(const struct need *need)
+static int64_t last_made_ms(const struct image_need *need)
 {
     const struct target *target = need->deployment->goal->target;
     const char *key = unit_key(need->planner->arena, target->cluster, target->service);
@@ -359,7 +307,7 @@ static int64_t last_made_ms(const struct need *need)
     return last_ms;
 }
 
-static bool ready_loose(const struct need *need)
+static bool ready_loose(const struct image_need *need)
 {
     const char *reference = need->image->reference;
     const struct world_effort *effort =
@@ -373,14 +321,12 @@ static bool ready_loose(const struct need *need)
     else if (fresh && effort->state == EFFORT_FAILED)
         image = world_image(need->instance, reference); /* what there is, as ECS does it */
     if (image == NULL) {
-        if (may_try(need, ACTION_IMAGE_PULL, reference))
-            (void)image_action(need, ACTION_IMAGE_PULL, reference);
-        wait_for(need, ACTION_IMAGE_PULL, reference, "pulling");
+        image_get(need, ACTION_IMAGE_PULL, reference, "pulling");
         return false;
     }
     if (text_equal(need->deployment->pins[need->index].image_id, image->id))
         return true;
-    pin(need, image->id, pulled ? effort->digest : NULL);
+    image_pin(need, image->id, pulled ? effort->digest : NULL);
     return false;
 }
 
@@ -400,10 +346,10 @@ static bool ready_sandbox(struct planner *planner, const struct world_instance *
     return false;
 }
 
-static bool ready_one(const struct need *need, bool starting)
+static bool ready_one(const struct image_need *need, bool starting)
 {
     if (need->image->kind == TARGET_IMAGE_BUILD)
-        return ready_built(need);
+        return image_built_ready(need);
     if (is_loose(need))
         return !starting || ready_loose(need);
     return ready_reference(need);
@@ -420,7 +366,7 @@ bool images_ready(struct planner *planner, const struct deployment *deployment,
         return false; /* nothing is fetched that could not run */
     ready = count == 1 || ready_sandbox(planner, instance);
     for (size_t i = 0; i < count; i++) {
-        struct need need = need_of(planner, deployment, instance, i);
+        struct image_need need = need_of(planner, deployment, instance, i);
 
         need.starting = starting;
         ready &= ready_one(&need, starting);
@@ -435,11 +381,11 @@ bool image_is_underway(struct planner *planner, const struct deployment *deploym
                        const struct world_instance *instance)
 {
     static const enum action_kind kinds[] = { ACTION_IMAGE_BUILD, ACTION_IMAGE_PULL,
-                                              ACTION_IMAGE_PUSH };
+                                              ACTION_IMAGE_PUSH, ACTION_IMAGE_COPY };
     size_t count = deployment->goal->target->task->container_definitions_count;
 
     for (size_t i = 0; i < count && instance->efforts != NULL; i++) {
-        const struct need need = need_of(planner, deployment, instance, i);
+        const struct image_need need = need_of(planner, deployment, instance, i);
         const char *reference = wanted_reference(&need);
 
         for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
@@ -469,7 +415,7 @@ static struct failed_effort failed_effort(struct planner *planner,
     struct failed_effort worst = { 0 };
 
     for (size_t i = 0; i < deployment->goal->target->task->container_definitions_count; i++) {
-        const struct need need = need_of(planner, deployment, instance, i);
+        const struct image_need need = need_of(planner, deployment, instance, i);
 
         if (deployment->pins[i].image_id != NULL)
             continue;
@@ -480,7 +426,7 @@ static struct failed_effort failed_effort(struct planner *planner,
                 effort == NULL ? 0 : world_effort_refusals(effort, deployment->created_ms);
 
             if (kinds[k] == ACTION_IMAGE_PULL && need.image->kind == TARGET_IMAGE_BUILD &&
-                is_not_there(effort))
+                image_is_not_there(effort))
                 continue; /* then it is built */
             if (failures > worst.failures)
                 worst = (struct failed_effort){ effort, kinds[k], failures };
@@ -525,7 +471,7 @@ const char *image_failure(struct planner *planner, const struct service_view *vi
 static bool is_unbuildable(struct planner *planner, const struct deployment *deployment,
                            const struct world_instance *instance, size_t index)
 {
-    const struct need need = need_of(planner, deployment, instance, index);
+    const struct image_need need = need_of(planner, deployment, instance, index);
     const struct world_effort *build;
 
     if (need.image->kind != TARGET_IMAGE_BUILD || deployment->pins[index].image_id != NULL)

@@ -40,6 +40,7 @@ struct planner {
     struct uses *uses;               /* pool.c: of all instances; likewise */
     struct pool *pools;              /* those that were asked for */
     struct placing *placings;        /* place_pool.c: likewise */
+    struct image_source *sources;    /* image_built.c: likewise */
     const struct service_view *view; /* of the unit, once it is made */
     struct wanted_list *wanted;      /* NULL: nobody asks */
 };
@@ -149,8 +150,7 @@ bool images_ready(struct planner *planner, const struct deployment *deployment,
                   const struct world_instance *instance, bool starting);
 /* The id of an image that was built and needs no push; NULL: there is none. */
 const char *image_built(const struct service_view *view, const struct target_image *image);
-/* What a container is created from there: what is pinned, or what is the same on that instance;
- * NULL: it is not there. */
+/* What is pinned, or the same as that on the instance; NULL: it is not there. */
 const char *image_there(struct planner *planner, const struct deployment *deployment, size_t index,
                         const struct world_instance *instance);
 /* It was told that a task cannot start, and now it can.  True when that was stated. */

@@ -252,8 +252,27 @@ static bool target_names(const struct target *target, const struct world_image *
     return false;
 }
 
+/* An instance gets it from another one, which may be this. */
+static bool is_being_copied(const struct plan_input *input, const struct world_image *image)
+{
+    AUTO(arena) scratch = { 0 };
+
+    for (size_t i = 0; i < image->tag_count; i++) {
+        const char *key = arena_printf(&scratch, "copy %s", image->tags[i]);
+
+        for (const struct world_instance *at = input->world->instances; at != NULL;
+             at = at->by_name.next) {
+            const struct world_effort *copy = world_effort(at, key);
+
+            if (copy != NULL && copy->state == EFFORT_RUNNING)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* An image is needed when a container there was made from it, a deployment that may come back
- * pinned it, or a service that is declared names it. */
+ * pinned it, a service that is declared names it, or another instance is being given it. */
 static bool image_is_needed(const struct plan_input *input, const struct world_instance *instance,
                             const struct world_image *image)
 {
@@ -274,7 +293,7 @@ static bool image_is_needed(const struct plan_input *input, const struct world_i
         if (target_names(at->goal->target, image))
             return true;
     }
-    return false;
+    return is_being_copied(input, image);
 }
 
 /* ---- What goes ------------------------------------------------------------------------------- */
