@@ -668,7 +668,7 @@ void check_apply(void *context, const struct action *action)
         check_new_task(check, action);
     check_removal(check, action);
     check_lines(check, action);
-    check_image_removal(check, action);
+    check_images(check, action);
     check_order(check, action);
     check_repetition(check, action);
 }

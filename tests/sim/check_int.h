@@ -4,6 +4,7 @@
  *     check.c       bounds, proof, removal; the whole plan; at rest
  *     order.c       what comes before what: containers, services; room; whose engine it is
  *     end.c         what is there in the end
+ *     images.c      where images that are built come from
  *     evidence.c    failures, pauses, repetitions: enough of them, and not too many
  */
 #ifndef TESTS_SIM_CHECK_INT_H
@@ -28,11 +29,14 @@ bool check_lane_is_used(const struct check *check, enum action_kind kind);
 void check_order(struct check *check, const struct action *action);
 void check_room(struct check *check, const struct container_report *made);
 
+/* ---- images.c ---- */
+
+void check_images(struct check *check, const struct action *action);
+
 /* ---- evidence.c ---- */
 
 void check_evidence(struct check *check, const struct fact *facts, size_t count);
 void check_repetition(struct check *check, const struct action *action);
 void check_enough(struct check *check, const struct action *action);
-void check_image_removal(struct check *check, const struct action *action);
 
 #endif

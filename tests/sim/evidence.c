@@ -329,38 +329,3 @@ void check_repetition(struct check *check, const struct action *action)
     buf_printf(&key, "slot %u of %s", action->identity.slot, action->unit);
     repeat(check, buf_text(&key), TASKS_MAX);
 }
-
-/* ---- Rollback targets ---- */
-
-/* The last proven revision that a service has which is about to get another one. */
-static const struct proof *target_of(const struct check *check, const struct memory_service *memory)
-{
-    const struct deployment *primary = memory_primary(memory);
-
-    if (primary == NULL || check_is_proved(check, memory->service, primary->goal->target->revision))
-        return NULL;
-    for (size_t i = check->proof_count; i-- > 0;) {
-        if (check->proofs[i].remembered &&
-            check->proofs[i].service == check_service(memory->service))
-            return &check->proofs[i];
-    }
-    return NULL;
-}
-
-void check_image_removal(struct check *check, const struct action *action)
-{
-    const struct app *app = &check->process->app;
-
-    if (action->kind != ACTION_IMAGE_REMOVE)
-        return;
-    for (const struct memory_service *at = app->memory->services; at != NULL;
-         at = at->by_key.next) {
-        const struct proof *target = target_of(check, at);
-
-        for (size_t i = 0; target != NULL && i < CONTAINERS_MAX; i++) {
-            if (text_equal(target->images[i], action->image_id))
-                check_failed(check, "image %s is removed, and %s may be rolled back to it",
-                             action->reference, at->key);
-        }
-    }
-}
