@@ -41,26 +41,57 @@ static bool is_ready(struct readiness *readiness, const struct world_instance *i
     return *known == 2;
 }
 
-/* There is no room for more tasks until one is stopped: before that, the instance of the next one
- * is prepared; when there is none, those where tasks are that are to make room. */
-static void prepare_in_place(struct readiness *readiness, struct service_view *view, uint32_t slot)
+static bool is_old(const struct service_view *view, const struct task_view *task)
+{
+    size_t host = pool_index(view->pool, task->task->instance);
+
+    return is_alive(task) && !task->current && host < view->pool->count &&
+           view->pool->hosts[host].why_not == NULL;
+}
+
+/* So many tasks of former revisions may be stopped at once, to make room for others. */
+static uint32_t turns_of(const struct service_view *view, const struct count *count)
+{
+    uint32_t spare = count->healthy > count->lower ? count->healthy - count->lower : 0;
+    uint32_t turns = 0;
+
+    for (size_t i = 0; i < view->task_count; i++) {
+        const struct task_view *task = &view->tasks[i];
+
+        if (!is_alive(task) || task->current || task->unknown || (task->healthy && spare == 0))
+            continue;
+        spare -= task->healthy;
+        turns++;
+    }
+    return turns;
+}
+
+/* There is no room for more tasks until some are stopped: before that, the instances of all that
+ * follow them at once are prepared, and they are placed while what is being stopped still takes its
+ * room; where one finds no place, the instances of those that are to make room. */
+static void prepare_in_place(struct readiness *readiness, struct service_view *view,
+                             const struct count *count, uint32_t slot)
 {
     struct planner *planner = readiness->planner;
-    const struct world_instance *instance =
-        place_task(planner, view->primary->goal->target, slot_name(planner, view->primary, slot));
+    const struct target *target = view->primary->goal->target;
+    uint32_t turns = turns_of(view, count);
+    const struct world_instance *instance;
+    uint32_t placed = 0;
 
-    view->has_place = instance != NULL;
-    if (instance != NULL) {
-        view->may_start &= is_ready(readiness, instance);
-        return;
-    }
-    for (size_t i = 0; i < view->task_count && !unit_stated(planner); i++) {
-        const struct task_view *task = &view->tasks[i];
-        size_t host = pool_index(view->pool, task->task->instance);
-
-        if (is_alive(task) && !task->current && host < view->pool->count &&
-            view->pool->hosts[host].why_not == NULL)
-            view->may_start &= is_ready(readiness, task->instance);
+    do {
+        instance = place_task(planner, target, slot_name(planner, view->primary, slot));
+        if (placed == 0)
+            view->has_place = instance != NULL;
+        if (instance != NULL)
+            view->may_start &= is_ready(readiness, instance);
+        placed++;
+        do
+            slot++;
+        while (slot < count->desired && count->holders[slot] != NULL);
+    } while (instance != NULL && slot < count->desired && placed < turns && !unit_stated(planner));
+    for (size_t i = 0; instance == NULL && i < view->task_count && !unit_stated(planner); i++) {
+        if (is_old(view, &view->tasks[i]))
+            view->may_start &= is_ready(readiness, view->tasks[i].instance);
     }
 }
 
@@ -76,7 +107,7 @@ static void prepare_missing(struct readiness *readiness, struct service_view *vi
         if (count->holders[slot] != NULL)
             continue;
         if (room-- == 0) {
-            prepare_in_place(readiness, view, slot);
+            prepare_in_place(readiness, view, count, slot);
             return;
         }
         place->instance = place_task(planner, view->primary->goal->target,

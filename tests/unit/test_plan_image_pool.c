@@ -400,6 +400,64 @@ static void what_is_being_given_stays(void **unused)
     scene_close(&scene);
 }
 
+/* ---- Before anything stops ---- */
+
+/* Tasks of the old image make room for those of a new one; nowhere is that waited for with less
+ * than all of them. */
+static void check_prepared(const char *deployment, uint32_t memory_mib)
+{
+    struct scene scene;
+
+    scene_open(&scene);
+    fleet_instance(&scene, "a", 4096, memory_mib);
+    fleet_instance(&scene, "b", 4096, memory_mib);
+    fleet_instance(&scene, "c", 4096, memory_mib);
+    fleet_instance(&scene, "d", 4096, memory_mib);
+    for (unsigned version = 1; version <= 2; version++) {
+        const char *service = arena_printf(&scene.arena, "desiredCount: 4, %s", deployment);
+
+        scene_commit(
+            &scene, arena_printf(&scene.arena, "c%u", version),
+            arena_printf(&scene.arena, "%s%s", fleet_cluster(&scene, THREE ", {name: d, host: d}"),
+                         fleet_service(&scene, "web",
+                                       arena_printf(&scene.arena,
+                                                    "memory: 100, containerDefinitions: [{name: "
+                                                    "main, image: 'example/web:%u', cpu: 128}]",
+                                                    version),
+                                       service)));
+        for (int i = 0; i < 300; i++) {
+            scene_plan(&scene);
+            if (version == 2 && scene_actions(&scene, ACTION_IMAGE_PULL) > 0)
+                assert_int_equal(fleet_running(&scene, "web", NULL), 4);
+            scene_step(&scene);
+            scene.now_ms += 100;
+        }
+        assert_int_equal(fleet_running(&scene, "web", NULL), 4);
+    }
+    assert_int_equal(scene_running_of(&scene, "c2"), 4);
+    scene_close(&scene);
+}
+
+static void images_are_there_before_anything_stops(void **unused)
+{
+    (void)unused;
+    static const char *const deployments[] = {
+        "deploymentConfiguration: {minimumHealthyPercent: 50, maximumPercent: 100}",
+        "deploymentConfiguration: {minimumHealthyPercent: 0, maximumPercent: 100}",
+        "deploymentConfiguration: {minimumHealthyPercent: 50, maximumPercent: 125}",
+        "deploymentConfiguration: {minimumHealthyPercent: 100, maximumPercent: 200}",
+        "placementStrategy: [{type: binpack, field: memory}], deploymentConfiguration: "
+        "{minimumHealthyPercent: 0, maximumPercent: 100}",
+        "placementStrategy: [{type: random}], deploymentConfiguration: {minimumHealthyPercent: 50, "
+        "maximumPercent: 100}",
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(deployments); i++) {
+        check_prepared(deployments[i], 8000);
+        check_prepared(deployments[i], 250); /* two of the old, or one of each */
+    }
+}
+
 /* ---- With one ---- */
 
 static void it_is_pushed_once_and_pulled_by_digest(void **unused)
@@ -478,6 +536,7 @@ int main(void)
         cmocka_unit_test(the_local_engine_takes_part),
         cmocka_unit_test(each_architecture_has_its_own),
         cmocka_unit_test(what_is_being_given_stays),
+        cmocka_unit_test(images_are_there_before_anything_stops),
         cmocka_unit_test(it_is_pushed_once_and_pulled_by_digest),
         cmocka_unit_test(what_cannot_be_pulled_is_copied),
     };
