@@ -240,10 +240,9 @@ const struct world_image *world_image(const struct world_instance *instance, con
 const struct world_effort *world_effort(const struct world_instance *instance, const char *key);
 /* Its failures in a row since that time; WORLD_FAILURES_KEPT: all in a row there are. */
 uint32_t world_effort_failures(const struct world_effort *effort, int64_t since_ms);
-/* Those of them that say something about the work itself: the engine was reached, had room for it,
- * and could or would not do it. */
+/* Those that tell of the work itself: the engine was reached, had room, could or would not. */
 uint32_t world_effort_refusals(const struct world_effort *effort, int64_t since_ms);
-/* When the first that is told apart of its failures since then was; INT64_MAX: it did not fail. */
+/* When the first that is told apart of its failures since then was; INT64_MAX: none was. */
 int64_t world_effort_failing_since(const struct world_effort *effort, int64_t since_ms);
 const struct world_named *world_network(const struct world_instance *instance, const char *name);
 const struct world_named *world_volume(const struct world_instance *instance, const char *name);
