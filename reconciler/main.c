@@ -8,6 +8,7 @@
 
 #include "reconciler/cli/cli.h"
 #include "reconciler/source/source.h"
+#include "spec/base/libraries.h"
 
 static const char *environment(const char *name)
 {
@@ -27,6 +28,7 @@ int main(int argc, char **argv)
         .out_is_terminal = isatty(STDOUT_FILENO) == 1,
     };
 
+    libraries_take_memory();
     if (argc == 2 && strcmp(argv[1], SOURCE_FETCH_VERB) == 0)
         return source_fetch_main();
     /* A closed pipe is an error of the write, not a death. */

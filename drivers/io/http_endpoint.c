@@ -11,6 +11,7 @@
 #include <utlist.h>
 
 #include "drivers/io/http_int.h"
+#include "spec/base/libraries.h"
 #include "spec/base/text.h"
 
 struct http {
@@ -171,7 +172,8 @@ static int on_socket_change(CURL *easy, curl_socket_t fd, int what, void *ctx, v
 
 struct http *http_new(struct loop *loop, struct err *err)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, library_alloc, free, library_resize, library_text,
+                             library_zeroed) != CURLE_OK) {
         (void)err_set(err, ERR_INTERNAL, "libcurl cannot be initialised");
         return NULL;
     }

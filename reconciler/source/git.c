@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "reconciler/source/git_memory.h"
 #include "spec/base/buf.h"
 #include "spec/base/text.h"
 
@@ -23,6 +24,7 @@
 
 int source_global_init(struct err *err)
 {
+    git_take_memory();
     if (git_libgit2_init() < 0)
         return git_fail(err, -1, "libgit2 does not start");
     /* Hooks and configuration are never run or obeyed, so whose files they are does not matter. */

@@ -14,6 +14,8 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "spec/base/libraries.h"
+
 struct sha256 {
     EVP_MD_CTX *context;
 };
@@ -207,4 +209,36 @@ void random_bytes(void *out, size_t size)
 const char *digest_library_version(void)
 {
     return OpenSSL_version(OPENSSL_VERSION_STRING);
+}
+
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+static void *crypto_alloc(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return size == 0 ? NULL : library_alloc(size);
+}
+
+static void crypto_free(void *memory, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(memory);
+}
+
+/* As CRYPTO_realloc(3) has it: nothing is left of what is resized to nothing. */
+static void *crypto_resize(void *memory, size_t size, const char *file, int line)
+{
+    if (size > 0)
+        return library_resize(memory, size);
+    crypto_free(memory, file, line);
+    return NULL;
+}
+
+void digest_take_memory(void)
+{
+    int taken = CRYPTO_set_mem_functions(crypto_alloc, crypto_resize, crypto_free);
+
+    ASSERT(taken == 1); /* nothing of it was used before */
 }

@@ -35,4 +35,7 @@ void random_bytes(void *out, size_t size);
 /* Of the library below, as it is loaded: "2.14". */
 const char *digest_library_version(void);
 
+/* Lets libcrypto take its memory from the heap of base.h, before anything else uses it. */
+void digest_take_memory(void);
+
 #endif

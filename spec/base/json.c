@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/base/libraries.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
 
@@ -469,4 +470,9 @@ char *json_print_text(const struct json *value, enum json_style style)
 const char *json_library_version(void)
 {
     return jansson_version_str();
+}
+
+void json_take_memory(void)
+{
+    json_set_alloc_funcs(library_alloc, free);
 }

@@ -78,4 +78,7 @@ char *json_print_text(const struct json *value, enum json_style style); /* heap 
 /* Of the library below, as it is loaded: "2.14". */
 const char *json_library_version(void);
 
+/* Lets jansson take its memory from the heap of base.h, before anything else uses it. */
+void json_take_memory(void);
+
 #endif
