@@ -225,13 +225,14 @@ FUZZ_SECONDS ?= 600
 test test-slow test-long check tidy lint: export TIDY_CC = $(CC) $(BERTH_CPPFLAGS) $(BERTH_CFLAGS)
 test test-slow test-long check: export MAKE := $(MAKE)
 
-PUBLIC += test test-slow test-long check tidy lint format sim sim-coverage mutants crash fuzz bench
+PUBLIC += test test-slow test-long check tidy lint format sim sim-coverage mutants crash torture fuzz \
+    bench
 test: deps-test ## everything in its short form; ends in `N passed, N failed`
 	+@tests/run.sh unit fuzz sim mutants it tidy
 test-slow: deps-test ## the integration scripts that take too long for it
 	+@LOGS=build/test-slow tests/run.sh it_slow
 test-long: deps-test ## everything in full, with clang and clang-tidy too
-	+@LONG=1 tests/run.sh unit fuzz sim mutants clang it it_slow crash tidy lint
+	+@LONG=1 tests/run.sh unit fuzz sim mutants clang it it_slow crash torture tidy lint
 check: deps-test ## what a change should pass before it is committed: unit tests and tidy
 	+@MODES=$(MODE) tests/run.sh unit tidy
 tidy: deps-test ## layers, header homes, sizes, format: tests/tidy
@@ -248,6 +249,8 @@ mutants: $(SIM) ## plant mistakes one by one: the simulator must find each (MUTA
 	    MUTANT_LINK='$(BERTH_LDFLAGS) $(ARCHIVE) $(BERTH_LIBS)' tests/sim/mutants.sh $(MUTANT)
 crash: deps-test program probes ## kill berth at every boundary of what it does, or each EVERYth
 	@tests/it/test_crash.sh every $(EVERY)
+torture: deps-test program probes ## let each call that may fail do so, or each EVERYth
+	@EVERY=$(EVERY) tests/it/test_torture.sh
 fuzz: deps-test ## libFuzzer over all that reads foreign bytes, FUZZ_SECONDS each (FUZZ=NAME: only that)
 	+@$(MAKE) --no-print-directory MODE=fuzz CC='$(if $(findstring clang,$(CC)),$(CC),clang)' \
 	    $(if $(FUZZ),build/fuzz/tests/fuzz/$(FUZZ),fuzzers)

@@ -234,6 +234,13 @@ suite_crash()
     start crash count_line $((2 * SCRIPT_SECONDS)) tests/it/test_crash.sh every 1
 }
 
+# Each call that may fail does so once; likewise.
+suite_torture()
+{
+    build program MODE=release program probes
+    start torture count_line $((2 * SCRIPT_SECONDS)) env EVERY=1 tests/it/test_torture.sh
+}
+
 # Suites that sum up for themselves.
 suite_tidy()
 {
