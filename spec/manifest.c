@@ -399,6 +399,8 @@ static bool decode_resource(struct decoder *decoder, const struct node *root,
     decode_record(decoder, record, validation.spec, spec);
     if (resource->kind == KIND_TASK)
         complete_task(&validation, spec);
+    if (resource->kind == KIND_SERVICE)
+        complete_daemon(&validation, spec);
     if (decoder->lost == lost)
         validate(&validation, resource->kind, spec);
     collect_references(&validation, resource);

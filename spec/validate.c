@@ -333,13 +333,10 @@ static void validate_dependencies(const struct validation *v, const struct servi
 
 void validate_service(const struct validation *v, const struct service_spec *service)
 {
-    validate_percentages(v, service);
+    if (service->scheduling_strategy == SCHEDULING_STRATEGY_DAEMON)
+        validate_daemon(v, service);
+    else
+        validate_percentages(v, service);
     validate_dependencies(v, service);
     validate_service_placement(v, service);
-    if (service->scheduling_strategy == SCHEDULING_STRATEGY_DAEMON)
-        decode_refusal(v->decoder, validation_node(v, "schedulingStrategy"),
-                       "schedulingStrategy: DAEMON is not possible on FARGATE");
-    if (service->scheduling_strategy == SCHEDULING_STRATEGY_DAEMON)
-        decode_refusal_on(v->decoder, LAUNCH_TYPE_EC2, validation_node(v, "schedulingStrategy"),
-                          "schedulingStrategy: DAEMON is not supported by this version");
 }

@@ -21,6 +21,9 @@ void validate_cluster(const struct validation *v, const struct cluster_spec *clu
 void validate_service(const struct validation *v, const struct service_spec *service);
 void validate_task(const struct validation *v, const struct task_spec *task);
 
+/* Before that: what a DAEMON does not say has other defaults than the table's. */
+void complete_daemon(const struct validation *v, struct service_spec *service);
+
 /* The node at a path of keys and indexes, "containerDefinitions[2].image", or the nearest above it.
  */
 const struct node *validation_node(const struct validation *v, const char *format, ...)
@@ -30,6 +33,7 @@ const struct node *validation_node(const struct validation *v, const char *forma
 #define PLACEMENT_CONSTRAINTS_MAX 10
 
 /* Rules that are files of their own. */
+void validate_daemon(const struct validation *v, const struct service_spec *service);
 void validate_service_placement(const struct validation *v, const struct service_spec *service);
 void validate_ec2(const struct validation *v, const struct task_spec *task);
 void validate_task_placement(const struct validation *v, const struct task_spec *task);

@@ -67,6 +67,27 @@ static void validate_strategy(const struct validation *v, size_t i,
     }
 }
 
+/* It is on unless somebody turns it off: only who asks for it is told that it cannot be. */
+static void validate_rebalancing(const struct validation *v, const struct service_spec *service)
+{
+    const struct node *node = validation_node(v, "availabilityZoneRebalancing");
+    const char *why = NULL;
+
+    if (node_get(v->spec, "availabilityZoneRebalancing") == NULL ||
+        service->availability_zone_rebalancing == AVAILABILITY_ZONE_REBALANCING_DISABLED)
+        return;
+    if (service->scheduling_strategy == SCHEDULING_STRATEGY_DAEMON)
+        why = "the tasks of a DAEMON are not moved";
+    else if (service->placement_strategy_count > 0 &&
+             service->placement_strategy[0].type != PLACEMENT_STRATEGY_TYPE_SPREAD)
+        why = "only what is spread first is balanced";
+    else if (service->deployment_configuration->maximum_percent <= 100)
+        why = "with maximumPercent 100 no task can start before another one stops";
+    if (why != NULL)
+        decode_warning(v->decoder, node, "availabilityZoneRebalancing: ENABLED does nothing: %s",
+                       why);
+}
+
 void validate_service_placement(const struct validation *v, const struct service_spec *service)
 {
     validate_count(v, service->placement_constraints_count);
@@ -85,4 +106,5 @@ void validate_service_placement(const struct validation *v, const struct service
                        "placementStrategy: at most %d", STRATEGIES_MAX);
     for (size_t i = 0; i < service->placement_strategy_count; i++)
         validate_strategy(v, i, &service->placement_strategy[i]);
+    validate_rebalancing(v, service);
 }

@@ -31,6 +31,7 @@ const char *volume_name(struct planner *planner, const struct target *target,
                         const struct volume *volume);
 /* Is it a volume of the engine, and no path of the host? */
 bool is_named_volume(const struct volume *volume);
+bool has_named_volumes(const struct target *target);
 /* All that is there is known, and it may be acted on. */
 bool instance_is_seen(const struct planner *planner, const struct world_instance *instance);
 /* Likewise, without a word. */
@@ -41,6 +42,15 @@ bool place_ready(struct planner *planner, const struct target *target,
 
 /* ---- pool: the instances of an EC2 cluster -------------------------------------------------- */
 
+/* Room for a task of a DAEMON that is missing there: daemon.c. */
+struct kept {
+    uint64_t memory_mib;
+    uint64_t cpu_units;
+    const char *host_ports; /* NULL: none */
+    const bool *placed;     /* then it is taken, and kept no more */
+    const struct kept *next;
+};
+
 /* What is taken of an instance, whichever clusters list it. */
 struct host_use {
     const struct world_instance *instance;
@@ -50,6 +60,7 @@ struct host_use {
     bool ports_known;
     uint32_t *ports; /* port * 2, + 1 of UDP */
     size_t port_count;
+    const struct kept *kept; /* not for replicas */
 };
 
 /* An instance, as one cluster lists it. */
@@ -99,6 +110,11 @@ const struct world_instance *pool_place(struct planner *planner, const struct ta
                                         const char *name);
 bool use_has_port(struct planner *planner, struct host_use *use, uint32_t port);
 void use_take(struct planner *planner, struct host_use *use, const struct target *target);
+/* Likewise on that one. */
+const struct world_instance *pool_place_on(struct planner *planner, const struct target *target,
+                                           size_t host);
+/* True once per plan. */
+bool pools_keep_once(struct planner *planner);
 
 /* ---- The policies ---------------------------------------------------------------------------- */
 
@@ -106,6 +122,7 @@ void use_take(struct planner *planner, struct host_use *use, const struct target
 struct slot_place {
     const struct world_instance *instance; /* NULL: nowhere yet */
     bool ready;                            /* all that it needs is there */
+    const char *why_not;                   /* of a DAEMON: why it does not go to its instance */
 };
 
 /* A strategy, and how the tasks of the service are spread by it. */
@@ -132,6 +149,8 @@ struct placing {
     size_t query_count;
     bool asks_groups;
     bool is_distinct;
+    bool is_daemon;
+    struct daemon *daemon; /* daemon.c: as it was asked for */
     struct spread *spreads;
     size_t spread_count;
     struct placing *next;
@@ -172,6 +191,12 @@ enum fit {
     FIT_YES
 };
 enum fit resources_fit(const struct placing *placing, size_t host);
+/* It lacks that: the unit waits, in ECS's words. */
+void pool_wait(const struct placing *placing, size_t host, enum fit fit);
+/* The instance is large enough, if nothing else were there. */
+bool resources_suffice(const struct placing *placing, size_t host);
+/* Likewise, when that task is gone. */
+enum fit resources_fit_without(struct placing *placing, size_t host, const struct world_task *gone);
 /* What is left there of the resource that does not suffice. */
 uint64_t resources_left(const struct placing *placing, size_t host, enum fit fit);
 /* In ECS's words, what the instance lacks. */

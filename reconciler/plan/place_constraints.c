@@ -72,7 +72,7 @@ static void find_groups(struct asked *asked, size_t index)
     const struct world_instance *seen = asked->host->seen;
 
     asked->groups = arena_array(arena, const char *, seen == NULL ? 1 : seen->task_count + 1);
-    if (placing->present[index] > 0)
+    if (placing->present[index] > 0 && !placing->is_daemon)
         asked->groups[asked->group_count++] = placing->service_group;
     for (const struct world_task *at = seen == NULL ? NULL : seen->tasks; at != NULL;
          at = at->host_next) {
@@ -85,6 +85,29 @@ static void find_groups(struct asked *asked, size_t index)
     }
 }
 
+/* Of the service itself, there or on their way. */
+static uint32_t own_tasks(const struct placing *placing, const struct world_instance *instance)
+{
+    const struct plan_input *input = placing->planner->input;
+    const struct target *target = placing->target;
+    uint32_t count = 0;
+
+    for (const struct world_task *at = instance->tasks; at != NULL; at = at->host_next)
+        count += at->service != NULL && text_equal(at->service->cluster, target->cluster) &&
+                 text_equal(at->service->service, target->service);
+    for (size_t i = 0; i < input->pending_count; i++) {
+        const struct plan_pending *pending = &input->pending[i];
+
+        count += text_equal(pending->instance, instance->name) &&
+                 text_equal(pending->target->cluster, target->cluster) &&
+                 text_equal(pending->target->service, target->service) &&
+                 world_task(input->world, pending->task) == NULL;
+    }
+    return count;
+}
+
+/* Whether an instance is to have a task of a DAEMON does not depend on whether it has one: else it
+ * would come and go. */
 static void facts_make(const struct placing *placing, size_t index, struct asked *asked,
                        struct query_facts *out)
 {
@@ -103,6 +126,8 @@ static void facts_make(const struct placing *placing, size_t index, struct asked
     out->agent_version = seen->engine_version;
     out->registered_ms = seen->connected_ms;
     out->running_tasks = host->use->tasks;
+    if (placing->is_daemon)
+        out->running_tasks -= own_tasks(placing, seen);
 }
 
 static void add_query(struct placing *placing, const char *expression)
@@ -133,7 +158,7 @@ void constraints_prepare(struct placing *placing)
         const struct placement_constraint *constraint = &spec->placement_constraints[i];
 
         if (constraint->type == PLACEMENT_CONSTRAINT_TYPE_DISTINCT_INSTANCE)
-            placing->is_distinct = true;
+            placing->is_distinct = !placing->is_daemon; /* it is so anyway */
         else if (constraint->expression != NULL)
             add_query(placing, constraint->expression);
     }
@@ -156,7 +181,7 @@ void constraints_again(struct placing *placing, size_t host)
     struct query_facts facts;
     struct asked asked;
 
-    if (placing->query_count == 0)
+    if (placing->query_count == 0 || placing->is_daemon)
         return;
     facts_make(placing, host, &asked, &facts);
     placing->member[host] = true;

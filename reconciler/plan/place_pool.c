@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "reconciler/plan/place.h"
+#include "reconciler/plan/daemon.h"
 #include "spec/base/text.h"
 
 static void count_task(struct placing *placing, const struct world_task *task, bool stays)
@@ -65,6 +65,8 @@ static void find_volumes(struct placing *placing)
     const struct task_spec *task = placing->target->task;
     size_t count = placing->pool->count;
 
+    if (placing->is_daemon)
+        return; /* each of its instances has its own */
     for (size_t v = 0; v < task->volumes_count; v++) {
         const char *name = volume_name(planner, placing->target, &task->volumes[v]);
         bool *has = arena_array(planner->arena, bool, count + 1);
@@ -86,12 +88,7 @@ static void find_volumes(struct placing *placing)
 /* The first task decides where they are made. */
 static void bind_volumes(struct placing *placing, size_t host)
 {
-    const struct task_spec *task = placing->target->task;
-    bool any = false;
-
-    for (size_t v = 0; v < task->volumes_count; v++)
-        any |= is_named_volume(&task->volumes[v]);
-    if (!any || placing->holds != NULL)
+    if (!has_named_volumes(placing->target) || placing->holds != NULL || placing->is_daemon)
         return;
     placing->holds = arena_array(placing->planner->arena, bool, placing->pool->count + 1);
     placing->holds[host] = true;
@@ -137,6 +134,7 @@ struct placing *placing_of(struct planner *planner, const struct target *target)
     placing->planner = planner;
     placing->pool = pool_of(planner, target->cluster);
     placing->target = target;
+    placing->is_daemon = is_daemon(target->spec);
     placing->service_group = arena_printf(planner->arena, "service:%s", target->service);
     placing->memory_mib = target_memory_mib(target);
     placing->cpu_units = target_cpu_units(target);
@@ -157,13 +155,15 @@ static void take(struct placing *placing, size_t host)
     use_take(placing->planner, placing->pool->hosts[host].use, placing->target);
     placing->present[host]++;
     placing->underway[host] = false;
+    if (placing->daemon != NULL)
+        placing->daemon->placed[host] = true;
     strategies_count(placing, host);
     bind_volumes(placing, host);
     constraints_again(placing, host);
 }
 
 /* In ECS's words. */
-static void wait_for_place(const struct placing *placing, size_t closest, enum fit fit)
+void pool_wait(const struct placing *placing, size_t closest, enum fit fit)
 {
     struct planner *planner = placing->planner;
 
@@ -189,6 +189,7 @@ const struct world_instance *pool_place(struct planner *planner, const struct ta
     size_t closest = 0;
     enum fit furthest = FIT_STATE;
 
+    daemons_keep_room(planner);
     for (size_t i = 0; i < count; i++) {
         enum fit fit = resources_fit(placing, i);
 
@@ -201,9 +202,23 @@ const struct world_instance *pool_place(struct planner *planner, const struct ta
         }
     }
     if (best == count) {
-        wait_for_place(placing, closest, furthest);
+        pool_wait(placing, closest, furthest);
         return NULL;
     }
     take(placing, best);
     return placing->pool->hosts[best].seen;
+}
+
+const struct world_instance *pool_place_on(struct planner *planner, const struct target *target,
+                                           size_t host)
+{
+    struct placing *placing = placing_of(planner, target);
+    enum fit fit = resources_fit(placing, host);
+
+    if (fit != FIT_YES) {
+        pool_wait(placing, host, fit);
+        return NULL;
+    }
+    take(placing, host);
+    return placing->pool->hosts[host].seen;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "reconciler/plan/place.h"
+#include "spec/base/limits.h"
 #include "spec/base/text.h"
 #include "spec/port.h"
 
@@ -16,6 +17,46 @@ static uint64_t memory_capacity(const struct host *host)
     uint64_t reserved = host->listed->reserved_memory;
 
     return host->seen->memory_mib > reserved ? host->seen->memory_mib - reserved : 0;
+}
+
+/* Of memory or CPU, with what is kept for daemons, unless it is for one of them. */
+static uint64_t used_memory(const struct placing *placing, const struct host *host)
+{
+    uint64_t used = host->use->memory_mib;
+
+    for (const struct kept *at = host->use->kept; at != NULL && !placing->is_daemon; at = at->next)
+        used += *at->placed ? 0 : at->memory_mib;
+    return used;
+}
+
+static uint64_t used_cpu(const struct placing *placing, const struct host *host)
+{
+    uint64_t used = host->use->cpu_units;
+
+    for (const struct kept *at = host->use->kept; at != NULL && !placing->is_daemon; at = at->next)
+        used += *at->placed ? 0 : at->cpu_units;
+    return used;
+}
+
+static bool has_port(const char *ports, uint32_t port)
+{
+    uint32_t key;
+
+    while (port_key_next(&ports, &key)) {
+        if (key == port)
+            return true;
+    }
+    return false;
+}
+
+static bool is_kept_port(const struct placing *placing, const struct host *host, uint32_t port)
+{
+    for (const struct kept *at = host->use->kept; at != NULL && !placing->is_daemon;
+         at = at->next) {
+        if (!*at->placed && has_port(at->host_ports, port))
+            return true;
+    }
+    return false;
 }
 
 static uint64_t left(uint64_t capacity, uint64_t used)
@@ -31,7 +72,7 @@ static bool taken_port(const struct placing *placing, const struct host *host, c
     uint32_t key;
 
     for (; port_key_next(&text, &key); at = text) {
-        if (use_has_port(placing->planner, host->use, key)) {
+        if (use_has_port(placing->planner, host->use, key) || is_kept_port(placing, host, key)) {
             *out = at;
             return true;
         }
@@ -49,7 +90,7 @@ enum fit resources_fit(const struct placing *placing, size_t index)
         return FIT_STATE;
     if (platform != NULL && !is_architecture(platform->cpu_architecture, host->seen->architecture))
         return FIT_ARCHITECTURE;
-    if (!placing->member[index])
+    if (!placing->member[index] && !placing->is_daemon) /* which has its instances by them */
         return FIT_CONSTRAINTS;
     if (placing->holds != NULL && !placing->holds[index])
         return FIT_VOLUME;
@@ -57,13 +98,56 @@ enum fit resources_fit(const struct placing *placing, size_t index)
         return FIT_DISTINCT;
     if (taken_port(placing, host, &port))
         return FIT_PORTS;
-    if (host->use->cpu_units + placing->cpu_units > host->seen->cpu_units)
+    if (used_cpu(placing, host) + placing->cpu_units > host->seen->cpu_units)
         return FIT_CPU;
-    if (host->use->memory_mib + placing->memory_mib > memory_capacity(host))
+    if (used_memory(placing, host) + placing->memory_mib > memory_capacity(host))
         return FIT_MEMORY;
     if (host->use->tasks >= NETWORK_TASKS_MAX && joins_network(placing->target))
         return FIT_NETWORK;
     return FIT_YES;
+}
+
+bool resources_suffice(const struct placing *placing, size_t index)
+{
+    const struct host *host = &placing->pool->hosts[index];
+
+    return placing->cpu_units <= host->seen->cpu_units &&
+           placing->memory_mib <= memory_capacity(host);
+}
+
+/* The fixed ports of the task but those. */
+static const char *ports_but(const struct placing *placing, const char *but)
+{
+    const char *text = placing->host_ports;
+    const char *at = text;
+    AUTO(buf) left = { 0 };
+    uint32_t key;
+
+    if (text == NULL || but == NULL)
+        return text;
+    buf_init(&left, LIMIT_OUTPUT);
+    for (; port_key_next(&text, &key); at = text) {
+        if (!has_port(but, key))
+            buf_printf(&left, "%s%.*s", left.size > 0 ? " " : "", (int)strcspn(at, " "), at);
+    }
+    return left.size == 0 ? NULL : arena_text(placing->planner->arena, buf_text(&left));
+}
+
+enum fit resources_fit_without(struct placing *placing, size_t index, const struct world_task *gone)
+{
+    struct host_use *use = placing->pool->hosts[index].use;
+    const struct host_use before = *use;
+    const char *ports = placing->host_ports;
+    enum fit fit;
+
+    use->memory_mib = left(use->memory_mib, gone->memory_mib);
+    use->cpu_units = left(use->cpu_units, gone->cpu_units);
+    placing->host_ports = ports_but(placing, gone->host_ports);
+    fit = resources_fit(placing, index);
+    placing->host_ports = ports;
+    use->memory_mib = before.memory_mib;
+    use->cpu_units = before.cpu_units;
+    return fit;
 }
 
 uint64_t resources_left(const struct placing *placing, size_t index, enum fit fit)
@@ -71,8 +155,8 @@ uint64_t resources_left(const struct placing *placing, size_t index, enum fit fi
     const struct host *host = &placing->pool->hosts[index];
 
     if (fit == FIT_CPU)
-        return left(host->seen->cpu_units, host->use->cpu_units);
-    return fit == FIT_MEMORY ? left(memory_capacity(host), host->use->memory_mib) : 0;
+        return left(host->seen->cpu_units, used_cpu(placing, host));
+    return fit == FIT_MEMORY ? left(memory_capacity(host), used_memory(placing, host)) : 0;
 }
 
 const char *resources_lack(const struct placing *placing, size_t index, enum fit fit)
@@ -100,14 +184,14 @@ const char *resources_lack(const struct placing *placing, size_t index, enum fit
         return arena_printf(
             arena, "has insufficient CPU units available: the task needs %u, %llu of %u are left",
             placing->cpu_units,
-            (unsigned long long)left(host->seen->cpu_units, host->use->cpu_units),
+            (unsigned long long)left(host->seen->cpu_units, used_cpu(placing, host)),
             host->seen->cpu_units);
     case FIT_MEMORY:
         return arena_printf(
             arena,
             "has insufficient memory available: the task needs %u MiB, %llu of %llu are left",
             placing->memory_mib,
-            (unsigned long long)left(memory_capacity(host), host->use->memory_mib),
+            (unsigned long long)left(memory_capacity(host), used_memory(placing, host)),
             (unsigned long long)memory_capacity(host));
     case FIT_NETWORK:
         return arena_printf(arena, "runs %d tasks, as many as its network holds",

@@ -144,6 +144,11 @@ void plan_wake(struct planner *planner, int64_t at_ms)
         planner->wake_at_ms = at_ms;
 }
 
+void plan_watch(struct planner *planner)
+{
+    planner->unit_watches = true;
+}
+
 bool unit_stated(const struct planner *planner)
 {
     return planner->plan->fact_count > planner->unit_facts;
@@ -219,12 +224,14 @@ void plan_compute(const struct plan_input *input, const struct plan_unit *units,
     struct planner planner = { .input = input, .arena = arena, .plan = out };
 
     *out = (struct plan){ .looked = arena_array(arena, bool, unit_count + 1),
+                          .watches = arena_array(arena, bool, unit_count + 1),
                           .wake_at_ms = arena_array(arena, int64_t, unit_count + 1) };
     for (size_t i = 0; i < unit_count; i++) {
         planner.unit = units[i].key;
         planner.unit_facts = out->fact_count;
         planner.unit_waits = out->wait_count;
         planner.unit_looked = false;
+        planner.unit_watches = false;
         planner.wake_at_ms = NEVER;
         if (input->desired == NULL)
             ; /* no commit was ever accepted: nothing is touched */
@@ -233,6 +240,7 @@ void plan_compute(const struct plan_input *input, const struct plan_unit *units,
         else
             plan_instance(&planner, units[i].key);
         out->looked[i] = planner.unit_looked;
+        out->watches[i] = planner.unit_watches;
         out->wake_at_ms[i] = planner.wake_at_ms;
     }
 }

@@ -15,6 +15,7 @@ struct pool;
 struct placing;
 struct slot_place;
 struct service_view;
+struct daemon;
 
 /* Tasks that are wanted and not seen, for people. */
 struct wanted_list {
@@ -35,6 +36,7 @@ struct planner {
     size_t unit_facts; /* stated before it */
     size_t unit_waits;
     bool unit_looked;
+    bool unit_watches;
     int64_t wake_at_ms;              /* of the unit */
     struct placement *placement;     /* place.c; NULL: not counted yet */
     struct uses *uses;               /* pool.c: of all instances; likewise */
@@ -64,6 +66,8 @@ void plan_wanted(struct planner *planner, const struct wanted_task *task);
 bool unit_stated(const struct planner *planner);
 bool unit_waits(const struct planner *planner);
 void plan_wake(struct planner *planner, int64_t at_ms);
+/* Whatever an instance has, or is, may change what the unit does. */
+void plan_watch(struct planner *planner);
 
 /* When work that failed is tried again: 1 s, 2 s, 4 s ... up to 15 minutes after its last end. */
 int64_t retry_at_ms(uint32_t failures, int64_t ended_ms);
@@ -169,12 +173,14 @@ void prune_images(struct planner *planner, const struct world_instance *instance
 
 struct service_view {
     const struct desired_service *desired;
-    const struct service_spec *spec; /* of the current commit: counts and percentages */
+    const struct service_spec *spec; /* of the current commit: counts (of a DAEMON, of its
+                                      * instances) and percentages */
     const struct memory_service *memory;
     const struct deployment *primary;
     const struct deployment *fallback;     /* memory_fallback() */
     const struct world_instance *instance; /* the local engine, of FARGATE; */
-    struct pool *pool;                     /* else the instances */
+    struct pool *pool;                     /* else the instances, */
+    const struct daemon *daemon;           /* and those that are to have a task; NULL: REPLICA */
     struct slot_place *places;             /* of a pool, by slot: rollout_prepare() */
     const char *cluster;
     const char *service;
@@ -187,9 +193,8 @@ struct service_view {
     bool may_start;     /* images, network and dependencies are ready */
 };
 
-/* ceil and floor of ecs.md 1.5, "Rolling update". */
-uint32_t lower_bound(const struct service_spec *spec);
-uint32_t upper_bound(const struct service_spec *spec);
+uint32_t lower_bound(const struct service_spec *spec); /* ceil and floor of ecs.md 1.5, */
+uint32_t upper_bound(const struct service_spec *spec); /* "Rolling update" */
 /* ecs.md 1.5, "Circuit breaker". */
 uint32_t breaker_threshold(const struct service_spec *spec);
 
@@ -217,11 +222,6 @@ void pins_make(const struct planner *planner, const struct service_view *view,
 #define FOUND_RUNNING "found running, as commit " /* then recall() stated the deployment */
 /* With nothing remembered: states the revision that runs, if that is known.  True when it did. */
 bool recall(struct planner *planner, const struct service_view *view);
-void rollout(struct planner *planner, struct service_view *view);
-/* Has a slot no good task, and none on its way? */
-bool rollout_is_short(struct planner *planner, struct service_view *view);
-/* In a pool: where the missing tasks go, and what has to be there first. */
-void rollout_prepare(struct planner *planner, struct service_view *view);
 /* States what changed: tasks that run, got healthy, ended.  True when facts came out. */
 bool record_tasks(struct planner *planner, struct service_view *view);
 /* A task of the deployment (NULL: none that is remembered) ended that ran for so long (0: never):

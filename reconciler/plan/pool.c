@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reconciler/plan/place.h"
+#include "reconciler/plan/daemon.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 #include "spec/port.h"
@@ -19,6 +19,7 @@
 struct uses {
     struct host_use *slots;
     size_t mask;
+    bool kept; /* room for daemons is */
 };
 
 static struct host_use *use_slot(const struct uses *uses, const struct world_instance *instance)
@@ -67,6 +68,15 @@ static struct uses *uses_of(struct planner *planner)
             use_take(planner, use_slot(uses, instance), pending->target);
     }
     return uses;
+}
+
+bool pools_keep_once(struct planner *planner)
+{
+    struct uses *uses = uses_of(planner);
+    bool first = !uses->kept;
+
+    uses->kept = true;
+    return first;
 }
 
 /* Appends the ports of "80/tcp 53/udp". */
@@ -256,7 +266,7 @@ bool instance_is_given_up(struct planner *planner, const char *cluster,
     return false;
 }
 
-static bool has_named_volumes(const struct target *target)
+bool has_named_volumes(const struct target *target)
 {
     for (size_t i = 0; i < target->task->volumes_count; i++) {
         if (is_named_volume(&target->task->volumes[i]))
@@ -280,7 +290,7 @@ bool pool_is_known(struct planner *planner, const struct pool *pool, const struc
                       seen == NULL || seen->failure == NULL ? "" : seen->failure);
             return false;
         }
-        if (has_named_volumes(target)) {
+        if (has_named_volumes(target) && !is_daemon(target->spec)) {
             plan_wait(
                 planner,
                 "instance %s was not reached yet, and volumes of the service may be there: %s",
@@ -304,7 +314,7 @@ bool instance_is_left(struct planner *planner, const char *cluster, const struct
         return !text_equal(instance->name, LOCAL_INSTANCE);
     index = pool_index(pool, instance->name);
     /* Its data is there, and stays there. */
-    if (target != NULL && has_named_volumes(target))
+    if (target != NULL && has_named_volumes(target) && !is_daemon(target->spec))
         return false;
     return index == pool->count || pool->hosts[index].listed->state == CONTAINER_INSTANCE_DRAINING;
 }

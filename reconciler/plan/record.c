@@ -4,7 +4,7 @@
  */
 #include <stdarg.h>
 
-#include "reconciler/plan/place.h"
+#include "reconciler/plan/rebalance.h"
 #include "spec/base/text.h"
 
 struct deployment *deployment_copy(struct planner *planner, const struct deployment *from)
@@ -103,10 +103,12 @@ static bool record_start(struct planner *planner, const struct service_view *vie
         return false;
     record = record_copy(planner, view, task);
     if (!started) {
+        const char *why = rebalance_started(planner, view, task);
+
         record->started_ms = task->started_ms;
-        service_event(planner, view, "(service %s) has %s: (task %s).", view->service,
+        service_event(planner, view, "(service %s) has %s: (task %s).%s%s", view->service,
                       is_adopted(view, task) ? "taken over 1 running tasks" : "started 1 tasks",
-                      task->task->id);
+                      task->task->id, why == NULL ? "" : " ", why == NULL ? "" : why);
     }
     if (task->healthy && !healthy) {
         record->healthy_ms = planner->input->now_ms;
@@ -371,7 +373,10 @@ static void record_uncreated(struct planner *planner, const struct service_view 
     const char *first =
         spec->container_definitions_count > 1 ? SANDBOX_NAME : spec->container_definitions[0].name;
 
-    for (uint32_t slot = 0; slot < view->spec->desired_count; slot++) {
+    /* In a pool one more, for the task that is to take another one's place. */
+    uint32_t slots = view->spec->desired_count + (view->pool != NULL ? 1 : 0);
+
+    for (uint32_t slot = 0; slot < slots; slot++) {
         struct task_identity identity;
         char name[CONTAINER_NAME_SIZE];
         const char *failure;

@@ -14,8 +14,15 @@
  *   8. In a pool a task on an instance that is left (DRAINING) is replaced like one that is not
  *      healthy, and counts as healthy as long as it is.
  */
-#include "reconciler/plan/rollout_int.h"
+#include "reconciler/plan/daemon.h"
+#include "reconciler/plan/rebalance.h"
 #include "spec/base/text.h"
+
+/* NULL: it is not known before it has a place. */
+static const char *slot_instance(const struct service_view *view, uint32_t slot)
+{
+    return view->daemon == NULL ? NULL : view->pool->hosts[view->daemon->hosts[slot]].listed->name;
+}
 
 /* A task that is started now counts as it will when its create is seen to be in flight. */
 static void count_started(struct count *count, uint32_t slot, bool current)
@@ -37,10 +44,9 @@ static const char *last_wait(const struct planner *planner)
     return planner->plan->waits[planner->plan->wait_count - 1].reason;
 }
 
-/* With an instance: it is there that all is ready. */
-static void start_task(struct planner *planner, const struct service_view *view,
-                       const struct deployment *deployment, uint32_t slot,
-                       const struct world_instance *instance)
+void rollout_start_task(struct planner *planner, const struct service_view *view,
+                        const struct deployment *deployment, uint32_t slot,
+                        const struct world_instance *instance)
 {
     size_t actions = planner->plan->action_count;
     struct wanted_task task = { .target = deployment->goal->target, .status = TASK_PENDING };
@@ -76,7 +82,9 @@ static const struct world_instance *place_old(struct planner *planner,
 {
     const struct target *target = view->fallback->goal->target;
     const struct world_instance *instance =
-        place_task(planner, target, slot_name(planner, view->fallback, slot));
+        view->daemon != NULL
+            ? pool_place_on(planner, target, view->daemon->hosts[slot])
+            : place_task(planner, target, slot_name(planner, view->fallback, slot));
 
     if (view->pool == NULL || instance == NULL ||
         host_ready(planner, view->fallback, instance, /* starting= */ true))
@@ -102,9 +110,9 @@ static void restore_old(struct planner *planner, struct service_view *view, stru
         return;
     while (count->good_old + count->healthy_current < count->lower && count->alive < count->upper &&
            slot < count->desired) {
-        bool taken = count->coming_old[slot];
+        bool taken = count->coming_old[slot] || count->there[slot] != THERE_NONE;
 
-        for (size_t i = 0; i < view->task_count; i++)
+        for (size_t i = 0; view->daemon == NULL && i < view->task_count; i++)
             taken |= is_alive(&view->tasks[i]) && !view->tasks[i].current &&
                      view->tasks[i].task->slot == slot;
         if (!taken) {
@@ -112,10 +120,11 @@ static void restore_old(struct planner *planner, struct service_view *view, stru
 
             if (unit_stated(planner))
                 return;
-            start_task(planner, view, view->fallback, slot, instance);
-            if (instance == NULL)
+            rollout_start_task(planner, view, view->fallback, slot, instance);
+            if (instance == NULL && view->daemon == NULL)
                 return;
-            count_started(count, slot, /* current= */ false);
+            if (instance != NULL)
+                count_started(count, slot, /* current= */ false);
         }
         slot++;
     }
@@ -134,7 +143,8 @@ static void list_waiting(struct planner *planner, const struct service_view *vie
         if (count->holders[slot] != NULL)
             continue;
         room--;
-        next_identity(view, view->primary, slot, NULL, &task.identity);
+        next_identity(view, view->primary, slot, slot_instance(view, slot), &task.identity);
+        task.instance = slot_instance(view, slot);
         task.status = view->is_free ? TASK_ACTIVATING : TASK_PENDING;
         task.reason = planner->plan->waits[planner->unit_waits].reason;
         plan_wanted(planner, &task);
@@ -191,6 +201,20 @@ static void want_preparing(struct planner *planner, const struct service_view *v
     plan_wanted(planner, &task);
 }
 
+/* Of a DAEMON: it goes to its instance, or waits for that. */
+static void want_waiting(struct planner *planner, const struct service_view *view, uint32_t slot)
+{
+    struct wanted_task task = { .target = view->primary->goal->target,
+                                .instance = slot_instance(view, slot),
+                                .status = TASK_PENDING,
+                                .reason = view->places[slot].why_not };
+
+    if (planner->wanted == NULL)
+        return;
+    next_identity(view, view->primary, slot, task.instance, &task.identity);
+    plan_wanted(planner, &task);
+}
+
 /* Step 3. */
 static void start_missing(struct planner *planner, struct service_view *view, struct count *count)
 {
@@ -204,16 +228,20 @@ static void start_missing(struct planner *planner, struct service_view *view, st
     for (uint32_t slot = 0; slot < count->desired && count->alive < count->upper; slot++) {
         const struct world_instance *instance;
 
-        if (count->holders[slot] != NULL)
+        if (count->holders[slot] != NULL || count->there[slot] == THERE_ALIVE)
             continue;
         instance = place_of(planner, view, slot);
         count->alive++;
         count->missing--;
+        if (instance == NULL && view->daemon != NULL) {
+            want_waiting(planner, view, slot);
+            continue;
+        }
         if (instance != NULL && view->pool != NULL && !view->places[slot].ready) {
             want_preparing(planner, view, slot, instance);
             continue;
         }
-        start_task(planner, view, view->primary, slot, instance);
+        rollout_start_task(planner, view, view->primary, slot, instance);
         if (instance == NULL) {
             leave_waiting(planner, view, count, slot + 1);
             return;
@@ -233,6 +261,13 @@ static bool may_spare(const struct service_view *view, const struct count *count
 {
     return view->fallback == NULL || !is_good_old(task) ||
            count->good_old + count->healthy_current > count->lower;
+}
+
+/* Is all there that the next one needs? */
+static bool may_make_room(const struct planner *planner, const struct service_view *view,
+                          const struct task_view *task)
+{
+    return view->daemon == NULL ? view->may_start : daemon_may_make_room(planner, view, task);
 }
 
 static void stop_one(struct planner *planner, struct service_view *view, struct count *count,
@@ -270,10 +305,11 @@ static void stop_old(struct planner *planner, struct service_view *view, struct 
     for (enum use use = USE_NONE; use < USE_COUNT; use++) {
         for (size_t i = view->task_count; i-- > 0;) {
             struct task_view *task = &view->tasks[i];
-            bool no_room = count->missing > 0 && view->may_start && count->alive >= count->upper &&
-                           may_spare(view, count, task);
+            bool no_room = count->missing > 0 && count->alive >= count->upper &&
+                           may_make_room(planner, view, task) && may_spare(view, count, task);
 
-            if (!is_alive(task) || task->current || task->unknown || use_of(task) != use)
+            if (!is_alive(task) || task->current || task->unknown || use_of(task) != use ||
+                is_apart(view, task))
                 continue;
             if ((count->old > keep || no_room) && may_lose(count, task))
                 stop_one(planner, view, count, task, task->came_so ? task->reason : reason);
@@ -307,12 +343,21 @@ static void stop_surplus(struct planner *planner, struct service_view *view, str
     }
 }
 
+static const char *surplus_reason(struct planner *planner, const struct service_view *view,
+                                  const struct task_view *task)
+{
+    const char *moved = rebalance_stopped(planner, view, task);
+
+    return moved != NULL
+               ? moved
+               : arena_printf(planner->arena, "Scaling activity initiated by (deployment %s)",
+                              view->primary->id);
+}
+
 /* Steps 5 and 8 in a pool: whatever holds no slot goes. What is healthy, on an instance that is
  * left, goes when as many others are; what has only begun to start goes at once (ecs.md 1.7). */
 static void stop_strays(struct planner *planner, struct service_view *view, struct count *count)
 {
-    const char *reason = arena_printf(
-        planner->arena, "Scaling activity initiated by (deployment %s)", view->primary->id);
     bool failed = view->primary->state == ROLLOUT_FAILED;
 
     for (size_t i = view->task_count; i-- > 0;) {
@@ -322,10 +367,12 @@ static void stop_strays(struct planner *planner, struct service_view *view, stru
                        (task->unhealthy || view->has_place);
 
         if (!is_alive(task) || !task->current || task->unknown || task->holds ||
-            !may_lose(count, task))
+            !may_lose(count, task) || is_apart(view, task))
             continue;
+        if (view->daemon != NULL && !failed)
+            no_room = daemon_may_make_room(planner, view, task);
         if (!task->unhealthy && !task->leaving)
-            stop_one(planner, view, count, task, reason);
+            stop_one(planner, view, count, task, surplus_reason(planner, view, task));
         else if (replaced || no_room || (failed && task->unhealthy) ||
                  (task->leaving && task->status == TASK_ACTIVATING))
             stop_one(planner, view, count, task,
@@ -354,7 +401,7 @@ static void complete(struct planner *planner, struct service_view *view, const s
         count->missing > 0 || count->old > 0)
         return;
     for (size_t i = 0; i < view->task_count; i++) {
-        if (view->tasks[i].given_up)
+        if (view->tasks[i].given_up || is_apart(view, &view->tasks[i]))
             continue;
         if (view->tasks[i].unknown ||
             (!view->tasks[i].current && view->tasks[i].status != TASK_DEPROVISIONING) ||
@@ -436,6 +483,10 @@ void rollout(struct planner *planner, struct service_view *view)
         stop_surplus(planner, view, &count);
     else
         stop_strays(planner, view, &count);
+    if (view->daemon != NULL)
+        daemon_leave(planner, view);
+    else
+        rebalance(planner, view, &count);
     if (unit_stated(planner))
         return;
     complete(planner, view, &count);

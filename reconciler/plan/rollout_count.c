@@ -1,7 +1,8 @@
 /*
  * How many tasks of a service there are, and which of them hold its slots.
  */
-#include "reconciler/plan/rollout_int.h"
+#include "reconciler/plan/daemon.h"
+#include "reconciler/plan/rebalance.h"
 #include "spec/base/text.h"
 
 uint32_t lower_bound(const struct service_spec *spec)
@@ -18,7 +19,7 @@ uint32_t upper_bound(const struct service_spec *spec)
     return (uint32_t)(spec->desired_count * percent / 100);
 }
 
-static bool is_good(const struct task_view *task)
+bool is_good(const struct task_view *task)
 {
     return is_alive(task) && task->current && !task->unhealthy && !task->leaving;
 }
@@ -49,7 +50,7 @@ static void want_pending(struct planner *planner, const struct service_view *vie
                                 .status = TASK_ACTIVATING,
                                 .reason = "its first container is being created" };
 
-    if (planner->wanted == NULL || made == NULL || pending->slot >= view->spec->desired_count)
+    if (planner->wanted == NULL || made == NULL || pending->slot > view->spec->desired_count)
         return;
     next_identity(view, made, pending->slot, NULL, &task.identity);
     text_copy(task.identity.task, sizeof(task.identity.task), pending->task);
@@ -72,6 +73,10 @@ static void count_pending(struct planner *planner, const struct service_view *vi
             world_task(input->world, pending->task) != NULL)
             continue;
         want_pending(planner, view, pending);
+        if (view->daemon != NULL) {
+            daemon_hold_pending(view, count, pending, current);
+            continue;
+        }
         count->alive++;
         count->old += !current;
         count->good_old += !current;
@@ -114,22 +119,27 @@ static bool goes_before(const struct placing *placing, const struct task_view *a
     return strategies_compare_leaving(placing, host_a, host_b) <= 0;
 }
 
+static struct task_view *take_out(struct task_view **held, size_t *held_count, size_t at)
+{
+    struct task_view *task = held[at];
+
+    (*held_count)--;
+    for (size_t i = at; i < *held_count; i++)
+        held[i] = held[i + 1];
+    return task;
+}
+
 /* Takes out the one that goes first. */
 static struct task_view *take_surplus(const struct placing *placing, struct task_view **held,
                                       size_t *held_count)
 {
-    struct task_view *worst;
     size_t at = 0;
 
     for (size_t i = 1; i < *held_count; i++) {
         if (goes_before(placing, held[i], held[at]))
             at = i;
     }
-    worst = held[at];
-    (*held_count)--;
-    for (size_t i = at; i < *held_count; i++)
-        held[i] = held[i + 1];
-    return worst;
+    return take_out(held, held_count, at);
 }
 
 /* In a pool it matters which tasks stay, and not which slots they have. */
@@ -140,12 +150,18 @@ static void hold_slots(struct planner *planner, struct service_view *view, struc
     struct task_view **gone = arena_array(planner->arena, struct task_view *, view->task_count + 1);
     size_t held_count = 0;
     size_t gone_count = 0;
+    size_t moving;
 
     for (size_t i = 0; i < view->task_count;) {
         struct task_view *best = best_of_slot(view, &i);
 
         if (best != NULL)
             held[held_count++] = best;
+    }
+    moving = rebalance_moving(view, placing, held, held_count);
+    if (moving < held_count) {
+        count->moving = take_out(held, &held_count, moving);
+        count->moving->holds = true;
     }
     while (held_count > count->desired) {
         struct task_view *task = take_surplus(placing, held, &held_count);
@@ -186,6 +202,11 @@ static void hold_free_slots(struct count *count)
     }
 }
 
+bool is_apart(const struct service_view *view, const struct task_view *task)
+{
+    return view->daemon != NULL && task->leaving;
+}
+
 void count_tasks(struct planner *planner, struct service_view *view, struct count *count)
 {
     count->desired = view->spec->desired_count;
@@ -193,13 +214,14 @@ void count_tasks(struct planner *planner, struct service_view *view, struct coun
     count->upper = upper_bound(view->spec);
     count->holders = arena_array(planner->arena, struct task_view *, count->desired + 1);
     count->coming_old = arena_array(planner->arena, bool, count->desired + 1);
+    count->there = arena_array(planner->arena, enum presence, count->desired + 1);
     for (size_t i = 0; i < view->task_count; i++) {
         struct task_view *task = &view->tasks[i];
 
         task->holds = false;
         if (view->pool == NULL)
             hold_slot(count, task);
-        if (!is_alive(task))
+        if (!is_alive(task) || is_apart(view, task))
             continue;
         count->alive++;
         count->healthy += task->healthy;
@@ -207,10 +229,12 @@ void count_tasks(struct planner *planner, struct service_view *view, struct coun
         count->old += !task->current;
         count->good_old += is_good_old(task);
     }
-    if (view->pool != NULL)
+    if (view->daemon != NULL)
+        daemon_hold(view, count);
+    else if (view->pool != NULL)
         hold_slots(planner, view, count);
     count_pending(planner, view, count);
-    if (view->pool != NULL)
+    if (view->pool != NULL && view->daemon == NULL)
         hold_free_slots(count);
     for (uint32_t slot = 0; slot < count->desired; slot++)
         count->missing += count->holders[slot] == NULL;

@@ -6,6 +6,13 @@
 
 #include "reconciler/plan/place.h"
 
+/* What is on the instance of a slot of a DAEMON. */
+enum presence {
+    THERE_NONE,
+    THERE_ENDING, /* a task that is being stopped */
+    THERE_ALIVE
+};
+
 struct count {
     uint32_t desired;
     uint32_t lower;
@@ -20,12 +27,29 @@ struct count {
     bool *coming_old;           /* by slot: a task of another revision is being created */
     struct task_view **strays;  /* in a pool: those that hold a slot, their own or another */
     size_t stray_count;
-    struct task_view unseen; /* holds the slots of tasks that are being created */
+    struct task_view *moving; /* it is to take another one's place: rebalance.c */
+    enum presence *there;     /* by slot, of a DAEMON */
+    struct task_view unseen;  /* holds the slots of tasks that are being created */
 };
 
+/* Alive, of the revision that is wanted, and fit to stay. */
+bool is_good(const struct task_view *task);
 /* Alive, of another revision than is wanted, and not unhealthy. */
 bool is_good_old(const struct task_view *task);
+/* It is a DAEMON's and leaves its instance, by a rule of its own. */
+bool is_apart(const struct service_view *view, const struct task_view *task);
 void count_tasks(struct planner *planner, struct service_view *view, struct count *count);
+
+void rollout(struct planner *planner, struct service_view *view);
+/* Has a slot no good task, and none on its way? */
+bool rollout_is_short(struct planner *planner, struct service_view *view);
+/* In a pool: where the missing tasks go, and what has to be there first. */
+void rollout_prepare(struct planner *planner, struct service_view *view);
+
+/* With an instance: it is there that all is ready. */
+void rollout_start_task(struct planner *planner, const struct service_view *view,
+                        const struct deployment *deployment, uint32_t slot,
+                        const struct world_instance *instance);
 
 /* ---- In a pool ------------------------------------------------------------------------------ */
 

@@ -3,7 +3,7 @@
  * for them, so that what they need (images, network, volumes) is there by then, on every instance
  * at once.
  */
-#include "reconciler/plan/rollout_int.h"
+#include "reconciler/plan/daemon.h"
 
 const char *slot_name(struct planner *planner, const struct deployment *deployment, uint32_t slot)
 {
@@ -28,8 +28,9 @@ struct readiness {
     bool no_room; /* for a task that may start */
 };
 
-static bool is_ready(struct readiness *readiness, const struct world_instance *instance)
+static bool is_ready(void *context, const struct world_instance *instance)
 {
+    struct readiness *readiness = context;
     char *known = &readiness->known[pool_index(readiness->view->pool, instance->name)];
 
     if (*known == 0)
@@ -134,7 +135,10 @@ void rollout_prepare(struct planner *planner, struct service_view *view)
     count_tasks(planner, view, &count);
     planner->wanted = wanted;
     view->places = arena_array(planner->arena, struct slot_place, count.desired + 1);
-    prepare_missing(&readiness, view, &count);
+    if (view->daemon != NULL)
+        daemon_prepare(planner, view, &count, is_ready, &readiness);
+    else
+        prepare_missing(&readiness, view, &count);
     if (readiness.all && !unit_stated(planner))
         (void)image_able_again(planner, view->primary);
     /* There was room when what is underway was begun, and there will be: others that are planned

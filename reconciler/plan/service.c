@@ -10,7 +10,7 @@
  */
 #include <string.h>
 
-#include "reconciler/plan/place.h"
+#include "reconciler/plan/daemon.h"
 #include "spec/base/text.h"
 
 static void deployment_id(const struct planner *planner, const struct target *target,
@@ -144,16 +144,13 @@ static bool decide_deployment(struct planner *planner, const struct service_view
 }
 
 /* As many tasks as its bounds demand, and at least one. */
-static bool is_up(struct planner *planner, const struct desired_service *service)
+static bool is_up(const struct service_view *view)
 {
-    struct service_view view;
-    uint32_t lower;
+    uint32_t lower = lower_bound(view->spec);
     uint32_t healthy = 0;
 
-    service_view_make(planner, service, &view);
-    for (size_t i = 0; i < view.task_count; i++)
-        healthy += view.tasks[i].healthy;
-    lower = lower_bound(view.spec);
+    for (size_t i = 0; i < view->task_count; i++)
+        healthy += view->tasks[i].healthy;
     return healthy >= (lower > 1 ? lower : 1);
 }
 
@@ -161,6 +158,7 @@ static bool is_ready(struct planner *planner, const struct desired_service *serv
 {
     const struct memory_service *memory = memory_service(planner->input->memory, service->key);
     const struct deployment *primary = memory_primary(memory);
+    struct service_view view;
 
     if (primary == NULL || primary->state != ROLLOUT_COMPLETED ||
         (!text_equal(primary->goal->target->revision, service->goal->target->revision) &&
@@ -168,8 +166,8 @@ static bool is_ready(struct planner *planner, const struct desired_service *serv
         return false;
     /* Completed without a task proves nothing, once it is to have some; and what was healthy once
      * may not be now. */
-    return service->goal->target->spec->desired_count == 0 ||
-           (primary->proven && is_up(planner, service));
+    service_view_make(planner, service, &view);
+    return view.spec->desired_count == 0 || (primary->proven && is_up(&view));
 }
 
 /* Dependencies hold back the tasks of a deployment, not the replacement of one that died. */
@@ -220,7 +218,9 @@ static void view_tasks(struct planner *planner, struct service_view *view)
         task_view_make(planner, task, view->memory,
                        view->primary == NULL ? view->desired->goal : view->primary->goal,
                        &view->tasks[i]);
-        if (task->slot < view->spec->desired_count && task->attempt > view->attempts[task->slot])
+        if (view->daemon != NULL)
+            view->tasks[i].leaving = daemon_slot(view, task->instance) == NO_SLOT;
+        if (task->slot <= view->spec->desired_count && task->attempt > view->attempts[task->slot])
             view->attempts[task->slot] = task->attempt;
     }
 }
@@ -323,13 +323,14 @@ void service_view_make(struct planner *planner, const struct desired_service *de
     const struct plan_input *input = planner->input;
 
     *out = (struct service_view){ .desired = desired,
-                                  .spec = desired->goal->target->spec,
                                   .cluster = desired->goal->target->cluster,
                                   .service = desired->goal->target->service };
     out->memory = memory_service(input->memory, desired->key);
     out->primary = memory_primary(out->memory);
     out->fallback = memory_fallback(out->memory);
     out->pool = pool_of(planner, out->cluster);
+    out->daemon = daemon_of(planner, desired->goal->target);
+    out->spec = daemon_spec(planner, desired->goal->target, out->daemon);
     view_tasks(planner, out);
 }
 
@@ -357,6 +358,8 @@ static void plan_declared(struct planner *planner, const struct desired_service 
     if (view.pool == NULL && view.instance == NULL)
         return;
     planner->view = &view;
+    if (view.daemon != NULL)
+        plan_watch(planner); /* which instances are to have a task may depend on anything there */
     if (view.memory != NULL && view.memory->suspended != NULL) {
         plan_wait(planner, "suspended: %s", view.memory->suspended);
         return;

@@ -24,7 +24,8 @@
 struct unit {
     enum dirty_kind kind;
     bool dirty;
-    bool busy; /* its last plan had actions */
+    bool busy;    /* its last plan had actions */
+    bool watches; /* an instance may let it do more */
     char *key;
     char *wait;
     size_t wait_steady; /* so much of it stays while its work goes on */
@@ -187,7 +188,7 @@ void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key)
      * of them is gone, who does not wait may have to. */
     for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next) {
         if (kind != DIRTY_SERVICE)
-            at->dirty |= at->wait != NULL || kind == DIRTY_RELIERS;
+            at->dirty |= at->wait != NULL || at->watches || kind == DIRTY_RELIERS;
         else
             at->dirty |= at->wait != NULL && depends_on(cycle, at, key);
     }
@@ -371,6 +372,7 @@ static void keep_results(struct cycle *cycle, const struct plan_unit *units, siz
 
         unit_wait(unit, NULL, 0);
         unit->busy = false;
+        unit->watches = plan->watches[i];
         unit->wake_at_ms = plan->wake_at_ms[i];
         if (plan->fact_count == 0)
             wants_set(&unit->wants, plan, unit->key, plan->looked[i]);

@@ -417,7 +417,7 @@ static void connecting_completing_losing(void **state)
     (void)apply_named(world, WORLD_CONTAINER_STOPPING, "a", "id1");
     marks_forget(world);
     assert_true(apply_named(world, WORLD_LISTING_END, "a", NULL));
-    assert_marks(world, "instance:a service:c/web ");
+    assert_marks(world, "instance:a service:c/web reliers:a ");
     assert_true(instance->complete);
     assert_int_equal(instance->state, INSTANCE_ACTIVE);
 
