@@ -32,8 +32,8 @@ void daemons_keep_room(struct planner *planner);
 
 /* ---- Rollout --------------------------------------------------------------------------------- */
 
-/* Which tasks hold the slots of their instances. */
-void daemon_hold(struct service_view *view, struct count *count);
+/* Which tasks hold the slots of their instances; those are counted. */
+void daemon_hold(struct planner *planner, struct service_view *view, struct count *count);
 void daemon_hold_pending(const struct service_view *view, struct count *count,
                          const struct plan_pending *pending, bool current);
 /* Where the missing tasks go, and what is not there yet; `is_ready` asks for it. */
@@ -43,7 +43,8 @@ void daemon_prepare(struct planner *planner, struct service_view *view, const st
 /* May the task on its instance stop for a new one, which then starts? */
 bool daemon_may_make_room(const struct planner *planner, const struct service_view *view,
                           const struct task_view *task);
-/* Whoever is on an instance that is to have none: where it is DRAINING, the last of all. */
-void daemon_leave(struct planner *planner, struct service_view *view);
+/* What is unhealthy, one of two on an instance, and what is on one that is to have none: where it
+ * is DRAINING, the last of all. */
+void daemon_stop(struct planner *planner, struct service_view *view, struct count *count);
 
 #endif

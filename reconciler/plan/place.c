@@ -31,8 +31,9 @@ bool instance_is_ours(const struct planner *planner, const struct world_instance
     const char *name = claim_volume_name(planner->arena, planner->input->owner);
     const struct world_named *claim = world_volume(instance, name);
 
-    return planner->input->as_claimed ||
-           (claim != NULL && text_equal(claim->root, planner->input->root));
+    if (planner->input->as_claimed && (claim == NULL || planner->input->take_over))
+        return true;
+    return claim != NULL && text_equal(claim->root, planner->input->root);
 }
 
 bool instance_is_seen(const struct planner *planner, const struct world_instance *instance)
@@ -46,15 +47,13 @@ bool place_is_ours(struct planner *planner, const struct world_instance *instanc
     const char *name = claim_volume_name(planner->arena, planner->input->owner);
     const struct world_named *claim = world_volume(instance, name);
 
-    if (planner->input->as_claimed)
+    if (instance_is_ours(planner, instance))
         return true;
     if (claim == NULL) {
         if (!claim_failed(planner, instance, ACTION_CLAIM, name))
             plan_wait(planner, "the engine is not claimed yet");
         return false;
     }
-    if (text_equal(claim->root, planner->input->root))
-        return true;
     if (planner->input->take_over && claim_failed(planner, instance, ACTION_VOLUME_REMOVE, name))
         return false;
     plan_wait(planner,

@@ -110,6 +110,8 @@ const struct world_instance *pool_place(struct planner *planner, const struct ta
                                         const char *name);
 bool use_has_port(struct planner *planner, struct host_use *use, uint32_t port);
 void use_take(struct planner *planner, struct host_use *use, const struct target *target);
+/* As if that task had gone. */
+void use_release(struct planner *planner, struct host_use *use, const struct world_task *task);
 /* Likewise on that one. */
 const struct world_instance *pool_place_on(struct planner *planner, const struct target *target,
                                            size_t host);

@@ -122,6 +122,15 @@ static bool is_better(const struct placing *placing, size_t a, size_t b, const c
     return strategies_compare(placing, a, b, name) < 0;
 }
 
+/* As the current commit says: a former revision may have been of another kind of service. */
+static bool is_of_daemon(const struct planner *planner, const struct target *target)
+{
+    const struct desired_service *desired = desired_service(
+        planner->input->desired, unit_key(planner->arena, target->cluster, target->service));
+
+    return is_daemon(desired == NULL ? target->spec : desired->goal->target->spec);
+}
+
 struct placing *placing_of(struct planner *planner, const struct target *target)
 {
     struct placing *placing = planner->placings;
@@ -134,7 +143,7 @@ struct placing *placing_of(struct planner *planner, const struct target *target)
     placing->planner = planner;
     placing->pool = pool_of(planner, target->cluster);
     placing->target = target;
-    placing->is_daemon = is_daemon(target->spec);
+    placing->is_daemon = is_of_daemon(planner, target);
     placing->service_group = arena_printf(planner->arena, "service:%s", target->service);
     placing->memory_mib = target_memory_mib(target);
     placing->cpu_units = target_cpu_units(target);

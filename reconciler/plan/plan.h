@@ -36,7 +36,7 @@ struct plan_input {
     const char *root;    /* root commit of the repository, for the claim */
     bool take_over;      /* an engine that another repository claimed becomes ours */
     bool prune_allowed;  /* this generation's removals were confirmed */
-    bool as_claimed;     /* a preview: as if the engine were claimed, which a run does first */
+    bool as_claimed;     /* a preview: as if engines were claimed, which a run does first */
     const char *sandbox; /* tag of the sandbox image */
     int64_t now_ms;      /* wall clock */
 };

@@ -137,6 +137,21 @@ void use_take(struct planner *planner, struct host_use *use, const struct target
         add_ports(planner, use, ports);
 }
 
+void use_release(struct planner *planner, struct host_use *use, const struct world_task *task)
+{
+    const char *ports = task->host_ports;
+    uint32_t key;
+
+    find_ports(planner, use);
+    use->memory_mib -= use->memory_mib < task->memory_mib ? use->memory_mib : task->memory_mib;
+    use->cpu_units -= use->cpu_units < task->cpu_units ? use->cpu_units : task->cpu_units;
+    use->tasks -= use->tasks > 0;
+    while (port_key_next(&ports, &key)) {
+        for (size_t i = 0; i < use->port_count; i++)
+            use->ports[i] = use->ports[i] == key ? 0 : use->ports[i]; /* no port */
+    }
+}
+
 /* ---- Instances ------------------------------------------------------------------------------- */
 
 /* Why no new task goes there, as it follows "the container-instance NAME"; NULL: it may. */
@@ -156,15 +171,13 @@ static const char *why_not(struct planner *planner, const struct host *host, con
         return seen->failure == NULL
                    ? "is not connected yet"
                    : arena_printf(planner->arena, "encountered error \"AGENT\": %s", seen->failure);
-    if (planner->input->as_claimed)
+    if (instance_is_ours(planner, seen))
         return NULL;
     if (held == NULL)
         return "is not claimed yet";
-    return text_equal(held->root, planner->input->root)
-               ? NULL
-               : arena_printf(planner->arena,
-                              "belongs to another repository (root commit %.12s) under owner '%s'",
-                              held->root == NULL ? "unknown" : held->root, planner->input->owner);
+    return arena_printf(planner->arena,
+                        "belongs to another repository (root commit %.12s) under owner '%s'",
+                        held->root == NULL ? "unknown" : held->root, planner->input->owner);
 }
 
 static int compare_names(const void *a, const void *b)

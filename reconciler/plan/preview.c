@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reconciler/plan/place.h"
+#include "reconciler/plan/daemon.h"
 #include "reconciler/plan/preview_int.h"
 #include "spec/base/text.h"
 
@@ -196,7 +196,7 @@ static const char *replaced_text(const struct previewer *previewer, uint32_t fro
 void preview_replacement(struct previewer *previewer, const struct target *target, uint32_t from)
 {
     struct preview_service *service = previewer->service;
-    const struct service_spec *spec = target->spec;
+    const struct service_spec *spec = preview_spec(previewer, target);
     uint32_t desired = spec->desired_count;
     uint32_t lower = lower_bound(spec);
     uint32_t upper = upper_bound(spec);
@@ -256,14 +256,16 @@ static void preview_declared(struct previewer *previewer, const struct target *o
                              const struct target *new)
 {
     struct preview_service *service = previewer->service;
+    uint32_t count = preview_spec(previewer, new)->desired_count;
+    uint32_t before = old == NULL ? 0 : preview_spec(previewer, old)->desired_count;
 
     if (old == NULL) {
         service->verdict = PREVIEW_CREATE;
         service->cause = "it is new in the repository";
         service->rollout =
-            arena_printf(previewer->arena, "%u %s of %s %s started", new->spec->desired_count,
-                         new->spec->desired_count == 1 ? "task" : "tasks", new->task_name,
-                         new->spec->desired_count == 1 ? "is" : "are");
+            arena_printf(previewer->arena, "%u %s of %s %s started%s", count,
+                         count == 1 ? "task" : "tasks", new->task_name, count == 1 ? "is" : "are",
+                         is_daemon(new->spec) ? ", one on each instance" : "");
         list_images(previewer, new);
         return;
     }
@@ -271,14 +273,13 @@ static void preview_declared(struct previewer *previewer, const struct target *o
     if (!text_equal(old->revision, new->revision)) {
         service->verdict = PREVIEW_REPLACE;
         service->cause = "marked fields force new tasks";
-        preview_replacement(previewer, new, old->spec->desired_count);
+        preview_replacement(previewer, new, before);
         list_images(previewer, new);
     } else if (service->field_count > 0) {
         service->verdict = PREVIEW_UPDATE;
         service->cause = "running tasks stay";
-        if (old->spec->desired_count != new->spec->desired_count)
-            service->rollout = arena_printf(previewer->arena, "from %u to %u tasks",
-                                            old->spec->desired_count, new->spec->desired_count);
+        if (before != count)
+            service->rollout = arena_printf(previewer->arena, "from %u to %u tasks", before, count);
     }
 }
 
@@ -298,10 +299,13 @@ static void preview_desired(struct previewer *previewer, const struct desired_se
 /* Is the volume there?  Without an engine to ask, it is. */
 static bool is_there(const struct previewer *previewer, const char *volume)
 {
-    const struct world_instance *instance = previewer->input.world->instances;
+    const struct world_instance *at = previewer->input.world->instances;
 
-    return previewer->before != NULL || previewer->preview->blocked != NULL || instance == NULL ||
-           world_volume(instance, volume) != NULL;
+    if (previewer->before != NULL || previewer->preview->blocked != NULL || at == NULL)
+        return true;
+    while (at != NULL && world_volume(at, volume) == NULL)
+        at = at->by_name.next;
+    return at != NULL;
 }
 
 /* Between two commits, those of the first; of what runs, those of former revisions too. */

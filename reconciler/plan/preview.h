@@ -38,6 +38,12 @@ struct preview_field {
     bool rolls;           /* it forces new tasks */
 };
 
+/* So many new tasks go there. */
+struct preview_place {
+    const char *instance;
+    uint32_t tasks;
+};
+
 struct preview_service {
     const char *key;
     enum preview_verdict verdict;
@@ -55,6 +61,8 @@ struct preview_service {
     size_t pull_count;
     const char **deletes; /* volumes that go with it, by their names on the engine */
     size_t delete_count;
+    struct preview_place *places; /* on several instances; in the order of the manifest */
+    size_t place_count;
     const char **notes; /* what else is to be known, one sentence each */
     size_t note_count;
     const char *wait; /* what is in its way; NULL: nothing */

@@ -39,6 +39,36 @@ void preview_forecast_end(struct previewer *previewer);
 void preview_live(struct previewer *previewer, const struct desired_service *desired,
                   const struct target *old);
 
+/* How its tasks stand. */
+struct standing {
+    uint32_t desired;
+    uint32_t alive;
+    uint32_t healthy;   /* of the revision it is brought to */
+    uint32_t old;       /* alive, of another revision */
+    uint32_t gone;      /* slots without any task of the revision */
+    uint32_t unhealthy; /* slots whose only task is to be replaced */
+    uint32_t starting;  /* slots whose task is not healthy yet */
+    uint32_t surplus;   /* alive, of the revision, in no slot that is wanted */
+    uint32_t draining;  /* alive, on an instance that is left */
+    uint32_t leaving;   /* ended, or being stopped */
+};
+
+/* ---- Several instances ----------------------------------------------------------------------- */
+
+#define PREVIEW_PLACES_BYTES 512 /* of the sentence that names them */
+
+/* With the count of the instances that are to have a task, of a DAEMON. */
+const struct service_spec *preview_spec(struct previewer *previewer, const struct target *target);
+/* As tasks of the goal; `wanted` were declared before. */
+struct standing preview_stand_pool(struct previewer *previewer,
+                                   const struct desired_service *desired, struct goal *goal,
+                                   uint32_t wanted);
+/* Why it is not known what runs; NULL: it is. */
+const char *preview_unknown(struct previewer *previewer, const struct desired_service *desired);
+/* Places the missing tasks of the goal. */
+void preview_places(struct previewer *previewer, const struct desired_service *desired,
+                    struct goal *goal);
+
 /* ---- Images and Clusters --------------------------------------------------------------------- */
 
 /* Fills those of the preview, whose services are known. */

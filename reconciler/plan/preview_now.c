@@ -7,7 +7,6 @@
 #include "reconciler/plan/place.h"
 #include "reconciler/plan/preview_int.h"
 #include "spec/base/text.h"
-#include "spec/names.h"
 
 /* Facts lead to facts a few times; what has not settled then is not foretold. */
 #define ROUNDS_MAX 32
@@ -64,16 +63,32 @@ static void ask_planner(struct previewer *previewer)
     }
 }
 
+/* Is anything declared, or remembered, that is not on other instances? */
+static bool needs_local(struct previewer *previewer)
+{
+    const struct desired *desired = previewer->input.desired;
+    bool any = desired->service_count > 0;
+
+    for (const struct desired_service *at = desired->services; at != NULL; at = at->by_key.next) {
+        if (!at->goal->target->is_ec2)
+            return true;
+    }
+    for (const struct memory_service *at = previewer->input.memory->services; at != NULL;
+         at = at->by_key.next) {
+        const struct deployment *primary = memory_primary(at);
+
+        any = true;
+        if (primary == NULL || !primary->goal->target->is_ec2)
+            return true;
+    }
+    return !any;
+}
+
 void preview_forecast(struct previewer *previewer)
 {
-    const struct world_instance *instance = previewer->input.world->instances;
-    AUTO(arena) scratch = { 0 };
-    const char *claim = claim_volume_name(&scratch, previewer->input.owner);
-
     /* The claim is the first thing that a run makes, or takes over. */
-    previewer->input.as_claimed =
-        instance != NULL && (previewer->input.take_over || world_volume(instance, claim) == NULL);
-    if (place_engine(&previewer->planner) == NULL)
+    previewer->input.as_claimed = true;
+    if (needs_local(previewer) && place_engine(&previewer->planner) == NULL)
         previewer->preview->blocked = previewer->scratch.waits[0].reason;
     previewer->future = memory_copy(previewer->input.memory);
     ask_planner(previewer);
@@ -97,18 +112,6 @@ static const char *foretold_wait(const struct previewer *previewer, const char *
 }
 
 /* ---- How its tasks stand --------------------------------------------------------------------- */
-
-struct standing {
-    uint32_t desired;
-    uint32_t alive;
-    uint32_t healthy;   /* of the revision it is brought to */
-    uint32_t old;       /* alive, of another revision */
-    uint32_t gone;      /* slots without any task of the revision */
-    uint32_t unhealthy; /* slots whose only task is to be replaced */
-    uint32_t starting;  /* slots whose task is not healthy yet */
-    uint32_t surplus;   /* alive, of the revision, in no slot that is wanted */
-    uint32_t leaving;   /* ended, or being stopped */
-};
 
 enum slot { SLOT_EMPTY, SLOT_UNHEALTHY, SLOT_STARTING, SLOT_HEALTHY };
 
@@ -150,16 +153,19 @@ static void stand_pending(const struct previewer *previewer, const char *key, co
 }
 
 /* As tasks of the goal. */
-static struct standing stand(struct previewer *previewer, const char *key, const struct goal *goal,
-                             uint32_t desired)
+static struct standing stand(struct previewer *previewer, const struct desired_service *service,
+                             struct goal *goal, uint32_t desired)
 {
     const struct target *target = goal->target;
+    const char *key = service->key;
     const struct world_service *seen =
         world_service(previewer->input.world, target->cluster, target->service);
     const struct memory_service *memory = memory_service(previewer->input.memory, key);
     struct standing standing = { .desired = desired };
     enum slot *slots = arena_array(previewer->arena, enum slot, desired + 1);
 
+    if (pool_of(&previewer->planner, target->cluster) != NULL)
+        return preview_stand_pool(previewer, service, goal, desired);
     for (size_t i = 0; seen != NULL && i < seen->task_count; i++) {
         struct task_view task;
 
@@ -192,6 +198,8 @@ static const char *repair_text(struct previewer *previewer, const struct standin
     buf_init(&text, 1024);
     add_part(&text, standing->gone, "task is missing and is started",
              "tasks are missing and are started");
+    add_part(&text, standing->draining, "task leaves its instance, which is DRAINING",
+             "tasks leave their instances, which are DRAINING");
     add_part(&text, standing->unhealthy, "task is unhealthy and is replaced",
              "tasks are unhealthy and are replaced");
     add_part(&text, standing->starting, "task is not healthy yet", "tasks are not healthy yet");
@@ -212,9 +220,11 @@ static const char *progress_text(struct previewer *previewer, const struct deplo
 }
 
 /* New tasks are placed as the rollout would: those that are stopped first have left. */
-static void check_places(struct previewer *previewer, const struct target *target,
-                         const struct target *old, const struct standing *standing)
+static void check_places(struct previewer *previewer, const struct desired_service *desired,
+                         struct goal *goal, const struct target *old,
+                         const struct standing *standing)
 {
+    const struct target *target = goal->target;
     uint32_t upper = upper_bound(target->spec);
     uint32_t lower = lower_bound(target->spec);
     uint32_t missing = standing->gone + standing->unhealthy;
@@ -223,7 +233,11 @@ static void check_places(struct previewer *previewer, const struct target *targe
     uint32_t room;
     uint32_t placed = 0;
 
-    if (missing == 0 || previewer->preview->blocked != NULL)
+    if (previewer->preview->blocked != NULL)
+        return;
+    if (pool_of(&previewer->planner, target->cluster) != NULL)
+        preview_places(previewer, desired, goal);
+    if (missing == 0 || pool_of(&previewer->planner, target->cluster) != NULL)
         return;
     if (first > standing->old)
         first = standing->old;
@@ -266,8 +280,8 @@ static void tell_quarantined(struct previewer *previewer, const struct desired_s
     const struct deployment *primary = memory_primary(memory);
     const struct deployment *failed = memory_revision(memory, desired->goal->target->revision);
     bool is_back = !text_equal(primary->goal->target->revision, desired->goal->target->revision);
-    struct standing standing =
-        stand(previewer, desired->key, primary->goal, desired->goal->target->spec->desired_count);
+    struct standing standing = stand(previewer, desired, primary->goal,
+                                     preview_spec(previewer, desired->goal->target)->desired_count);
     const char *repair = repair_text(previewer, &standing);
 
     service->verdict = PREVIEW_QUARANTINED;
@@ -287,7 +301,7 @@ static void tell_quarantined(struct previewer *previewer, const struct desired_s
         preview_note(previewer, "%s goes on", progress_text(previewer, primary, &standing));
     else if (repair != NULL)
         preview_note(previewer, "%s", repair);
-    check_places(previewer, primary->goal->target, NULL, &standing);
+    check_places(previewer, desired, primary->goal, NULL, &standing);
 }
 
 /* Nothing is remembered: what runs of it is found by its labels. */
@@ -313,18 +327,19 @@ static void tell_replaced(struct previewer *previewer, const struct target *targ
                           const struct desired_service *desired)
 {
     struct standing standing =
-        stand(previewer, desired->key, desired->goal, target->spec->desired_count);
+        stand(previewer, desired, desired->goal, preview_spec(previewer, target)->desired_count);
     uint32_t current = standing.alive - standing.old;
 
     if (previewer->preview->blocked != NULL)
-        preview_replacement(previewer, target, old->spec->desired_count);
+        preview_replacement(previewer, target, preview_spec(previewer, old)->desired_count);
     else
         preview_replacement(previewer, target, standing.old);
     if (current > 0)
         preview_note(previewer, "%s of the new revision already",
                      preview_tasks(previewer, current));
     if (primary->state == ROLLOUT_IN_PROGRESS) {
-        standing = stand(previewer, desired->key, primary->goal, old->spec->desired_count);
+        standing =
+            stand(previewer, desired, primary->goal, preview_spec(previewer, old)->desired_count);
         preview_note(previewer, "%s is superseded", progress_text(previewer, primary, &standing));
     }
 }
@@ -333,10 +348,10 @@ static void tell_same(struct previewer *previewer, const struct deployment *prim
                       const struct target *old, const struct desired_service *desired)
 {
     struct preview_service *service = previewer->service;
-    uint32_t wanted = desired->goal->target->spec->desired_count;
-    struct standing standing =
-        stand(previewer, desired->key, desired->goal,
-              wanted < old->spec->desired_count ? wanted : old->spec->desired_count);
+    const struct service_spec *spec = preview_spec(previewer, desired->goal->target);
+    uint32_t before = preview_spec(previewer, old)->desired_count;
+    struct standing standing = stand(previewer, desired, desired->goal,
+                                     spec->desired_count < before ? spec->desired_count : before);
     const char *repair = repair_text(previewer, &standing);
 
     if (previewer->preview->blocked != NULL)
@@ -360,7 +375,7 @@ static void tell_same(struct previewer *previewer, const struct deployment *prim
         service->verdict = PREVIEW_REPAIR;
         service->cause = "what runs is not what is declared";
         service->rollout = repair;
-        service->downtime = standing.healthy < lower_bound(desired->goal->target->spec);
+        service->downtime = standing.healthy < lower_bound(spec);
     }
 }
 
@@ -381,7 +396,8 @@ void preview_live(struct previewer *previewer, const struct desired_service *des
     const struct deployment *primary = memory_primary(memory);
     const struct target *new = desired->goal->target;
     struct standing standing =
-        stand(previewer, desired->key, desired->goal, new->spec->desired_count);
+        stand(previewer, desired, desired->goal, preview_spec(previewer, new)->desired_count);
+    const char *unknown = preview_unknown(previewer, desired);
 
     if (memory != NULL && memory->suspended != NULL) {
         tell_suspended(previewer, desired, memory, old);
@@ -391,7 +407,9 @@ void preview_live(struct previewer *previewer, const struct desired_service *des
         tell_quarantined(previewer, desired, memory);
         return;
     }
-    if (primary == NULL)
+    if (unknown != NULL)
+        service->wait = unknown;
+    else if (primary == NULL)
         tell_new(previewer, new, &standing);
     else if (service->verdict == PREVIEW_REPLACE)
         tell_replaced(previewer, new, old, primary, desired);
@@ -400,7 +418,8 @@ void preview_live(struct previewer *previewer, const struct desired_service *des
     if (memory != NULL && memory->quarantined[0] != '\0')
         preview_note(previewer, "revision %.8s failed, and is quarantined no more",
                      memory->quarantined);
-    check_places(previewer, new, old, &standing);
+    if (unknown == NULL)
+        check_places(previewer, desired, desired->goal, old, &standing);
     if (service->wait == NULL && previewer->preview->blocked == NULL)
         service->wait = foretold_wait(previewer, desired->key);
     if (service->verdict == PREVIEW_NONE && service->wait != NULL) {

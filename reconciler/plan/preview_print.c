@@ -369,6 +369,20 @@ static struct json *resource_json(const struct preview_resource *resource)
     return object;
 }
 
+static struct json *place_list(const struct preview_service *service)
+{
+    struct json *list = json_array();
+
+    for (size_t i = 0; i < service->place_count; i++) {
+        struct json *place = json_object();
+
+        json_set_text(place, "instance", service->places[i].instance);
+        json_set_int(place, "tasks", service->places[i].tasks);
+        json_append(list, place);
+    }
+    return list;
+}
+
 static struct json *service_json(const struct preview_service *service)
 {
     struct json *object = json_object();
@@ -386,6 +400,7 @@ static struct json *service_json(const struct preview_service *service)
     json_set(object, "builds", text_list(service->builds, service->build_count));
     json_set(object, "pulls", text_list(service->pulls, service->pull_count));
     json_set(object, "deletes", text_list(service->deletes, service->delete_count));
+    json_set(object, "places", place_list(service));
     json_set(object, "notes", text_list(service->notes, service->note_count));
     json_set_text(object, "waitsFor", service->wait);
     return object;

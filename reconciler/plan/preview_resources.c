@@ -157,13 +157,9 @@ static void add_field(void *context, const struct field_diff *diff)
                       &comparing->resource->field_count);
 }
 
-/* With nothing remembered: there is something of it on the engine. */
-static bool is_found(const struct previewer *previewer, const struct resource *resource)
+static bool is_found_on(const struct previewer *previewer, const struct resource *resource,
+                        const struct world_instance *instance)
 {
-    const struct world_instance *instance = previewer->input.world->instances;
-
-    if (instance == NULL)
-        return false;
     if (resource->kind == KIND_CLUSTER) {
         const char *network =
             cluster_network_name(previewer->arena, previewer->input.owner, resource->name);
@@ -175,6 +171,16 @@ static bool is_found(const struct previewer *previewer, const struct resource *r
             return true;
     }
     return false;
+}
+
+/* With nothing remembered: there is something of it on an engine. */
+static bool is_found(const struct previewer *previewer, const struct resource *resource)
+{
+    const struct world_instance *at = previewer->input.world->instances;
+
+    while (at != NULL && !is_found_on(previewer, resource, at))
+        at = at->by_name.next;
+    return at != NULL;
 }
 
 /* False: nothing of it is to be told. */

@@ -4,9 +4,9 @@
  *
  *   1. Only what is spread first, whose tasks keep nothing on their host, and of which one more may
  *      run than is declared; a DAEMON never.
- *   2. Only while the service is at rest: its deployment is COMPLETED, as many tasks as are
- *      declared are healthy, nothing else of it is there, and no instance is away for which it
- *      waits.
+ *   2. Only while the service is at rest: the deployment of what is declared is COMPLETED, as many
+ *      tasks as are declared are healthy, nothing else of it is there, and no instance is away for
+ *      which it waits.
  *   3. A task is started where there are at least two fewer than where another one is, by the first
  *      spread that tells the two apart: so every move makes it more even, and there is an end.
  *   4. Once it is healthy, the rollout stops one too many, from where there are most. Until then it
@@ -31,6 +31,8 @@ static bool is_movable(const struct service_view *view)
            (spec->placement_strategy_count == 0 || first->type == PLACEMENT_STRATEGY_TYPE_SPREAD) &&
            upper_bound(spec) > spec->desired_count && view->primary != NULL &&
            view->primary->state == ROLLOUT_COMPLETED &&
+           text_equal(view->primary->goal->target->revision,
+                      view->desired->goal->target->revision) &&
            !has_named_volumes(view->primary->goal->target);
 }
 
@@ -234,41 +236,49 @@ static const char *arrival_words(struct planner *planner, const struct service_v
                : words(planner, placing, from, to, placing->present[to] - 1);
 }
 
-void rebalance(struct planner *planner, struct service_view *view, const struct count *count)
+const struct world_instance *rebalance_target(struct planner *planner, struct service_view *view,
+                                              const struct count *count)
 {
-    const struct target *target;
     struct placing *placing;
-    const char *why;
-    size_t actions;
-    uint32_t slot;
     size_t to;
 
-    if (!is_movable(view))
-        return;
-    if (count->moving != NULL) {
-        plan_progress(planner, "%s", arrival_words(planner, view, count->moving));
-        return;
-    }
-    target = view->primary->goal->target;
-    placing = placing_of(planner, target);
+    if (!is_movable(view) || count->moving != NULL)
+        return NULL;
+    placing = placing_of(planner, view->primary->goal->target);
     if (!is_uneven(placing) || !is_at_rest(planner, view, count))
-        return;
-    slot = free_slot(view);
-    to = find_target(planner, view, placing, slot_name(planner, view->primary, slot));
-    if (to == view->pool->count)
-        return;
-    why = words(planner, placing, fullest(placing, to), to, placing->present[to]);
-    if (!host_ready(planner, view->primary, view->pool->hosts[to].seen, /* starting= */ true)) {
-        if (!unit_stated(planner))
-            plan_progress(planner, "%s Instance %s is being prepared", why,
-                          view->pool->hosts[to].listed->name);
-        return;
-    }
+        return NULL;
+    to = find_target(planner, view, placing, slot_name(planner, view->primary, free_slot(view)));
+    return to == placing->pool->count ? NULL : placing->pool->hosts[to].seen;
+}
+
+/* A task comes to the place that was found for it. */
+static void start(struct planner *planner, struct service_view *view,
+                  const struct slot_place *place)
+{
+    const struct target *target = view->primary->goal->target;
+    struct placing *placing = placing_of(planner, target);
+    size_t to = pool_index(placing->pool, place->instance->name);
+    size_t actions = planner->plan->action_count;
+    const char *why = words(planner, placing, fullest(placing, to), to, placing->present[to]);
+
     plan_progress(planner, "%s", why);
-    actions = planner->plan->action_count;
-    rollout_start_task(planner, view, view->primary, slot, pool_place_on(planner, target, to));
+    if (!place->ready)
+        return;
+    rollout_start_task(planner, view, view->primary, free_slot(view),
+                       pool_place_on(planner, target, to));
     if (planner->plan->action_count > actions)
         planner->plan->actions[actions].cause = why;
+}
+
+void rebalance(struct planner *planner, struct service_view *view, const struct count *count)
+{
+    const struct slot_place *place =
+        view->pool == NULL || view->places == NULL ? NULL : &view->places[count->desired];
+
+    if (count->moving != NULL)
+        plan_progress(planner, "%s", arrival_words(planner, view, count->moving));
+    else if (place != NULL && place->instance != NULL && is_movable(view))
+        start(planner, view, place);
 }
 
 /* ---- While it goes on ------------------------------------------------------------------------ */
@@ -305,6 +315,20 @@ const char *rebalance_started(struct planner *planner, const struct service_view
     return is_movable(view) && came_later(view, task) ? arrival_words(planner, view, task) : NULL;
 }
 
+/* As if that task had not come: it gains from there. */
+static bool gains_without(struct placing *placing, size_t from, const struct task_view *task)
+{
+    size_t to = pool_index(placing->pool, task->task->instance);
+    bool does;
+
+    if (from == placing->pool->count || to == placing->pool->count)
+        return false;
+    strategies_uncount(placing, to);
+    does = gains(placing, from, to);
+    strategies_count(placing, to);
+    return does;
+}
+
 const char *rebalance_stopped(struct planner *planner, const struct service_view *view,
                               const struct task_view *task)
 {
@@ -315,7 +339,7 @@ const char *rebalance_stopped(struct planner *planner, const struct service_view
         size_t to = pool_index(placing->pool, other->task->instance);
 
         if (other != task && other->healthy && came_later(view, other) &&
-            fullest_without(placing, other) == from)
+            gains_without(placing, from, other))
             return words(planner, placing, from, to, placing->present[to]);
     }
     return NULL;

@@ -250,7 +250,7 @@ static void start_missing(struct planner *planner, struct service_view *view, st
 }
 
 /* Step 6. */
-static bool may_lose(const struct count *count, const struct task_view *task)
+bool rollout_may_lose(const struct count *count, const struct task_view *task)
 {
     return !task->healthy || count->healthy > count->lower;
 }
@@ -270,8 +270,8 @@ static bool may_make_room(const struct planner *planner, const struct service_vi
     return view->daemon == NULL ? view->may_start : daemon_may_make_room(planner, view, task);
 }
 
-static void stop_one(struct planner *planner, struct service_view *view, struct count *count,
-                     struct task_view *task, const char *reason)
+void rollout_stop_task(struct planner *planner, struct service_view *view, struct count *count,
+                       struct task_view *task, const char *reason)
 {
     count->alive--;
     count->healthy -= task->healthy;
@@ -309,10 +309,11 @@ static void stop_old(struct planner *planner, struct service_view *view, struct 
                            may_make_room(planner, view, task) && may_spare(view, count, task);
 
             if (!is_alive(task) || task->current || task->unknown || use_of(task) != use ||
-                is_apart(view, task))
+                (view->daemon != NULL && !task->holds))
                 continue;
-            if ((count->old > keep || no_room) && may_lose(count, task))
-                stop_one(planner, view, count, task, task->came_so ? task->reason : reason);
+            if ((count->old > keep || no_room) && rollout_may_lose(count, task))
+                rollout_stop_task(planner, view, count, task,
+                                  task->came_so ? task->reason : reason);
         }
     }
 }
@@ -331,15 +332,15 @@ static void stop_surplus(struct planner *planner, struct service_view *view, str
         const struct task_view *holder = slot < count->desired ? count->holders[slot] : NULL;
 
         if (!is_alive(task) || !task->current || task->unknown || task == holder ||
-            !may_lose(count, task))
+            !rollout_may_lose(count, task))
             continue;
         if (slot >= count->desired)
-            stop_one(planner, view, count, task, reason);
+            rollout_stop_task(planner, view, count, task, reason);
         else if (holder != NULL && holder->healthy)
-            stop_one(planner, view, count, task, task->unhealthy ? task->reason : reason);
+            rollout_stop_task(planner, view, count, task, task->unhealthy ? task->reason : reason);
         else if (task->unhealthy &&
                  (failed || (count->missing > 0 && count->alive >= count->upper)))
-            stop_one(planner, view, count, task, task->reason);
+            rollout_stop_task(planner, view, count, task, task->reason);
     }
 }
 
@@ -367,18 +368,17 @@ static void stop_strays(struct planner *planner, struct service_view *view, stru
                        (task->unhealthy || view->has_place);
 
         if (!is_alive(task) || !task->current || task->unknown || task->holds ||
-            !may_lose(count, task) || is_apart(view, task))
+            !rollout_may_lose(count, task))
             continue;
-        if (view->daemon != NULL && !failed)
-            no_room = daemon_may_make_room(planner, view, task);
         if (!task->unhealthy && !task->leaving)
-            stop_one(planner, view, count, task, surplus_reason(planner, view, task));
+            rollout_stop_task(planner, view, count, task, surplus_reason(planner, view, task));
         else if (replaced || no_room || (failed && task->unhealthy) ||
                  (task->leaving && task->status == TASK_ACTIVATING))
-            stop_one(planner, view, count, task,
-                     task->unhealthy ? task->reason
-                                     : arena_printf(planner->arena, "instance %s is DRAINING",
-                                                    task->task->instance));
+            rollout_stop_task(planner, view, count, task,
+                              task->unhealthy
+                                  ? task->reason
+                                  : arena_printf(planner->arena, "instance %s is DRAINING",
+                                                 task->task->instance));
     }
 }
 
@@ -481,12 +481,11 @@ void rollout(struct planner *planner, struct service_view *view)
     stop_old(planner, view, &count);
     if (view->pool == NULL)
         stop_surplus(planner, view, &count);
+    else if (view->daemon != NULL)
+        daemon_stop(planner, view, &count);
     else
         stop_strays(planner, view, &count);
-    if (view->daemon != NULL)
-        daemon_leave(planner, view);
-    else
-        rebalance(planner, view, &count);
+    rebalance(planner, view, &count);
     if (unit_stated(planner))
         return;
     complete(planner, view, &count);

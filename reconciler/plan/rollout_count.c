@@ -221,7 +221,7 @@ void count_tasks(struct planner *planner, struct service_view *view, struct coun
         task->holds = false;
         if (view->pool == NULL)
             hold_slot(count, task);
-        if (!is_alive(task) || is_apart(view, task))
+        if (!is_alive(task) || view->daemon != NULL)
             continue;
         count->alive++;
         count->healthy += task->healthy;
@@ -230,7 +230,7 @@ void count_tasks(struct planner *planner, struct service_view *view, struct coun
         count->good_old += is_good_old(task);
     }
     if (view->daemon != NULL)
-        daemon_hold(view, count);
+        daemon_hold(planner, view, count);
     else if (view->pool != NULL)
         hold_slots(planner, view, count);
     count_pending(planner, view, count);

@@ -9,30 +9,51 @@
 
 static enum presence presence_of(const struct task_view *task)
 {
-    if (task->given_up)
-        return THERE_NONE;
-    return is_alive(task) ? THERE_ALIVE : task->status == TASK_STOPPING ? THERE_ENDING : THERE_NONE;
+    if (is_alive(task))
+        return THERE_ALIVE;
+    return task->status == TASK_STOPPING && !task->given_up ? THERE_ENDING : THERE_NONE;
 }
 
-void daemon_hold(struct service_view *view, struct count *count)
+/* What of an instance's tasks is best: of the revision that is wanted and fit to stay, then
+ * healthy, then any. */
+static int worth(const struct task_view *task)
 {
+    return !is_alive(task) ? 0 : 1 + task->healthy + (is_good(task) ? 2 : 0);
+}
+
+static void count_slot(struct count *count, uint32_t slot, struct task_view *task, bool healthy)
+{
+    if (task == NULL)
+        return;
+    task->holds = true;
+    if (is_good(task))
+        count->holders[slot] = task;
+    count->alive++;
+    count->healthy += healthy;
+    count->healthy_current += task->healthy && task->current;
+    count->old += !task->current;
+    count->good_old += is_good_old(task);
+}
+
+void daemon_hold(struct planner *planner, struct service_view *view, struct count *count)
+{
+    struct task_view **best = arena_array(planner->arena, struct task_view *, count->desired + 1);
+    bool *healthy = arena_array(planner->arena, bool, count->desired + 1);
+
     for (size_t i = 0; i < view->task_count; i++) {
         struct task_view *task = &view->tasks[i];
         uint32_t slot = daemon_slot(view, task->task->instance);
-        struct task_view **holder;
 
         if (slot == NO_SLOT)
             continue;
         if (presence_of(task) > count->there[slot])
             count->there[slot] = presence_of(task);
-        holder = &count->holders[slot];
-        if (is_good(task) && (*holder == NULL || (task->healthy && !(*holder)->healthy)))
-            *holder = task;
+        healthy[slot] |= is_alive(task) && task->healthy;
+        if (worth(task) > (best[slot] == NULL ? 0 : worth(best[slot])))
+            best[slot] = task;
     }
-    for (uint32_t slot = 0; slot < count->desired; slot++) {
-        if (count->holders[slot] != NULL)
-            count->holders[slot]->holds = true;
-    }
+    for (uint32_t slot = 0; slot < count->desired; slot++)
+        count_slot(count, slot, best[slot], healthy[slot]);
 }
 
 void daemon_hold_pending(const struct service_view *view, struct count *count,
@@ -175,16 +196,41 @@ static const char *why_leave(struct planner *planner, const struct service_view 
     return arena_printf(planner->arena, "instance %s is DRAINING", name);
 }
 
-void daemon_leave(struct planner *planner, struct service_view *view)
+/* Another one has the slot.  It may be the healthy one of the two. */
+static void stop_second(struct planner *planner, struct service_view *view, struct count *count,
+                        struct task_view *task)
 {
+    uint32_t slot = daemon_slot(view, task->task->instance);
+    const struct task_view *holder = count->holders[slot];
+    bool is_needed = task->healthy && holder != NULL && !holder->healthy;
+
+    if (is_needed && !rollout_may_lose(count, task))
+        return;
+    count->healthy -= is_needed;
+    stop_task(planner, view, task, STOP_SERVICE_SCHEDULER_INITIATED,
+              arena_printf(planner->arena, "Scaling activity initiated by (deployment %s)",
+                           view->primary->id));
+}
+
+void daemon_stop(struct planner *planner, struct service_view *view, struct count *count)
+{
+    bool failed = view->primary->state == ROLLOUT_FAILED;
+
     for (size_t i = 0; i < view->task_count; i++) {
         struct task_view *task = &view->tasks[i];
         const char *why;
 
-        if (!is_alive(task) || task->unknown || !task->leaving)
+        if (!is_alive(task) || task->unknown)
             continue;
-        why = why_leave(planner, view, task);
-        if (why != NULL)
-            stop_task(planner, view, task, STOP_SERVICE_SCHEDULER_INITIATED, why);
+        if (task->leaving) {
+            why = why_leave(planner, view, task);
+            if (why != NULL)
+                stop_task(planner, view, task, STOP_SERVICE_SCHEDULER_INITIATED, why);
+        } else if (!task->holds) {
+            stop_second(planner, view, count, task);
+        } else if (task->current && task->unhealthy &&
+                   (failed || daemon_may_make_room(planner, view, task))) {
+            rollout_stop_task(planner, view, count, task, task->reason);
+        }
     }
 }

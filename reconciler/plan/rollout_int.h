@@ -40,12 +40,19 @@ bool is_good_old(const struct task_view *task);
 bool is_apart(const struct service_view *view, const struct task_view *task);
 void count_tasks(struct planner *planner, struct service_view *view, struct count *count);
 
+/* As if that deployment were the newest. */
+void service_view_as(struct planner *planner, const struct desired_service *desired,
+                     const struct deployment *primary, struct service_view *out);
 void rollout(struct planner *planner, struct service_view *view);
 /* Has a slot no good task, and none on its way? */
 bool rollout_is_short(struct planner *planner, struct service_view *view);
 /* In a pool: where the missing tasks go, and what has to be there first. */
 void rollout_prepare(struct planner *planner, struct service_view *view);
 
+/* Step 6: the lower bound leaves room. */
+bool rollout_may_lose(const struct count *count, const struct task_view *task);
+void rollout_stop_task(struct planner *planner, struct service_view *view, struct count *count,
+                       struct task_view *task, const char *reason);
 /* With an instance: it is there that all is ready. */
 void rollout_start_task(struct planner *planner, const struct service_view *view,
                         const struct deployment *deployment, uint32_t slot,

@@ -4,10 +4,12 @@
  * at once.
  */
 #include "reconciler/plan/daemon.h"
+#include "reconciler/plan/rebalance.h"
 
 const char *slot_name(struct planner *planner, const struct deployment *deployment, uint32_t slot)
 {
-    return arena_printf(planner->arena, "%s %u %u", deployment->id, slot, deployment->attempt_max);
+    return arena_printf(planner->arena, "%s %u %u", deployment->goal->target->revision, slot,
+                        deployment->attempt_max);
 }
 
 bool host_ready(struct planner *planner, const struct deployment *deployment,
@@ -121,6 +123,17 @@ static void prepare_missing(struct readiness *readiness, struct service_view *vi
     }
 }
 
+/* One more than there are slots. */
+static void prepare_move(struct readiness *readiness, struct service_view *view,
+                         const struct count *count)
+{
+    struct slot_place *place = &view->places[count->desired];
+
+    place->instance = rebalance_target(readiness->planner, view, count);
+    if (place->instance != NULL)
+        place->ready = is_ready(readiness, place->instance);
+}
+
 void rollout_prepare(struct planner *planner, struct service_view *view)
 {
     struct readiness readiness = { .planner = planner,
@@ -139,6 +152,8 @@ void rollout_prepare(struct planner *planner, struct service_view *view)
         daemon_prepare(planner, view, &count, is_ready, &readiness);
     else
         prepare_missing(&readiness, view, &count);
+    if (!unit_stated(planner))
+        prepare_move(&readiness, view, &count);
     if (readiness.all && !unit_stated(planner))
         (void)image_able_again(planner, view->primary);
     /* There was room when what is underway was begun, and there will be: others that are planned

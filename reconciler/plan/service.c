@@ -320,13 +320,20 @@ static void step_tasks(struct planner *planner, const struct service_view *view)
 void service_view_make(struct planner *planner, const struct desired_service *desired,
                        struct service_view *out)
 {
+    service_view_as(planner, desired,
+                    memory_primary(memory_service(planner->input->memory, desired->key)), out);
+}
+
+void service_view_as(struct planner *planner, const struct desired_service *desired,
+                     const struct deployment *primary, struct service_view *out)
+{
     const struct plan_input *input = planner->input;
 
     *out = (struct service_view){ .desired = desired,
                                   .cluster = desired->goal->target->cluster,
                                   .service = desired->goal->target->service };
     out->memory = memory_service(input->memory, desired->key);
-    out->primary = memory_primary(out->memory);
+    out->primary = primary;
     out->fallback = memory_fallback(out->memory);
     out->pool = pool_of(planner, out->cluster);
     out->daemon = daemon_of(planner, desired->goal->target);

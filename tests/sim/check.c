@@ -12,6 +12,7 @@
 #include "spec/kinds/kinds.h"
 #include "spec/names.h"
 #include "tests/sim/check_int.h"
+#include "tests/sim/daemons.h"
 #include "tests/sim/hosts.h"
 
 #define PLENTY_MIB 32768 /* for all that people may declare */
@@ -83,7 +84,7 @@ bool check_is_leaving(const struct task_record *record)
     return record != NULL && (record->stopping_ms != 0 || record->stopped_ms != 0);
 }
 
-static bool stated_before(const struct fact *facts, size_t count, const char *task)
+bool check_is_stated(const struct fact *facts, size_t count, const char *task)
 {
     for (size_t i = 0; i < count; i++) {
         if (facts[i].kind == FACT_TASK && text_equal(facts[i].task->id, task) &&
@@ -215,14 +216,15 @@ static void check_recalled(struct check *check, const struct fact *fact, const c
 /* A deployment is said to have succeeded: as many tasks of it are healthy as are declared. */
 static void check_success(struct check *check, const struct fact *fact, const char *key)
 {
-    const struct service_spec *spec = check_spec(check, key);
+    uint32_t desired = check_desired(check, key);
     /* On several hosts any slots will do: where there are too many it is chosen which stay. */
-    bool any_slot = spec == NULL || check->people->host_count > 0;
-    uint32_t healthy = count_healthy(check, fact, any_slot ? SLOTS_MAX : spec->desired_count);
+    bool any_slot = check_spec(check, key) == NULL || check->people->host_count > 0;
+    uint32_t healthy = daemons_is(check, key)
+                           ? daemons_healthy(check, key, fact->deployment->goal->target->revision)
+                           : count_healthy(check, fact, any_slot ? SLOTS_MAX : desired);
 
-    if (spec != NULL && healthy < spec->desired_count)
-        check_failed(check, "%s: completed with %u of %u healthy tasks", key, healthy,
-                     spec->desired_count);
+    if (healthy < desired)
+        check_failed(check, "%s: completed with %u of %u healthy tasks", key, healthy, desired);
     if (healthy > 0)
         prove(check, fact->service, fact->deployment);
 }
@@ -334,7 +336,7 @@ static struct standing standing_of(const struct check *check, const struct fact 
         bool healthy = check_is_healthy(check, task);
 
         if (check_is_leaving(memory_task(memory, task->id)) ||
-            stated_before(facts, index, task->id) || hosts_is_given_up(check, task->host))
+            check_is_stated(facts, index, task->id) || hosts_is_given_up(check, task->host))
             continue;
         standing.alive += !is_over(task);
         standing.old += !is_over(task) && !current;
@@ -389,6 +391,10 @@ static void check_stop_decision(struct check *check, const struct fact *facts, s
         primary == NULL || check_is_leaving(memory_task(memory, record->id)) ||
         !check_is_healthy(check, stopped))
         return;
+    if (daemons_is(check, key)) {
+        daemons_check_stop(check, facts, index, stopped);
+        return;
+    }
     const struct deployment_configuration *configured = spec->deployment_configuration;
     const char *revision = primary->goal->target->revision;
     struct standing standing = standing_of(check, facts, index, stopped, revision);
@@ -533,7 +539,11 @@ static void check_new_task(struct check *check, const struct action *action)
     uint32_t upper =
         check_percent(spec->desired_count, spec->deployment_configuration->maximum_percent, 0);
     uint32_t alive = count_alive(check, seen, action);
-    if (alive + 1 > upper)
+    daemons_check_room(check, action);
+    hosts_check_move(check, action);
+    if (daemons_is(check, action->unit))
+        daemons_check_new(check, action);
+    else if (alive + 1 > upper)
         check_failed(check, "%s: one more task beside %u, at most %u may be", action->unit, alive,
                      upper);
     if (!journal_keeps(check->process->store, FACT_DEPLOYMENT, action->target->service,
@@ -560,33 +570,6 @@ static size_t service_of_volume(const char *name)
             return i;
     }
     return SERVICES_MAX;
-}
-
-/* What a task that failed wrote last is asked for once, before its container is removed. */
-static void check_lines(struct check *check, const struct action *action)
-{
-    const struct app *app = &check->process->app;
-    const struct world_container *container =
-        action->container_id == NULL ? NULL : world_container(app->world, action->container_id);
-    const struct task_record *record =
-        container == NULL ? NULL : memory_task(app->memory, container->task->id);
-    bool is_sandbox = container != NULL && text_equal(container->container, SANDBOX_NAME);
-    bool known = container != NULL &&
-                 (container->lines_asked ||
-                  memory_has_lines(app->memory, container->task->id, container->container));
-
-    if (action->kind == ACTION_CONTAINER_LAST_LINES &&
-        (container == NULL || known || is_sandbox || container->started_ms == 0 ||
-         container->status == CONTAINER_RUNNING))
-        check_failed(check, "%s: its last lines are asked for in vain", action->object);
-    if (action->kind == ACTION_CONTAINER_REMOVE && record != NULL && record->failed && !known &&
-        !is_sandbox && container->started_ms != 0)
-        check_failed(check, "%s is removed, and what it wrote last was not asked for",
-                     action->object);
-    if (action->kind == ACTION_CONTAINER_REMOVE && container != NULL &&
-        container->last_lines != NULL &&
-        !memory_has_lines(app->memory, container->task->id, container->container))
-        check_failed(check, "%s is removed, and what it wrote last is not kept", action->object);
 }
 
 static void check_removal(struct check *check, const struct action *action)
@@ -756,7 +739,8 @@ void check_whole_plan(struct check *check)
         check_unwanted(check, units, count, &plan);
     for (size_t i = 0; i < plan.action_count; i++) {
         const struct action *action = &plan.actions[i];
-        if (check->people->host_count > 0 && *action_kind_mark(action->kind) == '+')
+        if (check->people->host_count > 0 && *action_kind_mark(action->kind) == '+' &&
+            !(action->kind == ACTION_CONTAINER_CREATE && daemons_is(check, action->unit)))
             continue;
         if (process_call(check->process, action->instance, action->object) == NULL &&
             !check_lane_is_used(check, action->kind) && !room_is_kept(check, action))
@@ -786,14 +770,17 @@ void check_rest(void *context)
         const struct deployment *primary = memory_primary(memory);
         const struct world_service *seen = world_service(app->world, PEOPLE_CLUSTER, name);
         const struct service_spec *spec = check_spec(check, key);
+        uint32_t desired = check_desired(check, key);
         uint32_t healthy = 0;
 
+        if (daemons_is(check, key) && primary != NULL)
+            healthy = daemons_healthy(check, key, primary->goal->target->revision);
         for (size_t t = 0; seen != NULL && primary != NULL && t < seen->task_count; t++)
-            healthy += check_is_healthy(check, seen->tasks[t]) &&
+            healthy += !daemons_is(check, key) && check_is_healthy(check, seen->tasks[t]) &&
                        text_equal(seen->tasks[t]->revision, primary->goal->target->revision);
-        if (healthy != (spec == NULL ? 0 : spec->desired_count))
+        if (healthy != desired)
             check_failed(check, "%s: said to be at rest with %u of %u tasks", key, healthy,
-                         spec == NULL ? 0 : spec->desired_count);
+                         desired);
         if (spec != NULL && (primary == NULL || primary->state != ROLLOUT_COMPLETED))
             check_failed(check, "%s: said to be at rest, and its deployment is not", key);
     }

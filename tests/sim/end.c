@@ -4,6 +4,7 @@
 #include "spec/base/text.h"
 #include "spec/names.h"
 #include "tests/sim/check_int.h"
+#include "tests/sim/daemons.h"
 #include "tests/sim/hosts.h"
 
 static void check_container_end(struct check *check, const struct sim_container *container,
@@ -65,7 +66,7 @@ static size_t check_service_end(struct check *check, size_t index)
             check_failed(check, "in the end %s is still there", report->name);
             continue;
         }
-        if (slots[report->slot] == NULL)
+        if (slots[report->slot] == NULL || service->daemon)
             slots[report->slot] = report->task;
         if (!text_equal(slots[report->slot], report->task))
             check_failed(check, "in the end slot %u of %s has two tasks", report->slot,
@@ -73,7 +74,14 @@ static size_t check_service_end(struct check *check, size_t index)
         check_container_end(check, container, service, index);
     }
     size_t each = service->container_count + (service->container_count > 1 ? 1 : 0);
-    size_t wanted = service->exists ? service->count * each : 0;
+    size_t tasks = service->daemon
+                       ? (size_t)__builtin_popcount(hosts_of_daemon(check->people, index))
+                       : service->count;
+    size_t wanted = service->exists ? tasks * each : 0;
+    if (service->exists && service->daemon)
+        daemons_check_end(check, index, each);
+    else if (service->exists)
+        hosts_check_even(check, index);
     if (containers != wanted)
         check_failed(check, "in the end %s has %zu containers, %zu are declared",
                      people_service_name(index), containers, wanted);
@@ -87,7 +95,8 @@ static void check_volume_end(struct check *check, size_t index)
     const char *name = service_volume_name(&arena, PEOPLE_OWNER, PEOPLE_CLUSTER,
                                            people_service_name(index), "data");
     /* A service of no tasks may have got none. */
-    if (service->exists && service->volume && service->count > 0 && !hosts_have_volume(check, name))
+    bool none = service->daemon ? hosts_of_daemon(check->people, index) == 0 : service->count == 0;
+    if (service->exists && service->volume && !none && !hosts_have_volume(check, name))
         check_failed(check, "in the end %s has no volume", people_service_name(index));
 }
 

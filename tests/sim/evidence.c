@@ -27,9 +27,9 @@ static const struct deployment *primary_of(const struct check *check, const stru
 }
 
 /* ecs.md 1.5: half of the tasks, at least three. */
-static uint32_t threshold_of(const struct service_spec *spec)
+static uint32_t threshold_of(const struct check *check, const char *key)
 {
-    uint32_t half = check_percent(spec->desired_count, 50, 99);
+    uint32_t half = check_percent(check_desired(check, key), 50, 99);
 
     return half < 3 ? 3 : half;
 }
@@ -109,9 +109,9 @@ static void check_verdict(struct check *check, const struct fact *fact)
     if (spec == NULL || !text_equal(primary->id, fact->deployment->id) ||
         fact->deployment->state != ROLLOUT_FAILED || primary->state == ROLLOUT_FAILED)
         return;
-    if (ledger->failures + image_failures(check, primary) < threshold_of(spec))
+    if (ledger->failures + image_failures(check, primary) < threshold_of(check, key))
         check_failed(check, "%s: failed after %u failures of %u", fact->service, ledger->failures,
-                     threshold_of(spec));
+                     threshold_of(check, key));
 }
 
 void check_enough(struct check *check, const struct action *action)
@@ -125,9 +125,9 @@ void check_enough(struct check *check, const struct action *action)
         primary->rollback || !spec->deployment_configuration->deployment_circuit_breaker->enable ||
         !text_equal(primary->goal->target->revision, action->target->revision))
         return;
-    if (ledger->failures >= threshold_of(spec))
+    if (ledger->failures >= threshold_of(check, action->unit))
         check_failed(check, "%s: one more task after %u failures of %u", action->unit,
-                     ledger->failures, threshold_of(spec));
+                     ledger->failures, threshold_of(check, action->unit));
 }
 
 /* ---- Differences that come back ---- */
@@ -268,6 +268,35 @@ void check_pauses(struct check *check)
              i++)
             check_image_pause(check, at, primary, i);
     }
+}
+
+/* ---- Last lines ---- */
+
+/* What a task that failed wrote last is asked for once, before its container is removed. */
+void check_lines(struct check *check, const struct action *action)
+{
+    const struct app *app = &check->process->app;
+    const struct world_container *container =
+        action->container_id == NULL ? NULL : world_container(app->world, action->container_id);
+    const struct task_record *record =
+        container == NULL ? NULL : memory_task(app->memory, container->task->id);
+    bool is_sandbox = container != NULL && text_equal(container->container, SANDBOX_NAME);
+    bool known = container != NULL &&
+                 (container->lines_asked ||
+                  memory_has_lines(app->memory, container->task->id, container->container));
+
+    if (action->kind == ACTION_CONTAINER_LAST_LINES &&
+        (container == NULL || known || is_sandbox || container->started_ms == 0 ||
+         container->status == CONTAINER_RUNNING))
+        check_failed(check, "%s: its last lines are asked for in vain", action->object);
+    if (action->kind == ACTION_CONTAINER_REMOVE && record != NULL && record->failed && !known &&
+        !is_sandbox && container->started_ms != 0)
+        check_failed(check, "%s is removed, and what it wrote last was not asked for",
+                     action->object);
+    if (action->kind == ACTION_CONTAINER_REMOVE && container != NULL &&
+        container->last_lines != NULL &&
+        !memory_has_lines(app->memory, container->task->id, container->container))
+        check_failed(check, "%s is removed, and what it wrote last is not kept", action->object);
 }
 
 /* ---- Repetitions ---- */

@@ -1,6 +1,7 @@
 #include "tests/sim/hosts.h"
 
 #include "spec/base/text.h"
+#include "tests/sim/check_int.h"
 
 #define LOST_TIMEOUT_MS 60000 /* instanceLostTimeout when nobody says more */
 
@@ -41,9 +42,42 @@ void hosts_print_cluster(const struct people *people, struct buf *out)
     buf_text_add(out, "]\n");
 }
 
+enum { STRATEGIES = 6, STRATEGY_HOST = 1, STRATEGY_PACK = 2, STRATEGY_ANY = 3, STRATEGY_ZONE = 4 };
+
+/* By its color. */
+static size_t strategy_of(const struct people *people, size_t service)
+{
+    return (people->wanted.services[service].color + service) % STRATEGIES;
+}
+
+static size_t constraint_of(const struct people *people, size_t service)
+{
+    return (people->wanted.services[service].color + service) % 3;
+}
+
+/* Where a DAEMON has tasks. */
+static void print_constraint(const struct people *people, size_t service, struct buf *out)
+{
+    switch (constraint_of(people, service)) {
+    case 1:
+        buf_text_add(out,
+                     "  placementConstraints: [{type: memberOf, expression: 'attribute:zone == "
+                     "z0'}]\n");
+        break;
+    case 2:
+        buf_printf(
+            out,
+            "  placementConstraints: [{type: memberOf, expression: 'attribute:zone exists and "
+            "not(task:group == service:%s)'}]\n",
+            people_service_name(service));
+        break;
+    default: break;
+    }
+}
+
 void hosts_print_placement(const struct people *people, size_t service, struct buf *out)
 {
-    static const char *const strategies[] = {
+    static const char *const strategies[STRATEGIES] = {
         "",
         "  placementStrategy: [{type: spread, field: host}]\n",
         "  placementStrategy: [{type: binpack, field: memory}]\n",
@@ -54,9 +88,29 @@ void hosts_print_placement(const struct people *people, size_t service, struct b
         "agentConnected == true'}]\n",
     };
 
-    if (people->host_count > 0)
-        buf_text_add(out, strategies[(people->wanted.services[service].color + service) %
-                                     ARRAY_COUNT(strategies)]);
+    if (people->host_count == 0)
+        return;
+    if (people->wanted.services[service].daemon)
+        print_constraint(people, service, out);
+    else
+        buf_text_add(out, strategies[strategy_of(people, service)]);
+}
+
+uint32_t hosts_of_daemon(const struct people *people, size_t service)
+{
+    uint32_t away = people->wanted.draining | people->wanted.absent;
+    uint32_t hosts = ((1U << people->host_count) - 1) & ~away;
+
+    return constraint_of(people, service) == 1 ? hosts & 5 /* of the zone z0 */ : hosts;
+}
+
+size_t hosts_index(const char *instance)
+{
+    size_t index = 0;
+
+    while (index < HOSTS_MAX && !text_equal(hosts_name(index), instance))
+        index++;
+    return index;
 }
 
 size_t hosts_active(const struct people *people)
@@ -93,7 +147,8 @@ void hosts_settle(struct people *people)
     people->wanted.draining = 0;
     people->wanted.absent = 0;
     for (size_t i = 0; i < SERVICES_MAX; i++)
-        keeps |= people->wanted.services[i].exists && people->wanted.services[i].volume;
+        keeps |= people->wanted.services[i].exists && people->wanted.services[i].volume &&
+                 !people->wanted.services[i].daemon;
     if (people->host_count < 2 || keeps || !rng_chance(&people->more, 60))
         return;
     if (rng_chance(&people->more, 50))
@@ -166,4 +221,90 @@ bool hosts_are_seen(const struct check *check)
             return false;
     }
     return true;
+}
+
+/* ---- Balance ---- */
+
+static uint32_t tasks_on(const struct check *check, size_t service, const char *instance)
+{
+    const struct sim *sim = check->process->sim;
+    const struct wanted_service *wanted = &check->people->wanted.services[service];
+    uint32_t containers = 0;
+
+    for (size_t i = 0; i < sim_container_count(sim); i++) {
+        const struct sim_container *container = sim_container_at(sim, i);
+
+        containers += !container->foreign &&
+                      text_equal(container->report.service, people_service_name(service)) &&
+                      text_equal(container->report.instance, instance);
+    }
+    return containers / (wanted->container_count + (wanted->container_count > 1 ? 1 : 0));
+}
+
+static bool may_move(const struct people *people, size_t service)
+{
+    const struct wanted_service *wanted = &people->wanted.services[service];
+    size_t strategy = strategy_of(people, service);
+
+    return !wanted->volume && !wanted->stays && !wanted->daemon && strategy != STRATEGY_PACK &&
+           strategy != STRATEGY_ANY && wanted->count * wanted->maximum / 100 > wanted->count;
+}
+
+void hosts_check_move(struct check *check, const struct action *action)
+{
+    const struct app *app = &check->process->app;
+    const struct memory_service *memory = memory_service(app->memory, action->unit);
+    const struct deployment *primary = memory_primary(memory);
+    const struct world_service *seen =
+        world_service(app->world, action->target->cluster, action->target->service);
+    size_t service = check_service(action->target->service);
+    uint32_t slots = 0; /* two of one slot are one too many: another one comes for the second */
+    uint32_t healthy;
+
+    if (check->people->host_count == 0 || primary == NULL ||
+        check->people->wanted.services[service].daemon)
+        return;
+    for (size_t i = 0; seen != NULL && i < seen->task_count; i++) {
+        const struct world_task *task = seen->tasks[i];
+
+        if (check_is_healthy(check, task) &&
+            text_equal(task->revision, primary->goal->target->revision) &&
+            !hosts_is_left(check->people, task->instance) &&
+            !check_is_leaving(memory_task(app->memory, task->id)))
+            slots |= 1U << task->slot;
+    }
+    healthy = (uint32_t)__builtin_popcount(slots);
+    if (healthy < check_desired(check, action->unit) ||
+        !text_equal(action->target->revision, primary->goal->target->revision))
+        return;
+    if (!may_move(check->people, service) || primary->state != ROLLOUT_COMPLETED)
+        check_failed(check, "%s: a task is to move that must not (%s)", action->unit,
+                     action->cause);
+    if (healthy > check_desired(check, action->unit))
+        check_failed(check, "%s: more than one task moves at a time", action->unit);
+}
+
+void hosts_check_even(struct check *check, size_t service)
+{
+    const struct people *people = check->people;
+    bool by_zone = strategy_of(people, service) == STRATEGY_ZONE;
+    uint32_t counts[HOSTS_MAX] = { 0 };
+    uint32_t open = 0;
+
+    if (people->host_count == 0 || people->each > 0 || !may_move(people, service))
+        return;
+    for (size_t i = 0; i < people->host_count; i++) {
+        size_t group = by_zone ? i % 2 : i;
+
+        counts[group] += tasks_on(check, service, hosts_name(i));
+        if (!hosts_is_left(people, hosts_name(i)))
+            open |= 1U << group;
+    }
+    for (size_t i = 0; i < HOSTS_MAX; i++) {
+        for (size_t j = 0; j < HOSTS_MAX; j++) {
+            if (has_bit(open, i) && has_bit(open, j) && counts[i] > counts[j] + 1)
+                check_failed(check, "in the end %s has %u tasks in one place and %u in another",
+                             people_service_name(service), counts[i], counts[j]);
+        }
+    }
 }

@@ -18,6 +18,10 @@ void hosts_print_placement(const struct people *people, size_t service, struct b
 void hosts_change(struct people *people);
 /* In the end one of them may stay empty, where no volume keeps a service. */
 void hosts_settle(struct people *people);
+/* Bits of the hosts that are to have a task of the DAEMON. */
+uint32_t hosts_of_daemon(const struct people *people, size_t service);
+/* HOSTS_MAX: it is none of them. */
+size_t hosts_index(const char *instance);
 /* Hosts that take tasks. */
 size_t hosts_active(const struct people *people);
 
@@ -33,5 +37,9 @@ bool hosts_decide(const struct check *check, const struct fact *fact);
 /* Of several hosts nothing is unknown. */
 bool hosts_are_seen(const struct check *check);
 bool hosts_have_volume(const struct check *check, const char *name);
+/* A new task where nothing is missing: one that moves, if it may. */
+void hosts_check_move(struct check *check, const struct action *action);
+/* In the end tasks are spread, where it is declared that they are and may move. */
+void hosts_check_even(struct check *check, size_t service);
 
 #endif

@@ -13,6 +13,7 @@
 #define START_MS    INT64_C(1700000000000)
 #define MINUTE_MS   INT64_C(60000)
 #define LATENT_MS   (3 * MINUTE_MS)
+#define FAILED_MS   (16 * MINUTE_MS) /* where a task failed no other one moves, for so long */
 #define SETTLE_MS   (90 * MINUTE_MS)
 #define QUIET_MS    (20 * MINUTE_MS)
 #define TASK_MIB    512 /* of every task that people declare */
@@ -121,8 +122,11 @@ static void draw_hosts(struct run *run)
 {
     struct rng *rng = &run->people.more;
 
+    run->people.newest.state = rng->state ^ 0x6a09e667f3bcc908;
     if (!rng_chance(rng, 40))
         return;
+    run->people.daemons =
+        rng_chance(&run->people.newest, 60) && switch_is_on(run->switches, SWITCH_daemon);
     run->people.host_count = (size_t)rng_between(rng, 1, HOSTS_MAX);
     run->people.each = rng_chance(rng, 30) ? (uint32_t)rng_between(rng, 8, 16) : 0;
     run->memory_mib = run->people.each > 0 ? run->people.each * TASK_MIB : MEMORY_MIB;
@@ -354,8 +358,8 @@ static void settle(struct run *run)
     /* What has happened already comes to light: checks fail late, hosts are still away, and work
      * whose answer was lost fails after an hour. */
     do
-        pass(run, sim_now(run->sim) + LATENT_MS, /* troubled= */ false,
-             /* until_converged= */ false);
+        pass(run, sim_now(run->sim) + (run->people.host_count > 0 ? FAILED_MS : LATENT_MS),
+             /* troubled= */ false, /* until_converged= */ false);
     while ((has_long_call(run) || !hosts_are_seen(&run->check)) && !run->check.failed);
     people_commit_fine(&run->people, failed_services(run));
     adopt(run, /* confirmed= */ true);

@@ -148,7 +148,7 @@ static void check_dependencies(struct check *check, const struct action *action)
         const struct desired_service *on = desired_service(app->desired, key);
         const struct memory_service *known = memory_service(app->memory, key);
 
-        if (on == NULL || on->goal->target->spec->desired_count == 0)
+        if (on == NULL || check_desired(check, key) == 0)
             continue;
         if (known == NULL ||
             (known->quarantined[0] == '\0' &&

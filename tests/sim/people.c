@@ -125,15 +125,22 @@ static void print_service(struct buf *out, const struct people *people, size_t i
                    service->delete_volume ? "true" : "false");
     buf_printf(out,
                "---\napiVersion: berth/v1\nkind: Service\nmetadata: {name: %s}\n"
-               "spec:\n  cluster: " PEOPLE_CLUSTER "\n  taskDefinition: %s\n  desiredCount: %u\n"
+               "spec:\n  cluster: " PEOPLE_CLUSTER "\n  taskDefinition: %s\n"
                "  minReadySeconds: 20\n",
-               name, name, service->count);
+               name, name);
+    if (service->daemon)
+        buf_text_add(out, "  schedulingStrategy: DAEMON\n");
+    else
+        buf_printf(out, "  desiredCount: %u\n", service->count);
+    if (service->stays)
+        buf_text_add(out, "  availabilityZoneRebalancing: DISABLED\n");
     if (service->grace_s > 0)
         buf_printf(out, "  healthCheckGracePeriodSeconds: %u\n", service->grace_s);
     buf_printf(out,
                "  deploymentConfiguration: {minimumHealthyPercent: %u, maximumPercent: %u, "
                "deploymentCircuitBreaker: {enable: %s, rollback: %s}}\n",
-               service->minimum, service->maximum, service->breaker ? "true" : "false",
+               service->daemon && service->minimum >= 100 ? 0 : service->minimum,
+               service->daemon ? 100 : service->maximum, service->breaker ? "true" : "false",
                service->rollback ? "true" : "false");
     hosts_print_placement(people, index, out);
     if (service->depends_on >= 0 && people->wanted.services[service->depends_on].exists)
@@ -301,6 +308,17 @@ static struct wanted_service draw_service(struct rng *rng, size_t index)
     return service;
 }
 
+/* What kind of service it is, on several hosts. */
+static void draw_kind(struct people *people, struct wanted_service *service)
+{
+    struct rng *rng = &people->newest;
+
+    if (people->host_count == 0)
+        return;
+    service->daemon = rng_chance(rng, 40) && people->daemons;
+    service->stays = rng_chance(rng, 20);
+}
+
 static void change_something(struct people *people)
 {
     struct rng *rng = people->rng;
@@ -311,6 +329,7 @@ static void change_something(struct people *people)
         *service = draw_service(rng, index);
         service->exists = index < people->services;
         draw_late(people, service);
+        draw_kind(people, service);
         return;
     }
     switch (rng_below(rng, 8)) {
@@ -323,6 +342,8 @@ static void change_something(struct people *people)
     default: service->containers[rng_below(rng, service->container_count)] = draw_container(rng);
     }
     draw_late(people, service);
+    if (people->host_count > 0 && rng_chance(&people->newest, 20))
+        draw_kind(people, service);
 }
 
 bool people_commit(struct people *people)
@@ -357,6 +378,14 @@ static void mend(struct people *people, size_t index)
     }
 }
 
+/* Of a DAEMON: as many hosts must have a task as are to have one. */
+static bool bounds_are_tight(const struct people *people, size_t service)
+{
+    uint32_t hosts = (uint32_t)__builtin_popcount(hosts_of_daemon(people, service));
+
+    return (hosts * people->wanted.services[service].minimum + 99) / 100 >= hosts;
+}
+
 /* What is declared in the end has room, and so has what replaces it. */
 static void make_room(struct people *people)
 {
@@ -365,14 +394,16 @@ static void make_room(struct people *people)
     for (size_t i = 0; i < SERVICES_MAX; i++) {
         struct wanted_service *service = &people->wanted.services[i];
         uint32_t fits = service->count;
-        for (; service->exists; service->count = --fits) {
+        if (service->daemon && bounds_are_tight(people, i))
+            service->minimum = 0; /* else neither side could move */
+        for (; service->exists && !service->daemon; service->count = --fits) {
             if (service->count * service->maximum / 100 <=
                 (service->count * service->minimum + 99) / 100)
                 service->maximum = 200; /* else neither side could move */
             if (service->count * service->maximum / 100 <= room)
                 break;
         }
-        room -= service->exists ? service->count * service->maximum / 100 : 0;
+        room -= service->exists && !service->daemon ? service->count * service->maximum / 100 : 0;
     }
 }
 
@@ -383,6 +414,8 @@ void people_commit_fine(struct people *people, uint32_t renewed)
     for (size_t i = 0; i < SERVICES_MAX; i++) {
         if (people->wanted.services[i].exists)
             mend(people, i);
+        /* Where each host has little room, nobody keeps enough of it on every one. */
+        people->wanted.services[i].daemon &= people->each == 0;
         people->wanted.services[i].color += renewed >> i & 1;
         any |= people->wanted.services[i].exists;
     }
@@ -440,6 +473,7 @@ void people_init(struct people *people)
             people->wanted.services[i] = draw_service(rng, i);
         people->wanted.services[i].exists &= i < services;
         draw_late(people, &people->wanted.services[i]);
+        draw_kind(people, &people->wanted.services[i]);
     }
     bool accepted = commit(people, /* broken= */ false);
     ASSERT(accepted);

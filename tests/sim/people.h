@@ -53,6 +53,8 @@ struct wanted_service {
     bool volume;
     bool delete_volume;
     int depends_on; /* an earlier service, or -1 */
+    bool daemon;    /* on several hosts: one task on each */
+    bool stays;     /* tasks that run are not moved to a host that joins */
 };
 
 /* All that one commit declares. */
@@ -75,6 +77,8 @@ struct people {
     size_t services; /* so many of SERVICES_MAX there are */
     bool may_break;
     struct rng more;   /* draws what was added later: lives without it stay as they were */
+    struct rng newest; /* and what came still later */
+    bool daemons;      /* some services are */
     bool late;         /* some programs are */
     uint32_t room;     /* tasks that the engine holds, */
     uint32_t each;     /* or each of several hosts; 0: they hold all that there may be */

@@ -35,7 +35,8 @@
     X(small)   /* the engine has little memory */                                                  \
     X(claim)   /* at first the engine is another repository's */                                   \
     X(forget)  /* a crash takes all memory along */                                                \
-    X(vanish)  /* hosts are away for minutes */
+    X(vanish)  /* hosts are away for minutes */                                                    \
+    X(daemon)  /* services with one task on each host */
 
 #define SWITCH_ENUM(name) SWITCH_##name,
 enum switch_name { SWITCH_FAULTS(SWITCH_ENUM) SWITCH_OTHERS(SWITCH_ENUM) SWITCH_COUNT };

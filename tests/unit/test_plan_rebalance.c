@@ -197,6 +197,25 @@ static void what_fails_there_takes_nothing_away(void **unused)
     scene_close(&scene);
 }
 
+/* Its image cannot be had there: that is said once, and tried again with pauses. */
+static void what_cannot_be_pulled_there_stays(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_two(&scene);
+    join(&scene, TASK, "desiredCount: 4");
+    scene.pull_failure = (struct scene_failure){ ERR_FAILED, "unexpected EOF" };
+    watch(&scene, 10 * 60 * 1000, 4);
+    assert_spread(&scene, 2, 2, 0);
+    assert_non_null(strstr(scene_wait(&scene, "e/web"), "unexpected EOF"));
+    scene.pull_failure = (struct scene_failure){ 0 };
+    watch(&scene, 20 * 60 * 1000, 4);
+    assert_int_equal(fleet_running(&scene, "web", "c"), 1);
+    assert_string_equal(scene_wait(&scene, "e/web"), "");
+    scene_close(&scene);
+}
+
 /* No room: nothing is moved, and it begins when there is some. */
 static void without_room_it_waits_in_silence(void **unused)
 {
@@ -234,6 +253,7 @@ int main(void)
         cmocka_unit_test(what_keeps_data_on_its_host_stays),
         cmocka_unit_test(it_waits_for_rest),
         cmocka_unit_test(what_fails_there_takes_nothing_away),
+        cmocka_unit_test(what_cannot_be_pulled_there_stays),
         cmocka_unit_test(without_room_it_waits_in_silence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
