@@ -435,7 +435,6 @@ static bool listing_end(struct world *world, const char *name)
         instance->lost_ms = 0;
         (void)text_set(&instance->failure, NULL);
         world_mark_instance(world, instance);
-        world_mark(world, DIRTY_RELIERS, instance->name); /* it joined, or is back */
         changed = true;
     }
     return changed;

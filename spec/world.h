@@ -183,9 +183,9 @@ struct world_instance {
  *     instance gone                          it, and all services that had tasks there
  *
  * Whom this concerns is not known here: whoever plans translates it.  What comes concerns those who
- * wait for something, and these are known.  What goes, or an instance that is complete at last,
- * concerns any service, also one that waits for nothing and has no task there. Text for people only
- * (the progress of an effort, why a lost instance is still lost) is a change that dirties nothing.
+ * wait for something, and these are known.  What goes concerns whoever relied on it, which can be
+ * any service, also one that waits for nothing and has no task there. Text for people only (the
+ * progress of an effort, why a lost instance is still lost) is a change that dirties nothing.
  */
 #define DIRTY_KINDS(X)                                                                             \
     X(SERVICE, "service")   /* key "CLUSTER/SERVICE" */                                            \

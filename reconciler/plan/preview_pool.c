@@ -30,6 +30,9 @@ static void stand_at(struct previewer *previewer, const struct desired_service *
     out->deployment = (struct deployment){ .state = ROLLOUT_IN_PROGRESS };
     if (primary != NULL && text_equal(primary->goal->target->revision, goal->target->revision))
         out->deployment = *primary;
+    else
+        out->deployment.pins = arena_array(previewer->arena, struct pin,
+                                           goal->target->task->container_definitions_count);
     out->deployment.goal = goal;
     service_view_as(planner, desired, &out->deployment, &out->view);
     planner->unit = desired->key;

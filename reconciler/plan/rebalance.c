@@ -141,7 +141,6 @@ static size_t find_target(struct planner *planner, const struct service_view *vi
 
         if (!is_open(placing, to) || fullest(placing, to) == count)
             continue;
-        plan_watch(planner); /* what hinders it now may be over with the next word of an instance */
         if (resources_fit(placing, to) == FIT_YES && !has_failed(planner, view, seen->name) &&
             is_settled(planner, view, seen) &&
             (best == count || strategies_compare(placing, to, best, name) < 0))
@@ -245,7 +244,10 @@ const struct world_instance *rebalance_target(struct planner *planner, struct se
     if (!is_movable(view) || count->moving != NULL)
         return NULL;
     placing = placing_of(planner, view->primary->goal->target);
-    if (!is_uneven(placing) || !is_at_rest(planner, view, count))
+    if (!is_uneven(placing))
+        return NULL;
+    plan_watch(planner); /* what hinders it now may be over with the next word of an instance */
+    if (!is_at_rest(planner, view, count))
         return NULL;
     to = find_target(planner, view, placing, slot_name(planner, view->primary, free_slot(view)));
     return to == placing->pool->count ? NULL : placing->pool->hosts[to].seen;

@@ -6,6 +6,7 @@
 
 #include "reconciler/plan/rebalance.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 struct deployment *deployment_copy(struct planner *planner, const struct deployment *from)
 {
@@ -289,9 +290,13 @@ static const char *why_gone(struct planner *planner, const struct task_record *r
 
     if (instance != NULL && instance->state == INSTANCE_ACTIVE && instance->complete)
         return "the containers of the task were removed by hand";
-    return instance_is_forgotten(planner, record->instance)
-               ? arena_printf(planner->arena, "instance %s was given up", record->instance)
-               : NULL;
+    if (instance_is_forgotten(planner, record->instance))
+        return arena_printf(planner->arena, "instance %s was given up", record->instance);
+    /* No commit lists it and no connection is kept to it: nobody will hear of its tasks again. */
+    if (instance == NULL && !text_equal(record->instance, LOCAL_INSTANCE) &&
+        !pool_lists(planner, record->instance))
+        return arena_printf(planner->arena, "instance %s is gone", record->instance);
+    return NULL;
 }
 
 /* Tasks that were there and are not: all their containers were removed, or their host given up. */

@@ -50,15 +50,10 @@ static size_t strategy_of(const struct people *people, size_t service)
     return (people->wanted.services[service].color + service) % STRATEGIES;
 }
 
-static size_t constraint_of(const struct people *people, size_t service)
-{
-    return (people->wanted.services[service].color + service) % 3;
-}
-
 /* Where a DAEMON has tasks. */
 static void print_constraint(const struct people *people, size_t service, struct buf *out)
 {
-    switch (constraint_of(people, service)) {
+    switch (people->wanted.services[service].where) {
     case 1:
         buf_text_add(out,
                      "  placementConstraints: [{type: memberOf, expression: 'attribute:zone == "
@@ -101,7 +96,7 @@ uint32_t hosts_of_daemon(const struct people *people, size_t service)
     uint32_t away = people->wanted.draining | people->wanted.absent;
     uint32_t hosts = ((1U << people->host_count) - 1) & ~away;
 
-    return constraint_of(people, service) == 1 ? hosts & 5 /* of the zone z0 */ : hosts;
+    return people->wanted.services[service].where == 1 ? hosts & 5 /* of the zone z0 */ : hosts;
 }
 
 size_t hosts_index(const char *instance)

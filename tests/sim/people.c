@@ -316,6 +316,7 @@ static void draw_kind(struct people *people, struct wanted_service *service)
     if (people->host_count == 0)
         return;
     service->daemon = rng_chance(rng, 40) && people->daemons;
+    service->where = (uint32_t)rng_below(rng, 3);
     service->stays = rng_chance(rng, 20);
 }
 

@@ -53,7 +53,8 @@ struct wanted_service {
     bool volume;
     bool delete_volume;
     int depends_on; /* an earlier service, or -1 */
-    bool daemon;    /* on several hosts: one task on each */
+    bool daemon;    /* on several hosts: one task on each, */
+    uint32_t where; /* of those that a constraint allows: hosts.c */
     bool stays;     /* tasks that run are not moved to a host that joins */
 };
 

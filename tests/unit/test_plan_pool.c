@@ -306,6 +306,34 @@ static void one_engine_under_two_names_is_used_once(void **unused)
     scene_close(&scene);
 }
 
+/* Its host is given up by a person: what was remembered there has ended, and is told. */
+static void what_ran_on_an_instance_that_is_gone_has_ended(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const struct world_change gone = { .kind = WORLD_INSTANCE_GONE, .named = { .instance = "b" } };
+    size_t alive = 0;
+    const char *reason = "";
+
+    open_three(&scene);
+    commit(&scene, "c1", THREE, TASK, "desiredCount: 3");
+    scene_run(&scene, 20 * 1000);
+    fleet_lose(&scene, "b");
+    commit(&scene, "c2", "{name: a, host: a}, {name: c, host: c}", TASK, "desiredCount: 3");
+    scene_run(&scene, 20 * 1000);
+    (void)world_apply(scene.world, &gone);
+    scene_run(&scene, 20 * 1000);
+    for (const struct memory_task *at = scene.memory->services->tasks; at != NULL; at = at->next) {
+        alive += at->record.stopped_ms == 0;
+        if (at->record.stopped_ms != 0 && text_equal(at->record.instance, "b"))
+            reason = at->record.reason;
+    }
+    assert_int_equal(alive, 3);
+    assert_string_equal(reason, "instance b is gone");
+    assert_int_equal(fleet_running(&scene, "web", NULL), 3);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -320,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_removed_service_leaves_every_instance),
         cmocka_unit_test(a_built_image_is_brought_where_it_is_needed),
         cmocka_unit_test(one_engine_under_two_names_is_used_once),
+        cmocka_unit_test(what_ran_on_an_instance_that_is_gone_has_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -417,7 +417,7 @@ static void connecting_completing_losing(void **state)
     (void)apply_named(world, WORLD_CONTAINER_STOPPING, "a", "id1");
     marks_forget(world);
     assert_true(apply_named(world, WORLD_LISTING_END, "a", NULL));
-    assert_marks(world, "instance:a service:c/web reliers:a ");
+    assert_marks(world, "instance:a service:c/web ");
     assert_true(instance->complete);
     assert_int_equal(instance->state, INSTANCE_ACTIVE);
 
@@ -440,7 +440,7 @@ static void connecting_completing_losing(void **state)
     assert_int_equal(instance->state, INSTANCE_LOST);
     (void)apply_named(world, WORLD_LISTING_BEGIN, "a", NULL);
     assert_true(apply_named(world, WORLD_LISTING_END, "a", NULL));
-    assert_marks(world, "service:c/web instance:a reliers:a ");
+    assert_marks(world, "service:c/web instance:a ");
     assert_int_equal(instance->state, INSTANCE_ACTIVE);
     assert_null(instance->failure);
     assert_null(world_container(world, "id1"));
