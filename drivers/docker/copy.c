@@ -153,18 +153,6 @@ static bool is_refusal(const struct err *failure)
            failure->code == ERR_NOT_FOUND;
 }
 
-static void say_sent(const struct image_copy *copy)
-{
-    const struct action *action = copy->work->call->call->action;
-    char line[300];
-
-    (void)snprintf(line, sizeof(line),
-                   "%lld of %lld bytes sent to %s, %zu of %zu layers were there",
-                   (long long)copy->sent, (long long)transfer_got(&copy->user), action->instance,
-                   copy->left_out, transfer_image(&copy->user)->layer_count);
-    image_work_line(copy->work, line);
-}
-
 static void on_loaded(void *ctx, const struct docker_answer *answer, const struct err *failure)
 {
     struct engine_call *call = ctx;
@@ -188,7 +176,6 @@ static void on_loaded(void *ctx, const struct docker_answer *answer, const struc
         (void)progress_fail(&work->progress, &err);
         image_work_done(work, &err);
     } else {
-        say_sent(copy);
         image_work_inspect(work);
     }
 }

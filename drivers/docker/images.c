@@ -107,12 +107,19 @@ void image_work_progress(struct image_work *work)
         report_effort(work, EFFORT_RUNNING, /* failure= */ NULL);
 }
 
+/* What a copy prints is no build's output. */
+static void leave_line(void *ctx, const char *line)
+{
+    (void)ctx;
+    (void)line;
+}
+
 static void on_progress(void *ctx, const char *text, size_t size)
 {
     struct image_work *work = ((struct engine_call *)ctx)->work;
     AUTO(json) *value = json_parse(text, size, /* err= */ NULL);
 
-    progress_feed(&work->progress, value, image_work_line, work);
+    progress_feed(&work->progress, value, work->copy == NULL ? image_work_line : leave_line, work);
     if (work->copy != NULL)
         image_work_copy_moved(work);
     image_work_progress(work);

@@ -108,6 +108,7 @@ static void create(const struct making *making, size_t index, const char *contai
 {
     struct planner *planner = making->planner;
     const char *image_id = image_of(making, index);
+    const struct world_image *image;
     char name[CONTAINER_NAME_SIZE];
     struct action *action;
 
@@ -128,8 +129,11 @@ static void create(const struct making *making, size_t index, const char *contai
     if (index == SANDBOX_INDEX)
         return;
     action->digest = making->deployment->pins[index].digest;
-    /* A tag that the content gives says the same as the id, and people can read it. */
-    if (making->target->images[index].kind == TARGET_IMAGE_BUILD)
+    /* A tag that the content gives says the same as the id, and people can read it. What was pulled
+     * by its digest has none. */
+    image = world_image(making->instance, making->target->images[index].reference);
+    if (making->target->images[index].kind == TARGET_IMAGE_BUILD && image != NULL &&
+        text_equal(image->id, image_id))
         action->reference = making->target->images[index].reference;
     action->sandbox_id = sandbox == NULL ? NULL : sandbox->id;
 }

@@ -79,12 +79,13 @@ image_ids() # SERVICE: the images of what runs, each once
 }
 
 # All of them have the image that runs, under its tag.
-same_image() # SERVICE
+same_image() # SERVICE [NAME...]
 {
     local id name
     id=$(image_ids "$1")
+    shift
     [ "$(wc -l <<<"$id")" = 1 ] || { echo "several: $id"; return 1; }
-    for name in a b c; do
+    for name in ${*:-a b c}; do
         engine_use $name
         engine_api GET "/images/$id/json" | jq -e '.RepoTags[] | select(startswith("berth/"))' \
             >/dev/null || { echo "not on $name: $id"; return 1; }
@@ -166,4 +167,19 @@ is_back() # NAME SERVICE
 {
     engine_use "$1"
     engine_api GET "/images/$(image_ids "$2" | head -n 1)/json" >/dev/null
+}
+
+slow() # NAME: what it sends comes at 3 Mbit a second
+{
+    engine_in "$1" tc qdisc replace dev eth0 root tbf rate 3mbit burst 32kbit latency 400ms
+}
+
+fast() # NAME
+{
+    engine_in "$1" tc qdisc delete dev eth0 root
+}
+
+moves() # NAME: something came of what is copied there
+{
+    [[ $(copy_of "$1") == *' read from '* ]] || { work_on "$1" copy; return 1; }
 }

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Sourced after site.sh: a registry on loopback that wants a login, and what is in it.
+# Sourced after site.sh: a registry that wants a login, and what is in it; on loopback, or at $REGISTRY.
 #
 #     registry_begin VERSION   an engine, the registry, base:1 of that version in it, and a site
 #     login_by JSON            the client's configuration file
 
-REGISTRY=127.0.0.1:5000
+REGISTRY=${REGISTRY-127.0.0.1:5000}
 PASSWORD=pass:word-7731 # with a colon in it
 
 mkdir "$IT_DIR/bin2" "$HOME/.docker"

@@ -336,6 +336,8 @@ static void obey_create(struct scene *scene, const struct action *action)
         report_effort(scene, action, &scene->create_failure, NULL);
         return;
     }
+    if (action->reference != NULL) /* by that the engine is asked for the image */
+        assert_string_equal(image_at(scene, action->reference)->id, action->image_id);
     scene->container_count++;
     ASSERT(index < SCENE_CONTAINERS_MAX);
     scene->containers[index] = (struct container_report){
