@@ -105,14 +105,31 @@ static bool has_former(struct planner *planner, const struct target_image *image
     return has;
 }
 
+/* The image without its tag, as it is where it was pulled by its digest; NULL: it is not there. */
+static const struct world_image *untagged(const struct planner *planner,
+                                          const struct target_image *image,
+                                          const struct world_instance *instance)
+{
+    const struct world_image *at = image->repository == NULL ? NULL : instance->images;
+
+    while (at != NULL &&
+           !(at->name != NULL && text_equal(at->name, image->name) &&
+             text_equal(at->owner, planner->input->owner) && text_equal(at->key, image->build_key)))
+        at = at->by_id.next;
+    return at;
+}
+
 static void source_add(struct planner *planner, struct image_source *source,
                        const struct target_image *image, const struct world_instance *instance)
 {
     const struct world_image *there = world_image(instance, image->reference);
     bool made;
 
-    if (there != NULL) {
+    if (there != NULL)
         source->holders[source->holder_count++] = instance;
+    else
+        there = untagged(planner, image, instance);
+    if (there != NULL) {
         if (source->digest == NULL)
             source->digest = digest_in(there, image->repository);
     } else if (is_in_state(planner, instance, image->reference, EFFORT_RUNNING)) {

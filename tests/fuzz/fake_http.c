@@ -248,6 +248,11 @@ void http_endpoint_free(struct http_endpoint *endpoint)
     free(endpoint);
 }
 
+int64_t http_sent(const struct http_request *request)
+{
+    return request->options.body_fd_size;
+}
+
 void http_pause(struct http_request *request, bool paused)
 {
     (void)request;

@@ -168,8 +168,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     action.target = goal->target;
     fake_http_script(input.data, input.size, /* may_stay_open= */ true);
     set_up(&scene);
-    /* A build needs files and a thread: its stream is that of fuzz_progress. */
-    if (action.kind != ACTION_IMAGE_BUILD)
+    /* A build and a copy need files and a thread: see fuzz_progress and fuzz_image_tar. */
+    if (action.kind != ACTION_IMAGE_BUILD && action.kind != ACTION_IMAGE_COPY)
         apply(&scene, &action);
     observe(&scene);
     tear_down(&scene);

@@ -122,6 +122,24 @@ static void a_file_is_sent(void **state)
                         "PUT /size 0123456789\nPOST /size 01234\nPOST /size \n");
 }
 
+static void parts_of_a_file_are_sent(void **state)
+{
+    static const struct http_part parts[] = { { 1, 2 }, { 4, 0 }, { 5, 1 }, { 8, 2 } };
+    struct scene *scene = *state;
+    AUTO_FD int fd = memfd_create("body", MFD_CLOEXEC);
+
+    assert_int_equal(write(fd, "0123456789", 10), 10);
+    (void)web_start(scene, (struct http_options){ .method = "POST",
+                                                  .path = "/size",
+                                                  .body_is_fd = true,
+                                                  .body_fd = fd,
+                                                  .body_fd_size = 5,
+                                                  .body_parts = parts,
+                                                  .body_part_count = ARRAY_COUNT(parts) });
+    web_wait(scene);
+    assert_string_equal(buf_text(&scene->seen), "POST /size 12589\n");
+}
+
 static void a_file_that_shrank_is_an_error(void **state)
 {
     struct scene *scene = *state;
@@ -259,6 +277,7 @@ int main(void)
         SCENE_TEST(headers_are_ours_alone),
         SCENE_TEST(the_environment_has_no_say),
         SCENE_TEST(a_file_is_sent),
+        SCENE_TEST(parts_of_a_file_are_sent),
         SCENE_TEST(a_file_that_shrank_is_an_error),
         SCENE_TEST(a_stream_arrives_in_parts),
         SCENE_TEST(an_error_of_a_stream_is_gathered),
