@@ -167,6 +167,15 @@ static void add_once(const char **list, size_t *count, const char *text)
     list[(*count)++] = text;
 }
 
+/* Several instances may need what its tasks need. */
+static bool has_several(const struct previewer *previewer, const struct target *target)
+{
+    const struct resource *cluster =
+        generation_find(previewer->input.desired->generation, KIND_CLUSTER, target->cluster);
+
+    return target->is_ec2 && cluster != NULL && resource_cluster(cluster)->instances_count > 1;
+}
+
 static void list_images(struct previewer *previewer, const struct target *target)
 {
     struct preview_service *service = previewer->service;
@@ -174,6 +183,7 @@ static void list_images(struct previewer *previewer, const struct target *target
 
     service->builds = arena_array(previewer->arena, const char *, count);
     service->pulls = arena_array(previewer->arena, const char *, count);
+    service->builds_for_all = has_several(previewer, target);
     for (size_t i = 0; i < count; i++) {
         const struct target_image *image = &target->images[i];
 

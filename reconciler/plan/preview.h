@@ -55,7 +55,8 @@ struct preview_service {
     bool held;     /* its removal would wait for a confirmation */
     struct preview_field *fields;
     size_t field_count;
-    const char **builds; /* tags of images that are not on the engine yet */
+    const char **builds; /* tags of images that are not on an engine yet, */
+    bool builds_for_all; /* by one instance for all that need them */
     size_t build_count;
     const char **pulls; /* references that are pulled and pinned */
     size_t pull_count;

@@ -156,7 +156,9 @@ static void print_service(const struct preview_service *service, struct buf *out
     for (size_t i = 0; i < service->field_count; i++)
         print_field(&service->fields[i], out);
     for (size_t i = 0; i < service->build_count; i++)
-        print_sentence("+", "build image ", service->builds[i], "", out);
+        print_sentence("+", "build image ", service->builds[i],
+                       service->builds_for_all ? " on one instance, for all that need it" : "",
+                       out);
     for (size_t i = 0; i < service->pull_count; i++)
         print_sentence(" ", "pull image ", service->pulls[i], " and pin what comes", out);
     if (service->rollout != NULL)

@@ -32,8 +32,10 @@ check 'a cable that is cut ends one copy' eventually 60 grep -qE \
 check 'the other one goes on' eventually 60 same_image web b
 host_join c
 fast a
-check 'and all have it in the end' eventually 90 same_image web || berth_log
+check 'c is back' eventually 60 sh -c '"$1" hosts -o json --state "$2" |
+    jq -e ".hosts[] | select(.name == \"c\") | .state == \"ACTIVE\"" >/dev/null' sh "$BERTH" "$BERTH_STATE"
 check 'it converges' eventually 60 converged || berth_log
+check 'all that run are of one image' test "$(image_ids web | wc -l)" = 1
 
 # ---- The one that gives it ---------------------------------------------------------------------------
 before=$(image_ids web)

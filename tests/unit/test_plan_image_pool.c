@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "reconciler/plan/preview.h"
 #include "spec/base/text.h"
 #include "tests/unit/fleet_scene.h"
 #include "tests/unit/unit.h"
@@ -400,6 +401,28 @@ static void what_is_being_given_stays(void **unused)
     scene_close(&scene);
 }
 
+/* ---- What a preview says ---- */
+
+static void a_preview_says_that_one_builds_for_all(void **unused)
+{
+    (void)unused;
+    AUTO(buf) text = { 0 };
+    const struct preview_base base = { 0 };
+    struct preview preview = { 0 };
+    struct plan_input input;
+    struct scene scene;
+
+    open_three(&scene);
+    commit(&scene, "c1", "", "desiredCount: 3");
+    input = scene_input(&scene);
+    preview_compute(&input, &base, &scene.arena, &preview);
+    buf_init(&text, 64 * 1024);
+    preview_print_text(&preview, &text);
+    assert_non_null(
+        strstr(buf_text(&text), "build image " APP " on one instance, for all that need it\n"));
+    scene_close(&scene);
+}
+
 /* ---- Before anything stops ---- */
 
 /* Tasks of the old image make room for those of a new one; nowhere is that waited for with less
@@ -536,6 +559,7 @@ int main(void)
         cmocka_unit_test(the_local_engine_takes_part),
         cmocka_unit_test(each_architecture_has_its_own),
         cmocka_unit_test(what_is_being_given_stays),
+        cmocka_unit_test(a_preview_says_that_one_builds_for_all),
         cmocka_unit_test(images_are_there_before_anything_stops),
         cmocka_unit_test(it_is_pushed_once_and_pulled_by_digest),
         cmocka_unit_test(what_cannot_be_pulled_is_copied),
