@@ -433,6 +433,19 @@ struct docker *ec2_docker(const struct driver *driver, const char *instance)
     return host == NULL ? NULL : engine_docker(host->engine);
 }
 
+void ec2_redial(struct driver *driver, const char *instance)
+{
+    struct host *host = host_find(of(driver), instance);
+    struct err failure = { 0 };
+
+    if (host == NULL || host->connection == NULL)
+        return;
+    connection_free(TAKE(host->connection));
+    (void)err_set(&failure, ERR_UNREACHABLE, "it is dialled anew");
+    engine_stop(host->engine, &failure);
+    host_connect(host);
+}
+
 struct remote *ec2_run(const struct driver *driver, const char *instance,
                        const struct remote_options *options, struct err *err)
 {

@@ -41,6 +41,9 @@ const char *ec2_note(const struct driver *driver, const char *instance);
 struct docker;
 struct docker *ec2_docker(const struct driver *driver, const char *instance);
 
+/* Once more, by a login of its own: what its user may do there changed.  Not from inside a report. */
+void ec2_redial(struct driver *driver, const char *instance);
+
 /* A command on the host, also while its engine does not answer; it may outlive the instance.  NULL:
  * ERR_NOT_FOUND, ERR_UNREACHABLE: there is no connection now; or as remote_start(). */
 struct remote *ec2_run(const struct driver *driver, const char *instance,

@@ -6,6 +6,7 @@
 
 #include "reconciler/api/api_int.h"
 #include "reconciler/run/fleet.h"
+#include "reconciler/run/installer.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 
@@ -126,8 +127,11 @@ static void show_host(void *context, const char *name, bool leaving)
     json_set_bool(object, "leaving", leaving);
     if (instance != NULL)
         show_facts(object, instance, declared.reserved_mib);
-    if (record != NULL)
+    if (record != NULL) {
         show_time(object, "forgottenSince", record->forgotten_ms);
+        show_time(object, "dockerInstalledAt", record->installed_ms);
+    }
+    json_set_text(object, "bootstrap", installer_text(hosts->app->installer, name));
     json_set_text(object, "note", fleet_note(hosts->app->driver, name));
     json_append(hosts->list, object);
 }

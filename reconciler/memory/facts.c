@@ -250,15 +250,17 @@ static int image_write(struct sql *sql, const struct image_record *image, struct
 
 static int host_write(struct sql *sql, const struct host_record *host, struct err *err)
 {
-    bool lifted = host->forgotten_ms == 0;
+    bool lifted = host->forgotten_ms == 0 && host->installed_ms == 0;
     struct query query =
         lifted ? query_start(sql, "DELETE FROM host WHERE instance = ?")
-               : query_start(sql, "INSERT OR REPLACE INTO host (instance, forgotten_ms)"
-                                  " VALUES (?, ?)");
+               : query_start(sql, "INSERT OR REPLACE INTO host (instance, forgotten_ms,"
+                                  " installed_ms) VALUES (?, ?, ?)");
 
     query_text(&query, host->instance);
-    if (!lifted)
+    if (!lifted) {
         query_int(&query, host->forgotten_ms);
+        query_int(&query, host->installed_ms);
+    }
     return query_run(&query, err);
 }
 

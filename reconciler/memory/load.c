@@ -252,11 +252,13 @@ static int images_load(struct loader *loader, struct err *err)
 
 static int hosts_load(struct loader *loader, struct err *err)
 {
-    struct query row = query_start(loader->sql, "SELECT instance, forgotten_ms FROM host");
+    struct query row =
+        query_start(loader->sql, "SELECT instance, forgotten_ms, installed_ms FROM host");
 
     while (query_row(&row)) {
         const struct host_record host = { .instance = query_get_text(&row, 0),
-                                          .forgotten_ms = query_get_int(&row, 1) };
+                                          .forgotten_ms = query_get_int(&row, 1),
+                                          .installed_ms = query_get_int(&row, 2) };
         const struct fact fact = { .kind = FACT_HOST, .host = &host };
 
         memory_apply(loader->memory, &fact);

@@ -138,8 +138,12 @@ static const char step_9[] = "CREATE TABLE host ("
                              "    instance TEXT PRIMARY KEY,"
                              "    forgotten_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
+/* 10: instances on which we installed Docker. */
+static const char step_10[] =
+    "ALTER TABLE host ADD COLUMN installed_ms INTEGER NOT NULL DEFAULT 0;";
+
 static const char *const steps[] = { step_1, step_2, step_3, step_4, step_5,
-                                     step_6, step_7, step_8, step_9 };
+                                     step_6, step_7, step_8, step_9, step_10 };
 
 int store_schema_version(void)
 {

@@ -438,8 +438,10 @@ static void change_clock(struct memory *memory, const struct clock_change *chang
     }
     for (struct memory_image *at = memory->images; at != NULL; at = at->by_key.next)
         change_time(change, 0, &at->record.brought_ms);
-    for (struct memory_host *at = memory->hosts; at != NULL; at = at->by_name.next)
+    for (struct memory_host *at = memory->hosts; at != NULL; at = at->by_name.next) {
         change_time(change, 0, &at->record.forgotten_ms);
+        change_time(change, 0, &at->record.installed_ms);
+    }
 }
 
 void memory_clock_moved(struct memory *memory, int64_t moved_ms)

@@ -94,6 +94,7 @@ struct host_record {
     const char *instance;
     /* When a person gave it up: what was there counts as gone until it is listed again; 0: not. */
     int64_t forgotten_ms;
+    int64_t installed_ms; /* when we installed Docker there; 0: we did not */
 };
 
 #define FACT_KINDS(X)                                                                              \

@@ -25,7 +25,7 @@ void hosts_apply(struct memory *memory, const struct host_record *record)
 {
     struct memory_host *host = host_find(memory, record->instance);
 
-    if (record->forgotten_ms == 0) {
+    if (record->forgotten_ms == 0 && record->installed_ms == 0) {
         if (host != NULL)
             host_free(memory, host);
         return;
@@ -37,6 +37,7 @@ void hosts_apply(struct memory *memory, const struct host_record *record)
                         strlen(host->record.instance), host);
     }
     host->record.forgotten_ms = record->forgotten_ms;
+    host->record.installed_ms = record->installed_ms;
 }
 
 void hosts_expire(struct memory *memory, const struct world *world, int64_t before_ms)
@@ -46,7 +47,7 @@ void hosts_expire(struct memory *memory, const struct world *world, int64_t befo
 
     HASH_ITER(by_name, memory->hosts, host, next)
     {
-        if (host->record.forgotten_ms < before_ms &&
+        if (host->record.forgotten_ms < before_ms && host->record.installed_ms < before_ms &&
             world_instance(world, host->record.instance) == NULL)
             host_free(memory, host);
     }

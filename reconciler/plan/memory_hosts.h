@@ -7,7 +7,7 @@
 #include "reconciler/plan/memory.h"
 
 void hosts_apply(struct memory *memory, const struct host_record *record);
-/* Those that were given up before that time and are not in the world: no commit lists them. */
+/* Those of which nothing is newer than that and that are not in the world: no commit lists them. */
 void hosts_expire(struct memory *memory, const struct world *world, int64_t before_ms);
 void hosts_free(struct memory *memory);
 

@@ -285,6 +285,7 @@ static bool remembered_again(struct planner *planner, const struct world_instanc
     record->forgotten_ms = 0;
     fact = plan_fact(planner, FACT_HOST, /* cluster= */ NULL, /* service= */ NULL);
     fact->host = record;
+    fact->text = "it is back after it was given up";
     fact->durable = true;
     return true;
 }

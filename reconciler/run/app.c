@@ -14,6 +14,7 @@
 #include "reconciler/run/execute.h"
 #include "reconciler/run/fleet.h"
 #include "reconciler/run/follow.h"
+#include "reconciler/run/installer.h"
 #include "reconciler/run/log.h"
 #include "reconciler/run/recall.h"
 #include "reconciler/run/secrets.h"
@@ -94,7 +95,8 @@ static void give_up(void *context)
 {
     struct app *app = context;
 
-    if (app->stopping || is_seen(app) || !fleet_is_known(app->driver, app->world))
+    if (app->stopping || is_seen(app) || !fleet_is_known(app->driver, app->world) ||
+        installer_is_busy(app->installer))
         return;
     for (const struct world_instance *at = app->world->instances; at != NULL; at = at->by_name.next)
         app_tell(app, "error", &(struct log_fields){ .instance = at->name },
@@ -125,6 +127,7 @@ static int set_fleet(struct app *app, struct err *err)
     if (fleet_set(app->driver, app->desired->generation, app->memory, app->world, err) < 0)
         return -1;
     remember_fleet(app);
+    installer_stir(app->installer);
     if (app->options->once) /* what is remembered was dialled before, in vain perhaps */
         loop_defer(app->loop, give_up, app);
     return 0;
@@ -134,9 +137,11 @@ int app_forget_host(struct app *app, const char *instance, struct err *err)
 {
     const struct world_instance *seen = world_instance(app->world, instance);
     const struct host_record record = { .instance = instance, .forgotten_ms = loop_wall_ms() };
-    const struct fact fact = {
-        .kind = FACT_HOST, .durable = true, .at_ms = record.forgotten_ms, .host = &record
-    };
+    const struct fact fact = { .kind = FACT_HOST,
+                               .durable = true,
+                               .at_ms = record.forgotten_ms,
+                               .host = &record,
+                               .text = "given up: what was there counts as gone" };
 
     if (app->driver == NULL || app->desired == NULL)
         return err_set(err, ERR_CONFLICT, "no commit is in force yet");
@@ -192,6 +197,7 @@ static void on_change(void *context, const struct world_change *change)
         if (instance == NULL || !text_equal(instance->failure, change->lost.failure))
             app_tell(app, "engine", &fields, "%s: %s", change->lost.instance,
                      change->lost.failure == NULL ? "connection lost" : change->lost.failure);
+        installer_stir(app->installer); /* first: what it begins is no reason to give up */
         if (app->options->once)
             loop_defer(app->loop, give_up, app); /* not from within the driver */
     }
@@ -422,6 +428,7 @@ void app_stop(struct app *app, enum app_outcome outcome)
         return;
     app->stopping = true;
     app->outcome = outcome;
+    installer_stop(app->installer);
     part_stop(app); /* it uses the driver's connections */
     driver_free(TAKE(app->driver));
     wind_up(app);
@@ -481,6 +488,7 @@ static int begin(struct app *app, struct err *err)
     app->teller = tell_new(app);
     app->world = world_new(on_dirty, app);
     app->executor = executor_new(app);
+    app->installer = installer_new(app);
     app->source_options = follow_options(app->options);
     app->builds = builds_new(&app->source_options);
     app->follower = follower_new(app); /* its worker is busy while the state is read */
@@ -511,6 +519,7 @@ static void end(struct app *app)
     outputs_release(&app->outputs);
     cycle_free(app->cycle);
     executor_free(app->executor);
+    installer_free(app->installer);
     desired_free(app->desired);
     world_free(app->world);
     memory_free(app->memory);

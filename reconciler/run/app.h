@@ -18,6 +18,7 @@
 #include "spec/base/json.h"
 
 struct app;
+struct installer;
 struct builds;
 struct cycle;
 struct executor;
@@ -75,6 +76,7 @@ struct app {
     struct executor *executor;
     struct cycle *cycle;
     struct teller *teller;
+    struct installer *installer;
     struct outputs outputs; /* of builds */
     struct recall *recall;  /* NULL: something is remembered */
     struct app_listener *listeners;

@@ -290,9 +290,7 @@ static void say_fact(struct app *app, const struct fact *fact)
         break;
     case FACT_HOST:
         fields.instance = fact->host->instance;
-        app_tell(app, "engine", &fields, "%s: %s", fact->host->instance,
-                 fact->host->forgotten_ms != 0 ? "given up: what was there counts as gone"
-                                               : "it is back after it was given up");
+        app_tell(app, "engine", &fields, "%s: %s", fact->host->instance, fact->text);
         break;
     case FACT_TASK:
     case FACT_QUARANTINE:

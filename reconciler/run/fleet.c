@@ -369,6 +369,14 @@ struct docker *fleet_docker(const struct driver *driver, const char *instance)
     return fleet->ec2 == NULL ? NULL : ec2_docker(fleet->ec2, instance);
 }
 
+void fleet_redial(const struct driver *driver, const char *instance)
+{
+    const struct fleet *fleet = of_const(driver);
+
+    if (fleet->ec2 != NULL && !is_local(instance))
+        ec2_redial(fleet->ec2, instance);
+}
+
 struct remote *fleet_run(const struct driver *driver, const char *instance,
                          const struct remote_options *options, struct err *err)
 {

@@ -52,6 +52,8 @@ const char *fleet_note(const struct driver *driver, const char *instance);
 struct docker;
 struct docker *fleet_docker(const struct driver *driver, const char *instance);
 
+/* ec2_redial(); the local engine is left alone. */
+void fleet_redial(const struct driver *driver, const char *instance);
 /* ec2_run(): a command on a host.  ERR_INVALID: it is the local engine. */
 struct remote;
 struct remote_options;

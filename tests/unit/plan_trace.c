@@ -54,10 +54,7 @@ static void trace_fact(const struct fact *fact, struct buf *out)
                    fact->image->name == NULL ? "none" : fact->image->name,
                    text_is_empty(fact->image->references) ? "nothing" : fact->image->references);
         break;
-    case FACT_HOST:
-        buf_printf(out, "instance %s: %s", fact->host->instance,
-                   fact->host->forgotten_ms != 0 ? "given up" : "back");
-        break;
+    case FACT_HOST: buf_printf(out, "instance %s: %s", fact->host->instance, text); break;
     case FACT_LINES:
         buf_printf(out, "%s of task %.12s wrote: %s", fact->lines->container, fact->lines->task,
                    fact->lines->text);

@@ -123,7 +123,8 @@ static char *print_memory(struct memory *memory)
         buf_char(&out, '\n');
     }
     for (const struct memory_host *at = memory->hosts; at != NULL; at = at->by_name.next)
-        buf_printf(&out, "host %s %lld\n", at->record.instance, (long long)at->record.forgotten_ms);
+        buf_printf(&out, "host %s %lld %lld\n", at->record.instance,
+                   (long long)at->record.forgotten_ms, (long long)at->record.installed_ms);
     return buf_take(&out);
 }
 
@@ -366,6 +367,7 @@ static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const
     fact.lines = lines;
     host->instance = services[(size_t)rng_below(rng, 3)];
     host->forgotten_ms = lifted ? 0 : rng_between(rng, 1, 9);
+    host->installed_ms = rng_between(rng, 0, 2);
     fact.host = host;
     return fact;
 }
