@@ -384,7 +384,7 @@ static void completion_knows_the_tables(void **state)
         "hosts in `instances`.\n");
     check_completion("explain Service.deploymentConfiguration.minimumH",
                      "Service.deploymentConfiguration.minimumHealthyPercent\tAt least this share of"
-                     " desiredCount, rounded up, stays healthy.\n");
+                     " desiredCount, rounded up, stays healthy. Of DAEMON 0 when absent.\n");
     check_completion("explain Cluster.nonsense.", "");
 }
 
