@@ -194,7 +194,8 @@ static bool is_digest_reference(const char *reference)
     return strchr(reference, '@') != NULL;
 }
 
-const char *image_pinned_reference(const char *reference, const char *digest, struct arena *arena)
+/* What was pinned and is gone from the engine is pulled again as it was: the tag may have moved. */
+static const char *pinned_reference(const char *reference, const char *digest, struct arena *arena)
 {
     const char *slash = strrchr(reference, '/');
     const char *name = slash != NULL ? slash : reference;
@@ -207,8 +208,8 @@ const char *image_pinned_reference(const char *reference, const char *digest, st
 
 static const char *wanted_reference(const struct image_need *need)
 {
-    return image_pinned_reference(need->image->reference,
-                                  need->deployment->pins[need->index].digest, need->planner->arena);
+    return pinned_reference(need->image->reference, need->deployment->pins[need->index].digest,
+                            need->planner->arena);
 }
 
 const char *image_there(struct planner *planner, const struct deployment *deployment, size_t index,
@@ -225,8 +226,7 @@ const char *image_there(struct planner *planner, const struct deployment *deploy
     if (image == NULL && target->images[index].kind == TARGET_IMAGE_BUILD)
         image = image_built_there(planner, &target->images[index], pinned, instance);
     else if (image == NULL && pinned->digest != NULL)
-        image = world_image(instance,
-                            image_pinned_reference(reference, pinned->digest, planner->arena));
+        image = world_image(instance, pinned_reference(reference, pinned->digest, planner->arena));
     return image == NULL ? NULL : image->id;
 }
 

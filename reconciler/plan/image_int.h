@@ -27,8 +27,6 @@ void image_get_copy(const struct image_need *need, const struct world_instance *
 void image_wait(const struct image_need *need, enum action_kind kind, const char *reference,
                 const char *doing);
 void image_pin(const struct image_need *need, const char *image_id, const char *digest);
-/* What was pinned and is gone from the engine is pulled again as it was: the tag may have moved. */
-const char *image_pinned_reference(const char *reference, const char *digest, struct arena *arena);
 
 /* ---- image_built.c ---- */
 
