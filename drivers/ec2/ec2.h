@@ -41,7 +41,7 @@ const char *ec2_note(const struct driver *driver, const char *instance);
 struct docker;
 struct docker *ec2_docker(const struct driver *driver, const char *instance);
 
-/* Once more, by a login of its own: what its user may do there changed.  Not from inside a report. */
+/* Dialled anew: what its user may do there changed.  Not from inside a report. */
 void ec2_redial(struct driver *driver, const char *instance);
 
 /* A command on the host, also while its engine does not answer; it may outlive the instance.  NULL:
