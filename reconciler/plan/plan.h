@@ -72,7 +72,7 @@ struct plan {
     size_t wait_count;
     struct plan_work *works;
     size_t work_count;
-    bool *looked;        /* of each unit: `works` has all that it needs; else there may be more */
+    bool *looked;  /* of each unit: `works` has all that it needs; else there may be more */
     bool *watches; /* of each unit: it waits for nothing, and an instance may let it do more */
     int64_t *wake_at_ms; /* of each unit: plan it again no later; INT64_MAX: only on events */
 };

@@ -341,6 +341,22 @@ static void repeat(struct check *check, const char *key, uint32_t most)
         check_failed(check, "%s: again and again without a pause", key);
 }
 
+/* The task that failed last in the slot: what got going is not held back, however soon it ends (ecs.md
+ * 1.5). */
+static bool was_healthy(const struct check *check, const struct action *action)
+{
+    const struct memory_service *memory = memory_service(check->process->app.memory, action->unit);
+    const struct task_record *last = NULL;
+
+    for (const struct memory_task *at = memory == NULL ? NULL : memory->tasks; at != NULL;
+         at = at->next) {
+        if (at->record.failed && at->record.slot == action->identity.slot &&
+            (last == NULL || at->record.stopping_ms > last->stopping_ms))
+            last = &at->record;
+    }
+    return last != NULL && last->healthy_ms != 0;
+}
+
 /* What fails is tried again less and less often. */
 void check_repetition(struct check *check, const struct action *action)
 {
@@ -352,7 +368,8 @@ void check_repetition(struct check *check, const struct action *action)
     /* What a container wrote last is asked for once, whatever comes of it. */
     repeat(check, buf_text(&key), action->kind == ACTION_CONTAINER_LAST_LINES ? 1 : CALLS_MAX);
     if (action->kind != ACTION_CONTAINER_CREATE ||
-        world_task(check->process->app.world, action->identity.task) != NULL)
+        world_task(check->process->app.world, action->identity.task) != NULL ||
+        was_healthy(check, action))
         return;
     buf_reset(&key);
     buf_printf(&key, "slot %u of %s", action->identity.slot, action->unit);
