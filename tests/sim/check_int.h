@@ -1,7 +1,8 @@
 /*
  * What the checks share: what they count by themselves, never by asking the planner.
  *
- *     check.c       bounds, proof, removal; the whole plan; at rest
+ *     check.c       calls: bounds, removal; the whole plan; at rest
+ *     decide.c      facts: proof, what is to stop
  *     daemons.c     one task on each host
  *     order.c       what comes before what: containers, services; room; whose engine it is
  *     end.c         what is there in the end
@@ -19,6 +20,10 @@ uint32_t check_desired(const struct check *check, const char *key);
 size_t check_service(const char *name);
 /* As the world tells it, not as the planner does: every container is there, up, and well. */
 bool check_is_healthy(const struct check *check, const struct world_task *task);
+/* It was said that this difference is left alone. */
+bool check_is_left_alone(const struct check *check, const struct world_container *container);
+/* Something of it ended and nothing of it runs: it is over, whether that was recorded or not. */
+bool check_is_over(const struct world_task *task);
 /* It is to stop, or has. */
 bool check_is_leaving(const struct task_record *record);
 /* One of the facts says so of that task. */
