@@ -125,6 +125,7 @@ static struct world_instance *instance_need(struct world *world, const char *nam
     instance->name = pack_text(&at, name);
     instance->state = INSTANCE_CONNECTING;
     HASH_ADD_KEYPTR(by_name, world->instances, instance->name, strlen(instance->name), instance);
+    world->fleets++;
     return instance;
 }
 
@@ -133,10 +134,8 @@ static struct world_instance *instance_need(struct world *world, const char *nam
 static bool instance_apply(struct world *world, const struct instance_report *report)
 {
     struct world_instance *instance = instance_need(world, report->instance);
-    bool changed = text_set(&instance->engine_id, report->engine_id);
+    bool changed = world_engine_set(world, instance, report->engine_id);
 
-    if (changed)
-        world_find_twins(world);
     changed = text_set(&instance->engine_version, report->engine_version) || changed;
     changed = text_set(&instance->architecture, report->architecture) || changed;
     changed = changed || instance->cpu_units != report->cpu_units ||
@@ -146,8 +145,10 @@ static bool instance_apply(struct world *world, const struct instance_report *re
     instance->memory_mib = report->memory_mib;
     instance->clock_skew_ms = report->clock_skew_ms;
     instance->connected_ms = report->connected_ms;
-    if (changed)
+    if (changed) {
+        world->fleets++;
         world_mark_instance(world, instance);
+    }
     return changed;
 }
 
@@ -451,8 +452,10 @@ static void instance_free(struct world *world, struct world_instance *instance)
     (void)named_sweep(&instance->networks, UINT64_MAX);
     (void)named_sweep(&instance->volumes, UINT64_MAX);
     ASSERT(instance->references == NULL);
+    (void)world_engine_set(world, instance, NULL);
+    world_untouch(world, instance);
     HASH_DELETE(by_name, world->instances, instance);
-    free(instance->engine_id);
+    world->fleets++;
     free(instance->engine_version);
     free(instance->architecture);
     free(instance->failure);
@@ -467,8 +470,6 @@ static bool instance_gone(struct world *world, const char *name)
         return false;
     world_mark(world, DIRTY_RELIERS, instance->name);
     world_containers_forget(world, instance);
-    (void)text_set(&instance->engine_id, NULL);
-    world_find_twins(world);
     instance_free(world, instance);
     return true;
 }
@@ -525,9 +526,15 @@ bool world_apply(struct world *world, const struct world_change *change)
 {
     ASSERT(world != NULL && change != NULL);
     bool changed = change_apply(world, change);
-    if (changed)
-        world->version++;
-    return changed;
+    if (!changed)
+        return false;
+    world->version++;
+    /* Every kind names it first, and those of containers need not. */
+    const char *name = change->kind == WORLD_INSTANCE_GONE ? NULL : change->named.instance;
+    struct world_instance *instance = name == NULL ? NULL : instance_find(world, name);
+    if (instance != NULL)
+        world_touch(world, instance);
+    return true;
 }
 
 struct world *world_new(dirty_fn *dirty, void *context)
@@ -542,6 +549,7 @@ void world_free(struct world *world)
 {
     if (world == NULL)
         return;
+    world->dirty = NULL;
     world_containers_free(world);
     while (world->instances != NULL)
         instance_free(world, world->instances);

@@ -10,6 +10,7 @@
 #include "spec/base/base.h"
 #include "spec/base/hash.h"
 #include "spec/report.h"
+#include "spec/world_effort.h"
 
 struct world_container {
     const char *id;
@@ -97,32 +98,6 @@ struct world_image {
     UT_hash_handle by_id;
 };
 
-/* Of failures in a row so many are told apart in time. */
-#define WORLD_FAILURES_KEPT 8
-
-struct world_effort {
-    char *key;
-    char *image_id;
-    char *digest;
-    char *image_name;
-    char *giver;
-    char *progress;
-    bool is_named; /* of a pull, as reported; false again when the image is gone: */
-    bool is_new;   /* who brings it then is not known */
-    struct err failure;
-    enum effort_state state;
-    uint32_t failures;                      /* in a row */
-    int64_t failed_ms[WORLD_FAILURES_KEPT]; /* when, newest first */
-    enum err_code failed_codes[WORLD_FAILURES_KEPT];
-    uint64_t starts;       /* of its engine, when the first of them on this connection was told */
-    bool starts_elsewhere; /* between the first and the last of them the engine started something */
-    int64_t at_ms;
-    UT_hash_handle by_key;
-};
-
-/* Ended efforts an instance keeps; the oldest are forgotten first. */
-#define WORLD_EFFORTS_MAX 1024
-
 struct world_named {
     const char *name;
     const char *owner;
@@ -158,10 +133,14 @@ struct world_instance {
     const char *same_as; /* another one with its engine, that comes first; what it tells counts */
     bool listing;        /* between LISTING_BEGIN and LISTING_END */
     uint64_t sweep;
-    uint64_t starts;          /* of containers, that were seen */
-    char *failure;            /* LOST: why, */
-    int64_t lost_ms;          /* and since when, our clock */
-    struct world_task *tasks; /* linked by host_next, in the order they were first seen */
+    uint64_t starts;                       /* of containers, that were seen */
+    uint64_t changed;                      /* world->changes, when it did last, */
+    struct world_instance *changed_before; /* and what changed last before that; NULL: nothing */
+    struct world_instance *changed_after;
+    struct world_instance *engine_next; /* of the same engine, in no order */
+    char *failure;                      /* LOST: why, */
+    int64_t lost_ms;                    /* and since when, our clock */
+    struct world_task *tasks;           /* linked by host_next, in the order they were first seen */
     size_t task_count;
     uint64_t used_memory_mib; /* by these tasks */
     uint64_t used_cpu_units;
@@ -205,8 +184,13 @@ struct world {
     struct world_service *services;
     struct world_task *tasks;
     struct world_container *containers;
-    uint64_t version; /* grows with every change that was one */
-    dirty_fn *dirty;  /* may be NULL */
+    struct world_engine *engines; /* world_int.h */
+    uint64_t version;             /* grows with every change that was one */
+    /* For who keeps something about each instance: what changed since is at the front of a list. */
+    struct world_instance *latest;
+    uint64_t changes;
+    uint64_t fleets; /* grows when an instance comes or goes, or its engine is another one */
+    dirty_fn *dirty; /* may be NULL */
     void *dirty_context;
 };
 
@@ -237,13 +221,6 @@ const struct world_container *world_task_container(const struct world_task *task
                                                    const char *container);
 /* By id, tag or digest reference ("registry/hello@sha256:..."); NULL when absent. */
 const struct world_image *world_image(const struct world_instance *instance, const char *reference);
-const struct world_effort *world_effort(const struct world_instance *instance, const char *key);
-/* Its failures in a row since that time; WORLD_FAILURES_KEPT: all in a row there are. */
-uint32_t world_effort_failures(const struct world_effort *effort, int64_t since_ms);
-/* Those that tell of the work itself: the engine was reached, had room, could or would not. */
-uint32_t world_effort_refusals(const struct world_effort *effort, int64_t since_ms);
-/* When the first that is told apart of its failures since then was; INT64_MAX: none was. */
-int64_t world_effort_failing_since(const struct world_effort *effort, int64_t since_ms);
 const struct world_named *world_network(const struct world_instance *instance, const char *name);
 const struct world_named *world_volume(const struct world_instance *instance, const char *name);
 

@@ -213,6 +213,7 @@ static struct world_task *task_need(struct world *world, struct world_instance *
     host->task_count++;
     host->used_memory_mib += task->memory_mib;
     host->used_cpu_units += task->cpu_units;
+    world_touch(world, host);
     if (report->service != NULL) {
         task->service = service_need(world, report->cluster, report->service);
         service_add(task->service, task);
@@ -255,6 +256,7 @@ static void task_free(struct world *world, struct world_task *task)
     task->host->task_count--;
     task->host->used_memory_mib -= task->memory_mib;
     task->host->used_cpu_units -= task->cpu_units;
+    world_touch(world, task->host);
     free(task->containers);
     free(task);
 }

@@ -13,6 +13,12 @@ struct world_reference {
     char text[];
 };
 
+struct world_engine {
+    struct world_instance *first; /* linked by engine_next */
+    UT_hash_handle by_id;
+    char id[];
+};
+
 /* Several texts in one block: first add up pack_size() of each, then pack_text() them in. */
 size_t pack_size(const char *text);
 const char *pack_text(char **at, const char *text); /* NULL stays NULL */
@@ -37,8 +43,12 @@ bool world_container_signalled(struct world *world, const char *id);
 bool world_container_lines(struct world *world, const char *id, const char *text);
 /* Whether the engine goes on with a stop whose connection broke is not known: it is asked again. */
 void world_containers_lost(struct world_instance *host);
-/* Says anew which instances are another one's engine (`same_as`). */
-void world_find_twins(struct world *world);
+/* NULL: it has none any more.  Says anew which instances are another one's engine (`same_as`).
+ * True when it changed. */
+bool world_engine_set(struct world *world, struct world_instance *instance, const char *engine_id);
+/* It changed: it comes to the front of the list of those that did.  And out of that list. */
+void world_touch(struct world *world, struct world_instance *instance);
+void world_untouch(struct world *world, struct world_instance *instance);
 
 /* Forgets all that run there. */
 void world_containers_forget(struct world *world, struct world_instance *host);
