@@ -225,8 +225,16 @@ FUZZ_SECONDS ?= 600
 test test-slow test-long check tidy lint: export TIDY_CC = $(CC) $(BERTH_CPPFLAGS) $(BERTH_CFLAGS)
 test test-slow test-long check: export MAKE := $(MAKE)
 
+# The planner at scale; docs/benchmarks.md: INSTANCES=10000 SERVICES=100000 TASKS=1000000
+INSTANCES   ?= 1000
+SERVICES    ?= 10000
+TASKS       ?= 100000
+STRATEGY    ?= default
+CONSTRAINTS ?= none
+EVENTS      ?= 200
+
 PUBLIC += test test-slow test-long check tidy lint format sim sim-coverage mutants crash torture fuzz \
-    bench
+    bench bench-sim
 test: deps-test ## everything in its short form; ends in `N passed, N failed`
 	+@tests/run.sh unit fuzz sim mutants it tidy
 test-slow: deps-test ## the integration scripts that take too long for it
@@ -257,6 +265,8 @@ fuzz: deps-test ## libFuzzer over all that reads foreign bytes, FUZZ_SECONDS eac
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ)
 bench: deps-test $(BERTH) $(BENCHES) ## measure against bare Engine calls, RUNS times (as root)
 	@RUNS=$(RUNS) tests/bench/run.sh
+bench-sim: $(BUILD)/tests/bench/planner ## measure the planner with INSTANCES, SERVICES, TASKS, STRATEGY
+	@$< $(INSTANCES) $(SERVICES) $(TASKS) $(STRATEGY) $(CONSTRAINTS) $(EVENTS)
 format: deps-test ## let clang-format have its way
 	@find $(FLOORS) tests -name '*.[ch]' -type f -exec clang-format -i {} +
 
