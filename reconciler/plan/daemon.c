@@ -23,7 +23,7 @@ static bool is_fit(struct planner *planner, const struct placing *placing, size_
     const struct host *host = &placing->pool->hosts[index];
     const struct runtime_platform *platform = placing->target->task->runtime_platform;
 
-    if (host->listed->state == CONTAINER_INSTANCE_DRAINING || !placing->member[index])
+    if (host->listed->state == CONTAINER_INSTANCE_DRAINING || !constraints_allow(placing, index))
         return false;
     if (host->seen == NULL)
         return true;
@@ -129,9 +129,8 @@ static void keep_room(struct planner *planner, const struct target *target)
         *kept = (struct kept){ .memory_mib = placing->memory_mib,
                                .cpu_units = placing->cpu_units,
                                .host_ports = placing->host_ports,
-                               .placed = &daemon->placed[index],
-                               .next = host->use->kept };
-        host->use->kept = kept;
+                               .placed = &daemon->placed[index] };
+        use_keep(planner, host->use, kept);
     }
 }
 

@@ -442,12 +442,10 @@ static struct failed_effort worst_effort(struct planner *planner, const struct s
 
     if (view->pool == NULL)
         return failed_effort(planner, view->primary, view->instance);
-    for (size_t i = 0; i < view->pool->count; i++) {
-        const struct world_instance *seen = view->pool->hosts[i].seen;
-        struct failed_effort failed = { 0 };
+    for (size_t i = 0; i < view->pool->troubled.count; i++) {
+        const struct host *host = &view->pool->hosts[view->pool->troubled.items[i]];
+        struct failed_effort failed = failed_effort(planner, view->primary, host->seen);
 
-        if (seen != NULL && seen->efforts != NULL)
-            failed = failed_effort(planner, view->primary, seen);
         if (failed.failures > worst.failures)
             worst = failed;
     }

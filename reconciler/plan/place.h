@@ -6,8 +6,9 @@
 #ifndef RECONCILER_PLAN_PLACE_H
 #define RECONCILER_PLAN_PLACE_H
 
+#include "reconciler/plan/chance.h"
 #include "reconciler/plan/plan_int.h"
-#include "spec/query.h"
+#include "reconciler/plan/shelf.h"
 
 /* ---- place: the local engine, and what a task needs on any ----------------------------------- */
 
@@ -40,6 +41,10 @@ bool instance_is_ours(const struct planner *planner, const struct world_instance
 bool place_ready(struct planner *planner, const struct target *target,
                  const struct world_instance *instance);
 
+/* What is being created for the unit, in the order that the planner was told. */
+size_t pending_of(struct planner *planner, const char *unit,
+                  const struct plan_pending *const **out);
+
 /* ---- pool: the instances of an EC2 cluster -------------------------------------------------- */
 
 /* Room for a task of a DAEMON that is missing there: daemon.c. */
@@ -57,8 +62,9 @@ struct host_use {
     uint64_t memory_mib;
     uint64_t cpu_units;
     uint32_t tasks;
-    bool ports_known;
-    uint32_t *ports; /* port * 2, + 1 of UDP */
+    bool is_taken;    /* by the plan: what the world says is not all */
+    bool ports_known; /* of this plan */
+    uint32_t *ports;  /* port * 2, + 1 of UDP */
     size_t port_count;
     const struct kept *kept; /* not for replicas */
 };
@@ -68,7 +74,7 @@ struct host {
     const struct container_instance *listed;
     const struct world_instance *seen; /* NULL: nothing was told of it */
     struct host_use *use;              /* NULL with it */
-    const char *why_not;               /* no new task goes there; NULL: it may */
+    const char *why_not; /* no new task goes there, in short; NULL: it may; pool_why_not() */
 };
 
 struct host_name {
@@ -76,12 +82,32 @@ struct host_name {
     size_t index;
 };
 
+/* Some of the instances, by index. */
+struct host_set {
+    uint32_t *items; /* sorted */
+    size_t count;
+};
+
+/* What a placing packs. */
+enum packed { PACKED_CPU, PACKED_MEMORY, PACKED_COUNT };
+
 struct pool {
     const char *cluster;
     const struct cluster_spec *spec;
+    const struct resource *resource;
     struct host *hosts; /* as they are listed */
     size_t count;
-    struct host_name *by_name; /* sorted */
+    struct host_name *by_name;           /* sorted */
+    uint32_t *index_of;                  /* by the number of the use: pool_index_of() */
+    struct host_set unknown;             /* what runs there is not known */
+    struct host_set troubled;            /* something failed there */
+    struct host_set working;             /* long work is done there */
+    const char **names;                  /* as they are listed */
+    struct chance_rings *rings;          /* NULL: nobody asked yet */
+    struct shelf *shelves[PACKED_COUNT]; /* those that may take tasks; likewise */
+    struct subset *subsets;              /* subset.h; likewise */
+    size_t subset_count;
+    struct arena *arena; /* of all these */
     struct pool *next;
 };
 
@@ -105,11 +131,17 @@ bool instance_is_left(struct planner *planner, const char *cluster, const struct
                       const struct world_instance *instance);
 /* The image on any of the instances of the service; NULL: none has it. */
 const struct world_image *pool_image(const struct service_view *view, const char *reference);
+/* Why no new task goes there, as it follows "the container-instance NAME". */
+const char *pool_why_not(const struct pool *pool, size_t index, struct planner *planner);
+/* Made when they are asked for first. */
+struct chance_rings *pool_rings(struct pool *pool);
+const struct shelf *pool_shelf(struct pool *pool, enum packed packed);
 /* One more task of the target on an instance that fits, or NULL and a wait. */
 const struct world_instance *pool_place(struct planner *planner, const struct target *target,
                                         const char *name);
 bool use_has_port(struct planner *planner, struct host_use *use, uint32_t port);
 void use_take(struct planner *planner, struct host_use *use, const struct target *target);
+void use_keep(struct planner *planner, struct host_use *use, struct kept *kept);
 /* As if that task had gone. */
 void use_release(struct planner *planner, struct host_use *use, const struct world_task *task);
 /* Likewise on that one. */
@@ -117,91 +149,5 @@ const struct world_instance *pool_place_on(struct planner *planner, const struct
                                            size_t host);
 /* True once per plan. */
 bool pools_keep_once(struct planner *planner);
-
-/* ---- The policies ---------------------------------------------------------------------------- */
-
-/* Where the missing task of a slot goes. */
-struct slot_place {
-    const struct world_instance *instance; /* NULL: nowhere yet */
-    bool ready;                            /* all that it needs is there */
-    const char *why_not;                   /* of a DAEMON: why it does not go to its instance */
-};
-
-/* A strategy, and how the tasks of the service are spread by it. */
-struct spread {
-    const struct placement_strategy *strategy;
-    size_t *group;   /* by host; of spread */
-    uint32_t *tasks; /* by group */
-};
-
-/* One service in its pool. */
-struct placing {
-    struct planner *planner;
-    struct pool *pool;
-    const struct target *target;
-    const char *service_group; /* "service:NAME" */
-    uint32_t memory_mib;
-    uint32_t cpu_units;
-    const char *host_ports;
-    bool *member;      /* by host: all expressions are true */
-    bool *holds;       /* by host: it has the volumes; NULL: none has any */
-    uint32_t *present; /* by host: tasks of the service that run, or are to */
-    bool *underway;    /* by host: what a task needs is brought there, and none was placed yet */
-    const struct query **queries;
-    size_t query_count;
-    bool asks_groups;
-    bool is_distinct;
-    bool is_daemon;
-    struct daemon *daemon; /* daemon.c: as it was asked for */
-    struct spread *spreads;
-    size_t spread_count;
-    struct placing *next;
-};
-
-/* Is an image that the deployment needs built, pulled or pushed there now? */
-bool image_is_underway(struct planner *planner, const struct deployment *deployment,
-                       const struct world_instance *instance);
-
-/* Counted once per plan: the tasks of the service that is planned, else all that are seen. */
-struct placing *placing_of(struct planner *planner, const struct target *target);
-
-/* NULL: it has none. */
-const char *host_attribute(const struct host *host, const char *name);
-void constraints_prepare(struct placing *placing);
-/* Asks again, as a task was placed there. */
-void constraints_again(struct placing *placing, size_t host);
-
-void strategies_prepare(struct placing *placing);
-void strategies_count(struct placing *placing, size_t host);
-/* Which of two instances that fit is better for a task that is named; < 0: the first. */
-int strategies_compare(const struct placing *placing, size_t a, size_t b, const char *name);
-/* Which of two tasks is stopped first, by their instances; < 0: the first. */
-int strategies_compare_leaving(const struct placing *placing, size_t a, size_t b);
-void strategies_uncount(struct placing *placing, size_t host);
-
-/* How far an instance gets on the way to take a task. */
-enum fit {
-    FIT_STATE,
-    FIT_ARCHITECTURE,
-    FIT_CONSTRAINTS,
-    FIT_VOLUME,
-    FIT_DISTINCT,
-    FIT_PORTS,
-    FIT_CPU,
-    FIT_MEMORY,
-    FIT_NETWORK,
-    FIT_YES
-};
-enum fit resources_fit(const struct placing *placing, size_t host);
-/* It lacks that: the unit waits, in ECS's words. */
-void pool_wait(const struct placing *placing, size_t host, enum fit fit);
-/* The instance is large enough, if nothing else were there. */
-bool resources_suffice(const struct placing *placing, size_t host);
-/* Likewise, when that task is gone. */
-enum fit resources_fit_without(struct placing *placing, size_t host, const struct world_task *gone);
-/* What is left there of the resource that does not suffice. */
-uint64_t resources_left(const struct placing *placing, size_t host, enum fit fit);
-/* In ECS's words, what the instance lacks. */
-const char *resources_lack(const struct placing *placing, size_t host, enum fit fit);
 
 #endif

@@ -4,12 +4,12 @@
  */
 #include <string.h>
 
-#include "reconciler/plan/place.h"
+#include "reconciler/plan/subset.h"
 #include "spec/base/text.h"
 
 /* What an expression asks about. */
 struct asked {
-    const struct placing *placing;
+    const struct placing *placing; /* NULL: it asks for nothing that changes */
     const struct host *host;
     const char **groups;
     size_t group_count;
@@ -72,7 +72,7 @@ static void find_groups(struct asked *asked, size_t index)
     const struct world_instance *seen = asked->host->seen;
 
     asked->groups = arena_array(arena, const char *, seen == NULL ? 1 : seen->task_count + 1);
-    if (placing->present[index] > 0 && !placing->is_daemon)
+    if (sparse_get(&placing->present, index) > 0 && !placing->is_daemon)
         asked->groups[asked->group_count++] = placing->service_group;
     for (const struct world_task *at = seen == NULL ? NULL : seen->tasks; at != NULL;
          at = at->host_next) {
@@ -108,14 +108,14 @@ static uint32_t own_tasks(const struct placing *placing, const struct world_inst
 
 /* Whether an instance is to have a task of a DAEMON does not depend on whether it has one: else it
  * would come and go. */
-static void facts_make(const struct placing *placing, size_t index, struct asked *asked,
-                       struct query_facts *out)
+static void facts_make(const struct pool *pool, const struct placing *placing, size_t index,
+                       struct asked *asked, struct query_facts *out)
 {
-    const struct host *host = &placing->pool->hosts[index];
+    const struct host *host = &pool->hosts[index];
     const struct world_instance *seen = host->seen;
 
     *asked = (struct asked){ .placing = placing, .host = host };
-    if (placing->asks_groups)
+    if (placing != NULL && placing->asks_groups)
         find_groups(asked, index);
     *out = (struct query_facts){
         .name = host->listed->name, .attribute = attribute, .group = group, .context = asked
@@ -130,14 +130,76 @@ static void facts_make(const struct placing *placing, size_t index, struct asked
         out->running_tasks -= own_tasks(placing, seen);
 }
 
-static void add_query(struct placing *placing, const char *expression)
+void constraints_select(const struct pool *pool, const struct query *const *queries, size_t count,
+                        bool *has)
 {
-    const struct query *query = query_parse(expression, placing->planner->arena, NULL);
+    AUTO(arena) scratch = { 0 };
+    struct query_facts *facts;
+    struct asked *asked;
+
+    if (count == 0)
+        return;
+    facts = arena_array(&scratch, struct query_facts, pool->count + 1);
+    asked = arena_array(&scratch, struct asked, pool->count + 1);
+    for (size_t i = 0; i < pool->count; i++)
+        facts_make(pool, /* placing= */ NULL, i, &asked[i], &facts[i]);
+    for (size_t q = 0; q < count; q++)
+        query_select(queries[q], facts, pool->count, has);
+}
+
+/* Expressions while they are gathered. */
+struct gathered {
+    const struct query **fixed;
+    size_t fixed_count;
+    const char *key; /* the fixed ones, one behind the other */
+};
+
+/* Does it ask for attributes and names alone? */
+static bool is_fixed(const char *expression)
+{
+    static const char *const moving[] = { "task:group", "runningTasksCount", "agentConnected",
+                                          "agentVersion", "registeredAt" };
+
+    for (size_t i = 0; i < ARRAY_COUNT(moving); i++) {
+        if (strstr(expression, moving[i]) != NULL)
+            return false;
+    }
+    return true;
+}
+
+static void add_query(struct placing *placing, struct gathered *gathered, const char *expression)
+{
+    struct arena *arena = placing->planner->arena;
+    const struct query *query = query_parse(expression, arena, NULL);
 
     if (query == NULL)
         return; /* validation refused it; what is remembered of an older version may be anything */
+    if (is_fixed(expression)) {
+        gathered->fixed[gathered->fixed_count++] = query;
+        gathered->key = arena_printf(arena, "%s%s\n", gathered->key, expression);
+        return;
+    }
     placing->queries[placing->query_count++] = query;
     placing->asks_groups |= strstr(expression, "task:group") != NULL;
+}
+
+void constraints_count(struct placing *placing)
+{
+    struct arena *arena = placing->planner->arena;
+    size_t count = placing->pool->count;
+    struct query_facts *facts;
+    struct asked *asked;
+
+    if (placing->query_count == 0)
+        return;
+    placing->member = arena_array(arena, bool, count + 1);
+    memset(placing->member, true, count);
+    facts = arena_array(arena, struct query_facts, count + 1);
+    asked = arena_array(arena, struct asked, count + 1);
+    for (size_t i = 0; i < count; i++)
+        facts_make(placing->pool, placing, i, &asked[i], &facts[i]);
+    for (size_t q = 0; q < placing->query_count; q++)
+        query_select(placing->queries[q], facts, count, placing->member);
 }
 
 void constraints_prepare(struct placing *placing)
@@ -145,35 +207,30 @@ void constraints_prepare(struct placing *placing)
     const struct service_spec *spec = placing->target->spec;
     const struct task_spec *task = placing->target->task;
     struct arena *arena = placing->planner->arena;
-    size_t count = placing->pool->count;
-    struct query_facts *facts;
-    struct asked *asked;
+    size_t most = spec->placement_constraints_count + task->placement_constraints_count;
+    struct gathered gathered = { .fixed = arena_array(arena, const struct query *, most + 1),
+                                 .key = "" };
 
-    placing->member = arena_array(arena, bool, count + 1);
-    memset(placing->member, true, count);
-    placing->queries =
-        arena_array(arena, const struct query *,
-                    spec->placement_constraints_count + task->placement_constraints_count + 1);
+    placing->queries = arena_array(arena, const struct query *, most + 1);
     for (size_t i = 0; i < spec->placement_constraints_count; i++) {
         const struct placement_constraint *constraint = &spec->placement_constraints[i];
 
         if (constraint->type == PLACEMENT_CONSTRAINT_TYPE_DISTINCT_INSTANCE)
             placing->is_distinct = !placing->is_daemon; /* it is so anyway */
         else if (constraint->expression != NULL)
-            add_query(placing, constraint->expression);
+            add_query(placing, &gathered, constraint->expression);
     }
     for (size_t i = 0; i < task->placement_constraints_count; i++) {
         if (task->placement_constraints[i].type == PLACEMENT_CONSTRAINT_TYPE_MEMBER_OF)
-            add_query(placing, task->placement_constraints[i].expression);
+            add_query(placing, &gathered, task->placement_constraints[i].expression);
     }
-    if (placing->query_count == 0)
-        return;
-    facts = arena_array(arena, struct query_facts, count + 1);
-    asked = arena_array(arena, struct asked, count + 1);
-    for (size_t i = 0; i < count; i++)
-        facts_make(placing, i, &asked[i], &facts[i]);
-    for (size_t q = 0; q < placing->query_count; q++)
-        query_select(placing->queries[q], facts, count, placing->member);
+    placing->subset = subset_of(placing->planner, placing->pool, gathered.key, gathered.fixed,
+                                gathered.fixed_count);
+}
+
+bool constraints_allow(const struct placing *placing, size_t host)
+{
+    return placing->subset->has[host] && (placing->member == NULL || placing->member[host]);
 }
 
 void constraints_again(struct placing *placing, size_t host)
@@ -183,7 +240,7 @@ void constraints_again(struct placing *placing, size_t host)
 
     if (placing->query_count == 0 || placing->is_daemon)
         return;
-    facts_make(placing, host, &asked, &facts);
+    facts_make(placing->pool, placing, host, &asked, &facts);
     placing->member[host] = true;
     for (size_t q = 0; q < placing->query_count; q++)
         query_select(placing->queries[q], &facts, 1, &placing->member[host]);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "reconciler/plan/daemon.h"
+#include "reconciler/plan/pools.h"
+#include "reconciler/plan/subset.h"
 #include "spec/base/text.h"
 
 static void count_task(struct placing *placing, const struct world_task *task, bool stays)
@@ -13,26 +15,20 @@ static void count_task(struct placing *placing, const struct world_task *task, b
 
     if (host == placing->pool->count)
         return;
-    placing->present[host]++;
+    sparse_add(&placing->present, host, 1, placing->planner->arena);
     /* It is balanced what will be left when the tasks of other revisions are gone. */
     if (stays && text_equal(task->revision, placing->target->revision))
         strategies_count(placing, host);
-}
-
-static bool is_of(const struct placing *placing, const struct target *target)
-{
-    return text_equal(target->cluster, placing->target->cluster) &&
-           text_equal(target->service, placing->target->service);
 }
 
 static void count_pending(struct placing *placing, const struct plan_pending *pending)
 {
     size_t host = pool_index(placing->pool, pending->instance);
 
-    if (host == placing->pool->count || !is_of(placing, pending->target) ||
+    if (host == placing->pool->count ||
         world_task(placing->planner->input->world, pending->task) != NULL)
         return;
-    placing->present[host]++;
+    sparse_add(&placing->present, host, 1, placing->planner->arena);
     if (text_equal(pending->target->revision, placing->target->revision))
         strategies_count(placing, host);
 }
@@ -43,6 +39,8 @@ static void count_all(struct placing *placing)
     const struct service_view *view = placing->planner->view;
     const struct world_service *seen =
         world_service(input->world, placing->target->cluster, placing->target->service);
+    const struct plan_pending *const *pending;
+    size_t pending_count;
     bool is_viewed = view != NULL && text_equal(view->service, placing->target->service) &&
                      text_equal(view->cluster, placing->target->cluster);
 
@@ -54,8 +52,12 @@ static void count_all(struct placing *placing)
     }
     for (size_t i = 0; !is_viewed && seen != NULL && i < seen->task_count; i++)
         count_task(placing, seen->tasks[i], /* stays= */ true);
-    for (size_t i = 0; i < input->pending_count; i++)
-        count_pending(placing, &input->pending[i]);
+    pending_count = pending_of(
+        placing->planner,
+        unit_key(placing->planner->arena, placing->target->cluster, placing->target->service),
+        &pending);
+    for (size_t i = 0; i < pending_count; i++)
+        count_pending(placing, pending[i]);
 }
 
 /* The volumes of a service are on one instance, and its tasks go where they are. */
@@ -68,11 +70,13 @@ static void find_volumes(struct placing *placing)
     if (placing->is_daemon)
         return; /* each of its instances has its own */
     for (size_t v = 0; v < task->volumes_count; v++) {
+        if (!is_named_volume(&task->volumes[v]))
+            continue;
         const char *name = volume_name(planner, placing->target, &task->volumes[v]);
         bool *has = arena_array(planner->arena, bool, count + 1);
         bool any = false;
 
-        for (size_t i = 0; is_named_volume(&task->volumes[v]) && i < count; i++) {
+        for (size_t i = 0; i < count; i++) {
             const struct world_instance *host = placing->pool->hosts[i].seen;
 
             has[i] = host != NULL && world_volume(host, name) != NULL;
@@ -99,27 +103,36 @@ static void bind_volumes(struct placing *placing, size_t host)
 static void find_underway(struct placing *placing)
 {
     const struct service_view *view = placing->planner->view;
+    const struct host_set *working = &placing->pool->working;
     const struct deployment *deployment = NULL;
 
-    placing->underway = arena_array(placing->planner->arena, bool, placing->pool->count + 1);
     if (view != NULL && view->primary != NULL && view->primary->goal->target == placing->target)
         deployment = view->primary;
     else if (view != NULL && view->fallback != NULL &&
              view->fallback->goal->target == placing->target)
         deployment = view->fallback;
-    for (size_t i = 0; deployment != NULL && i < placing->pool->count; i++) {
-        const struct world_instance *seen = placing->pool->hosts[i].seen;
+    if (deployment == NULL || working->count == 0)
+        return;
+    placing->underway = arena_array(placing->planner->arena, uint32_t, working->count);
+    for (size_t i = 0; i < working->count; i++) {
+        const struct world_instance *seen = placing->pool->hosts[working->items[i]].seen;
 
-        placing->underway[i] =
-            seen != NULL && image_is_underway(placing->planner, deployment, seen);
+        if (image_is_underway(placing->planner, deployment, seen))
+            placing->underway[placing->underway_count++] = working->items[i];
     }
 }
 
-static bool is_better(const struct placing *placing, size_t a, size_t b, const char *name)
+/* One task was placed there: what is brought is for that one. */
+static void leave_underway(struct placing *placing, size_t host)
 {
-    if (placing->underway[a] != placing->underway[b])
-        return placing->underway[a];
-    return strategies_compare(placing, a, b, name) < 0;
+    for (size_t i = 0; i < placing->underway_count; i++) {
+        if (placing->underway[i] != host)
+            continue;
+        placing->underway_count--;
+        memmove(&placing->underway[i], &placing->underway[i + 1],
+                (placing->underway_count - i) * sizeof(*placing->underway));
+        return;
+    }
 }
 
 /* As the current commit says: a former revision may have been of another kind of service. */
@@ -148,10 +161,10 @@ struct placing *placing_of(struct planner *planner, const struct target *target)
     placing->memory_mib = target_memory_mib(target);
     placing->cpu_units = target_cpu_units(target);
     placing->host_ports = target_host_ports(target, planner->arena);
-    placing->present = arena_array(planner->arena, uint32_t, placing->pool->count + 1);
+    constraints_prepare(placing);
     strategies_prepare(placing);
     count_all(placing);
-    constraints_prepare(placing);
+    constraints_count(placing);
     find_volumes(placing);
     find_underway(placing);
     placing->next = planner->placings;
@@ -162,8 +175,8 @@ struct placing *placing_of(struct planner *planner, const struct target *target)
 static void take(struct placing *placing, size_t host)
 {
     use_take(placing->planner, placing->pool->hosts[host].use, placing->target);
-    placing->present[host]++;
-    placing->underway[host] = false;
+    sparse_add(&placing->present, host, 1, placing->planner->arena);
+    leave_underway(placing, host);
     if (placing->daemon != NULL)
         placing->daemon->placed[host] = true;
     strategies_count(placing, host);
@@ -189,29 +202,34 @@ void pool_wait(const struct placing *placing, size_t closest, enum fit fit)
                   resources_lack(placing, closest, fit));
 }
 
-const struct world_instance *pool_place(struct planner *planner, const struct target *target,
-                                        const char *name)
+/* The one that came closest; of those that are equal in that the first. */
+static void wait_for_any(const struct placing *placing)
 {
-    struct placing *placing = placing_of(planner, target);
-    size_t count = placing->pool->count;
-    size_t best = count;
-    size_t closest = 0;
     enum fit furthest = FIT_STATE;
+    size_t closest = 0;
 
-    daemons_keep_room(planner);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < placing->pool->count; i++) {
         enum fit fit = resources_fit(placing, i);
 
-        if (fit == FIT_YES && (best == count || is_better(placing, i, best, name)))
-            best = i;
         if (fit > furthest || (fit == furthest && resources_left(placing, i, fit) >
                                                       resources_left(placing, closest, fit))) {
             furthest = fit;
             closest = i;
         }
     }
-    if (best == count) {
-        pool_wait(placing, closest, furthest);
+    pool_wait(placing, closest, furthest);
+}
+
+const struct world_instance *pool_place(struct planner *planner, const struct target *target,
+                                        const char *name)
+{
+    struct placing *placing = placing_of(planner, target);
+    size_t best;
+
+    daemons_keep_room(planner);
+    best = choose_host(placing, name);
+    if (best == placing->pool->count) {
+        wait_for_any(placing);
         return NULL;
     }
     take(placing, best);

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "reconciler/plan/place.h"
+#include "reconciler/plan/placing.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
 #include "spec/port.h"
@@ -64,6 +64,16 @@ static uint64_t left(uint64_t capacity, uint64_t used)
     return used > capacity ? 0 : capacity - used;
 }
 
+uint32_t host_left(const struct host *host, enum packed packed)
+{
+    if (host->seen == NULL)
+        return 0;
+    return (uint32_t)(packed == PACKED_CPU
+                          ? left(host->seen->cpu_units, host->use->cpu_units)
+                          : left(host->seen->memory_mib,
+                                 host->use->memory_mib + host->listed->reserved_memory));
+}
+
 /* The first port that is taken; false: none. */
 static bool taken_port(const struct placing *placing, const struct host *host, const char **out)
 {
@@ -90,11 +100,11 @@ enum fit resources_fit(const struct placing *placing, size_t index)
         return FIT_STATE;
     if (platform != NULL && !is_architecture(platform->cpu_architecture, host->seen->architecture))
         return FIT_ARCHITECTURE;
-    if (!placing->member[index] && !placing->is_daemon) /* which has its instances by them */
+    if (!constraints_allow(placing, index) && !placing->is_daemon) /* which has its instances so */
         return FIT_CONSTRAINTS;
     if (placing->holds != NULL && !placing->holds[index])
         return FIT_VOLUME;
-    if (placing->is_distinct && placing->present[index] > 0)
+    if (placing->is_distinct && sparse_get(&placing->present, index) > 0)
         return FIT_DISTINCT;
     if (taken_port(placing, host, &port))
         return FIT_PORTS;
@@ -166,7 +176,7 @@ const char *resources_lack(const struct placing *placing, size_t index, enum fit
     const char *port = "";
 
     switch (fit) {
-    case FIT_STATE: return host->why_not;
+    case FIT_STATE: return pool_why_not(placing->pool, index, placing->planner);
     case FIT_ARCHITECTURE:
         return arena_printf(
             arena, "is missing an attribute required by your task: it has the architecture %s",

@@ -4,9 +4,8 @@
  */
 #include <string.h>
 
-#include "reconciler/plan/place.h"
+#include "reconciler/plan/subset.h"
 #include "spec/base/text.h"
-#include "spec/tree.h"
 
 /* Of a service that says nothing. */
 static const struct placement_strategy defaults[] = {
@@ -14,30 +13,11 @@ static const struct placement_strategy defaults[] = {
     { .type = PLACEMENT_STRATEGY_TYPE_SPREAD, .field = "instanceId" },
 };
 
-static const char attribute_prefix[] = "attribute:";
+/* ---- How the tasks of the service are spread ------------------------------------------------- */
 
-/* Hosts with the same value are one group; those without any are one, too. */
-static void find_groups(struct placing *placing, struct spread *spread)
+static bool is_spread(const struct spread *spread)
 {
-    const struct pool *pool = placing->pool;
-    const char *field = spread->strategy->field;
-    bool by_attribute = text_starts(field, attribute_prefix);
-    AUTO(tree) groups = { 0 };
-
-    for (size_t i = 0; i < pool->count; i++) {
-        const char *value;
-        size_t *group;
-
-        spread->group[i] = i;
-        if (!by_attribute)
-            continue;
-        value = host_attribute(&pool->hosts[i], field + strlen(attribute_prefix));
-        group = tree_get(&groups, value == NULL ? "" : value);
-        if (group != NULL)
-            spread->group[i] = *group;
-        else
-            tree_put(&groups, value == NULL ? "" : value, &spread->group[i], /* owner= */ NULL);
-    }
+    return spread->strategy->type == PLACEMENT_STRATEGY_TYPE_SPREAD;
 }
 
 void strategies_prepare(struct placing *placing)
@@ -45,7 +25,6 @@ void strategies_prepare(struct placing *placing)
     const struct service_spec *spec = placing->target->spec;
     bool silent = spec->placement_strategy_count == 0;
     const struct placement_strategy *strategies = silent ? defaults : spec->placement_strategy;
-    size_t hosts = placing->pool->count;
     struct arena *arena = placing->planner->arena;
 
     placing->spread_count = silent ? ARRAY_COUNT(defaults) : spec->placement_strategy_count;
@@ -54,65 +33,86 @@ void strategies_prepare(struct placing *placing)
         struct spread *spread = &placing->spreads[i];
 
         spread->strategy = &strategies[i];
-        if (spread->strategy->type != PLACEMENT_STRATEGY_TYPE_SPREAD)
+        if (!is_spread(spread))
             continue;
-        spread->group = arena_array(arena, size_t, hosts + 1);
-        spread->tasks = arena_array(arena, uint32_t, hosts + 1);
-        find_groups(placing, spread);
+        spread->grouping = subset_grouping(placing->subset, spread->strategy->field);
+        spread->with_capacity = 8;
+        spread->with = arena_array(arena, size_t, spread->with_capacity);
+        spread->with[0] = spread->grouping->able_groups;
+    }
+}
+
+/* One group that had so many tasks has another number of them. */
+static void move_group(struct spread *spread, uint32_t from, uint32_t to, struct arena *arena)
+{
+    if (to == spread->with_capacity) {
+        size_t *larger = arena_array(arena, size_t, 2 * spread->with_capacity);
+
+        memcpy(larger, spread->with, spread->with_capacity * sizeof(*larger));
+        spread->with = larger;
+        spread->with_capacity *= 2;
+    }
+    spread->with[from]--;
+    spread->with[to]++;
+    if (to < spread->fewest || (from == spread->fewest && spread->with[from] == 0))
+        spread->fewest = to; /* they are neighbours */
+}
+
+static void spread_count(struct placing *placing, size_t host, int by)
+{
+    struct arena *arena = placing->planner->arena;
+
+    for (size_t i = 0; i < placing->spread_count; i++) {
+        struct spread *spread = &placing->spreads[i];
+        uint32_t tasks;
+        size_t group;
+
+        if (!is_spread(spread))
+            continue;
+        group = group_of(spread->grouping, host);
+        tasks = sparse_get(&spread->tasks, group);
+        sparse_add(&spread->tasks, group, by, arena);
+        if (group_is_able(spread->grouping, group))
+            move_group(spread, tasks, by > 0 ? tasks + 1 : tasks - 1, arena);
     }
 }
 
 void strategies_count(struct placing *placing, size_t host)
 {
-    for (size_t i = 0; i < placing->spread_count; i++) {
-        struct spread *spread = &placing->spreads[i];
-
-        if (spread->strategy->type == PLACEMENT_STRATEGY_TYPE_SPREAD)
-            spread->tasks[spread->group[host]]++;
-    }
+    spread_count(placing, host, 1);
 }
 
 void strategies_uncount(struct placing *placing, size_t host)
 {
-    for (size_t i = 0; i < placing->spread_count; i++) {
-        struct spread *spread = &placing->spreads[i];
-
-        if (spread->strategy->type == PLACEMENT_STRATEGY_TYPE_SPREAD)
-            spread->tasks[spread->group[host]]--;
-    }
+    spread_count(placing, host, -1);
 }
+
+/* ---- Which instance is better ---------------------------------------------------------------- */
 
 static int compare(uint64_t a, uint64_t b)
 {
     return (a > b) - (a < b);
 }
 
-/* What is left of the resource that is packed. */
-static uint64_t left(const struct placing *placing, const struct spread *spread, size_t index)
+enum packed strategy_packed(const struct placement_strategy *strategy)
 {
-    const struct host *host = &placing->pool->hosts[index];
-    bool cpu = text_equal(spread->strategy->field, "cpu");
-    uint64_t capacity;
-    uint64_t used;
-
-    if (host->seen == NULL)
-        return 0;
-    capacity = cpu ? host->seen->cpu_units : host->seen->memory_mib;
-    used = cpu ? host->use->cpu_units : host->use->memory_mib + host->listed->reserved_memory;
-    return used > capacity ? 0 : capacity - used;
+    return text_equal(strategy->field, "cpu") ? PACKED_CPU : PACKED_MEMORY;
 }
 
-/* FNV-1a. */
-static uint64_t chance(const struct placing *placing, size_t host, const char *name)
+uint32_t spread_tasks(const struct spread *spread, size_t host)
 {
-    const char *texts[] = { name, placing->pool->hosts[host].listed->name };
-    uint64_t hash = 0xcbf29ce484222325;
+    return sparse_get(&spread->tasks, group_of(spread->grouping, host));
+}
 
-    for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
-        for (const char *at = texts[i]; *at != '\0'; at++)
-            hash = (hash ^ (unsigned char)*at) * 0x100000001b3;
-    }
-    return hash ^ (hash >> 29);
+bool spread_is_same(const struct spread *spread, size_t a, size_t b)
+{
+    return group_of(spread->grouping, a) == group_of(spread->grouping, b);
+}
+
+/* What is left of the resource that is packed. */
+static uint32_t left(const struct placing *placing, const struct spread *spread, size_t host)
+{
+    return host_left(&placing->pool->hosts[host], strategy_packed(spread->strategy));
 }
 
 static int compare_by(const struct placing *placing, const struct spread *spread, size_t a,
@@ -120,7 +120,7 @@ static int compare_by(const struct placing *placing, const struct spread *spread
 {
     switch (spread->strategy->type) {
     case PLACEMENT_STRATEGY_TYPE_SPREAD:
-        return compare(spread->tasks[spread->group[a]], spread->tasks[spread->group[b]]);
+        return compare(spread_tasks(spread, a), spread_tasks(spread, b));
     case PLACEMENT_STRATEGY_TYPE_BINPACK:
         return compare(left(placing, spread, a), left(placing, spread, b));
     case PLACEMENT_STRATEGY_TYPE_RANDOM:
@@ -129,7 +129,7 @@ static int compare_by(const struct placing *placing, const struct spread *spread
     return 0;
 }
 
-int strategies_compare(const struct placing *placing, size_t a, size_t b, const char *name)
+int strategies_rank(const struct placing *placing, size_t a, size_t b)
 {
     for (size_t i = 0; i < placing->spread_count; i++) {
         const struct spread *spread = &placing->spreads[i];
@@ -140,7 +140,42 @@ int strategies_compare(const struct placing *placing, size_t a, size_t b, const 
         if (spread->strategy->type == PLACEMENT_STRATEGY_TYPE_RANDOM)
             break; /* nothing is left to decide for those behind it */
     }
-    return compare(chance(placing, a, name), chance(placing, b, name));
+    return 0;
+}
+
+int strategies_compare(const struct placing *placing, size_t a, size_t b, const char *name)
+{
+    int order = strategies_rank(placing, a, b);
+
+    return order != 0 ? order
+                      : compare(chance_of(name, placing->pool->names[a]),
+                                chance_of(name, placing->pool->names[b]));
+}
+
+bool strategies_are_met(const struct placing *placing, size_t host, size_t end)
+{
+    for (size_t i = 0; i < end; i++) {
+        const struct spread *spread = &placing->spreads[i];
+
+        if (spread->strategy->type == PLACEMENT_STRATEGY_TYPE_RANDOM)
+            return true;
+        if (is_spread(spread) && spread_tasks(spread, host) > spread->fewest)
+            return false;
+    }
+    return true;
+}
+
+size_t strategies_packing(const struct placing *placing)
+{
+    for (size_t i = 0; i < placing->spread_count; i++) {
+        enum placement_strategy_type type = placing->spreads[i].strategy->type;
+
+        if (type == PLACEMENT_STRATEGY_TYPE_BINPACK)
+            return i;
+        if (type == PLACEMENT_STRATEGY_TYPE_RANDOM)
+            break;
+    }
+    return placing->spread_count;
 }
 
 /* The mirror image: from where there are most, or where most is left (ecs.md 1.6). */

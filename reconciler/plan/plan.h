@@ -21,6 +21,12 @@ struct plan_pending {
     const struct target *target;
 };
 
+/* What is kept from plan to plan, so that the next one costs what has changed and not what there
+ * is.  It changes nothing in any plan. */
+struct pools;
+struct pools *pools_new(void);
+void pools_free(struct pools *pools);
+
 /* Everything the planner may look at.  If it is not here, the planner cannot depend on it. */
 struct plan_input {
     const struct desired *desired; /* NULL: no commit was ever accepted; nothing is then touched */
@@ -39,6 +45,7 @@ struct plan_input {
     bool as_claimed;     /* a preview: as if engines were claimed, which a run does first */
     const char *sandbox; /* tag of the sandbox image */
     int64_t now_ms;      /* wall clock */
+    struct pools *pools; /* of this world only, while it lives; NULL: none are kept */
 };
 
 /* One thing to plan: a service by "CLUSTER/SERVICE", or an instance by name. */

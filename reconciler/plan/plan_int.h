@@ -10,7 +10,7 @@
 #define NEVER INT64_MAX
 
 struct placement;
-struct uses;
+struct pools;
 struct pool;
 struct placing;
 struct slot_place;
@@ -37,14 +37,14 @@ struct planner {
     size_t unit_waits;
     bool unit_looked;
     bool unit_watches;
-    int64_t wake_at_ms;              /* of the unit */
-    struct placement *placement;     /* place.c; NULL: not counted yet */
-    struct uses *uses;               /* pool.c: of all instances; likewise */
-    struct pool *pools;              /* those that were asked for */
-    struct placing *placings;        /* place_pool.c: likewise */
-    struct image_source *sources;    /* image_built.c: likewise */
-    const struct service_view *view; /* of the unit, once it is made */
-    struct wanted_list *wanted;      /* NULL: nobody asks */
+    int64_t wake_at_ms;                  /* of the unit */
+    struct placement *placement;         /* place.c; NULL: not counted yet */
+    struct pools *pools;                 /* pools.h; likewise */
+    struct placing *placings;            /* place_pool.c: likewise */
+    struct image_source *sources;        /* image_built.c: likewise */
+    const struct plan_pending **pending; /* pending.c: by unit; likewise */
+    const struct service_view *view;     /* of the unit, once it is made */
+    struct wanted_list *wanted;          /* NULL: nobody asks */
 };
 
 struct action *plan_action(struct planner *planner, enum action_kind kind, const char *instance,

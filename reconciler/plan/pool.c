@@ -1,169 +1,51 @@
 /*
  * Pool: the instances of an EC2 cluster. Which there are and what they are for is said by the
- * commit, how large they are by the world; what is taken of them is counted once per plan, over all
- * clusters that share them, and kept up while tasks are placed.
+ * commit, how large they are by the world; what is taken of them is counted over all clusters that
+ * share them (pools.h), and kept up while tasks are placed.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "reconciler/plan/daemon.h"
+#include "reconciler/plan/pools.h"
+#include "reconciler/plan/subset.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
-#include "spec/port.h"
 
 #define LOST_TIMEOUT_S 60 /* of a cluster that is not declared any more */
 
-/* ---- What is taken --------------------------------------------------------------------------- */
-
-/* By the address of the instance: of use for looking up only. */
-struct uses {
-    struct host_use *slots;
-    size_t mask;
-    bool kept; /* room for daemons is */
-};
-
-static struct host_use *use_slot(const struct uses *uses, const struct world_instance *instance)
-{
-    size_t at = ((uintptr_t)instance >> 4) * (size_t)0x9E3779B97F4A7C15 >> 20;
-
-    for (at &= uses->mask; uses->slots[at].instance != NULL; at = (at + 1) & uses->mask) {
-        if (uses->slots[at].instance == instance)
-            break;
-    }
-    return &uses->slots[at];
-}
-
-static void uses_add(struct uses *uses, const struct world_instance *instance)
-{
-    struct host_use *use = use_slot(uses, instance);
-
-    use->instance = instance;
-    use->memory_mib = instance->used_memory_mib;
-    use->cpu_units = instance->used_cpu_units;
-    use->tasks = (uint32_t)instance->task_count;
-}
-
-static struct uses *uses_of(struct planner *planner)
-{
-    const struct plan_input *input = planner->input;
-    size_t capacity = 16;
-    struct uses *uses;
-
-    if (planner->uses != NULL)
-        return planner->uses;
-    while (capacity < 2 * (size_t)HASH_CNT(by_name, input->world->instances))
-        capacity *= 2;
-    uses = arena_new(planner->arena, struct uses);
-    uses->slots = arena_array(planner->arena, struct host_use, capacity);
-    uses->mask = capacity - 1;
-    planner->uses = uses;
-    for (const struct world_instance *at = input->world->instances; at != NULL;
-         at = at->by_name.next)
-        uses_add(uses, at);
-    for (size_t i = 0; i < input->pending_count; i++) {
-        const struct plan_pending *pending = &input->pending[i];
-        const struct world_instance *instance = world_instance(input->world, pending->instance);
-
-        if (instance != NULL && world_task(input->world, pending->task) == NULL)
-            use_take(planner, use_slot(uses, instance), pending->target);
-    }
-    return uses;
-}
-
-bool pools_keep_once(struct planner *planner)
-{
-    struct uses *uses = uses_of(planner);
-    bool first = !uses->kept;
-
-    uses->kept = true;
-    return first;
-}
-
-/* Appends the ports of "80/tcp 53/udp". */
-static void add_ports(struct planner *planner, struct host_use *use, const char *text)
-{
-    uint32_t key;
-
-    while (port_key_next(&text, &key)) {
-        uint32_t *larger;
-
-        if ((use->port_count & (use->port_count + 1)) == 0) {
-            larger = arena_array(planner->arena, uint32_t, 2 * use->port_count + 2);
-            if (use->port_count > 0)
-                memcpy(larger, use->ports, use->port_count * sizeof(*larger));
-            use->ports = larger;
-        }
-        use->ports[use->port_count++] = key;
-    }
-}
-
-/* Only who has fixed ports asks for those of others. */
-static void find_ports(struct planner *planner, struct host_use *use)
-{
-    const struct plan_input *input = planner->input;
-
-    if (use->ports_known)
-        return;
-    use->ports_known = true;
-    for (const struct world_task *at = use->instance->tasks; at != NULL; at = at->host_next)
-        add_ports(planner, use, at->host_ports);
-    for (size_t i = 0; i < input->pending_count; i++) {
-        const struct plan_pending *pending = &input->pending[i];
-
-        if (text_equal(pending->instance, use->instance->name) &&
-            world_task(input->world, pending->task) == NULL)
-            add_ports(planner, use, target_host_ports(pending->target, planner->arena));
-    }
-}
-
-bool use_has_port(struct planner *planner, struct host_use *use, uint32_t port)
-{
-    find_ports(planner, use);
-    for (size_t i = 0; i < use->port_count; i++) {
-        if (use->ports[i] == port)
-            return true;
-    }
-    return false;
-}
-
-void use_take(struct planner *planner, struct host_use *use, const struct target *target)
-{
-    const char *ports = target_host_ports(target, planner->arena);
-
-    use->memory_mib += target_memory_mib(target);
-    use->cpu_units += target_cpu_units(target);
-    use->tasks++;
-    if (ports != NULL && use->ports_known)
-        add_ports(planner, use, ports);
-}
-
-void use_release(struct planner *planner, struct host_use *use, const struct world_task *task)
-{
-    const char *ports = task->host_ports;
-    uint32_t key;
-
-    find_ports(planner, use);
-    use->memory_mib -= use->memory_mib < task->memory_mib ? use->memory_mib : task->memory_mib;
-    use->cpu_units -= use->cpu_units < task->cpu_units ? use->cpu_units : task->cpu_units;
-    use->tasks -= use->tasks > 0;
-    while (port_key_next(&ports, &key)) {
-        for (size_t i = 0; i < use->port_count; i++)
-            use->ports[i] = use->ports[i] == key ? 0 : use->ports[i]; /* no port */
-    }
-}
-
 /* ---- Instances ------------------------------------------------------------------------------- */
 
-/* Why no new task goes there, as it follows "the container-instance NAME"; NULL: it may. */
-static const char *why_not(struct planner *planner, const struct host *host, const char *claim)
+/* In short: the text of it for people is made when they are told. */
+static const char *why_not(const struct pools *pools, const struct host *host)
 {
     const struct world_instance *seen = host->seen;
-    const struct world_named *held = seen == NULL ? NULL : world_volume(seen, claim);
+    const struct world_named *held;
 
     if (host->listed->state == CONTAINER_INSTANCE_DRAINING)
         return "is DRAINING";
     if (seen == NULL)
         return "is not connected yet";
+    if (seen->same_as != NULL)
+        return "has another one's engine";
+    if (seen->state != INSTANCE_ACTIVE || !seen->complete)
+        return "is not connected";
+    held = world_volume(seen, pools->claim);
+    if (pools->as_claimed && (held == NULL || pools->take_over))
+        return NULL;
+    if (held == NULL)
+        return "is not claimed yet";
+    return text_equal(held->root, pools->root) ? NULL : "belongs to another repository";
+}
+
+const char *pool_why_not(const struct pool *pool, size_t index, struct planner *planner)
+{
+    const struct host *host = &pool->hosts[index];
+    const struct world_instance *seen = host->seen;
+    const struct world_named *held;
+
+    if (host->why_not == NULL || seen == NULL || host->listed->state == CONTAINER_INSTANCE_DRAINING)
+        return host->why_not;
     if (seen->same_as != NULL)
         return arena_printf(planner->arena, "has the engine of container-instance %s",
                             seen->same_as);
@@ -171,10 +53,9 @@ static const char *why_not(struct planner *planner, const struct host *host, con
         return seen->failure == NULL
                    ? "is not connected yet"
                    : arena_printf(planner->arena, "encountered error \"AGENT\": %s", seen->failure);
-    if (instance_is_ours(planner, seen))
-        return NULL;
+    held = world_volume(seen, planner->pools->claim);
     if (held == NULL)
-        return "is not claimed yet";
+        return host->why_not;
     return arena_printf(planner->arena,
                         "belongs to another repository (root commit %.12s) under owner '%s'",
                         held->root == NULL ? "unknown" : held->root, planner->input->owner);
@@ -188,46 +69,175 @@ static int compare_names(const void *a, const void *b)
     return strcmp(left->name, right->name);
 }
 
-static struct pool *pool_make(struct planner *planner, const struct resource *cluster)
-{
-    const char *claim = claim_volume_name(planner->arena, planner->input->owner);
-    struct pool *pool = arena_new(planner->arena, struct pool);
+/* ---- What is known of each ------------------------------------------------------------------- */
 
+void host_set_put(struct host_set *set, size_t index, bool belongs)
+{
+    size_t low = 0;
+    size_t high = set->count;
+    bool is_there;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (set->items[middle] < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    is_there = low < set->count && set->items[low] == index;
+    if (is_there == belongs)
+        return;
+    if (belongs) {
+        memmove(&set->items[low + 1], &set->items[low], (set->count - low) * sizeof(*set->items));
+        set->items[low] = (uint32_t)index;
+        set->count++;
+    } else {
+        set->count--;
+        memmove(&set->items[low], &set->items[low + 1], (set->count - low) * sizeof(*set->items));
+    }
+}
+
+static void find_efforts(struct pool *pool, size_t index)
+{
+    const struct world_instance *seen = pool->hosts[index].seen;
+    bool failed = false;
+    bool running = false;
+
+    for (const struct world_effort *at = seen == NULL ? NULL : seen->efforts; at != NULL;
+         at = at->by_key.next) {
+        failed |= at->state == EFFORT_FAILED || at->failures > 0;
+        running |= at->state == EFFORT_RUNNING;
+    }
+    host_set_put(&pool->troubled, index, failed);
+    host_set_put(&pool->working, index, running);
+}
+
+void pool_shelve(struct pool *pool, size_t index)
+{
+    const struct host *host = &pool->hosts[index];
+
+    for (enum packed packed = 0; packed < PACKED_COUNT; packed++) {
+        struct shelf_item item = { .index = (uint32_t)index };
+        struct shelf *shelf = pool->shelves[packed];
+
+        if (shelf == NULL)
+            continue;
+        if (host->why_not != NULL) {
+            shelf_remove(shelf, index);
+            continue;
+        }
+        item.left = host_left(host, packed);
+        item.other = host_left(host, packed == PACKED_CPU ? PACKED_MEMORY : PACKED_CPU);
+        shelf_put(shelf, &item);
+    }
+}
+
+void pool_refresh(const struct pools *pools, struct pool *pool, size_t index)
+{
+    struct host *host = &pool->hosts[index];
+    const struct world_instance *seen = host->seen;
+    bool might = host->why_not == NULL;
+
+    host->why_not = why_not(pools, host);
+    host_set_put(&pool->unknown, index,
+                 seen == NULL || (!seen->was_complete && seen->same_as == NULL));
+    find_efforts(pool, index);
+    pool_shelve(pool, index);
+    if (might != (host->why_not == NULL))
+        subsets_turn(pool, index);
+}
+
+uint32_t pool_index_of(const struct pool *pool, const struct pools *pools,
+                       const struct host_use *use)
+{
+    return pool->index_of[use - pools->uses];
+}
+
+static struct host_set host_set_new(const struct pool *pool)
+{
+    return (struct host_set){ .items = arena_array(pool->arena, uint32_t, pool->count + 1) };
+}
+
+struct pool *pool_make(struct pools *pools, const struct resource *cluster)
+{
+    struct pool *pool = arena_new(pools->arena, struct pool);
+
+    pool->arena = pools->arena;
+    pool->resource = cluster;
     pool->cluster = cluster->name;
     pool->spec = resource_cluster(cluster);
     pool->count = pool->spec->instances_count;
-    pool->hosts = arena_array(planner->arena, struct host, pool->count + 1);
-    pool->by_name = arena_array(planner->arena, struct host_name, pool->count + 1);
+    pool->hosts = arena_array(pool->arena, struct host, pool->count + 1);
+    pool->by_name = arena_array(pool->arena, struct host_name, pool->count + 1);
+    pool->names = arena_array(pool->arena, const char *, pool->count + 1);
+    pool->index_of = arena_array(pool->arena, uint32_t, pools->use_count + 1);
+    pool->unknown = host_set_new(pool);
+    pool->troubled = host_set_new(pool);
+    pool->working = host_set_new(pool);
+    memset(pool->index_of, 0xff, pools->use_count * sizeof(*pool->index_of)); /* NOT_LISTED */
     for (size_t i = 0; i < pool->count; i++) {
         struct host *host = &pool->hosts[i];
 
         host->listed = &pool->spec->instances[i];
-        host->seen = world_instance(planner->input->world, host->listed->name);
-        if (host->seen != NULL)
-            host->use = use_slot(uses_of(planner), host->seen);
-        host->why_not = why_not(planner, host, claim);
+        host->seen = world_instance(pools->world, host->listed->name);
+        if (host->seen != NULL) {
+            host->use = pools_use(pools, host->seen);
+            pool->index_of[host->use - pools->uses] = (uint32_t)i;
+        }
+        pool_refresh(pools, pool, i);
         pool->by_name[i] = (struct host_name){ host->listed->name, i };
+        pool->names[i] = host->listed->name;
     }
     qsort(pool->by_name, pool->count, sizeof(*pool->by_name), compare_names);
+    return pool;
+}
+
+struct chance_rings *pool_rings(struct pool *pool)
+{
+    if (pool->rings == NULL)
+        pool->rings = chance_rings_new(pool->names, pool->count, pool->arena);
+    return pool->rings;
+}
+
+const struct shelf *pool_shelf(struct pool *pool, enum packed packed)
+{
+    if (pool->shelves[packed] == NULL) {
+        pool->shelves[packed] = shelf_new(pool->count, pool->arena);
+        for (size_t i = 0; i < pool->count; i++)
+            pool_shelve(pool, i);
+    }
+    return pool->shelves[packed];
+}
+
+static struct pool *pool_find(const struct pools *pools, const char *cluster)
+{
+    struct pool *pool = pools == NULL ? NULL : pools->first;
+
+    while (pool != NULL && !text_equal(pool->cluster, cluster))
+        pool = pool->next;
     return pool;
 }
 
 struct pool *pool_of(struct planner *planner, const char *cluster)
 {
     const struct desired *desired = planner->input->desired;
+    struct pool *pool = pool_find(planner->pools, cluster);
     const struct resource *resource;
-    struct pool *pool = planner->pools;
+    struct pools *pools;
 
-    while (pool != NULL && !text_equal(pool->cluster, cluster))
-        pool = pool->next;
     if (pool != NULL || desired == NULL)
         return pool;
     resource = generation_find(desired->generation, KIND_CLUSTER, cluster);
     if (resource == NULL || resource_cluster(resource)->launch_type != LAUNCH_TYPE_EC2)
         return NULL;
-    pool = pool_make(planner, resource);
-    pool->next = planner->pools;
-    planner->pools = pool;
+    pools = pools_of(planner);
+    pool = pool_find(pools, cluster); /* since an earlier plan */
+    if (pool != NULL)
+        return pool;
+    pool = pool_make(pools, resource);
+    pool->next = pools->first;
+    pools->first = pool;
     return pool;
 }
 
@@ -290,12 +300,12 @@ bool has_named_volumes(const struct target *target)
 
 bool pool_is_known(struct planner *planner, const struct pool *pool, const struct target *target)
 {
-    for (size_t i = 0; i < pool->count; i++) {
-        const struct world_instance *seen = pool->hosts[i].seen;
-        const char *name = pool->hosts[i].listed->name;
+    for (size_t i = 0; i < pool->unknown.count; i++) {
+        const struct host *host = &pool->hosts[pool->unknown.items[i]];
+        const struct world_instance *seen = host->seen;
+        const char *name = host->listed->name;
 
-        if ((seen != NULL && (seen->was_complete || seen->same_as != NULL)) ||
-            instance_is_forgotten(planner, name))
+        if (instance_is_forgotten(planner, name))
             continue;
         if (seen == NULL || !instance_is_given_up(planner, pool->cluster, seen)) {
             plan_wait(planner, "instance %s is not connected yet: what runs there is not known%s%s",

@@ -243,8 +243,6 @@ static bool cluster_is_used(struct planner *planner, const char *cluster,
     const struct plan_input *input = planner->input;
     const struct pool *pool = pool_of(planner, cluster);
 
-    if (removal_is_open(input))
-        return true;
     if (pool != NULL
             ? pool_index(pool, instance->name) < pool->count
             : text_equal(instance->name, LOCAL_INSTANCE) &&
@@ -254,7 +252,7 @@ static bool cluster_is_used(struct planner *planner, const char *cluster,
         if (at->service != NULL && text_equal(at->service->cluster, cluster))
             return true;
     }
-    return false;
+    return removal_is_open(input); /* asked last: it looks at all services */
 }
 
 static void prune_networks(struct planner *planner, const struct world_instance *instance)

@@ -46,8 +46,8 @@ static bool gains(const struct placing *placing, size_t from, size_t to)
 
         if (spread->strategy->type != PLACEMENT_STRATEGY_TYPE_SPREAD)
             return false;
-        if (spread->group[from] != spread->group[to])
-            return spread->tasks[spread->group[from]] >= spread->tasks[spread->group[to]] + 2;
+        if (!spread_is_same(spread, from, to))
+            return spread_tasks(spread, from) >= spread_tasks(spread, to) + 2;
     }
     return false;
 }
@@ -59,7 +59,7 @@ static size_t fullest(const struct placing *placing, size_t to)
     size_t best = count;
 
     for (size_t from = 0; from < count; from++) {
-        if (placing->present[from] > 0 && gains(placing, from, to) &&
+        if (sparse_get(&placing->present, from) > 0 && gains(placing, from, to) &&
             (best == count || strategies_compare_leaving(placing, from, best) < 0))
             best = from;
     }
@@ -82,9 +82,9 @@ static bool is_uneven(const struct placing *placing)
         if (spread->strategy->type != PLACEMENT_STRATEGY_TYPE_SPREAD)
             return false;
         for (size_t host = 0; host < placing->pool->count; host++) {
-            uint32_t tasks = spread->tasks[spread->group[host]];
+            uint32_t tasks = spread_tasks(spread, host);
 
-            if (placing->present[host] > 0 && tasks > most)
+            if (sparse_get(&placing->present, host) > 0 && tasks > most)
                 most = tasks;
             if (is_open(placing, host) && tasks < least)
                 least = tasks;
@@ -204,8 +204,9 @@ static const char *words(struct planner *planner, const struct placing *placing,
     return arena_printf(planner->arena,
                         "Rebalancing: container-instance %s has %u tasks of the service, %s has "
                         "%u.",
-                        placing->pool->hosts[from].listed->name, placing->present[from],
-                        placing->pool->hosts[to].listed->name, there);
+                        placing->pool->hosts[from].listed->name,
+                        sparse_get(&placing->present, from), placing->pool->hosts[to].listed->name,
+                        there);
 }
 
 /* As if that task were not there: the instance from which it would gain most. */
@@ -232,7 +233,7 @@ static const char *arrival_words(struct planner *planner, const struct service_v
 
     return from == placing->pool->count
                ? NULL
-               : words(planner, placing, from, to, placing->present[to] - 1);
+               : words(planner, placing, from, to, sparse_get(&placing->present, to) - 1);
 }
 
 const struct world_instance *rebalance_target(struct planner *planner, struct service_view *view,
@@ -261,7 +262,8 @@ static void start(struct planner *planner, struct service_view *view,
     struct placing *placing = placing_of(planner, target);
     size_t to = pool_index(placing->pool, place->instance->name);
     size_t actions = planner->plan->action_count;
-    const char *why = words(planner, placing, fullest(placing, to), to, placing->present[to]);
+    const char *why =
+        words(planner, placing, fullest(placing, to), to, sparse_get(&placing->present, to));
 
     plan_progress(planner, "%s", why);
     if (!place->ready)
@@ -342,7 +344,7 @@ const char *rebalance_stopped(struct planner *planner, const struct service_view
 
         if (other != task && other->healthy && came_later(view, other) &&
             gains_without(placing, from, other))
-            return words(planner, placing, from, to, placing->present[to]);
+            return words(planner, placing, from, to, sparse_get(&placing->present, to));
     }
     return NULL;
 }

@@ -415,10 +415,9 @@ static void record_all_uncreated(struct planner *planner, const struct service_v
         return;
     if (view->pool == NULL)
         record_uncreated_on(planner, view, view->instance, ends);
-    for (size_t i = 0; view->pool != NULL && i < view->pool->count; i++) {
-        if (view->pool->hosts[i].seen != NULL)
-            record_uncreated_on(planner, view, view->pool->hosts[i].seen, ends);
-    }
+    for (size_t i = 0; view->pool != NULL && i < view->pool->troubled.count; i++)
+        record_uncreated_on(planner, view, view->pool->hosts[view->pool->troubled.items[i]].seen,
+                            ends);
 }
 
 bool record_tasks(struct planner *planner, struct service_view *view)

@@ -64,13 +64,14 @@ static void count_pending(struct planner *planner, const struct service_view *vi
 {
     const struct plan_input *input = planner->input;
     const char *revision = view->primary->goal->target->revision;
+    const struct plan_pending *const *all;
+    size_t all_count = pending_of(planner, planner->unit, &all);
 
-    for (size_t i = 0; i < input->pending_count; i++) {
-        const struct plan_pending *pending = &input->pending[i];
+    for (size_t i = 0; i < all_count; i++) {
+        const struct plan_pending *pending = all[i];
         bool current = text_equal(pending->target->revision, revision);
 
-        if (!text_equal(pending->unit, planner->unit) ||
-            world_task(input->world, pending->task) != NULL)
+        if (world_task(input->world, pending->task) != NULL)
             continue;
         want_pending(planner, view, pending);
         if (view->daemon != NULL) {

@@ -4,7 +4,7 @@
 #ifndef RECONCILER_PLAN_ROLLOUT_INT_H
 #define RECONCILER_PLAN_ROLLOUT_INT_H
 
-#include "reconciler/plan/place.h"
+#include "reconciler/plan/placing.h"
 
 /* What is on the instance of a slot of a DAEMON. */
 enum presence {

@@ -25,7 +25,7 @@ bool host_ready(struct planner *planner, const struct deployment *deployment,
 struct readiness {
     struct planner *planner;
     const struct service_view *view;
-    char *known;
+    struct sparse known;
     bool all;     /* that were asked are ready */
     bool no_room; /* for a task that may start */
 };
@@ -33,15 +33,17 @@ struct readiness {
 static bool is_ready(void *context, const struct world_instance *instance)
 {
     struct readiness *readiness = context;
-    char *known = &readiness->known[pool_index(readiness->view->pool, instance->name)];
+    struct arena *arena = readiness->planner->arena;
+    size_t host = pool_index(readiness->view->pool, instance->name);
 
-    if (*known == 0)
-        *known = host_ready(readiness->planner, readiness->view->primary, instance,
-                            /* starting= */ true)
-                     ? 2
-                     : 1;
-    readiness->all &= *known == 2;
-    return *known == 2;
+    if (sparse_get(&readiness->known, host) == 0) {
+        sparse_add(&readiness->known, host, 1, arena);
+        if (host_ready(readiness->planner, readiness->view->primary, instance,
+                       /* starting= */ true))
+            sparse_add(&readiness->known, host, 1, arena);
+    }
+    readiness->all &= sparse_get(&readiness->known, host) == 2;
+    return sparse_get(&readiness->known, host) == 2;
 }
 
 static bool is_old(const struct service_view *view, const struct task_view *task)
@@ -136,11 +138,7 @@ static void prepare_move(struct readiness *readiness, struct service_view *view,
 
 void rollout_prepare(struct planner *planner, struct service_view *view)
 {
-    struct readiness readiness = { .planner = planner,
-                                   .view = view,
-                                   .known =
-                                       arena_array(planner->arena, char, view->pool->count + 1),
-                                   .all = true };
+    struct readiness readiness = { .planner = planner, .view = view, .all = true };
     struct count count = { 0 };
     struct wanted_list *wanted = planner->wanted;
 

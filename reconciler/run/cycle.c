@@ -39,6 +39,7 @@ struct cycle {
     struct app *app;
     struct unit *units;
     struct looks *looks;
+    struct pools *pools; /* of app->world */
     struct arena arena;
     struct timer timer;
     struct timer maintenance;
@@ -101,6 +102,7 @@ struct cycle *cycle_new(struct app *app)
 
     cycle->app = app;
     cycle->looks = looks_new(app, observation_done, cycle);
+    cycle->pools = pools_new();
     cycle->clock_offset_ms = loop_wall_ms() - loop_steady_ms();
     timer_start(app->loop, &cycle->maintenance, MAINTAIN_MS, maintain, cycle);
     return cycle;
@@ -129,6 +131,7 @@ void cycle_free(struct cycle *cycle)
     while (cycle->units != NULL)
         unit_free(cycle, cycle->units);
     looks_free(cycle->looks);
+    pools_free(cycle->pools);
     arena_release(&cycle->arena);
     free(cycle);
 }
@@ -437,6 +440,7 @@ static bool plan_rounds(struct cycle *cycle)
         }
         input.pending_count = executor_pending(app->executor, &cycle->arena, &pending);
         input.pending = pending;
+        input.pools = cycle->pools;
         plan_compute(&input, units, count, &cycle->arena, &plan);
         if (plan.fact_count > 0 && cycle_state(cycle, plan.facts, plan.fact_count, &err) < 0) {
             cannot_state(cycle, units, count, &err);

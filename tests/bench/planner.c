@@ -79,6 +79,7 @@ struct bench {
     struct desired *desired;
     struct world *world;
     struct memory *memory;
+    struct pools *pools;
     struct arena arena; /* of one plan */
     int64_t now_ms;
     struct plan_unit *dirty;
@@ -384,7 +385,8 @@ static struct plan_input input_of(struct bench *bench)
                                 .owner = OWNER,
                                 .root = ROOT,
                                 .sandbox = "berth/sandbox:1",
-                                .now_ms = bench->now_ms };
+                                .now_ms = bench->now_ms,
+                                .pools = bench->pools };
 }
 
 /* One plan; what it states is stated, what it asks is done. False: it was empty. */
@@ -584,6 +586,7 @@ int main(int count, char **words)
                  bench.instances, bench.services, bench.tasks, words[4], words[5]);
     bench.world = world_new(note_dirty, &bench);
     bench.memory = memory_new();
+    bench.pools = pools_new();
     at = now_s();
     if (commit(&bench) < 0)
         return 1;
@@ -597,6 +600,7 @@ int main(int count, char **words)
     arena_release(&bench.arena);
     arena_release(&bench.dirty_keys);
     free(bench.dirty);
+    pools_free(bench.pools);
     desired_free(bench.desired);
     generation_unref(bench.generation);
     world_free(bench.world);
