@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "spec/base/digest.h"
+#include "spec/base/limits.h"
 
 struct action_word {
     const char *text;
@@ -63,8 +64,16 @@ bool action_effort_is_long(const char *key)
 
 void container_name(const char *task, const char *container, char out[CONTAINER_NAME_SIZE])
 {
-    int length = snprintf(out, CONTAINER_NAME_SIZE, "berth-%.12s-%s", task, container);
-    ASSERT(length > 0 && length < CONTAINER_NAME_SIZE); /* names have at most LIMIT_NAME bytes */
+    static const char prefix[] = "berth-";
+    size_t digits = strnlen(task, 12);
+    size_t size = strlen(container) + 1;
+    char *at = out;
+
+    ASSERT(size <= LIMIT_NAME + 1);
+    at = mempcpy(at, prefix, sizeof(prefix) - 1);
+    at = mempcpy(at, task, digits);
+    *at++ = '-';
+    memcpy(at, container, size);
 }
 
 void task_id_make(const char *deployment, uint32_t slot, uint32_t attempt, const char *instance,

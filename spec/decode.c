@@ -147,7 +147,9 @@ static void decode_list(struct decoder *decoder, const struct field *field, cons
             MISTAKE(decoder, pos_of(decoder, node), "%s: the list is empty", field->key);
         return;
     }
-    size_t max = field->element == FIELD_RECORD ? RECORDS_MAX : SCALARS_MAX;
+    size_t max = field->max > 0                   ? (size_t)field->max
+                 : field->element == FIELD_RECORD ? RECORDS_MAX
+                                                  : SCALARS_MAX;
     if (node->count > max) {
         MISTAKE(decoder, pos_of(decoder, node), "%s: more than %zu elements", field->key, max);
         return;

@@ -90,7 +90,7 @@ struct field {
     const char *help;      /* full sentences, for the schema, the reference and `explain` */
     const char *initial;   /* the default, as a user would write it */
     double min;            /* of a number; max 0: no limits but the type's */
-    double max;            /* both included; a written number below min or above max is an error */
+    double max;            /* both included; of a list: elements, 0: as many as of any list */
     double fargate_max;    /* more is refused on FARGATE; 0: no such limit */
     bool required;         /* of a list: not empty */
     bool secret;           /* never printed */

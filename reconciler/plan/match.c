@@ -200,6 +200,8 @@ static void judge_failure(struct planner *planner, struct task_view *view, const
     const struct world_container *seen = world_task_container(view->task, container);
     char name[CONTAINER_NAME_SIZE];
 
+    if (view->instance->efforts == NULL)
+        return;
     container_name(view->task->id, container, name);
     for (size_t i = 0; i < ARRAY_COUNT(steps); i++) {
         const char *failure = is_mended(seen, steps[i])

@@ -26,17 +26,33 @@ static bool claim_failed(struct planner *planner, const struct world_instance *i
     return true;
 }
 
-bool instance_is_ours(const struct planner *planner, const struct world_instance *instance)
-{
-    const char *name = claim_volume_name(planner->arena, planner->input->owner);
-    const struct world_named *claim = world_volume(instance, name);
+/* Made once per plan. */
+struct place_names {
+    const char *claim;
+    const char *cluster; /* of the network */
+    const char *network;
+};
 
+static struct place_names *names_of(struct planner *planner)
+{
+    if (planner->names == NULL) {
+        planner->names = arena_new(planner->arena, struct place_names);
+        planner->names->claim = claim_volume_name(planner->arena, planner->input->owner);
+    }
+    return planner->names;
+}
+
+bool instance_is_ours(struct planner *planner, const struct world_instance *instance)
+{
+    const struct world_named *claim;
+
+    claim = world_volume(instance, names_of(planner)->claim);
     if (planner->input->as_claimed && (claim == NULL || planner->input->take_over))
         return true;
     return claim != NULL && text_equal(claim->root, planner->input->root);
 }
 
-bool instance_is_seen(const struct planner *planner, const struct world_instance *instance)
+bool instance_is_seen(struct planner *planner, const struct world_instance *instance)
 {
     return instance->state == INSTANCE_ACTIVE && instance->complete &&
            (text_equal(instance->name, LOCAL_INSTANCE) || instance_is_ours(planner, instance));
@@ -44,7 +60,7 @@ bool instance_is_seen(const struct planner *planner, const struct world_instance
 
 bool place_is_ours(struct planner *planner, const struct world_instance *instance)
 {
-    const char *name = claim_volume_name(planner->arena, planner->input->owner);
+    const char *name = names_of(planner)->claim;
     const struct world_named *claim = world_volume(instance, name);
 
     if (instance_is_ours(planner, instance))
@@ -301,7 +317,13 @@ const struct world_instance *place_task(struct planner *planner, const struct ta
 
 const char *network_name(struct planner *planner, const char *cluster)
 {
-    return cluster_network_name(planner->arena, planner->input->owner, cluster);
+    struct place_names *names = names_of(planner);
+
+    if (!text_equal(names->cluster, cluster)) {
+        names->cluster = cluster;
+        names->network = cluster_network_name(planner->arena, planner->input->owner, cluster);
+    }
+    return names->network;
 }
 
 bool joins_network(const struct target *target)

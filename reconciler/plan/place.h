@@ -34,9 +34,9 @@ const char *volume_name(struct planner *planner, const struct target *target,
 bool is_named_volume(const struct volume *volume);
 bool has_named_volumes(const struct target *target);
 /* All that is there is known, and it may be acted on. */
-bool instance_is_seen(const struct planner *planner, const struct world_instance *instance);
+bool instance_is_seen(struct planner *planner, const struct world_instance *instance);
 /* Likewise, without a word. */
-bool instance_is_ours(const struct planner *planner, const struct world_instance *instance);
+bool instance_is_ours(struct planner *planner, const struct world_instance *instance);
 /* True when network and volumes that the target needs exist. */
 bool place_ready(struct planner *planner, const struct target *target,
                  const struct world_instance *instance);

@@ -172,6 +172,22 @@ struct placing *placing_of(struct planner *planner, const struct target *target)
     return placing;
 }
 
+/* Of the unit before, which comes once; that of a DAEMON may have been asked for by any. */
+void placings_drop(struct planner *planner)
+{
+    struct placing *next;
+    struct placing *kept = NULL;
+
+    for (struct placing *at = planner->placings; at != NULL; at = next) {
+        next = at->next;
+        if (!at->is_daemon)
+            continue;
+        at->next = kept;
+        kept = at;
+    }
+    planner->placings = kept;
+}
+
 static void take(struct placing *placing, size_t host)
 {
     use_take(placing->planner, placing->pool->hosts[host].use, placing->target);

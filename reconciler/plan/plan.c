@@ -174,6 +174,8 @@ const struct world_effort *effort_of(struct planner *planner, const struct world
     AUTO(buf) key = { 0 };
 
     (void)planner;
+    if (instance->efforts == NULL)
+        return NULL;
     buf_init(&key, WAIT_BYTES);
     action_effort_key(kind, object, &key);
     return world_effort(instance, buf_text(&key));
@@ -232,6 +234,7 @@ void plan_compute(const struct plan_input *input, const struct plan_unit *units,
         planner.unit_waits = out->wait_count;
         planner.unit_looked = false;
         planner.unit_watches = false;
+        placings_drop(&planner);
         planner.wake_at_ms = NEVER;
         if (input->desired == NULL)
             ; /* no commit was ever accepted: nothing is touched */

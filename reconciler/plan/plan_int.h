@@ -10,6 +10,7 @@
 #define NEVER INT64_MAX
 
 struct placement;
+struct place_names;
 struct pools;
 struct pool;
 struct placing;
@@ -28,10 +29,7 @@ struct planner {
     const struct plan_input *input;
     struct arena *arena;
     struct plan *plan;
-    size_t action_capacity;
-    size_t fact_capacity;
-    size_t wait_capacity;
-    size_t work_capacity;
+    size_t action_capacity, fact_capacity, wait_capacity, work_capacity;
     const char *unit;  /* what is being planned */
     size_t unit_facts; /* stated before it */
     size_t unit_waits;
@@ -43,6 +41,7 @@ struct planner {
     struct placing *placings;            /* place_pool.c: likewise */
     struct image_source *sources;        /* image_built.c: likewise */
     const struct plan_pending **pending; /* pending.c: by unit; likewise */
+    struct place_names *names;           /* place.c; likewise */
     const struct service_view *view;     /* of the unit, once it is made */
     struct wanted_list *wanted;          /* NULL: nobody asks */
 };
@@ -62,6 +61,7 @@ void plan_work(struct planner *planner, enum action_kind kind, const char *insta
                const char *object);
 /* A task of the deployment is wanted and not seen, if anybody asks. */
 void plan_wanted(struct planner *planner, const struct wanted_task *task);
+void placings_drop(struct planner *planner);
 /* Did the unit state a fact, find something to wait for? */
 bool unit_stated(const struct planner *planner);
 bool unit_waits(const struct planner *planner);

@@ -43,7 +43,7 @@ static const char *dependent(const struct planner *planner, const struct service
 }
 
 /* Nothing is removed before all is seen. */
-static bool instance_is_usable(const struct planner *planner, const struct world_instance *instance)
+static bool instance_is_usable(struct planner *planner, const struct world_instance *instance)
 {
     return instance->state == INSTANCE_ACTIVE && instance->complete &&
            instance_is_ours(planner, instance);

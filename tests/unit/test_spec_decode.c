@@ -95,10 +95,44 @@ static void each_file_gets_what_it_expects(void **state)
     free(entries);
 }
 
+/* A Cluster may list more hosts than other lists have records. */
+static void check_instances(size_t count, const char *mistake)
+{
+    AUTO(buf) text = { 0 };
+    AUTO(diag_list) diags = { 0 };
+    AUTO(generation) *generation = NULL;
+    struct file_change change = { .path = "cluster.yaml", .blob = "1" };
+    struct err err = { 0 };
+
+    buf_init(&text, LIMIT_MANIFEST_BYTES);
+    buf_printf(&text, "apiVersion: berth/v1\nkind: Cluster\nmetadata: {name: c}\n"
+                      "spec: {launchType: EC2, instances: [");
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&text, "{name: i%zu, host: h%zu}, ", i, i);
+    buf_printf(&text, "]}\n");
+    change.bytes = buf_text(&text);
+    change.size = text.size;
+    if (generation_derive(NULL, "1", &change, 1, &diags, &generation, &err) == 0) {
+        assert_null(mistake);
+        return;
+    }
+    assert_non_null(mistake);
+    assert_int_equal(diags.count, 1);
+    assert_string_equal(diags.items[0].text, mistake);
+}
+
+static void a_cluster_lists_ten_thousand_hosts(void **state)
+{
+    (void)state;
+    check_instances(10000, NULL);
+    check_instances(10001, "instances: more than 10000 elements");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_file_gets_what_it_expects),
+        cmocka_unit_test(a_cluster_lists_ten_thousand_hosts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
