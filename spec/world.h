@@ -9,13 +9,14 @@
 
 #include "spec/base/base.h"
 #include "spec/base/hash.h"
+#include "spec/base/intern.h"
 #include "spec/report.h"
 #include "spec/world_effort.h"
 
 struct world_container {
     const char *id;
     const char *name;
-    const char *container;
+    const char *container; /* this and the next two: world->texts */
     const char *digest;
     const char *image_id;
     char *address;
@@ -49,11 +50,11 @@ struct world_container {
 struct world_task {
     char id[TASK_ID_SIZE];
     const char *instance; /* the name of `host` */
-    const char *family;
+    const char *family;   /* this and the next four, and host_ports: world->texts */
     const char *group;
-    char revision[SHA256_HEX_SIZE];
-    char deployment[DEPLOYMENT_ID_SIZE];
-    char commit[COMMIT_SIZE];
+    const char *revision;
+    const char *deployment;
+    const char *commit;
     uint32_t slot;
     uint32_t attempt;
     uint32_t expected;   /* containers that make the task */
@@ -62,6 +63,7 @@ struct world_task {
     const char *host_ports;              /* fixed ports of the host, "80/tcp 53/udp"; NULL: none */
     struct world_container **containers; /* by name, id */
     size_t container_count;
+    struct world_container *only;     /* `containers`, as long as there is one */
     struct world_service *service;    /* NULL: runs outside services */
     struct world_instance *host;      /* whose list of tasks it is in: */
     struct world_task *host_next;     /* NULL: the last */
@@ -185,6 +187,7 @@ struct world {
     struct world_task *tasks;
     struct world_container *containers;
     struct world_engine *engines; /* world_int.h */
+    struct interned texts;        /* that tasks and containers share */
     uint64_t version;             /* grows with every change that was one */
     /* For who keeps something about each instance: what changed since is at the front of a list. */
     struct world_instance *latest;

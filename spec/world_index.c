@@ -1,11 +1,11 @@
 /*
- * Containers, and the tasks and services they make.  A task exists as long as it has a container, a
- * service as long as it has a task.
+ * Containers, and the tasks they make.  A task exists as long as it has a container, a service as
+ * long as it has a task.
  *
- * What labels and creation fix forever is packed behind its struct in the same block; only what an
- * inspection may tell anew has allocations of its own, and is mostly absent.
+ * What labels and creation fix forever is packed behind its struct in the same block, or, where
+ * many say the same, kept once (world->texts); only what an inspection may tell anew has
+ * allocations of its own, and is mostly absent.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -15,24 +15,9 @@
 #include "spec/world.h"
 #include "spec/world_int.h"
 
-/* ---- Arrays of pointers ---- */
-
-/* Room for one more behind `count`: the capacity is the next power of two. */
-static void *slots_grow(void *slots, size_t count)
-{
-    if (count != 0 && (count & (count - 1)) != 0)
-        return slots;
-    return mem_resize(slots, (count == 0 ? 1 : count * 2) * sizeof(void *));
-}
-
 static int text_compare(const char *a, const char *b)
 {
     return strcmp(a == NULL ? "" : a, b == NULL ? "" : b);
-}
-
-static int number_compare(uint32_t a, uint32_t b)
-{
-    return (a > b) - (a < b);
 }
 
 static int container_compare(const struct world_container *a, const struct world_container *b)
@@ -41,143 +26,40 @@ static int container_compare(const struct world_container *a, const struct world
     return order != 0 ? order : strcmp(a->id, b->id);
 }
 
-/* A total order: tasks that are the same in all of it differ in their address, which decides only
- * between two forgeries of one task on one instance. */
-static int task_compare(const struct world_task *a, const struct world_task *b)
-{
-    int order = number_compare(a->slot, b->slot);
-    if (order == 0)
-        order = number_compare(a->attempt, b->attempt);
-    if (order == 0)
-        order = strcmp(a->id, b->id);
-    if (order == 0)
-        order = strcmp(a->instance, b->instance);
-    if (order == 0)
-        order = ((uintptr_t)a > (uintptr_t)b) - ((uintptr_t)a < (uintptr_t)b);
-    return order;
-}
-
-/* Where `task` is or belongs. */
-static size_t task_position(const struct world_service *service, const struct world_task *task)
-{
-    size_t low = 0;
-    size_t high = service->task_count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (task_compare(service->tasks[middle], task) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* ---- Services ---- */
-
-/* "CLUSTER/SERVICE" in one allocation. */
-static char *service_key(const char *cluster, const char *service)
-{
-    size_t size = pack_size(cluster) + pack_size(service);
-    char *key = mem_alloc(size);
-    int length = snprintf(key, size, "%s/%s", cluster, service);
-    ASSERT(length >= 0 && (size_t)length < size);
-    return key;
-}
-
-const struct world_service *world_service(const struct world *world, const char *cluster,
-                                          const char *service)
-{
-    AUTO_TEXT char *key = service_key(cluster, service);
-    struct world_service *found;
-    HASH_FIND(by_key, world->services, key, strlen(key), found);
-    return found;
-}
-
-static struct world_service *service_need(struct world *world, const char *cluster,
-                                          const char *name)
-{
-    AUTO_TEXT char *key = service_key(cluster, name);
-    struct world_service *service;
-
-    HASH_FIND(by_key, world->services, key, strlen(key), service);
-    if (service != NULL)
-        return service;
-
-    service = mem_alloc(sizeof(*service) + pack_size(key) + pack_size(cluster) + pack_size(name));
-    char *at = (char *)(service + 1);
-    service->key = pack_text(&at, key);
-    service->cluster = pack_text(&at, cluster);
-    service->service = pack_text(&at, name);
-    HASH_ADD_KEYPTR(by_key, world->services, service->key, strlen(service->key), service);
-    return service;
-}
-
-static void service_add(struct world_service *service, struct world_task *task)
-{
-    service->tasks = slots_grow(service->tasks, service->task_count);
-    size_t position = task_position(service, task);
-    memmove(&service->tasks[position + 1], &service->tasks[position],
-            (service->task_count - position) * sizeof(struct world_task *));
-    service->tasks[position] = task;
-    service->task_count++;
-}
-
-/* Frees the service when that was its last task. */
-static void service_drop(struct world *world, struct world_service *service,
-                         const struct world_task *task)
-{
-    size_t position = task_position(service, task);
-    ASSERT(position < service->task_count && service->tasks[position] == task);
-    service->task_count--;
-    memmove(&service->tasks[position], &service->tasks[position + 1],
-            (service->task_count - position) * sizeof(struct world_task *));
-    if (service->task_count > 0)
-        return;
-    HASH_DELETE(by_key, world->services, service);
-    free(service->tasks);
-    free(service);
-}
-
 /* ---- Tasks ---- */
 
-static void fixed_copy(char *out, size_t size, const char *text)
+/* Labels are checked by the driver; one that is too long all the same is cut, here and wherever it
+ * is compared. */
+static const char *cut(const char *text, size_t size, char out[SHA256_HEX_SIZE])
 {
     size_t length = text == NULL ? 0 : strnlen(text, size - 1);
+
+    ASSERT(size <= SHA256_HEX_SIZE);
     if (length > 0)
         memcpy(out, text, length);
     out[length] = '\0';
+    return out;
 }
 
-/* What the labels say, without texts of variable size. Labels are checked by the driver; one that
- * is too long all the same is cut, here and wherever it is compared. */
-static void task_fill(struct world_task *task, const struct container_report *report)
+static bool is_cut(const char *kept, const char *text, size_t size)
 {
-    fixed_copy(task->id, sizeof(task->id), report->task);
-    fixed_copy(task->revision, sizeof(task->revision), report->revision);
-    fixed_copy(task->deployment, sizeof(task->deployment), report->deployment);
-    fixed_copy(task->commit, sizeof(task->commit), report->commit);
-    task->slot = report->slot;
-    task->attempt = report->attempt;
-    task->expected = report->containers;
-    task->memory_mib = report->memory_mib;
-    task->cpu_units = report->cpu_units;
+    char copy[SHA256_HEX_SIZE];
+
+    return strcmp(kept, cut(text, size, copy)) == 0;
 }
 
 static bool task_matches(const struct world_task *task, const struct world_instance *host,
                          const struct container_report *report)
 {
-    struct world_task other = { 0 };
-    task_fill(&other, report);
     bool same_service = task->service == NULL
                             ? report->service == NULL
                             : text_equal(task->service->service, report->service) &&
                                   text_equal(task->service->cluster, report->cluster);
-    return task->host == host && same_service && strcmp(task->id, other.id) == 0 &&
-           strcmp(task->revision, other.revision) == 0 &&
-           strcmp(task->deployment, other.deployment) == 0 &&
-           strcmp(task->commit, other.commit) == 0 && task->slot == other.slot &&
-           task->attempt == other.attempt && task->expected == other.expected &&
+    return task->host == host && same_service && is_cut(task->id, report->task, TASK_ID_SIZE) &&
+           is_cut(task->revision, report->revision, SHA256_HEX_SIZE) &&
+           is_cut(task->deployment, report->deployment, DEPLOYMENT_ID_SIZE) &&
+           is_cut(task->commit, report->commit, COMMIT_SIZE) && task->slot == report->slot &&
+           task->attempt == report->attempt && task->expected == report->containers &&
            text_equal(task->family, report->family) && text_equal(task->group, report->group) &&
            text_equal(task->host_ports, report->host_ports);
 }
@@ -189,24 +71,39 @@ static struct world_task *task_first(const struct world *world, const char *id)
     return task;
 }
 
+/* What the labels say. */
+static void task_fill(struct world *world, struct world_task *task,
+                      const struct container_report *report)
+{
+    struct interned *texts = &world->texts;
+    char copy[SHA256_HEX_SIZE];
+
+    task->revision = intern(texts, cut(report->revision, SHA256_HEX_SIZE, copy));
+    task->deployment = intern(texts, cut(report->deployment, DEPLOYMENT_ID_SIZE, copy));
+    task->commit = intern(texts, cut(report->commit, COMMIT_SIZE, copy));
+    task->family = intern(texts, report->family);
+    task->group = intern(texts, report->group);
+    task->host_ports = intern(texts, report->host_ports);
+    task->slot = report->slot;
+    task->attempt = report->attempt;
+    task->expected = report->containers;
+    task->memory_mib = report->memory_mib;
+    task->cpu_units = report->cpu_units;
+}
+
 static struct world_task *task_need(struct world *world, struct world_instance *host,
                                     const struct container_report *report)
 {
-    struct world_task probe = { 0 };
-    task_fill(&probe, report);
-    struct world_task *first = task_first(world, probe.id);
+    char copy[SHA256_HEX_SIZE];
+    struct world_task *first = task_first(world, cut(report->task, TASK_ID_SIZE, copy));
     for (struct world_task *task = first; task != NULL; task = task->twin) {
         if (task_matches(task, host, report))
             return task;
     }
 
-    struct world_task *task = mem_alloc(sizeof(*task) + pack_size(report->family) +
-                                        pack_size(report->group) + pack_size(report->host_ports));
-    char *at = (char *)(task + 1);
-    task_fill(task, report);
-    task->family = pack_text(&at, report->family);
-    task->group = pack_text(&at, report->group);
-    task->host_ports = pack_text(&at, report->host_ports);
+    struct world_task *task = mem_alloc(sizeof(*task));
+    memcpy(task->id, copy, sizeof(task->id));
+    task_fill(world, task, report);
     task->instance = host->name;
     task->host = host;
     DL_APPEND2(host->tasks, task, host_previous, host_next);
@@ -215,8 +112,8 @@ static struct world_task *task_need(struct world *world, struct world_instance *
     host->used_cpu_units += task->cpu_units;
     world_touch(world, host);
     if (report->service != NULL) {
-        task->service = service_need(world, report->cluster, report->service);
-        service_add(task->service, task);
+        task->service = world_service_need(world, report->cluster, report->service);
+        world_service_add(task->service, task);
     }
     if (first != NULL) {
         task->twin = first->twin;
@@ -251,13 +148,20 @@ static void task_free(struct world *world, struct world_task *task)
     ASSERT(task->container_count == 0);
     task_unlink(world, task);
     if (task->service != NULL)
-        service_drop(world, task->service, task);
+        world_service_drop(world, task->service, task);
     DL_DELETE2(task->host->tasks, task, host_previous, host_next);
     task->host->task_count--;
     task->host->used_memory_mib -= task->memory_mib;
     task->host->used_cpu_units -= task->cpu_units;
     world_touch(world, task->host);
-    free(task->containers);
+    intern_drop(&world->texts, task->revision);
+    intern_drop(&world->texts, task->deployment);
+    intern_drop(&world->texts, task->commit);
+    intern_drop(&world->texts, task->family);
+    intern_drop(&world->texts, task->group);
+    intern_drop(&world->texts, task->host_ports);
+    if (task->containers != &task->only)
+        free(task->containers);
     free(task);
 }
 
@@ -283,23 +187,37 @@ static struct world_container *container_find(const struct world *world, const c
     return container;
 }
 
+/* Room for one more: most tasks have one. */
+static void containers_grow(struct world_task *task)
+{
+    if (task->container_count == 0) {
+        task->containers = &task->only;
+        return;
+    }
+    if (task->containers == &task->only) {
+        task->containers = mem_resize(NULL, 2 * sizeof(*task->containers));
+        task->containers[0] = task->only;
+        return;
+    }
+    task->containers = world_slots_grow(task->containers, task->container_count);
+}
+
 static struct world_container *container_add(struct world *world, struct world_instance *host,
                                              const struct container_report *report)
 {
     struct world_task *task = task_need(world, host, report);
-    struct world_container *container = mem_alloc(
-        sizeof(*container) + pack_size(report->id) + pack_size(report->name) +
-        pack_size(report->container) + pack_size(report->digest) + pack_size(report->image_id));
+    struct world_container *container =
+        mem_alloc(sizeof(*container) + pack_size(report->id) + pack_size(report->name));
     char *at = (char *)(container + 1);
     container->id = pack_text(&at, report->id);
     container->name = pack_text(&at, report->name);
-    container->container = pack_text(&at, report->container);
-    container->digest = pack_text(&at, report->digest);
-    container->image_id = pack_text(&at, report->image_id);
+    container->container = intern(&world->texts, report->container);
+    container->digest = intern(&world->texts, report->digest);
+    container->image_id = intern(&world->texts, report->image_id);
     container->status = report->status;
     container->task = task;
 
-    task->containers = slots_grow(task->containers, task->container_count);
+    containers_grow(task);
     size_t position = task->container_count++;
     for (; position > 0; position--) {
         if (container_compare(task->containers[position - 1], container) < 0)

@@ -1,6 +1,6 @@
 /*
- * What the files of the world share: world.c keeps instances, world_image.c their images,
- * world_index.c containers, tasks and services.
+ * What the files of the world share: world.c keeps instances, world_twins.c which of them are one
+ * engine, world_image.c their images, world_index.c containers and tasks, world_service.c services.
  */
 #ifndef SPEC_WORLD_INT_H
 #define SPEC_WORLD_INT_H
@@ -25,6 +25,16 @@ const char *pack_text(char **at, const char *text); /* NULL stays NULL */
 
 /* Sets an owned text; "" becomes NULL.  True when it changed. */
 bool text_set(char **slot, const char *text);
+
+/* Room for one more behind `count`: the capacity is the next power of two. */
+void *world_slots_grow(void *slots, size_t count);
+
+struct world_service *world_service_need(struct world *world, const char *cluster,
+                                         const char *name);
+void world_service_add(struct world_service *service, struct world_task *task);
+/* Frees the service when that was its last task. */
+void world_service_drop(struct world *world, struct world_service *service,
+                        const struct world_task *task);
 
 void world_mark(const struct world *world, enum dirty_kind kind, const char *key);
 

@@ -116,9 +116,9 @@ static int task_write(struct sql *sql, const struct task_record *task, struct er
                              " exit_code, failed, started_ms, healthy_ms, stopping_ms, stopped_ms)"
                              " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     query_text(&query, task->id);
-    query_text(&query, task->deployment);
-    query_text(&query, task->revision);
-    query_text(&query, task->commit);
+    query_text(&query, task_word(task->deployment));
+    query_text(&query, task_word(task->revision));
+    query_text(&query, task_word(task->commit));
     query_text(&query, task->cluster);
     query_text(&query, task->service);
     query_text(&query, task->instance);

@@ -417,6 +417,9 @@ int history_tasks(struct store *store, const struct history_filter *filter, stru
 
         if (!task_read(&row, &task))
             continue;
+        task.deployment = arena_text(arena, task.deployment);
+        task.revision = arena_text(arena, task.revision);
+        task.commit = arena_text(arena, task.commit);
         task.cluster = arena_text(arena, task.cluster);
         task.service = arena_text(arena, task.service);
         task.instance = arena_text(arena, task.instance);

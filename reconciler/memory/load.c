@@ -190,6 +190,17 @@ static int services_load(struct loader *loader, struct err *err)
     return query_end(&row, err);
 }
 
+/* One that no task has is no text of a task. */
+static const char *short_text(struct query *row, int column, size_t size)
+{
+    const char *text = query_get_text(row, column);
+
+    if (text != NULL && strlen(text) < size)
+        return text;
+    row->broken |= text != NULL;
+    return "";
+}
+
 bool task_read(struct query *row, struct task_record *out)
 {
     int64_t exit_code = query_get_int(row, 11);
@@ -197,9 +208,9 @@ bool task_read(struct query *row, struct task_record *out)
 
     *out = (struct task_record){ 0 };
     query_get_fixed(row, 0, out->id, sizeof(out->id));
-    query_get_fixed(row, 1, out->deployment, sizeof(out->deployment));
-    query_get_fixed(row, 2, out->revision, sizeof(out->revision));
-    query_get_fixed(row, 3, out->commit, sizeof(out->commit));
+    out->deployment = short_text(row, 1, DEPLOYMENT_ID_SIZE);
+    out->revision = short_text(row, 2, SHA256_HEX_SIZE);
+    out->commit = short_text(row, 3, COMMIT_SIZE);
     out->cluster = query_get_text(row, 4);
     out->service = query_get_text(row, 5);
     out->instance = query_get_text(row, 6);

@@ -1,6 +1,7 @@
 /*
- * The model of what is remembered. Facts change it; the planner reads it. Records own their texts
- * in an arena of their own, which is rebuilt whenever the record is stated anew.
+ * The model of what is remembered. Facts change it; the planner reads it. Deployments own
+ * their texts in an arena of their own, which is rebuilt whenever one is stated anew; those of
+ * tasks are mostly the same, and kept once.
  */
 #include "reconciler/plan/memory.h"
 
@@ -68,13 +69,24 @@ static void deployment_free(struct memory_deployment *deployment)
     free(deployment);
 }
 
+static void record_release(struct memory *memory, const struct task_record *record)
+{
+    intern_drop(&memory->texts, record->deployment);
+    intern_drop(&memory->texts, record->revision);
+    intern_drop(&memory->texts, record->commit);
+    intern_drop(&memory->texts, record->cluster);
+    intern_drop(&memory->texts, record->service);
+    intern_drop(&memory->texts, record->instance);
+    intern_drop(&memory->texts, record->reason);
+}
+
 static void task_free(struct memory *memory, struct memory_task *task)
 {
     ASSERT(memory->tasks != NULL);
     HASH_DELETE(by_id, memory->tasks, task);
     if (task->service != NULL)
         DL_DELETE2(task->service->tasks, task, previous, next);
-    arena_release(&task->arena);
+    record_release(memory, &task->record);
     free(task->has_lines);
     free(task);
 }
@@ -217,25 +229,35 @@ static struct memory_task *task_find(const struct memory *memory, const char *id
     return entry;
 }
 
+static const char *kept(struct memory *memory, const char *text)
+{
+    return intern(&memory->texts, text);
+}
+
+const char *task_word(const char *word)
+{
+    return word == NULL ? "" : word;
+}
+
 static void apply_task(struct memory *memory, const struct task_record *from)
 {
     struct memory_task *entry = task_find(memory, from->id);
-    struct arena fresh = { 0 };
     struct task_record record = *from;
 
-    record.cluster = arena_text(&fresh, from->cluster);
-    record.service = arena_text(&fresh, from->service);
-    record.instance = arena_text(&fresh, from->instance);
-    record.reason = arena_text(&fresh, from->reason);
+    record.deployment = kept(memory, task_word(from->deployment));
+    record.revision = kept(memory, task_word(from->revision));
+    record.commit = kept(memory, task_word(from->commit));
+    record.cluster = kept(memory, from->cluster);
+    record.service = kept(memory, from->service);
+    record.instance = kept(memory, from->instance);
+    record.reason = kept(memory, from->reason);
     if (entry != NULL) {
-        arena_release(&entry->arena);
+        record_release(memory, &entry->record);
         entry->record = record;
-        entry->arena = fresh;
         return;
     }
     entry = mem_alloc(sizeof(*entry));
     entry->record = record;
-    entry->arena = fresh;
     entry->service = service_of(memory, &entry->record);
     if (entry->service != NULL)
         DL_APPEND2(entry->service->tasks, entry, previous, next);

@@ -9,6 +9,7 @@
 #include "reconciler/plan/goal.h"
 #include "spec/base/base.h"
 #include "spec/base/hash.h"
+#include "spec/base/intern.h"
 #include "spec/world.h"
 
 /* ecs.md 1.5, rolloutState. */
@@ -62,9 +63,9 @@ struct deployment {
 /* What is remembered of a task: why it was stopped, and whether it was ever healthy. */
 struct task_record {
     char id[TASK_ID_SIZE];
-    char deployment[DEPLOYMENT_ID_SIZE];
-    char revision[SHA256_HEX_SIZE];
-    char commit[COMMIT_SIZE];
+    const char *deployment; /* this and the next two: NULL, in a fact, is as good as "" */
+    const char *revision;
+    const char *commit;
     const char *cluster;
     const char *service;
     const char *instance;
@@ -79,6 +80,8 @@ struct task_record {
     int64_t stopping_ms; /* decided to stop it; 0: not */
     int64_t stopped_ms;  /* recorded as stopped, counted; 0: not */
 };
+
+const char *task_word(const char *word); /* NULL is "" */
 
 /* An image that a pull of ours brought to an engine, and the names that pulls of ours gave it. */
 struct image_record {
@@ -145,7 +148,7 @@ struct fact {
     struct throttle throttle;
 };
 
-/* A deployment or task record in memory owns its texts. */
+/* A deployment owns its texts. */
 struct memory_deployment {
     struct deployment record;
     struct throttle throttle;
@@ -154,8 +157,7 @@ struct memory_deployment {
 };
 
 struct memory_task {
-    struct task_record record;
-    struct arena arena;
+    struct task_record record;      /* its texts are the memory's: most tasks share them */
     char *has_lines;                /* names of containers, each between spaces; NULL: none */
     struct memory_service *service; /* NULL: it was forgotten, or never remembered */
     struct memory_task *next;       /* of the service, in no order */
@@ -197,6 +199,7 @@ struct memory {
     struct memory_task *tasks;
     struct memory_image *images;
     struct memory_host *hosts;
+    struct interned texts; /* of the tasks */
 };
 
 struct memory *memory_new(void);

@@ -54,9 +54,9 @@ static struct task_record *record_copy(struct planner *planner, const struct ser
         return record;
     }
     text_copy(record->id, sizeof(record->id), task->task->id);
-    text_copy(record->deployment, sizeof(record->deployment), task->task->deployment);
-    text_copy(record->revision, sizeof(record->revision), task->task->revision);
-    text_copy(record->commit, sizeof(record->commit), task->task->commit);
+    record->deployment = task->task->deployment;
+    record->revision = task->task->revision;
+    record->commit = task->task->commit;
     record->cluster = view->cluster;
     record->service = view->service;
     record->instance = task->task->instance;
@@ -351,9 +351,9 @@ record_unborn(struct planner *planner, const struct service_view *view, const st
     struct task_record *record = arena_new(planner->arena, struct task_record);
 
     text_copy(record->id, sizeof(record->id), identity->task);
-    text_copy(record->deployment, sizeof(record->deployment), of->id);
-    text_copy(record->revision, sizeof(record->revision), of->goal->target->revision);
-    text_copy(record->commit, sizeof(record->commit), of->commit);
+    record->deployment = of->id;
+    record->revision = of->goal->target->revision;
+    record->commit = of->commit;
     record->cluster = view->cluster;
     record->service = view->service;
     record->instance = instance;

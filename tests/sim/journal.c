@@ -32,6 +32,9 @@ static const struct task_record *record_keep(struct arena *arena, const struct t
 {
     struct task_record *kept = arena_copy(arena, from, sizeof(*from));
 
+    kept->deployment = arena_text(arena, from->deployment);
+    kept->revision = arena_text(arena, from->revision);
+    kept->commit = arena_text(arena, from->commit);
     kept->cluster = arena_text(arena, from->cluster);
     kept->service = arena_text(arena, from->service);
     kept->instance = arena_text(arena, from->instance);

@@ -260,6 +260,7 @@ static void deployments_know_their_commit_and_outlive_their_service(void **unuse
 static void task_of(const char *deployment_id, int64_t stopped_ms)
 {
     struct task_record task = { .id = "t1",
+                                .deployment = deployment_id,
                                 .cluster = "default",
                                 .service = "web",
                                 .instance = "local",
@@ -268,7 +269,6 @@ static void task_of(const char *deployment_id, int64_t stopped_ms)
     struct fact fact = { .kind = FACT_TASK, .task = &task };
     struct err err = { 0 };
 
-    (void)snprintf(task.deployment, sizeof(task.deployment), "%s", deployment_id);
     assert_int_equal(store_write(store, &fact, 1, &err), 0);
 }
 
