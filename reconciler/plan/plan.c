@@ -23,18 +23,13 @@ const char *task_status_text(enum task_status status)
     return task_status_texts[status];
 }
 
-/* A growing array in an arena: the old one is left behind, which doubling bounds. */
+/* A growing array in an arena. */
 static void *grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size)
 {
-    void *larger;
-
     if (count < *capacity)
         return items;
     *capacity = *capacity == 0 ? 16 : *capacity * 2;
-    larger = arena_alloc_array(arena, *capacity, size);
-    if (count > 0)
-        memcpy(larger, items, count * size);
-    return larger;
+    return arena_enlarge(arena, items, count, *capacity, size);
 }
 
 struct action *plan_action(struct planner *planner, enum action_kind kind, const char *instance,

@@ -110,6 +110,42 @@ void *arena_alloc_array(struct arena *arena, size_t count, size_t size)
     return arena_alloc(arena, total);
 }
 
+/* Where the chunk is linked that has nothing else in it; NULL: it shares its chunk. */
+static struct arena_chunk **own_chunk(struct arena *arena, const void *memory, size_t size)
+{
+    for (struct arena_chunk **at = &arena->chunk; *at != NULL; at = &(*at)->previous) {
+        if ((*at)->data == memory)
+            return (*at)->capacity - size < ALIGNMENT ? at : NULL;
+    }
+    return NULL;
+}
+
+void *arena_enlarge(struct arena *arena, void *array, size_t count, size_t larger, size_t size)
+{
+    struct arena_chunk **link;
+    struct arena_chunk *chunk;
+    size_t before;
+    size_t after;
+    void *copy;
+
+    ASSERT(larger >= count);
+    if (__builtin_mul_overflow(larger, size, &after))
+        after = SIZE_MAX - ALIGNMENT; /* cannot be had: the heap says so and stops */
+    before = count * size;
+    link = before < CHUNK_MAX ? NULL : own_chunk(arena, array, before);
+    if (link == NULL) {
+        copy = arena_alloc(arena, after);
+        return count == 0 ? copy : memcpy(copy, array, before);
+    }
+    chunk = mem_resize(*link, sizeof(*chunk) + after);
+    chunk->capacity = after;
+    chunk->used = after;
+    *link = chunk;
+    arena->size_bytes += after - before;
+    memset((char *)chunk->data + before, 0, after - before);
+    return chunk->data;
+}
+
 void *arena_copy(struct arena *arena, const void *memory, size_t size)
 {
     void *copy = alloc_raw(arena, size);

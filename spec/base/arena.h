@@ -29,6 +29,10 @@ void *arena_copy(struct arena *arena, const void *memory, size_t size);
     ((type *)arena_alloc_array((arena), (size_t)(count), sizeof(type)))
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size); /* overflow aborts */
 
+/* An array becomes larger: the old one is gone, what is new is zeroed.  A large one keeps its place
+ * where it can.  NULL with count 0 is an array without elements. */
+void *arena_enlarge(struct arena *arena, void *array, size_t count, size_t larger, size_t size);
+
 void arena_reset(struct arena *arena);   /* drops the content, keeps one chunk for the next use */
 void arena_release(struct arena *arena); /* drops everything */
 DEFINE_AUTO_VALUE(arena, arena_release)

@@ -94,6 +94,37 @@ static void typed_helpers(void **state)
     assert_int_equal(arena.size_bytes, 11 * sizeof(struct pair));
 }
 
+/* From few elements to so many that they have room of their own. */
+static void arrays_are_enlarged(void **state)
+{
+    AUTO(arena) arena = { 0 };
+    uint64_t *all = NULL;
+    char *between[24];
+    size_t count = 0;
+
+    (void)state;
+    for (size_t round = 0; round < ARRAY_COUNT(between); round++) {
+        size_t larger = count == 0 ? 3 : 2 * count;
+
+        all = arena_enlarge(&arena, all, count, larger, sizeof(*all));
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(all[i], i);
+        for (size_t i = count; i < larger; i++) {
+            assert_int_equal(all[i], 0);
+            all[i] = i;
+        }
+        count = larger;
+        between[round] = arena_printf(&arena, "between %zu", round);
+        if (count > 1000000)
+            break;
+    }
+    for (size_t i = 0; i < 10; i++) {
+        AUTO(arena) other = { 0 };
+
+        assert_string_equal(between[i], arena_printf(&other, "between %zu", i));
+    }
+}
+
 static void release_accepts_anything(void **state)
 {
     (void)state;
@@ -116,6 +147,7 @@ int main(void)
         cmocka_unit_test(texts_are_copied),
         cmocka_unit_test(printf_of_any_length),
         cmocka_unit_test(typed_helpers),
+        cmocka_unit_test(arrays_are_enlarged),
         cmocka_unit_test(release_accepts_anything),
     };
 
