@@ -176,7 +176,7 @@ static bool has_others(const struct planner *planner, const struct service_view 
     return false;
 }
 
-/* NULL: it stays for now. */
+/* NULL: it stays. */
 static const char *why_leave(struct planner *planner, const struct service_view *view,
                              const struct task_view *task)
 {

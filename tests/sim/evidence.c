@@ -341,8 +341,8 @@ static void repeat(struct check *check, const char *key, uint32_t most)
         check_failed(check, "%s: again and again without a pause", key);
 }
 
-/* The task that failed last in the slot: what got going is not held back, however soon it ends (ecs.md
- * 1.5). */
+/* The task that failed last in the slot: what got going is not held back, however soon it ends
+ * (ecs.md 1.5). */
 static bool was_healthy(const struct check *check, const struct action *action)
 {
     const struct memory_service *memory = memory_service(check->process->app.memory, action->unit);
