@@ -138,12 +138,11 @@ void daemons_keep_room(struct planner *planner)
 {
     if (!pools_keep_once(planner))
         return;
-    for (const struct desired_service *at = planner->input->desired->services; at != NULL;
-         at = at->by_key.next) {
+    for (const struct desired_service *at = planner->input->desired->daemons; at != NULL;
+         at = at->next_daemon) {
         const struct target *target = at->goal->target;
 
-        if (is_daemon(target->spec) && pool_of(planner, target->cluster) != NULL &&
-            is_tried(planner, at))
+        if (pool_of(planner, target->cluster) != NULL && is_tried(planner, at))
             keep_room(planner, target);
     }
 }

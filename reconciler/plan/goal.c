@@ -62,6 +62,10 @@ static struct desired_service *desired_add(struct desired *desired, const char *
     entry->goal = goal;
     HASH_ADD_KEYPTR(by_key, desired->services, entry->key, strlen(entry->key), entry);
     desired->service_count++;
+    if (goal->target->spec->scheduling_strategy == SCHEDULING_STRATEGY_DAEMON) {
+        entry->next_daemon = desired->daemons;
+        desired->daemons = entry;
+    }
     return entry;
 }
 

@@ -34,6 +34,7 @@ struct desired_service {
     struct goal *goal;
     struct pos pos; /* of the manifest; file lives with the generation */
     bool is_blind;  /* a secret could not be read: the revision does not tell its value */
+    struct desired_service *next_daemon;
     UT_hash_handle by_key;
 };
 
@@ -41,6 +42,7 @@ struct desired_service {
 struct desired {
     struct generation *generation; /* counted */
     struct desired_service *services;
+    struct desired_service *daemons; /* those of them that are DAEMON, linked by next_daemon */
     size_t service_count;
 };
 

@@ -149,5 +149,8 @@ const struct world_instance *pool_place_on(struct planner *planner, const struct
                                            size_t host);
 /* True once per plan. */
 bool pools_keep_once(struct planner *planner);
+/* Is an image that the deployment needs built, pulled or pushed there now? */
+bool image_is_underway(struct planner *planner, const struct deployment *deployment,
+                       const struct world_instance *instance);
 
 #endif

@@ -126,7 +126,7 @@ static void facts_make(const struct pool *pool, const struct placing *placing, s
     out->agent_version = seen->engine_version;
     out->registered_ms = seen->connected_ms;
     out->running_tasks = host->use->tasks;
-    if (placing->is_daemon)
+    if (placing != NULL && placing->is_daemon)
         out->running_tasks -= own_tasks(placing, seen);
 }
 

@@ -55,10 +55,6 @@ struct placing {
     struct placing *next;
 };
 
-/* Is an image that the deployment needs built, pulled or pushed there now? */
-bool image_is_underway(struct planner *planner, const struct deployment *deployment,
-                       const struct world_instance *instance);
-
 /* Counted once per plan: the tasks of the service that is planned, else all that are seen. */
 struct placing *placing_of(struct planner *planner, const struct target *target);
 
