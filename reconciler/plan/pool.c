@@ -159,7 +159,7 @@ static struct host_set host_set_new(const struct pool *pool)
     return (struct host_set){ .items = arena_array(pool->arena, uint32_t, pool->count + 1) };
 }
 
-struct pool *pool_make(struct pools *pools, const struct resource *cluster)
+static struct pool *pool_make(struct pools *pools, const struct resource *cluster)
 {
     struct pool *pool = arena_new(pools->arena, struct pool);
 

@@ -84,7 +84,8 @@ static void note_taken(struct pools *pools, struct host_use *use)
     pools->taken[pools->taken_count++] = (uint32_t)(use - pools->uses);
 }
 
-void pools_took(struct pools *pools, struct host_use *use)
+/* The plan changed what is taken there. */
+static void pools_took(struct pools *pools, struct host_use *use)
 {
     note_taken(pools, use);
     for (struct pool *at = pools->first; at != NULL; at = at->next) {

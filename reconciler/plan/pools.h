@@ -43,13 +43,10 @@ struct pools {
 struct pools *pools_of(struct planner *planner);
 /* NULL: the world has no such instance. */
 struct host_use *pools_use(const struct pools *pools, const struct world_instance *instance);
-/* The plan changed what is taken there. */
-void pools_took(struct pools *pools, struct host_use *use);
 
 /* The index of it in the pool; NOT_LISTED: it is none of its instances. */
 uint32_t pool_index_of(const struct pool *pool, const struct pools *pools,
                        const struct host_use *use);
-struct pool *pool_make(struct pools *pools, const struct resource *cluster);
 /* Looks at the instance anew. */
 void pool_refresh(const struct pools *pools, struct pool *pool, size_t index);
 /* What is left there has changed. */
