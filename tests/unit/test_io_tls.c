@@ -1,6 +1,6 @@
 /*
  * Streams over TLS that come to nothing: each ends once, says why, and may be freed at any time.
- * Those that work are tried on a real engine, in tests/it/test_engine_client.sh.
+ * Those that work are tried on a real engine, in tests/it/slow_engine_client.sh.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
