@@ -71,7 +71,7 @@ static int compare_names(const void *a, const void *b)
 
 /* ---- What is known of each ------------------------------------------------------------------- */
 
-void host_set_put(struct host_set *set, size_t index, bool belongs)
+static void host_set_put(struct host_set *set, size_t index, bool belongs)
 {
     size_t low = 0;
     size_t high = set->count;

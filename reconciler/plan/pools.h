@@ -52,8 +52,4 @@ void pool_refresh(const struct pools *pools, struct pool *pool, size_t index);
 /* What is left there has changed. */
 void pool_shelve(struct pool *pool, size_t index);
 
-/* ---- host_set: a few of the instances, in their order ---------------------------------------- */
-
-void host_set_put(struct host_set *set, size_t index, bool belongs);
-
 #endif
