@@ -242,6 +242,9 @@ static void container_drop(struct world *world, struct world_container *containe
     memmove(&task->containers[position], &task->containers[position + 1],
             (task->container_count - position) * sizeof(struct world_container *));
     HASH_DELETE(by_id, world->containers, container);
+    intern_drop(&world->texts, container->container);
+    intern_drop(&world->texts, container->digest);
+    intern_drop(&world->texts, container->image_id);
     free(container->address);
     free(container->bindings);
     free(container->error);
