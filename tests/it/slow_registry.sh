@@ -43,7 +43,7 @@ engine_api GET /images/json | jq -r '.[].RepoTags[]?' | grep -F "$REGISTRY/web:"
 done >/dev/null
 berth_start
 check 'once the registry has it' eventually 60 count_is 1 "$(service_is web)" || berth_log
-check 'it is pulled' eval "tail -n +$((lines + 1)) '$IT_DIR/berth.log' | grep -q 'pull image $REGISTRY/web:'"
+check 'it is pulled' eval "tail -n +$((lines + 1)) '$IT_DIR/berth.log' | grep -q 'pull image $REGISTRY/web[:@]'"
 check_not 'and not built again' eval "tail -n +$((lines + 1)) '$IT_DIR/berth.log' | grep -q 'build image'"
 
 # ---- A tag that moves
