@@ -39,7 +39,7 @@ check 'run: it converges' eventually 40 converged || { berth_log; finish; }
 good=$(ids good)
 
 : >"$IT_DIR/berth.log"
-site_task loop "$(sh_command 'echo starting; echo no route to db >&2; exit 4')"
+site_task loop "$(sh_command 'echo starting; sleep 0.3; echo no route to db >&2; exit 4')"
 site_service loop loop 1
 site_commit 'one that ends at once'
 check 'without a breaker it is throttled, and says so' \
