@@ -149,8 +149,12 @@ check 'two run in the end' eventually 60 whole || { ask ps; berth_log; }
 
 check 'the dockerd of b dies' engine_kill9 b
 check 'b is lost without its engine' eventually 30 host_is b LOST
-check 'and it is said why' eventually 10 sh -c '"$1" hosts --state "$2" | grep -q "^ *b .*LOST\|refused\|engine"' \
-    sh "$BERTH" "$BERTH_STATE"
+blames_engine() # NAME: and not the way to it
+{
+    ask hosts -o json | jq -e --arg name "$1" \
+        '.hosts[] | select(.name == $name).failure | contains("engine")' >/dev/null
+}
+check 'and it is said why' eventually 10 blames_engine b || ask hosts
 check 'it starts again' engine_restart b
 check 'b works again' eventually 30 host_is b ACTIVE
 check 'nothing is missing' eventually 60 whole || { ask ps; berth_log; }
