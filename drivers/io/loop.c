@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "drivers/io/loop_int.h"
+#include "spec/base/libraries.h"
 
 #define NS_PER_MS 1000000
 
@@ -149,8 +150,11 @@ static void free_timer_handle(uv_handle_t *handle)
 struct loop *loop_new(struct err *err)
 {
     struct loop *loop = mem_alloc(sizeof(*loop));
-    int status = uv_loop_init(&loop->uv);
+    int status;
 
+    /* Where there is none libuv would only abort: this says why. */
+    (void)uv_replace_allocator(library_alloc, library_resize, library_zeroed, free);
+    status = uv_loop_init(&loop->uv);
     if (status < 0) {
         free(loop);
         (void)loop_err(err, ERR_CAPACITY, status, "event loop");
