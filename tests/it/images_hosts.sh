@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced after hosts.sh and site.sh: images that are built, on the hosts a, b and c.
+# Sourced after edge.sh: images that are built, on the hosts a, b and c.
 
 images_site() # $SITE: the cluster `edge` of a, b and c, and the image `web`
 {
@@ -10,18 +10,6 @@ images_site() # $SITE: the cluster `edge` of a, b and c, and the image `web`
         'CMD ["/bin/busybox", "sleep", "100000"]' >"$SITE/apps/web/Dockerfile"
     image_of web
     edge a b c
-}
-
-edge() # NAME...
-{
-    {
-        printf '%s\n' 'apiVersion: berth/v1' 'kind: Cluster' 'metadata: {name: edge}' 'spec:' \
-            '  launchType: EC2' '  instanceLostTimeout: 5' '  instances:'
-        local name
-        for name in "$@"; do
-            echo "    - {name: $name, host: ${engine_address[$name]}, connectionTimeout: 6}"
-        done
-    } | site_file cluster.yaml
 }
 
 image_of() # NAME [REPOSITORY]
@@ -43,18 +31,6 @@ service_of() # NAME COUNT IMAGE [LINE...]
             '  placementStrategy: [{type: spread, field: instanceId}]'
         [ $# = 0 ] || printf '  %s\n' "$@"
     } | site_file "service-$name.yaml"
-}
-
-edge_start()
-{
-    DOCKER_HOST=unix:///nowhere "$BERTH" run "$SITE" --path manifests --owner it \
-        --state "$BERTH_STATE" --verbose >>"$IT_DIR/berth.log" 2>&1 &
-    berth_pid=$!
-}
-
-ask()
-{
-    "$BERTH" "$@" --state "$BERTH_STATE"
 }
 
 spread() # SERVICE A B C: so many run on each

@@ -5,32 +5,7 @@
 . "$(dirname "$0")/engine.sh"
 . "$(dirname "$0")/hosts.sh"
 . "$(dirname "$0")/site.sh"
-
-ask()
-{
-    "$BERTH" "$@" --state "$BERTH_STATE"
-}
-
-edge() # LINE...: the manifest of the cluster, its instances as lines
-{
-    {
-        printf '%s\n' 'apiVersion: berth/v1' 'kind: Cluster' 'metadata: {name: edge}' 'spec:' \
-            '  launchType: EC2' '  instanceLostTimeout: 5' '  instances:'
-        printf '    - %s\n' "$@"
-    } | site_file cluster.yaml
-}
-
-instance() # NAME [MORE]
-{
-    echo "{name: $1, host: ${engine_address[$1]}, connectionTimeout: 6${2:+, $2}}"
-}
-
-edge_start()
-{
-    DOCKER_HOST=unix:///nowhere "$BERTH" run "$SITE" --path manifests --owner it \
-        --state "$BERTH_STATE" --verbose >>"$IT_DIR/berth.log" 2>&1 &
-    berth_pid=$!
-}
+. "$(dirname "$0")/edge.sh"
 
 running() # NAME: how many containers of the service run there
 {
@@ -46,12 +21,6 @@ spread() # A B C: so many on each, "-" for any number
         [ "$1" = - ] || [ "${found[-1]}" = "$1" ] || { echo "on $name: ${found[-1]}"; return 1; }
         shift
     done
-}
-
-host_is() # NAME STATE
-{
-    ask hosts -o json | jq -e --arg name "$1" --arg state "$2" \
-        '.hosts[] | select(.name == $name) | .state == $state' >/dev/null || { ask hosts; false; }
 }
 
 for name in a b c; do
@@ -88,7 +57,7 @@ spec:
   minReadySeconds: 1
   placementStrategy: [{type: spread, field: instanceId}]
 END
-edge "$(instance a)" "$(instance b)" "$(instance c)"
+edge a b c
 site_commit 'a service on three hosts'
 
 edge_start
@@ -106,7 +75,7 @@ check 'a command in a task on a host' eventually 10 \
     sh "$BERTH" "$task" "$BERTH_STATE"
 check 'its logs' ask logs "$task"
 
-edge "$(instance a)" "$(instance b 'state: DRAINING')" "$(instance c)"
+edge a 'b, state: DRAINING' c
 site_commit 'drain b'
 check 'a drain by commit converges' eventually 60 converged || berth_log
 check 'b is empty, the service whole' spread 3 0 3
@@ -132,7 +101,7 @@ all() # tasks in all
 }
 check 'what is too much is stopped' eventually 60 all
 
-edge "$(instance a)" "$(instance c)"
+edge a c
 site_commit 'b leaves'
 gone()
 {
@@ -145,7 +114,7 @@ check 'the service is whole' eventually 60 all
 # One that leaves while it does not answer is remembered by the next process.
 host_cut c
 check 'c does not answer' eventually 30 host_is c LOST
-edge "$(instance a)"
+edge a
 site_commit 'c leaves while it is cut off'
 check 'it is accepted' eventually 30 grep -q "$(git -C "$SITE" rev-parse --short=8 HEAD)" \
     "$IT_DIR/berth.log"
@@ -165,7 +134,7 @@ ids()
     containers "$(service_is web)" | jq -c '[.[].Id] | sort'
 }
 before=$(ids)
-edge "{name: x, host: ${engine_address[a]}, connectionTimeout: 6}"
+edge "x, host: ${engine_address[a]}"
 site_commit 'a has another name'
 check 'a host under another name' eventually 60 host_is x ACTIVE
 check 'converges' eventually 60 converged

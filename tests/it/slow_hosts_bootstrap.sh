@@ -6,37 +6,8 @@
 . "$(dirname "$0")/engine.sh"
 . "$(dirname "$0")/hosts.sh"
 . "$(dirname "$0")/site.sh"
-
-ask()
-{
-    "$BERTH" "$@" --state "$BERTH_STATE"
-}
-
-edge() # INSTALL NAME...: the manifest of the cluster
-{
-    local install=$1
-    shift
-    {
-        printf '%s\n' 'apiVersion: berth/v1' 'kind: Cluster' 'metadata: {name: edge}' 'spec:' \
-            '  launchType: EC2' "  bootstrap: {install: $install}" '  instances:'
-        for name; do
-            echo "    - {name: $name, host: ${engine_address[$name]}, connectionTimeout: 6}"
-        done
-    } | site_file cluster.yaml
-}
-
-edge_start()
-{
-    DOCKER_HOST=unix:///nowhere "$BERTH" run "$SITE" --path manifests --owner it \
-        --state "$BERTH_STATE" --verbose >>"$IT_DIR/berth.log" 2>&1 &
-    berth_pid=$!
-}
-
-host_is() # NAME STATE
-{
-    ask hosts -o json | jq -e --arg name "$1" --arg state "$2" \
-        '.hosts[] | select(.name == $name) | .state == $state' >/dev/null || { ask hosts; false; }
-}
+. "$(dirname "$0")/edge.sh"
+EDGE_LINES='bootstrap: {install: true}'
 
 hosts_say() # NAME PATTERN: its line of `berth hosts`
 {
@@ -95,7 +66,7 @@ done
 check 'no Docker is seen there' sh -c '! "$@"' sh nsenter --target "${engine_host[a]}" --mount -- \
     sh -c 'command -v docker || command -v dockerd'
 mkdir -p "$SITE/manifests" && git_repo "$SITE"
-edge true a
+edge a
 site_commit 'a cluster of a bare host'
 edge_start
 
@@ -126,7 +97,7 @@ check 'and nothing was installed twice' test "$(grep -c 'install docker.io' "$IT
 
 # ---- Another one, to its end ---------------------------------------------------------------------
 : >"$IT_DIR/b/mirror"
-edge true a b
+edge a b
 site_commit 'another bare host'
 check 'it is installed' eventually 60 test -e "$IT_DIR/b/installed"
 check 'its engine runs' engine_run b || finish

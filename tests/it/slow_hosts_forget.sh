@@ -4,38 +4,7 @@
 . "$(dirname "$0")/engine.sh"
 . "$(dirname "$0")/hosts.sh"
 . "$(dirname "$0")/site.sh"
-
-ask()
-{
-    "$BERTH" "$@" --state "$BERTH_STATE"
-}
-
-edge() # LINE...: the manifest of the cluster, more about its instances as lines
-{
-    {
-        printf '%s\n' 'apiVersion: berth/v1' 'kind: Cluster' 'metadata: {name: edge}' 'spec:' \
-            '  launchType: EC2' '  instanceLostTimeout: 5' '  instances:'
-        printf '    - {%s, connectionTimeout: 6}\n' "$@"
-    } | site_file cluster.yaml
-}
-
-host() # NAME
-{
-    echo "name: $1, host: ${engine_address[$1]}"
-}
-
-edge_start()
-{
-    DOCKER_HOST=unix:///nowhere "$BERTH" run "$SITE" --path manifests --owner it \
-        --state "$BERTH_STATE" --verbose >>"$IT_DIR/berth.log" 2>&1 &
-    berth_pid=$!
-}
-
-host_is() # NAME STATE
-{
-    ask hosts -o json | jq -e --arg name "$1" --arg state "$2" \
-        '.hosts[] | select(.name == $name) | .state == $state' >/dev/null || { ask hosts; false; }
-}
+. "$(dirname "$0")/edge.sh"
 
 for name in a b; do
     check "host $name starts" host_start $name || finish
@@ -68,7 +37,7 @@ kind: Service
 metadata: {name: data}
 spec: {cluster: edge, taskDefinition: data, desiredCount: 1, minReadySeconds: 1}
 END
-edge "$(host a), state: DRAINING" "$(host b)"
+edge 'a, state: DRAINING' b
 site_commit 'a service with a volume, on b'
 edge_start
 on() # INSTANCE
@@ -85,7 +54,7 @@ check_not 'nor one that is none' ask hosts forget z
 check_not 'nor the local engine' ask hosts forget local
 engine_poweroff b
 check 'b dies' eventually 60 host_is b LOST
-edge "$(host a)" "$(host b)"
+edge a b
 rm "$SITE/manifests/data.yaml"
 site_commit 'the service is removed'
 there()
@@ -117,14 +86,14 @@ berth_kill9
 edge_start
 check 'the next process knows it too' eventually 60 sh -c '"$1" hosts --state "$2" |
     grep -q "^b .*given up"' sh "$BERTH" "$BERTH_STATE"
-edge "$(host a)"
+edge a
 site_commit 'b leaves'
 left()
 {
     ! ask hosts -o json | grep -q '"b"'
 }
 check 'one that leaves and was given up is waited for no more' eventually 30 left
-edge "$(host a)" "$(host b)"
+edge a b
 site_commit 'b is repaired'
 check 'b boots' engine_restart b && check 'with its sshd' host_sshd b
 check 'it is an instance like any other' eventually 90 host_is b ACTIVE

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/engine.sh"
 . "$(dirname "$0")/hosts.sh"
 . "$(dirname "$0")/site.sh"
+. "$(dirname "$0")/edge.sh"
 . "$(dirname "$0")/images_hosts.sh"
 
 for name in a b c; do

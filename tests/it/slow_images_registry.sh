@@ -7,6 +7,7 @@
 . "$(dirname "$0")/site.sh"
 REGISTRY=10.77.0.1:5000 # of the script's own network, on the bridge of the hosts
 . "$(dirname "$0")/registry.sh"
+. "$(dirname "$0")/edge.sh"
 . "$(dirname "$0")/images_hosts.sh"
 
 for name in a b c; do

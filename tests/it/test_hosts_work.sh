@@ -4,11 +4,7 @@
 . "$(dirname "$0")/engine.sh"
 . "$(dirname "$0")/hosts.sh"
 . "$(dirname "$0")/site.sh"
-
-ask()
-{
-    "$BERTH" "$@" --state "$BERTH_STATE"
-}
+. "$(dirname "$0")/edge.sh"
 
 on_hosts() # WORD...: berth hosts exec; what it says is in $IT_DIR/said
 {
@@ -16,30 +12,6 @@ on_hosts() # WORD...: berth hosts exec; what it says is in $IT_DIR/said
     local status=$?
     cat "$IT_DIR/said"
     return $status
-}
-
-edge() # NAME...: the manifest of the cluster
-{
-    {
-        printf '%s\n' 'apiVersion: berth/v1' 'kind: Cluster' 'metadata: {name: edge}' 'spec:' \
-            '  launchType: EC2' '  instanceLostTimeout: 5' '  instances:'
-        for name; do
-            echo "    - {name: $name, host: ${engine_address[$name]}, connectionTimeout: 6}"
-        done
-    } | site_file cluster.yaml
-}
-
-edge_start()
-{
-    DOCKER_HOST=unix:///nowhere "$BERTH" run "$SITE" --path manifests --owner it \
-        --state "$BERTH_STATE" --verbose "$@" >>"$IT_DIR/berth.log" 2>&1 &
-    berth_pid=$!
-}
-
-host_is() # NAME STATE
-{
-    ask hosts -o json | jq -e --arg name "$1" --arg state "$2" \
-        '.hosts[] | select(.name == $name) | .state == $state' >/dev/null || { ask hosts; false; }
 }
 
 service() # MODE PORTS: a task and a service of one task in this network mode, of the mode's name
