@@ -148,12 +148,15 @@ enum fit resources_fit_without(struct placing *placing, size_t index, const stru
     struct host_use *use = placing->pool->hosts[index].use;
     const struct host_use before = *use;
     const char *ports = placing->host_ports;
+    bool is_distinct = placing->is_distinct;
     enum fit fit;
 
+    placing->is_distinct = is_distinct && sparse_get(&placing->present, index) > 1;
     use->memory_mib = left(use->memory_mib, gone->memory_mib);
     use->cpu_units = left(use->cpu_units, gone->cpu_units);
     placing->host_ports = ports_but(placing, gone->host_ports);
     fit = resources_fit(placing, index);
+    placing->is_distinct = is_distinct;
     placing->host_ports = ports;
     use->memory_mib = before.memory_mib;
     use->cpu_units = before.cpu_units;

@@ -109,13 +109,13 @@ struct task_view {
     bool drifted;           /* for that it is to be replaced: it is not frozen */
     bool leaving;           /* healthy or not, it is to be replaced: its instance is DRAINING */
     bool holds;             /* a slot, in a pool: rollout_count.c */
+    bool in_the_way;        /* of one that finds no place, in a pool: without it there is one */
     bool given_up;          /* its instance does not answer for too long: it counts no more */
     bool came_so;           /* likewise, and it was never healthy without */
     enum stop_code stop_code;
     const char *reason;
     int exit_code;
-    int64_t
-        healthy_at_ms; /* without a check, when it will be healthy; 0: that is no matter of time */
+    int64_t healthy_at_ms; /* without a check, when it will be healthy; 0: no matter of time */
     uint32_t min_ready_seconds;
     int64_t started_ms; /* the last start of any container of it, our clock; 0: none was started */
 };

@@ -305,8 +305,9 @@ static void stop_old(struct planner *planner, struct service_view *view, struct 
     for (enum use use = USE_NONE; use < USE_COUNT; use++) {
         for (size_t i = view->task_count; i-- > 0;) {
             struct task_view *task = &view->tasks[i];
-            bool no_room = count->missing > 0 && count->alive >= count->upper &&
-                           may_make_room(planner, view, task) && may_spare(view, count, task);
+            bool is_full = count->missing > 0 && count->alive >= count->upper;
+            bool no_room = (is_full || task->in_the_way) && may_make_room(planner, view, task) &&
+                           may_spare(view, count, task);
 
             if (!is_alive(task) || task->current || task->unknown || use_of(task) != use ||
                 (view->daemon != NULL && !task->holds))

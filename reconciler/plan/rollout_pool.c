@@ -100,6 +100,43 @@ static void prepare_in_place(struct readiness *readiness, struct service_view *v
     }
 }
 
+static bool is_in_the_way(struct placing *placing, const struct service_view *view,
+                          const struct task_view *task)
+{
+    size_t host = pool_index(view->pool, task->task->instance);
+
+    return !task->unknown && host < view->pool->count &&
+           resources_fit_without(placing, host, task->task) == FIT_YES;
+}
+
+/* More tasks may run, but no instance can take one: those of former revisions that are in the way
+ * of as many make room, once all is there for what follows them; those that stop do already. */
+static void prepare_instead(struct readiness *readiness, struct service_view *view, uint32_t turns)
+{
+    struct placing *placing = placing_of(readiness->planner, view->primary->goal->target);
+
+    for (size_t i = 0; turns > 0 && i < view->task_count; i++)
+        turns -= !is_alive(&view->tasks[i]) && is_in_the_way(placing, view, &view->tasks[i]);
+    for (size_t i = view->task_count; turns > 0 && i-- > 0 && !unit_stated(readiness->planner);) {
+        struct task_view *task = &view->tasks[i];
+
+        if (!is_old(view, task) || !is_in_the_way(placing, view, task))
+            continue;
+        task->in_the_way = true;
+        turns--;
+        view->may_start &= is_ready(readiness, task->instance);
+    }
+}
+
+static uint32_t missing_from(const struct count *count, uint32_t slot)
+{
+    uint32_t missing = 0;
+
+    for (; slot < count->desired; slot++)
+        missing += count->holders[slot] == NULL;
+    return missing;
+}
+
 static void prepare_missing(struct readiness *readiness, struct service_view *view,
                             const struct count *count)
 {
@@ -118,8 +155,12 @@ static void prepare_missing(struct readiness *readiness, struct service_view *vi
         place->instance = place_task(planner, view->primary->goal->target,
                                      slot_name(planner, view->primary, slot));
         readiness->no_room = place->instance == NULL;
-        if (readiness->no_room)
+        if (readiness->no_room) {
+            uint32_t missing = missing_from(count, slot);
+
+            prepare_instead(readiness, view, missing <= room ? missing : room + 1);
             return;
+        }
         place->ready = is_ready(readiness, place->instance);
         view->may_start &= place->ready; /* until then nothing is stopped to make room */
     }

@@ -4,8 +4,6 @@
 #include "spec/kinds/kinds.h"
 #include "tests/sim/hosts.h"
 
-#define TASK_MIB 512 /* of every task that people declare */
-
 bool daemons_is(const struct check *check, const char *key)
 {
     const struct service_spec *spec = check_spec(check, key);

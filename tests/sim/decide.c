@@ -264,7 +264,7 @@ static uint32_t missing_of(const struct check *check, const struct service_spec 
 }
 
 /* A task is to stop, and no fault made it so: the service stays at its lower bound, and an old task
- * goes only against a new one, or where the upper bound leaves no room. */
+ * goes only against a new one, or where the upper bound or the hosts leave no room. */
 static void check_stop_decision(struct check *check, const struct fact *facts, size_t index)
 {
     const struct task_record *record = facts[index].task;
@@ -292,7 +292,8 @@ static void check_stop_decision(struct check *check, const struct fact *facts, s
         check_failed(check, "%s: a task is stopped while %u are healthy and %u must be", key,
                      standing.healthy, lower);
     bool hosts = check->people->host_count > 0;
-    bool no_room = standing.alive + missing_of(check, spec, &standing) > upper;
+    bool no_room = standing.alive + missing_of(check, spec, &standing) > upper ||
+                   (check->people->each > 0 && !hosts_have_room(check, key));
     if (!text_equal(stopped->revision, revision)) {
         if (standing.old + standing.healthy_current <= spec->desired_count && !no_room)
             check_failed(check, "%s: an old task is stopped while there is room for a new one",

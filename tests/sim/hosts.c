@@ -2,6 +2,7 @@
 
 #include "spec/base/text.h"
 #include "tests/sim/check_int.h"
+#include "tests/sim/daemons.h"
 
 #define LOST_TIMEOUT_MS 60000 /* instanceLostTimeout when nobody says more */
 
@@ -189,6 +190,59 @@ bool hosts_have_volume(const struct check *check, const char *name)
         return sim_has_volume(check->process->sim, "local", name);
     for (size_t i = 0; i < people->host_count; i++) {
         if (sim_has_volume(check->process->sim, hosts_name(i), name))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t creates_on(const struct check *check, const char *instance)
+{
+    uint32_t creates = 0;
+
+    for (const struct process_call *at = check->process->calls; at != NULL; at = at->next) {
+        const struct action *action = at->inner.action;
+
+        creates += action != NULL && action->kind == ACTION_CONTAINER_CREATE &&
+                   text_equal(action->instance, instance) &&
+                   world_task(check->process->app.world, action->identity.task) == NULL;
+    }
+    return creates;
+}
+
+/* All that other services may run, beside what they do. */
+static uint32_t others_may_get(const struct check *check, const char *key)
+{
+    uint32_t tasks = 0;
+
+    for (size_t i = 0; i < SERVICES_MAX; i++) {
+        AUTO(arena) arena = { 0 };
+        const char *other = unit_key(&arena, PEOPLE_CLUSTER, people_service_name(i));
+        const struct world_service *seen =
+            world_service(check->process->app.world, PEOPLE_CLUSTER, people_service_name(i));
+        const struct service_spec *spec = check_spec(check, other);
+        uint32_t most = 0;
+
+        if (spec != NULL && !text_equal(other, key))
+            most = daemons_is(check, other)
+                       ? HOSTS_MAX * 2
+                       : check_percent(spec->desired_count,
+                                       spec->deployment_configuration->maximum_percent, 0);
+        if (most > (seen == NULL ? 0 : seen->task_count))
+            tasks += most - (seen == NULL ? 0 : (uint32_t)seen->task_count);
+    }
+    return tasks;
+}
+
+bool hosts_have_room(const struct check *check, const char *key)
+{
+    uint32_t others = others_may_get(check, key);
+
+    for (const struct world_instance *at = check->process->app.world->instances; at != NULL;
+         at = at->by_name.next) {
+        uint32_t tasks = (uint32_t)at->task_count + creates_on(check, at->name) + others;
+
+        if (at->state == INSTANCE_ACTIVE && at->complete && at->lost_ms == 0 &&
+            !hosts_is_left(check->people, at->name) && tasks < check->memory_mib / TASK_MIB)
             return true;
     }
     return false;

@@ -16,7 +16,6 @@
 #define FAILED_MS   (16 * MINUTE_MS) /* where a task failed no other one moves, for so long */
 #define SETTLE_MS   (90 * MINUTE_MS)
 #define QUIET_MS    (20 * MINUTE_MS)
-#define TASK_MIB    512 /* of every task that people declare */
 #define MEMORY_MIB  65536
 #define STEPS_MAX   200000
 #define WHOLE_EVERY 25 /* steps, on average, between two looks at the whole plan */

@@ -6,8 +6,7 @@
 #include "spec/names.h"
 #include "tests/sim/check_int.h"
 
-#define TASK_MIB 512 /* of every task that people declare */
-#define STOP_S   30  /* where nothing is remembered */
+#define STOP_S 30 /* where nothing is remembered */
 
 /* ---- Containers of a task ---- */
 

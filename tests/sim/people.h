@@ -15,6 +15,7 @@ enum { SERVICES_MAX = 5, CONTAINERS_MAX = 3, HOSTS_MAX = 4 };
 
 #define PEOPLE_CLUSTER "main"
 #define PEOPLE_OWNER   "sim"
+#define TASK_MIB       512 /* of every task that is declared */
 
 /* What an image's program does.  Those before BEHAVIOUR_CRASHING are fine. */
 enum behaviour {

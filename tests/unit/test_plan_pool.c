@@ -129,6 +129,35 @@ static void draining_without_room_stops_first(void **unused)
     scene_close(&scene);
 }
 
+/* Each instance can hold one task only: more may run, but none finds a place. */
+static void what_is_in_the_way_makes_room(void **unused)
+{
+    (void)unused;
+    static const char service[] =
+        "desiredCount: 3, placementConstraints: [{type: distinctInstance}], "
+        "deploymentConfiguration: {minimumHealthyPercent: 50}";
+    struct scene scene;
+
+    open_three(&scene);
+    commit(&scene, "c1", THREE, TASK, service);
+    scene_run(&scene, 20 * 1000);
+    commit(&scene, "c2", THREE, BLUE, service);
+    for (int i = 0; i < 40; i++) {
+        scene_run(&scene, 500);
+        assert_true(fleet_running(&scene, "web", NULL) >= 2);
+    }
+    scene_run(&scene, 20 * 1000);
+    assert_int_equal(scene_running_of(&scene, "c2"), 3);
+    assert_spread(&scene, 1, 1, 1);
+
+    /* Nothing goes for a task that would not fit without it either. */
+    commit(&scene, "c3", THREE,
+           "memory: 100000, containerDefinitions: [{name: main, image: 'example/web:1'}]", service);
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(scene_running_of(&scene, "c2"), 3);
+    scene_close(&scene);
+}
+
 static void an_instance_that_is_not_listed_any_more_is_left(void **unused)
 {
     (void)unused;
@@ -340,6 +369,7 @@ int main(void)
         cmocka_unit_test(tasks_are_spread_and_stay_so),
         cmocka_unit_test(a_draining_instance_is_left_and_nothing_is_missing),
         cmocka_unit_test(draining_without_room_stops_first),
+        cmocka_unit_test(what_is_in_the_way_makes_room),
         cmocka_unit_test(an_instance_that_is_not_listed_any_more_is_left),
         cmocka_unit_test(a_lost_instance_is_waited_for_then_replaced_and_then_reconciled),
         cmocka_unit_test(a_rollout_goes_on_beside_a_lost_instance),
