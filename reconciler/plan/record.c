@@ -150,17 +150,23 @@ static struct tally *tally_of(struct planner *planner, struct ends *ends,
     return entry;
 }
 
-static void tally_end(struct planner *planner, struct ends *ends, const struct deployment *of,
-                      const struct task_record *record)
+/* A failure counts for the deployment that wants the task, its number for the one that made it: a
+ * revision that is declared again takes over what an earlier deployment of it runs. */
+static void tally_end(struct planner *planner, const struct service_view *view, struct ends *ends,
+                      const struct deployment *of, const struct task_record *record)
 {
+    const struct deployment *made = memory_deployment(view->memory, record->deployment);
     struct tally *entry;
 
-    if (of == NULL)
+    if (of != NULL)
+        tally_of(planner, ends, of)->failed += record->failed;
+    if (made == NULL)
+        made = of;
+    if (made == NULL)
         return;
-    entry = tally_of(planner, ends, of);
+    entry = tally_of(planner, ends, made);
     if (record->attempt > entry->attempt_max)
         entry->attempt_max = record->attempt;
-    entry->failed += record->failed;
 }
 
 static void throttle_once(struct planner *planner, const struct service_view *view,
@@ -253,7 +259,7 @@ static void record_end(struct planner *planner, const struct service_view *view,
     fails = record->failed && (!known || record->stop_code == STOP_SERVICE_SCHEDULER_INITIATED);
     if (task->status == TASK_DEPROVISIONING) {
         state_stopped(planner, view, record);
-        tally_end(planner, ends, deployment_of(view, task), record);
+        tally_end(planner, view, ends, deployment_of(view, task), record);
     } else if (!known) {
         record->stopping_ms = planner->input->now_ms;
         task_fact(planner, view, record, false);
@@ -322,7 +328,7 @@ static void record_vanished(struct planner *planner, const struct service_view *
             record->reason = why;
         }
         state_stopped(planner, view, record);
-        tally_end(planner, ends, of == NULL ? view->primary : of, record);
+        tally_end(planner, view, ends, of == NULL ? view->primary : of, record);
     }
 }
 
@@ -392,7 +398,7 @@ static void record_uncreated(struct planner *planner, const struct service_view 
         if (failure == NULL || world_task(input->world, identity.task) != NULL ||
             is_being_created(input, identity.task))
             continue;
-        tally_end(planner, ends, of,
+        tally_end(planner, view, ends, of,
                   record_unborn(planner, view, of, &identity, instance->name, failure));
         throttle_once(planner, view, ends, of, /* ran_ms= */ 0);
     }

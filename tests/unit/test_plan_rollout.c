@@ -201,6 +201,32 @@ static void without_grace_they_count_at_once(void **unused)
     scene_close(&scene);
 }
 
+/* A revision that is declared again takes over what runs of it; names of its first deployment must
+ * not come back when that one is the former again. */
+static void numbers_count_for_who_made_the_task(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    char first[DEPLOYMENT_ID_SIZE];
+    const struct deployment *made;
+
+    scene_open(&scene);
+    commit(&scene, "c1", "red", 2, "");
+    scene_run(&scene, 60 * 1000);
+    text_copy(first, sizeof(first), scene_primary(&scene, WEB)->id);
+    commit(&scene, "c2", "blue", 2, "");
+    scene_plan(&scene);
+    commit(&scene, "c3", "red", 2, "");
+    scene_plan(&scene);
+    assert_string_not_equal(scene_primary(&scene, WEB)->id, first);
+    scene_end_container(&scene, 0, 1);
+    scene_run(&scene, 60 * 1000);
+    made = memory_deployment(memory_service(scene.memory, WEB), first);
+    assert_non_null(made);
+    assert_int_equal(made->attempt_max, 1);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +239,7 @@ int main(void)
         cmocka_unit_test(a_check_that_passes_is_enough),
         cmocka_unit_test(failed_checks_do_not_count_in_the_grace_period),
         cmocka_unit_test(without_grace_they_count_at_once),
+        cmocka_unit_test(numbers_count_for_who_made_the_task),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
