@@ -153,30 +153,37 @@ static void take_target(struct placement *placement, struct cluster_use *use,
 
 /* What runs says itself what it takes, whether anything is remembered of it or not.  What was made
  * before Berth wrote that down takes what its deployment says, or else the newest one. */
-static void take_task(struct placement *placement, struct cluster_use *use,
-                      const struct world_task *task, const struct memory_service *memory)
+static void task_takes(const struct planner *planner, const struct world_task *task,
+                       uint32_t *memory_mib, uint32_t *cpu_units)
 {
+    const struct memory_service *memory =
+        memory_service(planner->input->memory, task->service->key);
     const struct deployment *made = memory_deployment(memory, task->deployment);
 
+    *memory_mib = task->memory_mib;
+    *cpu_units = task->cpu_units;
     if (made == NULL)
         made = memory_primary(memory);
-    if (task->memory_mib == 0 && task->cpu_units == 0 && made != NULL)
-        take_target(placement, use, made->goal->target);
-    else
-        take(placement, use, task->memory_mib, task->cpu_units);
+    if (task->memory_mib > 0 || task->cpu_units > 0 || made == NULL)
+        return;
+    *memory_mib = target_memory_mib(made->goal->target);
+    *cpu_units = target_cpu_units(made->goal->target);
 }
 
 static void take_service(struct planner *planner, struct placement *placement,
                          const struct world_service *service)
 {
-    const struct memory_service *memory = memory_service(planner->input->memory, service->key);
     struct cluster_use *use = use_of_cluster(planner, placement, service->cluster);
 
     for (size_t i = 0; i < service->task_count; i++) {
         const struct world_task *task = service->tasks[i];
+        uint32_t memory_mib;
+        uint32_t cpu_units;
 
-        if (text_equal(task->instance, placement->instance->name))
-            take_task(placement, use, task, memory);
+        if (!text_equal(task->instance, placement->instance->name))
+            continue;
+        task_takes(planner, task, &memory_mib, &cpu_units);
+        take(placement, use, memory_mib, cpu_units);
     }
 }
 
@@ -237,6 +244,26 @@ static const char *shortage(struct planner *planner, const struct placement *pla
                             use->cpu_overcommit, use->cluster,
                             (unsigned long long)left(reservable, placement->cpu_units));
     return NULL;
+}
+
+bool place_fits_without(struct planner *planner, const struct target *target,
+                        const struct world_task *gone)
+{
+    const struct world_instance *instance = place_engine(planner);
+    struct placement after;
+    struct cluster_use use;
+    uint32_t memory_mib;
+    uint32_t cpu_units;
+
+    if (instance == NULL || !text_equal(gone->instance, instance->name))
+        return false;
+    after = *placement_of(planner, instance);
+    use = *use_of_cluster(planner, planner->placement, target->cluster);
+    task_takes(planner, gone, &memory_mib, &cpu_units);
+    after.memory_mib = left(after.memory_mib, memory_mib);
+    if (use.cpu_overcommit > 0)
+        after.cpu_units = left(after.cpu_units, cpu_units);
+    return use.tasks <= NETWORK_TASKS_MAX && shortage(planner, &after, &use, target) == NULL;
 }
 
 void place_release(struct planner *planner, const struct target *target, uint32_t count)

@@ -16,6 +16,9 @@
  * alone has, decides in a pool what nothing else does. */
 const struct world_instance *place_task(struct planner *planner, const struct target *target,
                                         const char *name);
+/* The local engine had room for one more of the target if that one, of its service, were gone. */
+bool place_fits_without(struct planner *planner, const struct target *target,
+                        const struct world_task *gone);
 /* As if so many tasks of the target had gone already. */
 void place_release(struct planner *planner, const struct target *target, uint32_t count);
 const struct world_instance *place_engine(struct planner *planner); /* the local one, ready */

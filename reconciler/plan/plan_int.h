@@ -109,7 +109,7 @@ struct task_view {
     bool drifted;           /* for that it is to be replaced: it is not frozen */
     bool leaving;           /* healthy or not, it is to be replaced: its instance is DRAINING */
     bool holds;             /* a slot, in a pool: rollout_count.c */
-    bool in_the_way;        /* of one that finds no place, in a pool: without it there is one */
+    bool in_the_way;        /* of one that finds no place: without it there is one */
     bool given_up;          /* its instance does not answer for too long: it counts no more */
     bool came_so;           /* likewise, and it was never healthy without */
     enum stop_code stop_code;

@@ -19,6 +19,7 @@ struct previewer {
     struct planner planner; /* reads with the planner's own functions; places tasks as they come */
     struct preview *preview;
     struct preview_service *service; /* being filled */
+    bool makes_room;                 /* its tasks wait for a place only until former ones left it */
 };
 
 /* What changes nothing that runs is left out. */
@@ -65,6 +66,9 @@ struct standing preview_stand_pool(struct previewer *previewer,
                                    uint32_t wanted);
 /* Why it is not known what runs; NULL: it is. */
 const char *preview_unknown(struct previewer *previewer, const struct desired_service *desired);
+/* So many of the new tasks fit beside the others; the rest waits, or former ones make room. */
+void preview_rest(struct previewer *previewer, uint32_t fit, uint32_t of, bool make_room,
+                  const char *reason);
 /* Places the missing tasks of the goal. */
 void preview_places(struct previewer *previewer, const struct desired_service *desired,
                     struct goal *goal);

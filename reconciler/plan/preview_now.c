@@ -219,6 +219,30 @@ static const char *progress_text(struct previewer *previewer, const struct deplo
                         standing->healthy, standing->desired);
 }
 
+void preview_rest(struct previewer *previewer, uint32_t fit, uint32_t of, bool make_room,
+                  const char *reason)
+{
+    previewer->makes_room = make_room;
+    if (make_room)
+        preview_note(previewer,
+                     "%u of %u new tasks fit now, for the others former ones are stopped first",
+                     fit, of);
+    else
+        previewer->service->wait = arena_printf(
+            previewer->arena, "%u of %u new tasks fit now, the others wait as PENDING: %s", fit, of,
+            reason);
+}
+
+/* Of those that may be stopped so many have made room: does it suffice for one? */
+static bool makes_room(struct previewer *previewer, const struct target *target,
+                       const struct target *old, uint32_t count)
+{
+    if (old == NULL || count == 0)
+        return false;
+    place_release(&previewer->planner, old, count);
+    return place_task(&previewer->planner, target, "") != NULL;
+}
+
 /* New tasks are placed as the rollout would: those that are stopped first have left. */
 static void check_places(struct previewer *previewer, const struct desired_service *desired,
                          struct goal *goal, const struct target *old,
@@ -228,10 +252,11 @@ static void check_places(struct previewer *previewer, const struct desired_servi
     uint32_t upper = upper_bound(target->spec);
     uint32_t lower = lower_bound(target->spec);
     uint32_t missing = standing->gone + standing->unhealthy;
-    uint32_t first =
-        upper <= standing->desired && standing->desired > lower ? standing->desired - lower : 0;
+    uint32_t spare = standing->desired > lower ? standing->desired - lower : 0;
+    uint32_t first;
     uint32_t room;
     uint32_t placed = 0;
+    const char *reason;
 
     if (previewer->preview->blocked != NULL)
         return;
@@ -239,8 +264,9 @@ static void check_places(struct previewer *previewer, const struct desired_servi
         preview_places(previewer, desired, goal);
     if (missing == 0 || pool_of(&previewer->planner, target->cluster) != NULL)
         return;
-    if (first > standing->old)
-        first = standing->old;
+    if (spare > standing->old)
+        spare = standing->old;
+    first = upper <= standing->desired ? spare : 0;
     if (first > 0 && old != NULL)
         place_release(&previewer->planner, old, first);
     room = upper > standing->alive - first ? upper - (standing->alive - first) : 0;
@@ -249,10 +275,11 @@ static void check_places(struct previewer *previewer, const struct desired_servi
     while (placed < room && place_task(&previewer->planner, target,
                                        arena_printf(previewer->arena, "%u", placed)) != NULL)
         placed++;
-    if (placed < room)
-        previewer->service->wait = arena_printf(
-            previewer->arena, "%u of %u new tasks fit now, the others wait as PENDING: %s", placed,
-            room, previewer->scratch.waits[previewer->scratch.wait_count - 1].reason);
+    if (placed == room)
+        return;
+    reason = previewer->scratch.waits[previewer->scratch.wait_count - 1].reason;
+    preview_rest(previewer, placed, room, makes_room(previewer, target, old, spare - first),
+                 reason);
 }
 
 /* ---- One service ----------------------------------------------------------------------------- */
@@ -418,9 +445,10 @@ void preview_live(struct previewer *previewer, const struct desired_service *des
     if (memory != NULL && memory->quarantined[0] != '\0')
         preview_note(previewer, "revision %.8s failed, and is quarantined no more",
                      memory->quarantined);
+    previewer->makes_room = false;
     if (unknown == NULL)
         check_places(previewer, desired, desired->goal, old, &standing);
-    if (service->wait == NULL && previewer->preview->blocked == NULL)
+    if (service->wait == NULL && !previewer->makes_room && previewer->preview->blocked == NULL)
         service->wait = foretold_wait(previewer, desired->key);
     if (service->verdict == PREVIEW_NONE && service->wait != NULL) {
         service->verdict = PREVIEW_LEFT;

@@ -172,7 +172,8 @@ static void place_replicas(struct placed *placed)
     const struct count *count = &placed->at->count;
     uint32_t room = count->upper > count->alive ? count->upper - count->alive : 0;
     uint32_t first = count->healthy > count->lower ? count->healthy - count->lower : 0;
-    struct preview_service *service = placed->previewer->service;
+    const char *reason = NULL;
+    uint32_t fit;
     uint32_t slot;
 
     if (room == 0) {
@@ -182,18 +183,18 @@ static void place_replicas(struct placed *placed)
     if (room > count->missing)
         room = count->missing;
     slot = place_slots(placed, 0, room);
-    if (placed->failed > 0) {
-        service->wait = arena_printf(placed->previewer->arena,
-                                     "%u of %u new tasks fit now, the others wait as PENDING: %s",
-                                     placed->count, room, placed->reason);
-        placed->failed = 0;
-    }
+    fit = placed->count;
+    if (placed->failed > 0)
+        reason = placed->reason;
+    placed->failed = 0;
     release(placed, UINT32_MAX);
     (void)place_slots(placed, slot, UINT32_MAX);
     if (placed->failed > 0)
-        service->wait =
+        placed->previewer->service->wait =
             arena_printf(placed->previewer->arena, "%u of %u tasks would find no place: %s",
                          count->missing - placed->count, count->missing, placed->reason);
+    else if (reason != NULL)
+        preview_rest(placed->previewer, fit, room, count->healthy > count->lower, reason);
 }
 
 static void tell_places(struct placed *placed)

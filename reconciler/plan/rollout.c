@@ -7,8 +7,8 @@
  *      itself fills up.
  *   3. Missing ones are started while the upper bound leaves room.
  *   4. An old task is stopped against a healthy new one, or first where the upper bound leaves no
- *      room.
- *   5. Unhealthy tasks are replaced, then stopped; surplus ones are stopped.
+ *      room, or no instance has any without (rollout_way.c).
+ *   5. Unhealthy tasks are replaced, then stopped, or first likewise; surplus ones are stopped.
  *   6. No stop takes the healthy ones below the lower bound.
  *   7. When every slot has a healthy task and nothing old is left, the deployment is COMPLETED.
  *   8. In a pool a task on an instance that is left (DRAINING) is replaced like one that is not
@@ -153,13 +153,16 @@ static void list_waiting(struct planner *planner, const struct service_view *vie
 
 /* Where one finds no place, the next one finds none: they have the same needs. They are many where
  * somebody asks for far more than there is room for, and are told of once. */
-static void leave_waiting(struct planner *planner, const struct service_view *view,
-                          struct count *count, uint32_t slot)
+static void leave_waiting(struct planner *planner, struct service_view *view, struct count *count,
+                          uint32_t slot)
 {
     uint32_t room = count->upper - count->alive;
     uint32_t rest = count->missing < room ? count->missing : room;
     const char *reason = last_wait(planner);
 
+    if (view->pool == NULL)
+        rollout_make_way(planner, view, rest + 1);
+    count->wait_for_place = true;
     if (rest > 0)
         plan_wait(planner, "%u more %s for a place like that", rest,
                   rest == 1 ? "task waits" : "tasks wait");
@@ -289,6 +292,12 @@ static enum use use_of(const struct task_view *task)
     return task->unhealthy ? USE_NONE : task->healthy ? USE_NOW : USE_LATER;
 }
 
+/* The upper bound leaves no room for what is missing, and there is some otherwise. */
+static bool is_full(const struct count *count)
+{
+    return count->missing > 0 && count->alive >= count->upper && !count->wait_for_place;
+}
+
 /* Step 4.  The least useful first, then the highest slots.  What is unknown, as its instance does
  * not answer, is no reason to stop what runs. */
 static void stop_old(struct planner *planner, struct service_view *view, struct count *count)
@@ -305,9 +314,8 @@ static void stop_old(struct planner *planner, struct service_view *view, struct 
     for (enum use use = USE_NONE; use < USE_COUNT; use++) {
         for (size_t i = view->task_count; i-- > 0;) {
             struct task_view *task = &view->tasks[i];
-            bool is_full = count->missing > 0 && count->alive >= count->upper;
-            bool no_room = (is_full || task->in_the_way) && may_make_room(planner, view, task) &&
-                           may_spare(view, count, task);
+            bool no_room = (is_full(count) || task->in_the_way) &&
+                           may_make_room(planner, view, task) && may_spare(view, count, task);
 
             if (!is_alive(task) || task->current || task->unknown || use_of(task) != use ||
                 (view->daemon != NULL && !task->holds))
@@ -339,8 +347,7 @@ static void stop_surplus(struct planner *planner, struct service_view *view, str
             rollout_stop_task(planner, view, count, task, reason);
         else if (holder != NULL && holder->healthy)
             rollout_stop_task(planner, view, count, task, task->unhealthy ? task->reason : reason);
-        else if (task->unhealthy &&
-                 (failed || (count->missing > 0 && count->alive >= count->upper)))
+        else if (task->unhealthy && (failed || is_full(count) || task->in_the_way))
             rollout_stop_task(planner, view, count, task, task->reason);
     }
 }
@@ -365,8 +372,8 @@ static void stop_strays(struct planner *planner, struct service_view *view, stru
     for (size_t i = view->task_count; i-- > 0;) {
         struct task_view *task = &view->tasks[i];
         bool replaced = count->healthy_current - task->healthy >= count->desired;
-        bool no_room = count->missing > 0 && count->alive >= count->upper &&
-                       (task->unhealthy || view->has_place);
+        bool no_room = (is_full(count) && (task->unhealthy || view->has_place)) ||
+                       (task->in_the_way && view->may_start);
 
         if (!is_alive(task) || !task->current || task->unknown || task->holds ||
             !rollout_may_lose(count, task))

@@ -23,6 +23,7 @@ struct count {
     uint32_t old;               /* alive, of another revision */
     uint32_t good_old;          /* of these, healthy or may yet get so */
     uint32_t missing;           /* slots without a good current task, and none was started */
+    bool wait_for_place;        /* some that may run: only what is in the way makes room */
     struct task_view **holders; /* by slot: its good current task, or NULL */
     bool *coming_old;           /* by slot: a task of another revision is being created */
     struct task_view **strays;  /* in a pool: those that hold a slot, their own or another */
@@ -48,6 +49,9 @@ void rollout(struct planner *planner, struct service_view *view);
 bool rollout_is_short(struct planner *planner, struct service_view *view);
 /* In a pool: where the missing tasks go, and what has to be there first. */
 void rollout_prepare(struct planner *planner, struct service_view *view);
+/* So many tasks may run and find no place: marks those that are to make room (in_the_way), what is
+ * unhealthy first; those that stop do already. */
+void rollout_make_way(struct planner *planner, struct service_view *view, uint32_t tasks);
 
 /* Step 6: the lower bound leaves room. */
 bool rollout_may_lose(const struct count *count, const struct task_view *task);

@@ -100,31 +100,12 @@ static void prepare_in_place(struct readiness *readiness, struct service_view *v
     }
 }
 
-static bool is_in_the_way(struct placing *placing, const struct service_view *view,
-                          const struct task_view *task)
+/* Nothing makes room before all is there for what follows it. */
+static void prepare_instead(struct readiness *readiness, struct service_view *view)
 {
-    size_t host = pool_index(view->pool, task->task->instance);
-
-    return !task->unknown && host < view->pool->count &&
-           resources_fit_without(placing, host, task->task) == FIT_YES;
-}
-
-/* More tasks may run, but no instance can take one: those of former revisions that are in the way
- * of as many make room, once all is there for what follows them; those that stop do already. */
-static void prepare_instead(struct readiness *readiness, struct service_view *view, uint32_t turns)
-{
-    struct placing *placing = placing_of(readiness->planner, view->primary->goal->target);
-
-    for (size_t i = 0; turns > 0 && i < view->task_count; i++)
-        turns -= !is_alive(&view->tasks[i]) && is_in_the_way(placing, view, &view->tasks[i]);
-    for (size_t i = view->task_count; turns > 0 && i-- > 0 && !unit_stated(readiness->planner);) {
-        struct task_view *task = &view->tasks[i];
-
-        if (!is_old(view, task) || !is_in_the_way(placing, view, task))
-            continue;
-        task->in_the_way = true;
-        turns--;
-        view->may_start &= is_ready(readiness, task->instance);
+    for (size_t i = 0; i < view->task_count && !unit_stated(readiness->planner); i++) {
+        if (view->tasks[i].in_the_way)
+            view->may_start &= is_ready(readiness, view->tasks[i].instance);
     }
 }
 
@@ -158,7 +139,8 @@ static void prepare_missing(struct readiness *readiness, struct service_view *vi
         if (readiness->no_room) {
             uint32_t missing = missing_from(count, slot);
 
-            prepare_instead(readiness, view, missing <= room ? missing : room + 1);
+            rollout_make_way(planner, view, missing <= room ? missing : room + 1);
+            prepare_instead(readiness, view);
             return;
         }
         place->ready = is_ready(readiness, place->instance);

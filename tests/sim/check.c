@@ -15,7 +15,6 @@
 #include "tests/sim/daemons.h"
 #include "tests/sim/hosts.h"
 
-#define PLENTY_MIB 32768 /* for all that people may declare */
 #define REMADE_MS  (10 * 60 * 1000)
 #define REMADE_MAX 20
 

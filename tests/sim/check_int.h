@@ -14,6 +14,8 @@
 
 #include "tests/sim/check.h"
 
+#define PLENTY_MIB 32768 /* for all that people may declare */
+
 const struct service_spec *check_spec(const struct check *check, const char *key);
 /* How many tasks the service is to have now; 0: it is not declared. */
 uint32_t check_desired(const struct check *check, const char *key);

@@ -293,7 +293,7 @@ static void check_stop_decision(struct check *check, const struct fact *facts, s
                      standing.healthy, lower);
     bool hosts = check->people->host_count > 0;
     bool no_room = standing.alive + missing_of(check, spec, &standing) > upper ||
-                   (check->people->each > 0 && !hosts_have_room(check, key));
+                   (check->memory_mib < PLENTY_MIB && !hosts_have_room(check));
     if (!text_equal(stopped->revision, revision)) {
         if (standing.old + standing.healthy_current <= spec->desired_count && !no_room)
             check_failed(check, "%s: an old task is stopped while there is room for a new one",

@@ -209,21 +209,21 @@ static uint32_t creates_on(const struct check *check, const char *instance)
     return creates;
 }
 
-/* All that other services may run, beside what they do. */
-static uint32_t others_may_get(const struct check *check, const char *key)
+/* All that may run, beside what does. */
+static uint32_t may_get(const struct check *check)
 {
     uint32_t tasks = 0;
 
     for (size_t i = 0; i < SERVICES_MAX; i++) {
         AUTO(arena) arena = { 0 };
-        const char *other = unit_key(&arena, PEOPLE_CLUSTER, people_service_name(i));
+        const char *key = unit_key(&arena, PEOPLE_CLUSTER, people_service_name(i));
         const struct world_service *seen =
             world_service(check->process->app.world, PEOPLE_CLUSTER, people_service_name(i));
-        const struct service_spec *spec = check_spec(check, other);
+        const struct service_spec *spec = check_spec(check, key);
         uint32_t most = 0;
 
-        if (spec != NULL && !text_equal(other, key))
-            most = daemons_is(check, other)
+        if (spec != NULL)
+            most = daemons_is(check, key)
                        ? HOSTS_MAX * 2
                        : check_percent(spec->desired_count,
                                        spec->deployment_configuration->maximum_percent, 0);
@@ -233,13 +233,13 @@ static uint32_t others_may_get(const struct check *check, const char *key)
     return tasks;
 }
 
-bool hosts_have_room(const struct check *check, const char *key)
+bool hosts_have_room(const struct check *check)
 {
-    uint32_t others = others_may_get(check, key);
+    uint32_t more = may_get(check);
 
     for (const struct world_instance *at = check->process->app.world->instances; at != NULL;
          at = at->by_name.next) {
-        uint32_t tasks = (uint32_t)at->task_count + creates_on(check, at->name) + others;
+        uint32_t tasks = (uint32_t)at->task_count + creates_on(check, at->name) + more;
 
         if (at->state == INSTANCE_ACTIVE && at->complete && at->lost_ms == 0 &&
             !hosts_is_left(check->people, at->name) && tasks < check->memory_mib / TASK_MIB)

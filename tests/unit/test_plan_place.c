@@ -55,6 +55,77 @@ static void memory_is_reserved(void **unused)
     scene_close(&scene);
 }
 
+/* Three tasks, of which so many must be healthy, that are checked. */
+static const char *rolled(struct scene *scene, const char *color, unsigned memory, unsigned minimum)
+{
+    return arena_printf(
+        &scene->arena,
+        "---\n{apiVersion: berth/v1, kind: Task, metadata: {name: web}, spec: {cpu: 256, memory: "
+        "%u, containerDefinitions: [{name: main, image: 'example/%s:1', healthCheck: {command: "
+        "[CMD, /check], interval: 1}}]}}\n"
+        "---\n{apiVersion: berth/v1, kind: Service, metadata: {name: web}, spec: {cluster: c, "
+        "taskDefinition: web, desiredCount: 3, deploymentConfiguration: {minimumHealthyPercent: "
+        "%u}}}\n",
+        memory, color, minimum);
+}
+
+static void former_tasks_make_room(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    scene_open(&scene);
+    scene_engine(&scene, 8192, 1000);
+    scene.checks = HEALTH_HEALTHY;
+    scene_commit(&scene, "c1", rolled(&scene, "red", 300, 100));
+    scene_run(&scene, 10 * 1000);
+    assert_int_equal(scene_running(&scene, "web"), 3);
+
+    /* As long as all of them must be healthy, none goes. */
+    scene_commit(&scene, "c2", rolled(&scene, "blue", 300, 100));
+    scene_run(&scene, 20 * 1000);
+    assert_int_equal(scene_running_of(&scene, "c1"), 3);
+    assert_non_null(strstr(scene_wait(&scene, "c/web"), "it needs 300 MiB of memory"));
+
+    /* Nor for one that would find no place without it either. */
+    scene_commit(&scene, "c3", rolled(&scene, "blue", 800, 0));
+    scene_run(&scene, 20 * 1000);
+    assert_int_equal(scene_running_of(&scene, "c1"), 3);
+
+    scene_commit(&scene, "c4", rolled(&scene, "green", 300, 50));
+    for (int i = 0; i < 40; i++) {
+        scene_run(&scene, 500);
+        assert_true(scene_running(&scene, "web") >= 2);
+    }
+    assert_int_equal(scene_running_of(&scene, "c4"), 3);
+    assert_string_equal(scene_wait(&scene, "c/web"), "");
+    scene_close(&scene);
+}
+
+static void unhealthy_tasks_make_room(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    scene_open(&scene);
+    scene_engine(&scene, 8192, 1000);
+    scene.checks = HEALTH_HEALTHY;
+    scene_commit(&scene, "c1", rolled(&scene, "red", 300, 100));
+    scene_run(&scene, 10 * 1000);
+    assert_int_equal(scene_running(&scene, "web"), 3);
+    for (size_t i = 0; i < 3; i++) {
+        scene.containers[i].health = HEALTH_UNHEALTHY;
+        scene_tell(&scene, i);
+    }
+    scene_run(&scene, 20 * 1000);
+    assert_int_equal(scene_running(&scene, "web"), 3);
+    for (size_t i = 0; i < scene.container_count; i++)
+        assert_true(scene.containers[i].status != CONTAINER_RUNNING ||
+                    scene.containers[i].health == HEALTH_HEALTHY);
+    assert_string_equal(scene_wait(&scene, "c/web"), "");
+    scene_close(&scene);
+}
+
 /* However many find no place, they cost the planner one text. */
 static void those_without_a_place_are_counted(void **unused)
 {
@@ -226,6 +297,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_reserved),
+        cmocka_unit_test(former_tasks_make_room),
+        cmocka_unit_test(unhealthy_tasks_make_room),
         cmocka_unit_test(those_without_a_place_are_counted),
         cmocka_unit_test(what_nobody_remembers_takes_room),
         cmocka_unit_test(no_task_is_larger_than_the_engine),

@@ -126,11 +126,17 @@ static void it_says_what_finds_no_place(void **unused)
     assert_int_equal(goes_to(service, "a"), 1);
     commit(&scene, "c2", THREE, LARGE, "desiredCount: 3");
     scene_run(&scene, 20 * 1000);
-    /* Beside the old ones there is no room for a new one: none is stopped before. */
+    /* Beside the old ones there is no room for a new one: none is stopped before, unless it may. */
     commit(&scene, "c3", THREE, LARGE ", family: other", "desiredCount: 3");
     service = ask(&scene, NULL, NULL);
     assert_true(text_starts(service->wait, "0 of 3 new tasks fit now, the others wait as PENDING: "
                                            "service web was unable to place a task"));
+    commit(&scene, "c4", THREE, LARGE ", family: other",
+           "desiredCount: 3, deploymentConfiguration: {minimumHealthyPercent: 50}");
+    service = ask(&scene, NULL, &text);
+    assert_null(service->wait);
+    assert_non_null(strstr(text, "0 of 3 new tasks fit now, for the others former ones are stopped "
+                                 "first\n"));
     scene_close(&scene);
 }
 
