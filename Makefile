@@ -236,7 +236,7 @@ CONSTRAINTS ?= none
 EVENTS      ?= 200
 
 PUBLIC += test test-slow test-long check tidy lint format sim sim-coverage mutants crash torture fuzz \
-    bench bench-sim
+    bench bench-hosts bench-sim
 test: deps-test ## everything in its short form; ends in `N passed, N failed`
 	+@tests/run.sh unit fuzz sim mutants it tidy
 test-slow: deps-test ## the integration scripts that take too long for it
@@ -267,6 +267,8 @@ fuzz: deps-test ## libFuzzer over all that reads foreign bytes, FUZZ_SECONDS eac
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ)
 bench: deps-test $(BERTH) $(BENCHES) ## measure against bare Engine calls, RUNS times (as root)
 	@RUNS=$(RUNS) tests/bench/run.sh
+bench-hosts: deps-test $(BERTH) $(BENCHES) ## likewise on remote hosts
+	@RUNS=$(RUNS) tests/bench/hosts.sh
 bench-sim: $(BUILD)/tests/bench/planner ## measure the planner with INSTANCES, SERVICES, TASKS, STRATEGY
 	@$< $(INSTANCES) $(SERVICES) $(TASKS) $(STRATEGY) $(CONSTRAINTS) $(EVENTS)
 format: deps-test ## let clang-format have its way

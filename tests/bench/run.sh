@@ -15,41 +15,9 @@
 . "$(dirname "$0")/../it/lib.sh"
 . "$(dirname "$0")/../it/engine.sh"
 . "$(dirname "$0")/../it/site.sh"
-trap - EXIT # here nothing passes or fails
-RUNS=${RUNS:-5} SIZE=${SIZE:-50} IDLE=${IDLE:-60} ONLY=${ONLY:-.}
-TOOLS=$ROOT/build/release/tests/bench
+. "$(dirname "$0")/lib.sh"
+SIZE=${SIZE:-50} IDLE=${IDLE:-60}
 TAP=$IT_DIR/tap.sock
-RESULTS=$IT_DIR/results
-
-die()
-{
-    echo "bench: $*"
-    tail -n 20 "$IT_DIR/berth.log" 2>/dev/null
-    exit 1
-}
-
-part()
-{
-    [[ $1 =~ $ONLY ]] || return 1
-    note "$1"
-}
-
-now()
-{
-    date +%s%N
-}
-
-# result METRIC SIDE VALUE UNIT
-result()
-{
-    echo "$*" >>"$RESULTS"
-    note "$@"
-}
-
-ms() # NANOSECONDS
-{
-    awk -v ns="$1" 'BEGIN { printf "%.2f", ns / 1e6 }'
-}
 
 # ---- Events ---------------------------------------------------------------------------------------
 
@@ -456,16 +424,8 @@ idle()
         "$(awk '/^RssAnon/ { printf "%.2f", $2 / 1024 }' "/proc/$berth_pid/status")" MiB
 }
 
-# ---- The table ------------------------------------------------------------------------------------
-
-summary()
-{
-    awk -f "$ROOT/tests/bench/summary.awk" "$RESULTS"
-}
-
 # ---- Main -----------------------------------------------------------------------------------------
 
-: >"$RESULTS"
 engine_start one >/dev/null || die 'no engine'
 record_events
 site_of plain "$SIZE"

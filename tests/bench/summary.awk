@@ -65,4 +65,9 @@ END {
     row("idle-cpu", "converged and idle: CPU, ms each second", "0.5")
     row("idle-wakes", "converged and idle: wake-ups each second", "1")
     row("idle-memory", "converged and idle: private memory, MiB", "8")
+    row("spread", "tasks over three hosts to all running, ms", "ratio 1.15")
+    row("small", "one small call through SSH (bare: on the host), ms", "2 more")
+    row("large", "one large call through SSH (bare: on the host), ms", "2 more")
+    row("beside", "two tasks while a third host is cut off (bare: while it answers), ms", "ratio 1")
+    alone("connect", "berth", "from start to connected to many hosts, ms")
 }
