@@ -287,6 +287,7 @@ void check_apply(void *context, const struct action *action)
     const struct app *app = &check->process->app;
     const struct world_instance *instance = world_instance(app->world, action->instance);
 
+    trace_action(&check->trace, sim_now(check->process->sim), action);
     if (process_call(check->process, action->instance, action->object) != NULL)
         check_failed(check, "%s %s: a call for it is in flight", action_kind_text(action->kind),
                      action->object);

@@ -5,6 +5,7 @@
 #define TESTS_SIM_CHECK_H
 
 #include "tests/sim/process.h"
+#include "tests/sim/trace.h"
 
 /* A revision that was completed with healthy tasks, by our own count, or carried its service when
  * the memory of that was deleted. */
@@ -33,6 +34,7 @@ struct repeated;
 
 struct check {
     struct process *process;
+    struct trace trace; /* of what was decided */
     struct people *people;
     struct proof *proofs;
     size_t proof_count;

@@ -333,6 +333,7 @@ void check_facts(void *context, const struct fact *facts, size_t count)
 {
     struct check *check = context;
 
+    trace_facts(&check->trace, facts, count);
     check_evidence(check, facts, count);
     for (size_t i = 0; i < count; i++) {
         if (facts[i].kind == FACT_TASK && facts[i].task->stopping_ms != 0)

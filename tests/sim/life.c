@@ -392,6 +392,8 @@ static void tell(const struct run *run, int64_t trouble_ms, struct outcome *out)
     out->failed = run->check.failed;
     text_copy(out->rule, sizeof(out->rule), run->check.rule == NULL ? "" : run->check.rule);
     text_copy(out->text, sizeof(out->text), run->check.text);
+    out->steps = run->steps;
+    out->trace = run->check.trace;
     out->counts[LIMIT_commits] = run->people.tries;
     out->counts[LIMIT_crashes] = run->crashes;
     out->counts[LIMIT_services] = SERVICES_MAX;

@@ -9,12 +9,15 @@
 #include <stdio.h>
 
 #include "tests/sim/switches.h"
+#include "tests/sim/trace.h"
 
 struct outcome {
     bool failed;
     char rule[256];                      /* which was broken */
     char text[1024];                     /* how */
     uint32_t counts[SWITCH_LIMIT_COUNT]; /* what happened of that which can be limited */
+    uint64_t steps;
+    struct trace trace;
 };
 
 /* What happens is told to the log; NULL: nothing is. */

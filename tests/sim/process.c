@@ -27,13 +27,14 @@ static void say(struct app *app, const char *topic, const char *format, va_list 
     struct process *process = process_of(app);
     AUTO(buf) text = { 0 };
 
+    if (text_starts(format, "the plan does not settle"))
+        process->stuck = true;
+    if (process->log == NULL)
+        return;
     buf_init(&text, 64 * 1024);
     buf_vprintf(&text, format, arguments);
-    if (text_starts(buf_text(&text), "the plan does not settle"))
-        process->stuck = true;
-    if (process->log != NULL)
-        (void)fprintf(process->log, "%10lld %s: %s\n", (long long)loop_wall_ms(), topic,
-                      buf_text(&text));
+    (void)fprintf(process->log, "%10lld %s: %s\n", (long long)loop_wall_ms(), topic,
+                  buf_text(&text));
 }
 
 void app_say(struct app *app, const char *topic, const char *format, ...)

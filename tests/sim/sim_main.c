@@ -5,9 +5,10 @@
  *                                        `N passed, N failed`
  *     sim SEED [WORD...]                 runs one, and tells what happens
  *
- * Words: `stop` ends with the first that fails, as it is; `without=meddle,crash`, `commits=3` and
- * the like (switches.h) leave out some of what was drawn. The first life that fails is made
- * smaller, and the command that replays it is printed.
+ * Words: `stop` ends with the first that fails, as it is; `trace` prints a sum of what each
+ * decided, to compare builds; `without=meddle,crash`, `commits=3` and the like (switches.h) leave
+ * out some of what was drawn. The first life that fails is made smaller, and the command that
+ * replays it is printed.
  */
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct runs {
     const char *program;
     struct switches switches;
     bool stop;
+    bool trace;
     size_t run;
     size_t failed;
 };
@@ -46,6 +48,10 @@ static void run_seed(struct runs *runs, uint32_t seed)
         return;
     runs->run++;
     trial_run(seed, &runs->switches, &outcome);
+    if (runs->trace)
+        (void)printf("%u: %016llx of %llu calls and %llu facts in %llu steps\n", seed,
+                     (unsigned long long)outcome.trace.sum, (unsigned long long)outcome.trace.calls,
+                     (unsigned long long)outcome.trace.facts, (unsigned long long)outcome.steps);
     if (!outcome.failed)
         return;
     (void)printf("seed %u: %s\n", seed, outcome.text);
@@ -84,10 +90,11 @@ static int run_file(struct runs *runs, const char *path)
 
 static int usage(const char *program)
 {
-    (void)fprintf(stderr,
-                  "usage: %s SEED [WORD...] | FIRST COUNT [FILE] [WORD...]\n"
-                  "words: stop, without=NAME,..., commits=N crashes=N services=N minutes=N\n",
-                  program);
+    (void)fprintf(
+        stderr,
+        "usage: %s SEED [WORD...] | FIRST COUNT [FILE] [WORD...]\n"
+        "words: stop, trace, without=NAME,..., commits=N crashes=N services=N minutes=N\n",
+        program);
     return 2;
 }
 
@@ -119,6 +126,8 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         if (text_equal(argv[i], "stop"))
             runs.stop = true;
+        else if (text_equal(argv[i], "trace"))
+            runs.trace = true;
         else if (i == 2 && text_parse_u32(argv[i], &count))
             ;
         else if (i == 3 && count > 0 && strchr(argv[i], '=') == NULL)
