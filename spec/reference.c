@@ -226,10 +226,25 @@ const char *reference_canonical(const char *text, struct arena *arena)
                         reference.tag != NULL ? reference.tag : "latest");
 }
 
+/* The digest, or else the tag, as the canonical form ends. */
+static const char *tail_of(const char *text)
+{
+    const char *slash = strrchr(text, '/');
+    const char *at = strchr(text, '@');
+
+    if (at == NULL)
+        at = strchr(slash != NULL ? slash : text, ':');
+    return at == NULL ? "latest" : at + 1;
+}
+
 bool reference_is_same(const char *a, const char *b)
 {
     AUTO(arena) scratch = { 0 };
 
+    if (text_equal(a, b))
+        return true;
+    if (!text_equal(tail_of(a), tail_of(b)))
+        return false; /* nearly always: most references are never taken apart */
     return text_equal(reference_canonical(a, &scratch), reference_canonical(b, &scratch));
 }
 

@@ -278,14 +278,24 @@ static void apply_lines(struct memory *memory, const struct task_lines *lines)
     entry->has_lines = mem_text(had);
 }
 
+/* Asked of every image of an engine each time that it is planned: without the heap. */
 static struct memory_image *image_find(const struct memory *memory, const char *engine,
                                        const char *image_id)
 {
     AUTO(arena) scratch = { 0 };
-    const char *key = arena_printf(&scratch, "%s %s", engine, image_id);
+    char small[256];
+    size_t first = strlen(engine);
+    size_t second = strlen(image_id);
+    size_t size = first + 1 + second;
+    char *key = size <= sizeof(small) ? small : arena_alloc(&scratch, size);
     struct memory_image *entry = NULL;
 
-    HASH_FIND(by_key, memory->images, key, strlen(key), entry);
+    if (memory->images == NULL)
+        return NULL;
+    memcpy(key, engine, first);
+    key[first] = ' ';
+    memcpy(key + first + 1, image_id, second);
+    HASH_FIND(by_key, memory->images, key, size, entry);
     return entry;
 }
 

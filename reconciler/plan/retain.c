@@ -189,12 +189,15 @@ bool images_recorded(struct planner *planner, const struct world_instance *insta
         return true;
     for (const struct memory_image *at = planner->input->memory->images; at != NULL;
          at = at->by_key.next) {
-        const struct world_image *image = world_image(instance, at->record.image_id);
-        struct image_record gone = at->record;
+        const struct world_image *image;
+        struct image_record gone;
 
-        if (!text_equal(at->record.engine, instance->engine_id) ||
-            (image != NULL && name_of_pulled(instance, image, &at->record) != NULL))
+        if (!text_equal(at->record.engine, instance->engine_id))
             continue;
+        image = world_image(instance, at->record.image_id);
+        if (image != NULL && name_of_pulled(instance, image, &at->record) != NULL)
+            continue;
+        gone = at->record;
         gone.references = "";
         state_image(planner, &gone);
     }

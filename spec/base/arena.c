@@ -171,10 +171,53 @@ char *arena_text(struct arena *arena, const char *text)
     return text != NULL ? arena_copy(arena, text, strlen(text) + 1) : NULL;
 }
 
+/* What a format that only joins texts comes to; SIZE_MAX: it does more than that. */
+static size_t joined_size(const char *format, va_list arguments)
+{
+    size_t size = 0;
+
+    for (; *format != '\0'; format++) {
+        if (*format != '%') {
+            size++;
+            continue;
+        }
+        const char *text = *++format == 's' ? va_arg(arguments, const char *) : NULL;
+        if (text == NULL)
+            return SIZE_MAX;
+        size += strlen(text);
+    }
+    return size;
+}
+
+static void join(char *out, const char *format, va_list arguments)
+{
+    for (; *format != '\0'; format++) {
+        if (*format == '%') {
+            out = stpcpy(out, va_arg(arguments, const char *));
+            format++;
+        } else {
+            *out++ = *format;
+        }
+    }
+    *out = '\0';
+}
+
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
     char small[256]; /* most texts fit, and are then formatted once */
     va_list arguments;
+
+    /* Keys and names are joined all the time, and formatting costs several times as much. */
+    va_start(arguments, format);
+    size_t joined = joined_size(format, arguments);
+    va_end(arguments);
+    if (joined != SIZE_MAX) {
+        char *text = alloc_raw(arena, joined + 1);
+        va_start(arguments, format);
+        join(text, format, arguments);
+        va_end(arguments);
+        return text;
+    }
 
     va_start(arguments, format);
     int length = vsnprintf(small, sizeof(small), format, arguments);

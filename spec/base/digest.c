@@ -95,7 +95,8 @@ void sha256_finish(struct sha256 *hash, char out_hex[SHA256_HEX_SIZE])
 void sha256_hex(const void *data, size_t size, char out_hex[SHA256_HEX_SIZE])
 {
     unsigned char digest[SHA256_BYTES];
-    int done = EVP_Digest(data, size, digest, /* size= */ NULL, EVP_sha256(), /* engine= */ NULL);
+    int done =
+        EVP_Digest(data, size, digest, /* size= */ NULL, sha256_method(), /* engine= */ NULL);
 
     ASSERT(done == 1);
     print_hex(digest, out_hex);

@@ -64,6 +64,21 @@ static void texts_are_copied(void **state)
     assert_non_null(arena_copy(&arena, NULL, 0));
 }
 
+/* What only joins texts goes another way than what is formatted. */
+static void printf_joins(void **state)
+{
+    AUTO(arena) arena = { 0 };
+    const char *volatile none = NULL;
+
+    (void)state;
+    assert_string_equal(arena_printf(&arena, "%s/%s", "main", "web"), "main/web");
+    assert_string_equal(arena_printf(&arena, "plain"), "plain");
+    assert_string_equal(arena_printf(&arena, "%s%s", "", ""), "");
+    assert_string_equal(arena_printf(&arena, "%s: 100%% of %s", "a", "b"), "a: 100% of b");
+    assert_string_equal(arena_printf(&arena, "%s has %.3s", "a", "abcdef"), "a has abc");
+    assert_string_equal(arena_printf(&arena, "%s is %s", "a", none), "a is (null)");
+}
+
 static void printf_of_any_length(void **state)
 {
     (void)state;
@@ -145,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_zeroed_aligned_and_apart),
         cmocka_unit_test(texts_are_copied),
+        cmocka_unit_test(printf_joins),
         cmocka_unit_test(printf_of_any_length),
         cmocka_unit_test(typed_helpers),
         cmocka_unit_test(arrays_are_enlarged),

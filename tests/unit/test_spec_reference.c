@@ -122,6 +122,9 @@ static void references_mean_the_same(void **state)
     assert_true(reference_is_same("redis:7", "index.docker.io/library/redis:7"));
     assert_false(reference_is_same("redis:7", "redis:8"));
     assert_false(reference_is_same("redis:7", "localhost:5000/redis:7"));
+    assert_false(reference_is_same("localhost:5000/redis", "localhost:5001/redis"));
+    assert_true(reference_is_same("localhost:5000/redis", "localhost:5000/redis:latest"));
+    assert_false(reference_is_same("redis:7", "redis"));
     assert_true(reference_is_same("no reference", "no reference"));
     assert_false(reference_is_same("no reference", "another one"));
     assert_true(reference_is_sibling("redis:7", "docker.io/library/redis:8"));
