@@ -171,7 +171,7 @@ $(SIM): $(SIM_SOURCES:%.c=$(OBJ)/%.o) $(ARCHIVE)
 	$(Q)$(CC) $(BERTH_LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(BERTH_LIBS)
 
 SEED  ?= 1
-SEEDS ?= 300
+SEEDS ?= 2000
 
 # tests/it/NAME.c is a program that the scripts there use.
 PROBES := $(patsubst tests/it/%.c,$(BUILD)/tests/it/%,$(wildcard tests/it/*.c))

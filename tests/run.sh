@@ -190,7 +190,7 @@ suite_fuzz()
 suite_sim()
 {
     build sim MODE=release build/release/tests/sim
-    start sim count_line $SCRIPT_SECONDS build/release/tests/sim 1 $((${LONG:-0} ? 5000 : 200)) \
+    start sim count_line $SCRIPT_SECONDS build/release/tests/sim 1 $((${LONG:-0} ? 50000 : 2000)) \
         tests/sim/regressions
 }
 

@@ -9,20 +9,21 @@
 #include "spec/base/text.h"
 #include "tests/sim/check.h"
 #include "tests/sim/hosts.h"
+#include "tests/sim/scale.h"
 
-#define START_MS    INT64_C(1700000000000)
-#define MINUTE_MS   INT64_C(60000)
-#define LATENT_MS   (3 * MINUTE_MS)
-#define FAILED_MS   (16 * MINUTE_MS) /* where a task failed no other one moves, for so long */
-#define SETTLE_MS   (90 * MINUTE_MS)
-#define QUIET_MS    (20 * MINUTE_MS)
-#define MEMORY_MIB  65536
-#define STEPS_MAX   200000
-#define WHOLE_EVERY 25 /* steps, on average, between two looks at the whole plan */
+#define START_MS   INT64_C(1700000000000)
+#define MINUTE_MS  INT64_C(60000)
+#define LATENT_MS  (3 * MINUTE_MS)
+#define FAILED_MS  (16 * MINUTE_MS) /* where a task failed no other one moves, for so long */
+#define SETTLE_MS  (90 * MINUTE_MS)
+#define QUIET_MS   (20 * MINUTE_MS)
+#define MEMORY_MIB 65536
+#define STEPS_MAX  200000
 
 struct run {
     const struct switches *switches;
     struct rng rng;
+    struct rng whole; /* when the whole plan is looked at */
     struct sim *sim;
     struct store store;
     struct people people;
@@ -51,6 +52,7 @@ static uint32_t draw_rate(struct rng *rng, uint32_t most)
 static void draw_faults(struct run *run)
 {
     struct rng *rng = &run->rng;
+    uint32_t density = run->people.scale.density;
 
     run->faults = (struct sim_faults){
         .lose_request = draw_rate(rng, 10),
@@ -69,7 +71,10 @@ static void draw_faults(struct run *run)
         .sicken = draw_rate(rng, 30),
     };
     run->faults.slow_look = run->slow_look;
-    run->crashes_per_hour = draw_rate(rng, 30);
+    run->crashes_per_hour = draw_rate(rng, 30) * density;
+    run->faults.meddle *= density;
+    run->faults.crash *= density;
+    run->faults.sicken *= density;
     /* In some lives nothing befalls programs but their engine's stops. */
     if (rng_chance(rng, 20)) {
         struct sim_faults *faults = &run->faults;
@@ -108,9 +113,7 @@ static void begin_people(struct run *run)
     struct people *people = &run->people;
     uint32_t services = run->switches->limits[LIMIT_services];
 
-    people->rng = &run->rng;
-    people->sim = run->sim;
-    people->services = services < SERVICES_MAX ? services : SERVICES_MAX;
+    people->services = services < people->scale.services ? services : people->scale.services;
     people->room = run->memory_mib / TASK_MIB;
     people->may_break = switch_is_on(run->switches, SWITCH_broken);
     people_init(people);
@@ -126,7 +129,7 @@ static void draw_hosts(struct run *run)
         return;
     run->people.daemons =
         rng_chance(&run->people.newest, 60) && switch_is_on(run->switches, SWITCH_daemon);
-    run->people.host_count = (size_t)rng_between(rng, 1, HOSTS_MAX);
+    run->people.host_count = (size_t)rng_between(rng, 1, run->people.scale.hosts);
     run->people.each = rng_chance(rng, 30) ? (uint32_t)rng_between(rng, 8, 16) : 0;
     run->memory_mib = run->people.each > 0 ? run->people.each * TASK_MIB : MEMORY_MIB;
     run->claimed_ms = 0;
@@ -144,18 +147,22 @@ static void add_engine(struct run *run, const char *name)
                                    .clock_skew_ms = rng_between(&run->rng, -5000, 5000) });
     (void)sim_run_foreign(run->sim, name, "berth-database", "postgres:16");
     (void)sim_run_foreign(run->sim, name, "somebody", "nginx:1");
-    people_bring_images(run->sim, name);
+    people_bring_images(&run->people, name);
 }
 
 static void run_begin(struct run *run, uint64_t seed, FILE *log)
 {
+    run->people.scale = run->switches->large ? scale_large() : scale_draw(seed);
     run->rng.state = seed;
+    run->whole.state = seed;
     draw_more(run, seed);
     draw_hosts(run);
     run->sim = sim_new(&(struct sim_options){ .seed = rng_next(&run->rng),
                                               .start_ms = START_MS,
                                               .before = check_engine,
                                               .context = &run->check });
+    run->people.rng = &run->rng;
+    run->people.sim = run->sim;
     if (run->people.host_count == 0)
         add_engine(run, "local");
     for (size_t i = 0; i < run->people.host_count; i++)
@@ -249,15 +256,16 @@ static void disturb(struct run *run, int64_t passed_ms)
     const struct switches *switches = run->switches;
     const uint32_t *limits = switches->limits;
     int64_t now_ms = sim_now(run->sim);
+    uint32_t density = run->people.scale.density;
 
-    if (drawn(run, passed_ms, 20) && run->people.tries < limits[LIMIT_commits] &&
+    if (drawn(run, passed_ms, 20 * density) && run->people.tries < limits[LIMIT_commits] &&
         people_commit(&run->people))
         adopt(run, rng_chance(&run->rng, 20) && switch_is_on(switches, SWITCH_confirm));
     if (drawn(run, passed_ms, run->crashes_per_hour) && run->crashes < limits[LIMIT_crashes])
         crash(run);
-    if (drawn(run, passed_ms, switch_is_on(switches, SWITCH_suspend) ? 6 : 0))
+    if (drawn(run, passed_ms, switch_is_on(switches, SWITCH_suspend) ? 6 * density : 0))
         suspend_or_resume(run, rng_chance(&run->rng, 40),
-                          (size_t)rng_below(&run->rng, SERVICES_MAX));
+                          (size_t)rng_below(&run->rng, run->people.scale.services));
     if (drawn(run, passed_ms, run->vanishes_per_hour))
         sim_cut(run->sim, hosts_name((size_t)rng_below(&run->rng, run->people.host_count)),
                 rng_between(&run->rng, 10 * 1000, 5 * MINUTE_MS), rng_chance(&run->rng, 30));
@@ -275,6 +283,13 @@ static void check_steady(struct run *run)
     check_pauses(&run->check);
 }
 
+static bool looks_now(struct run *run)
+{
+    const struct scale *scale = &run->people.scale;
+
+    return rng_below(scale->is_large ? &run->rng : &run->whole, scale->whole_every) == 0;
+}
+
 /* Until then, or until something is wrong, or, with `until_converged`, until all is at rest. */
 static void pass(struct run *run, int64_t to_ms, bool troubled, bool until_converged)
 {
@@ -282,13 +297,15 @@ static void pass(struct run *run, int64_t to_ms, bool troubled, bool until_conve
         int64_t before_ms = sim_now(run->sim);
         int64_t at_most_ms = before_ms + 1000 < to_ms ? before_ms + 1000 : to_ms;
 
+        if (!troubled && !run->people.scale.is_large)
+            at_most_ms = to_ms; /* nothing is drawn by the second */
         process_step(&run->process, at_most_ms);
         if (run->process.stuck)
             check_failed(&run->check, "the plan does not settle");
         if (++run->steps > STEPS_MAX)
             check_failed(&run->check, "it never rests");
         bool store_works = sim_now(run->sim) > run->store_full_until_ms + 2000;
-        if (rng_below(&run->rng, WHOLE_EVERY) == 0 && store_works)
+        if (looks_now(run) && store_works)
             check_steady(run);
         if (troubled)
             disturb(run, sim_now(run->sim) - before_ms);
@@ -396,7 +413,7 @@ static void tell(const struct run *run, int64_t trouble_ms, struct outcome *out)
     out->trace = run->check.trace;
     out->counts[LIMIT_commits] = run->people.tries;
     out->counts[LIMIT_crashes] = run->crashes;
-    out->counts[LIMIT_services] = SERVICES_MAX;
+    out->counts[LIMIT_services] = run->people.scale.services;
     out->counts[LIMIT_minutes] = (uint32_t)(trouble_ms / MINUTE_MS) + 1;
 }
 
@@ -406,7 +423,8 @@ void life_run(uint64_t seed, const struct switches *switches, FILE *log, struct 
 
     run_begin(&run, seed, log);
     sim_set_faults(run.sim, &run.faults);
-    int64_t minutes = rng_between(&run.rng, 5, 60);
+    int64_t minutes =
+        run.people.scale.is_large ? rng_between(&run.rng, 5, 60) : run.people.scale.minutes;
     if (minutes > (int64_t)switches->limits[LIMIT_minutes])
         minutes = switches->limits[LIMIT_minutes];
     pass(&run, START_MS + minutes * MINUTE_MS, /* troubled= */ true,

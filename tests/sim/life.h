@@ -25,6 +25,12 @@ void life_run(uint64_t seed, const struct switches *switches, FILE *log, struct 
 
 /* Likewise in a process of its own, so that one that aborts or hangs is an outcome like others. */
 void trial_run(uint64_t seed, const struct switches *switches, struct outcome *out);
+/* False: no other life is wanted. */
+typedef bool trial_over_fn(void *context, uint64_t seed, const struct switches *switches,
+                           struct outcome *outcome);
+/* One after the other, many in one process: it is another one after a life that ended it. */
+void trial_run_all(uint64_t first, uint64_t count, const struct switches *switches,
+                   trial_over_fn *over, void *context);
 /* Turns off what a failing life fails without, by the same rule; `outcome` is that of the least. */
 struct switches trial_shrink(uint64_t seed, const struct switches *from, struct outcome *outcome);
 

@@ -82,7 +82,7 @@ grow() # NAME
 
 examine() # NAME
 {
-    local name=$1 begin=$EPOCHREALTIME why what program=build/release/tests/sim status=0
+    local name=$1 why took what program=build/release/tests/sim status=0
     what='the program as it is'
     if [ "$name" = shrink ]; then
         shrink
@@ -97,15 +97,15 @@ examine() # NAME
     fi
     timeout 3000 "$program" 1 "$SEEDS" stop >"$WORK/$name.log" 2>&1 </dev/null || status=$?
     why=$(grep -m 1 '^seed ' "$WORK/$name.log")
-    begin=$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", b - a }')
+    took=$(sed -n 's/.* lives, .* \(.* s\)$/\1/p' "$WORK/$name.log") # of processor time
     if [ "$name" = none ] && [ $status = 0 ]; then
-        echo "passed $name: $what: nothing found in seeds 1 to $SEEDS, $begin"
+        echo "passed $name: $what: nothing found in seeds 1 to $SEEDS, $took"
     elif [ "$name" = none ]; then
-        echo "failed $name: $what: ${why:-exit status $status}, $begin"
+        echo "failed $name: $what: ${why:-exit status $status}, $took"
     elif [ $status = 1 ] && [ -n "$why" ]; then
-        echo "passed $name: $what $why, $begin"
+        echo "passed $name: $what $why, $took"
     else
-        echo "failed $name: $what It was not found in seeds 1 to $SEEDS (exit status $status), $begin"
+        echo "failed $name: $what It was not found in seeds 1 to $SEEDS (exit status $status), $took"
     fi
 }
 
@@ -117,7 +117,7 @@ shrink()
         echo "failed shrink: $SHRUNK $(cat "$WORK/shrink.log")"
         return
     fi
-    "$tree/sim" 1 1 commits=20 >"$WORK/shrink.log" 2>&1 </dev/null
+    "$tree/sim" 1 1 large commits=20 >"$WORK/shrink.log" 2>&1 </dev/null
     again=$(sed -n 's/^    again: //p' "$WORK/shrink.log" | tail -n 1)
     rule=$(sed -n 's/.*least of it: at [0-9]*: //p' "$WORK/shrink.log")
     if [[ $again != *without=*,*,*,*\ *=* ]]; then

@@ -12,8 +12,7 @@
 #include "spec/base/text.h"
 #include "tests/sim/hosts.h"
 
-#define FILE_MAX         65536
-#define FOREIGN_VERSIONS 10 /* of a hundred */
+#define FILE_MAX 65536
 
 static const struct behaviour_row {
     const char *text;
@@ -267,12 +266,13 @@ static void draw_late(struct people *people, struct wanted_service *service)
     service->grace_s = late > 0 || rng_chance(rng, 20) ? 90 : 0;
 }
 
-static struct wanted_container draw_container(struct rng *rng)
+static struct wanted_container draw_container(struct people *people)
 {
+    struct rng *rng = people->rng;
     struct wanted_container container = { 0 };
 
     container.behaviour = rng_chance(rng, 75) ? draw_fine(rng) : draw_any(rng);
-    container.version = (uint32_t)rng_below(rng, 100);
+    container.version = (uint32_t)rng_below(rng, people->scale.versions);
     container.built = rng_chance(rng, 30);
     container.checked = rng_chance(rng, 70);
     container.stop_timeout_s = (uint32_t)rng_below(rng, 15);
@@ -291,15 +291,24 @@ static void draw_bounds(struct rng *rng, struct wanted_service *service)
     service->rollback = rng_chance(rng, 60);
 }
 
-static struct wanted_service draw_service(struct rng *rng, size_t index)
+/* Few have no task. */
+static uint32_t draw_count(struct people *people, uint32_t most)
 {
+    if (people->scale.is_large)
+        return (uint32_t)rng_between(people->rng, 0, most);
+    return rng_chance(people->rng, 10) ? 0 : (uint32_t)rng_between(people->rng, 1, most);
+}
+
+static struct wanted_service draw_service(struct people *people, size_t index)
+{
+    struct rng *rng = people->rng;
     struct wanted_service service = { .exists = true, .depends_on = -1 };
 
-    service.count = (uint32_t)rng_between(rng, 0, 4);
+    service.count = draw_count(people, people->scale.tasks);
     draw_bounds(rng, &service);
     service.container_count = rng_chance(rng, 60) ? 1 : (uint32_t)rng_between(rng, 2, 3);
     for (size_t i = 0; i < service.container_count; i++)
-        service.containers[i] = draw_container(rng);
+        service.containers[i] = draw_container(people);
     service.chained = service.container_count > 1 && rng_chance(rng, 50);
     service.volume = rng_chance(rng, 30);
     service.delete_volume = rng_chance(rng, 50);
@@ -323,24 +332,24 @@ static void draw_kind(struct people *people, struct wanted_service *service)
 static void change_something(struct people *people)
 {
     struct rng *rng = people->rng;
-    size_t index = (size_t)rng_below(rng, SERVICES_MAX);
+    size_t index = (size_t)rng_below(rng, people->scale.services);
     struct wanted_service *service = &people->wanted.services[index];
 
     if (!service->exists) {
-        *service = draw_service(rng, index);
+        *service = draw_service(people, index);
         service->exists = index < people->services;
         draw_late(people, service);
         draw_kind(people, service);
         return;
     }
     switch (rng_below(rng, 8)) {
-    case 0: service->count = (uint32_t)rng_between(rng, 0, 5); break;
+    case 0: service->count = draw_count(people, people->scale.tasks + 1); break;
     case 1: service->color++; break;
     case 2: draw_bounds(rng, service); break;
     case 3: service->exists = false; break;
-    case 4: *service = draw_service(rng, index); break;
+    case 4: *service = draw_service(people, index); break;
     case 5: service->delete_volume = !service->delete_volume; break;
-    default: service->containers[rng_below(rng, service->container_count)] = draw_container(rng);
+    default: service->containers[rng_below(rng, service->container_count)] = draw_container(people);
     }
     draw_late(people, service);
     if (people->host_count > 0 && rng_chance(&people->newest, 20))
@@ -421,7 +430,7 @@ void people_commit_fine(struct people *people, uint32_t renewed)
         any |= people->wanted.services[i].exists;
     }
     if (!any) {
-        people->wanted.services[0] = draw_service(people->rng, 0);
+        people->wanted.services[0] = draw_service(people, 0);
         people->wanted.services[0].volume &= people->each == 0;
         mend(people, 0);
     }
@@ -444,10 +453,13 @@ bool people_service_is_fine(const struct people *people, size_t service)
     return true;
 }
 
-void people_bring_images(struct sim *sim, const char *instance)
+void people_bring_images(struct people *people, const char *instance)
 {
+    struct sim *sim = people->sim;
+
     for (size_t i = 0; i < ARRAY_COUNT(behaviours); i++) {
-        for (size_t version = 0; version < FOREIGN_VERSIONS && i != BEHAVIOUR_MISSING; version++) {
+        for (size_t version = 0; version < people->scale.versions / 10 && i != BEHAVIOUR_MISSING;
+             version++) {
             AUTO(arena) arena = { 0 };
             const char *reference =
                 arena_printf(&arena, "registry.internal/%s:%zu", behaviours[i].text, version);
@@ -469,9 +481,9 @@ void people_init(struct people *people)
     size_t services = people->services;
 
     ASSERT(services > 0 && services <= SERVICES_MAX);
-    for (size_t i = 0; i < SERVICES_MAX; i++) {
-        if (rng_chance(rng, 60))
-            people->wanted.services[i] = draw_service(rng, i);
+    for (size_t i = 0; i < people->scale.services; i++) {
+        if ((i == 0 && !people->scale.is_large) || rng_chance(rng, 60))
+            people->wanted.services[i] = draw_service(people, i);
         people->wanted.services[i].exists &= i < services;
         draw_late(people, &people->wanted.services[i]);
         draw_kind(people, &people->wanted.services[i]);

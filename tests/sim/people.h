@@ -67,7 +67,20 @@ struct wanted {
     uint32_t absent;   /* of those that are not listed */
 };
 
+/* What a life is drawn from (scale.h). */
+struct scale {
+    uint32_t services; /* there are names for so many */
+    uint32_t tasks;    /* of a service, as it is first declared */
+    uint32_t hosts;
+    uint32_t versions;    /* of what the registry has: a tenth of them somebody else brought, too */
+    uint32_t density;     /* people and accidents come so many times as often */
+    uint32_t whole_every; /* steps, on average, between two looks at the whole plan */
+    int64_t minutes;      /* of trouble */
+    bool is_large;
+};
+
 struct people {
+    struct scale scale;
     struct rng *rng;
     struct sim *sim;
     struct generation *tip; /* counted */
@@ -76,7 +89,7 @@ struct people {
     size_t history_count;
     uint32_t commits;
     uint32_t tries;  /* to commit, while people come and go */
-    size_t services; /* so many of SERVICES_MAX there are */
+    size_t services; /* so many of those that have names there are */
     bool may_break;
     struct rng more;   /* draws what was added later: lives without it stay as they were */
     struct rng newest; /* and what came still later */
@@ -90,8 +103,8 @@ struct people {
 };
 
 /* Somebody else pulled some of the images that may be declared one day. */
-void people_bring_images(struct sim *sim, const char *instance);
-/* The first commit.  Set before: rng, sim, services, room; more, late, may_break. */
+void people_bring_images(struct people *people, const char *instance);
+/* The first commit.  Set before: scale, rng, sim, services, room; more, late, may_break. */
 void people_init(struct people *people);
 void people_release(struct people *people);
 

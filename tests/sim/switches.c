@@ -41,6 +41,8 @@ void switches_print(const struct switches *switches, struct buf *out)
 {
     const char *before = " without=";
 
+    if (switches->large)
+        buf_text_add(out, " large");
     for (size_t i = 0; i < SWITCH_COUNT; i++) {
         if (switch_is_on(switches, (enum switch_name)i))
             continue;
@@ -75,6 +77,8 @@ bool switches_parse(const char *word, struct switches *switches)
     static const char without[] = "without=";
     size_t size = strcspn(word, "=");
 
+    if (text_equal(word, "large"))
+        return switches->large = true;
     if (text_starts(word, without))
         return parse_names(word + sizeof(without) - 1, switches);
     for (size_t i = 0; i < SWITCH_LIMIT_COUNT; i++) {

@@ -54,6 +54,7 @@ enum switch_limit { SWITCH_LIMITS(SWITCH_LIMIT_ENUM) SWITCH_LIMIT_COUNT };
 #undef SWITCH_LIMIT_ENUM
 
 struct switches {
+    bool large;   /* the life is as large as it gets, whatever its seed says */
     uint32_t off; /* a bit for each name */
     uint32_t limits[SWITCH_LIMIT_COUNT];
 };
@@ -63,7 +64,7 @@ struct switches switches_all(void);
 bool switch_is_on(const struct switches *switches, enum switch_name name);
 /* Faults that are off do not happen. */
 void switches_apply(const struct switches *switches, struct sim_faults *faults);
-/* "without=meddle,crash commits=3": each word with a space before it. */
+/* "large without=meddle,crash commits=3": each word with a space before it. */
 void switches_print(const struct switches *switches, struct buf *out);
 /* Reads one such word into it. */
 MUST_USE bool switches_parse(const char *word, struct switches *switches);

@@ -2,6 +2,9 @@
  * Lives in processes of their own, and the search for the least that still fails.
  */
 #include <fcntl.h>
+#include <limits.h>
+#include <malloc.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -10,25 +13,44 @@
 #include "spec/base/text.h"
 #include "tests/sim/life.h"
 
-#define CPU_SECONDS 300 /* a life takes a twentieth of one */
+#define CPU_SECONDS 60 /* a life takes some thousandths of one */
+#define BATCH       500
 
-static void child_run(uint64_t seed, const struct switches *switches, int out)
+/* The limit is of the process, in whole seconds: from here on. */
+static void limit_life(void)
 {
-    const struct rlimit limit = { .rlim_cur = CPU_SECONDS, .rlim_max = CPU_SECONDS };
-    struct outcome outcome = { 0 };
+    struct rusage used;
+    struct rlimit limit;
 
+    (void)getrusage(RUSAGE_SELF, &used);
+    (void)getrlimit(RLIMIT_CPU, &limit);
+    limit.rlim_cur = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + CPU_SECONDS;
     (void)setrlimit(RLIMIT_CPU, &limit);
-    life_run(seed, switches, /* log= */ NULL, &outcome);
-    /* Less than a pipe holds: written at once. */
-    exit(write(out, &outcome, sizeof(outcome)) == (ssize_t)sizeof(outcome) ? 0 : 1);
 }
 
-void trial_run(uint64_t seed, const struct switches *switches, struct outcome *out)
+static void child_run(uint64_t first, uint64_t count, const struct switches *switches, int out)
+{
+    /* What one life frees the next one takes: nothing goes back to the kernel in between. */
+    (void)mallopt(M_MMAP_THRESHOLD, INT_MAX);
+    (void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
+    for (uint64_t i = 0; i < count; i++) {
+        struct outcome outcome = { 0 };
+
+        limit_life();
+        life_run(first + i, switches, /* log= */ NULL, &outcome);
+        /* Less than PIPE_BUF: written at once. */
+        if (write(out, &outcome, sizeof(outcome)) != (ssize_t)sizeof(outcome))
+            exit(1);
+    }
+    exit(0);
+}
+_Static_assert(sizeof(struct outcome) <= PIPE_BUF, "an outcome is written at once");
+
+static pid_t child_start(uint64_t first, uint64_t count, const struct switches *switches,
+                         int *out_results)
 {
     int ends[2];
-    int status = 0;
 
-    *out = (struct outcome){ 0 };
     (void)fflush(NULL);
     int made = pipe2(ends, O_CLOEXEC);
     ASSERT(made == 0);
@@ -36,20 +58,97 @@ void trial_run(uint64_t seed, const struct switches *switches, struct outcome *o
     ASSERT(child >= 0);
     if (child == 0) {
         (void)close(ends[0]);
-        child_run(seed, switches, ends[1]);
+        child_run(first, count, switches, ends[1]);
     }
     (void)close(ends[1]);
-    ssize_t size = read(ends[0], out, sizeof(*out));
-    (void)close(ends[0]);
+    *out_results = ends[0];
+    return child;
+}
+
+/* False: the process ended before it said so. */
+static bool outcome_read(int results, struct outcome *out)
+{
+    size_t size = 0;
+
+    while (size < sizeof(*out)) {
+        ssize_t more = read(results, (char *)out + size, sizeof(*out) - size);
+        if (more <= 0)
+            return false;
+        size += (size_t)more;
+    }
+    return true;
+}
+
+static void outcome_of_end(pid_t child, struct outcome *out)
+{
+    int status = 0;
     pid_t ended = waitpid(child, &status, 0);
+
     ASSERT(ended == child);
-    if (size == (ssize_t)sizeof(*out) && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return;
     *out = (struct outcome){ .failed = true, .rule = "aborted" };
     text_copy(out->text, sizeof(out->text),
               !WIFSIGNALED(status)          ? "it ended early"
               : WTERMSIG(status) == SIGXCPU ? "it hangs"
                                             : "it was aborted");
+}
+
+/* How many of them are over; *wanted becomes false when no other one is. */
+static uint64_t batch_run(uint64_t first, uint64_t count, const struct switches *switches,
+                          trial_over_fn *over, void *context, bool *wanted)
+{
+    struct outcome outcome;
+    uint64_t done = 0;
+    int results;
+    pid_t child = child_start(first, count, switches, &results);
+
+    while (done < count && *wanted) {
+        bool told = outcome_read(results, &outcome);
+
+        if (!told)
+            outcome_of_end(child, &outcome);
+        *wanted = over(context, first + done, switches, &outcome);
+        done++;
+        if (!told) {
+            child = -1;
+            break;
+        }
+    }
+    (void)close(results);
+    if (child >= 0) {
+        int status = 0;
+
+        if (!*wanted)
+            (void)kill(child, SIGKILL);
+        (void)waitpid(child, &status, 0);
+    }
+    return done;
+}
+
+void trial_run_all(uint64_t first, uint64_t count, const struct switches *switches,
+                   trial_over_fn *over, void *context)
+{
+    bool wanted = true;
+
+    while (count > 0 && wanted) {
+        uint64_t done =
+            batch_run(first, count < BATCH ? count : BATCH, switches, over, context, &wanted);
+        first += done;
+        count -= done;
+    }
+}
+
+static bool keep_outcome(void *context, uint64_t seed, const struct switches *switches,
+                         struct outcome *outcome)
+{
+    (void)seed;
+    (void)switches;
+    *(struct outcome *)context = *outcome;
+    return true;
+}
+
+void trial_run(uint64_t seed, const struct switches *switches, struct outcome *out)
+{
+    trial_run_all(seed, 1, switches, keep_outcome, out);
 }
 
 static bool still_fails(uint64_t seed, const struct switches *less, struct outcome *outcome)
