@@ -260,6 +260,13 @@ static bool effort_cancelled(struct world *world, struct world_instance *instanc
     return true;
 }
 
+/* A copy ends: who gave the image may not need it any more. */
+static void giver_mark(struct world *world, const struct world_effort *effort)
+{
+    if (effort->giver != NULL && instance_find(world, effort->giver) != NULL)
+        world_mark(world, DIRTY_INSTANCE, effort->giver);
+}
+
 static bool effort_apply(struct world *world, const struct effort_report *report)
 {
     ASSERT(report->key != NULL && (unsigned)report->state < EFFORT_STATE_COUNT);
@@ -267,6 +274,8 @@ static bool effort_apply(struct world *world, const struct effort_report *report
     struct world_effort *effort;
 
     HASH_FIND(by_key, instance->efforts, report->key, strlen(report->key), effort);
+    if (effort != NULL && effort->state == EFFORT_RUNNING && report->state != EFFORT_RUNNING)
+        giver_mark(world, effort);
     if (report->state == EFFORT_FAILED && report->failure != NULL &&
         report->failure->code == ERR_CANCELLED)
         return effort_cancelled(world, instance, effort);

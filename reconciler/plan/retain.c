@@ -255,8 +255,9 @@ static bool target_names(const struct target *target, const struct world_image *
     return false;
 }
 
-/* An instance gets it from another one, which may be this. */
-static bool is_being_copied(const struct plan_input *input, const struct world_image *image)
+/* Another instance gets it from this one: when that is over, this one is planned again. */
+static bool is_being_given(const struct plan_input *input, const struct world_instance *instance,
+                           const struct world_image *image)
 {
     AUTO(arena) scratch = { 0 };
 
@@ -267,7 +268,8 @@ static bool is_being_copied(const struct plan_input *input, const struct world_i
              at = at->by_name.next) {
             const struct world_effort *copy = world_effort(at, key);
 
-            if (copy != NULL && copy->state == EFFORT_RUNNING)
+            if (copy != NULL && copy->state == EFFORT_RUNNING &&
+                text_equal(copy->giver, instance->name))
                 return true;
         }
     }
@@ -296,7 +298,7 @@ static bool image_is_needed(const struct plan_input *input, const struct world_i
         if (target_names(at->goal->target, image))
             return true;
     }
-    return is_being_copied(input, image);
+    return is_being_given(input, instance, image);
 }
 
 /* ---- What goes ------------------------------------------------------------------------------- */

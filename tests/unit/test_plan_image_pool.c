@@ -389,16 +389,22 @@ static void what_is_being_given_stays(void **unused)
                                                  .name = "old",
                                                  .owner = "me",
                                                  .key = "0123456789ab" } };
+    struct world_change copy = { .kind = WORLD_EFFORT,
+                                 .effort = { .instance = "b",
+                                             .key = "copy berth/old:0123456789ab",
+                                             .giver = "a",
+                                             .state = EFFORT_RUNNING } };
 
     open_three(&scene);
     commit(&scene, "c1", "", "desiredCount: 3");
     scene_run(&scene, 20 * 1000);
     (void)world_apply(scene.world, &old);
     scene.prune_allowed = true;
-    report(&scene, "b", "copy berth/old:0123456789ab", EFFORT_RUNNING, NULL);
+    (void)world_apply(scene.world, &copy);
     scene_plan(&scene);
     assert_int_equal(scene_actions(&scene, ACTION_IMAGE_REMOVE), 0);
-    report(&scene, "b", "copy berth/old:0123456789ab", EFFORT_DONE, NULL);
+    copy.effort.giver = "c"; /* that one keeps it */
+    (void)world_apply(scene.world, &copy);
     scene_plan(&scene);
     assert_string_equal(the_action(&scene, ACTION_IMAGE_REMOVE)->image_id, "sha256:01d");
     scene_close(&scene);

@@ -204,6 +204,49 @@ static void what_is_long_is_about_images(void **state)
     assert_false(action_effort_is_long(""));
 }
 
+static void note_instance(void *context, enum dirty_kind kind, const char *key)
+{
+    if (kind == DIRTY_INSTANCE && text_equal(key, "giver"))
+        ++*(unsigned *)context;
+}
+
+/* Until then it keeps what it gives. */
+static void who_gave_is_marked_when_a_copy_ends(void **unused)
+{
+    static const struct err cancelled = { .code = ERR_CANCELLED };
+    static const struct err failed = { .code = ERR_FAILED };
+    static const struct err *const ends[] = { NULL, &cancelled, &failed };
+    const struct world_change giver = { .kind = WORLD_INSTANCE,
+                                        .instance = { .instance = "giver", .engine_id = "G" } };
+    struct world_change copy = { .kind = WORLD_EFFORT,
+                                 .effort = { .instance = "a", .key = "copy x" } };
+    unsigned marks = 0;
+    struct world *world = world_new(note_instance, &marks);
+
+    (void)unused;
+    (void)world_apply(world, &giver);
+    for (size_t i = 0; i < ARRAY_COUNT(ends); i++) {
+        copy.effort.state = EFFORT_RUNNING;
+        copy.effort.giver = "giver";
+        copy.effort.failure = NULL;
+        marks = 0;
+        assert_true(world_apply(world, &copy));
+        assert_int_equal(marks, 0);
+        copy.effort.state = ends[i] == NULL ? EFFORT_DONE : EFFORT_FAILED;
+        copy.effort.giver = NULL;
+        copy.effort.failure = ends[i];
+        assert_true(world_apply(world, &copy));
+        assert_int_equal(marks, 1);
+    }
+    copy.effort.state = EFFORT_RUNNING;
+    copy.effort.giver = "who has never been seen";
+    (void)world_apply(world, &copy);
+    copy.effort.state = EFFORT_DONE;
+    (void)world_apply(world, &copy);
+    assert_null(world_instance(world, "who has never been seen"));
+    world_free(world);
+}
+
 static void old_efforts_are_forgotten(void **state)
 {
     struct world *world = *state;
@@ -227,9 +270,13 @@ static void old_efforts_are_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_was_cancelled_is_forgotten),      TEST(efforts_count_failures_in_a_row),
-        TEST(efforts_tell_refusals_from_lost_ways), TEST(efforts_know_what_else_is_started),
-        TEST(what_is_long_is_about_images),         TEST(old_efforts_are_forgotten),
+        TEST(what_was_cancelled_is_forgotten),
+        TEST(efforts_count_failures_in_a_row),
+        TEST(efforts_tell_refusals_from_lost_ways),
+        TEST(efforts_know_what_else_is_started),
+        TEST(what_is_long_is_about_images),
+        TEST(old_efforts_are_forgotten),
+        cmocka_unit_test(who_gave_is_marked_when_a_copy_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
