@@ -162,6 +162,17 @@ static bool is_repeated(const struct check *check, const struct action *action)
     return instance != NULL && world_effort(instance, buf_text(&key)) != NULL;
 }
 
+/* It is of the revision that people declare, whose programs all do as they should. */
+static bool is_fine(const struct check *check, const struct action *action)
+{
+    const struct desired_service *desired =
+        desired_service(check->process->app.desired, action->unit);
+
+    return desired != NULL &&
+           text_equal(desired->goal->target->revision, action->target->revision) &&
+           people_service_is_fine(check->people, check_service(action->target->service));
+}
+
 /* Design rule 12: where programs do as they should, no slot gets one task after the other. */
 static void check_remade(struct check *check, const struct action *action)
 {
@@ -175,8 +186,7 @@ static void check_remade(struct check *check, const struct action *action)
     if (now_ms - remade->since_ms > REMADE_MS)
         *remade = (struct remade){ .since_ms = now_ms };
     remade->count++;
-    if (!check->programs_fail && remade->count > REMADE_MAX &&
-        people_service_is_fine(check->people, service))
+    if (!check->programs_fail && remade->count > REMADE_MAX && is_fine(check, action))
         check_failed(check, "%s: slot %u got %u tasks within ten minutes", action->unit,
                      action->identity.slot, remade->count);
 }
