@@ -235,8 +235,8 @@ STRATEGY    ?= default
 CONSTRAINTS ?= none
 EVENTS      ?= 200
 
-PUBLIC += test test-slow test-long check tidy lint format sim sim-coverage mutants crash torture fuzz \
-    bench bench-hosts bench-sim
+PUBLIC += test test-slow test-long check tidy lint format sim soak sim-coverage mutants crash torture \
+    fuzz bench bench-hosts bench-sim
 test: deps-test ## everything in its short form; ends in `N passed, N failed`
 	+@tests/run.sh unit fuzz sim mutants it tidy
 test-slow: deps-test ## the integration scripts that take too long for it
@@ -251,6 +251,8 @@ lint: deps-test ## clang-tidy (slow)
 	@tests/tidy/lint.sh
 sim: $(SIM) ## SEEDS simulated lives, from SEED on
 	@$(SIM) $(SEED) $(SEEDS) tests/sim/regressions
+soak: $(SIM) ## very many of them, in pieces that are kept: SEEDS=1000000 JOBS=2
+	@SEED=$(SEED) SEEDS=$(SEEDS) tests/sim/soak.sh
 sim-coverage: ## lines and branches of the planner that SEEDS simulated lives reach
 	+@$(MAKE) --no-print-directory MODE=coverage build/coverage/tests/sim
 	@tests/sim/coverage.sh build/coverage/obj build/coverage/tests/sim $(SEED) $(SEEDS)
