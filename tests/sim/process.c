@@ -28,7 +28,7 @@ static void say(struct app *app, const char *topic, const char *format, va_list 
     AUTO(buf) text = { 0 };
 
     if (text_starts(format, "the plan does not settle"))
-        process->stuck = true;
+        process->stuck = process->loop.halted = true;
     if (process->log == NULL)
         return;
     buf_init(&text, 64 * 1024);

@@ -14,6 +14,7 @@ struct loop {
     uint64_t order;
     struct virtual_call *deferred;
     struct timer_handle *timers;
+    bool halted; /* by a program that would go on for ever: nothing more is run */
 };
 
 /* All that asks for the time from now on gets this loop's. */
