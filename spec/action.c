@@ -56,7 +56,8 @@ bool action_effort_is_long(const char *key)
     for (size_t i = 0; i < ARRAY_COUNT(action_words); i++) {
         const struct action_word *word = &action_words[i];
 
-        if (word->is_long && strncmp(word->text, key, size) == 0 && word->text[size] == ' ')
+        if (word->is_long && i != ACTION_HOST_RUN && strncmp(word->text, key, size) == 0 &&
+            word->text[size] == ' ')
             return true;
     }
     return false;

@@ -30,7 +30,8 @@ struct goal;
     X(CONTAINER_START, "start", "+", false)                                                        \
     X(CONTAINER_STOP, "stop", "-", false)                                                          \
     X(CONTAINER_LAST_LINES, "read last lines of", " ", false)                                      \
-    X(CONTAINER_REMOVE, "remove", "-", false)
+    X(CONTAINER_REMOVE, "remove", "-", false)                                                      \
+    X(HOST_RUN, "maintain", "~", true)
 
 #define ACTION_ENUM(name, text, mark, is_long) ACTION_##name,
 enum action_kind { ACTION_KINDS(ACTION_ENUM) ACTION_KIND_COUNT };
@@ -43,7 +44,7 @@ bool action_kind_is_long(enum action_kind kind);
 /* Key of the effort that an action is: the first word of its kind and its object, "pull redis:7".
  * */
 void action_effort_key(enum action_kind kind, const char *object, struct buf *out);
-/* Is it the key of a long action: of a build, pull, push, load? */
+/* Is it the key of long work on an image: of a build, pull, push, load? */
 bool action_effort_is_long(const char *key);
 
 /* Container names are berth-TASK12-CONTAINER. */
@@ -99,6 +100,10 @@ struct action {
     const char *commit;
     const char *repository;
     const char *giver; /* IMAGE_COPY: the instance that it comes from */
+
+    /* HOST_RUN: for /bin/sh on the host, which ends it after so many seconds. */
+    const char *command;
+    uint32_t timeout_s;
 
     /* NETWORK_*, VOLUME_*, CLAIM */
     const char *name;

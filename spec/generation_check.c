@@ -157,6 +157,7 @@ static void check_launch_type(struct checking *checking, const struct resource *
 struct listed {
     const struct resource *cluster;
     const struct container_instance *instance;
+    const struct resource *maintains; /* the cluster that does; NULL: none so far */
 };
 
 /* What the two say differently about how the host is reached; NULL: nothing. */
@@ -178,6 +179,21 @@ static const char *disagreement(const struct container_instance *a,
     return a->connection_timeout == b->connection_timeout ? NULL : "connectionTimeout";
 }
 
+/* Else two would drain it for each other. */
+static void check_one_maintains(struct checking *checking, struct listed *first,
+                                const struct resource *cluster, const char *instance)
+{
+    if (first == NULL || first->cluster == cluster ||
+        resource_cluster(cluster)->maintenance == NULL)
+        return;
+    if (first->maintains != NULL)
+        MISTAKE(checking->check, cluster->pos,
+                "instance '%s' is maintained by cluster '%s': only one of them can have "
+                "`maintenance`",
+                instance, first->maintains->name);
+    first->maintains = cluster;
+}
+
 /* A name is one host, whichever clusters list it. */
 static void check_instances(struct checking *checking)
 {
@@ -197,10 +213,12 @@ static void check_instances(struct checking *checking)
                 MISTAKE(checking->check, cluster->pos,
                         "instance '%s' has another %s than in cluster '%s': a name is one host",
                         instance->name, field, first->cluster->name);
+            check_one_maintains(checking, first, cluster, instance->name);
             if (first != NULL || instance->name == NULL)
                 continue;
             first = arena_new(&checking->arena, struct listed);
-            *first = (struct listed){ cluster, instance };
+            *first =
+                (struct listed){ cluster, instance, spec->maintenance == NULL ? NULL : cluster };
             tree_put(&names, instance->name, first, /* owner= */ NULL);
         }
     }

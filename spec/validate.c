@@ -258,6 +258,9 @@ void validate_cluster(const struct validation *v, const struct cluster_spec *clu
     if (cluster->launch_type != LAUNCH_TYPE_EC2 && cluster->bootstrap != NULL)
         decode_mistake(v->decoder, validation_node(v, "bootstrap"),
                        "bootstrap: FARGATE runs on the local engine: launchType EC2 has instances");
+    if (cluster->launch_type != LAUNCH_TYPE_EC2 && cluster->maintenance != NULL)
+        decode_mistake(v->decoder, validation_node(v, "maintenance"),
+                       "maintenance: FARGATE has no hosts: launchType EC2 has");
     if (cluster->launch_type == LAUNCH_TYPE_EC2 && cluster->cpu_overcommit > 0)
         decode_mistake(v->decoder, validation_node(v, "cpuOvercommit"),
                        "cpuOvercommit: it is for FARGATE: EC2 always reserves CPU");

@@ -466,6 +466,7 @@ int engine_apply(struct engine *engine, struct driver_call *call, struct err *er
 
     if (!engine->connected)
         return err_set(err, ERR_UNREACHABLE, "%s is not connected", docker_name(engine->docker));
+    ASSERT(begin[call->action->kind] != NULL);
     inner = mem_alloc(sizeof(*inner));
     inner->engine = engine;
     inner->call = call;

@@ -11,12 +11,13 @@
 #include "drivers/docker/engine.h"
 #include "drivers/ec2/connection.h"
 #include "drivers/ec2/dials.h"
+#include "drivers/ec2/host_run.h"
 #include "drivers/ec2/socket_dir.h"
 #include "spec/base/arena.h"
 #include "spec/base/hash.h"
 #include "spec/base/text.h"
 
-/* Descriptors: of a connection's pipes, of calls at once, and of all else together. */
+/* Of a connection's pipes, of calls at once, and of all else together. */
 #define DESCRIPTORS_PER_HOST 24
 #define DESCRIPTORS_OTHERS   256
 #define AGAIN_MS             (60 * 1000) /* an engine under two names is looked at again */
@@ -34,6 +35,7 @@ struct host {
     bool is_refused; /* its engine is another instance's: */
     struct err refusal;
     struct timer again;
+    struct host_run *run; /* a command of ours runs there; NULL: none */
     UT_hash_handle by_name;
 };
 
@@ -314,6 +316,10 @@ static void host_drop(struct host *host)
     HASH_DELETE(by_name, ec2->hosts, host);
     timer_stop(&host->again);
     loop_defer_cancel(ec2->loop, refuse, host);
+    if (host->run != NULL) {
+        ec2->ending++;
+        host_run_leave(TAKE(host->run), /* is_told= */ !ec2->freeing);
+    }
     connection_free(TAKE(host->connection));
     ec2->ending++;
     if (!ec2->freeing)
@@ -486,10 +492,45 @@ static struct host *host_of(struct driver *driver, const char *instance, struct 
     return host;
 }
 
+/* Its host may have been dropped: then only that is waited for. */
+static void on_run_over(void *ctx, struct host_run *run)
+{
+    struct ec2 *ec2 = ctx;
+    struct host *at = ec2->hosts;
+
+    while (at != NULL && at->run != run)
+        at = at->by_name.next;
+    if (at != NULL)
+        at->run = NULL;
+    ec2->ending -= at == NULL;
+    ec2_end(ec2);
+}
+
+static int run_on(struct host *host, struct driver_call *call, struct err *err)
+{
+    const struct host_run_options options = {
+        .loop = host->ec2->loop,
+        .sink = &host->ec2->options.mandate.sink,
+        .target = &host->target,
+        .local_socket = docker_where(engine_docker(host->engine))->unix_path,
+        .over = on_run_over,
+        .ctx = host->ec2
+    };
+
+    if (host->run != NULL)
+        return err_set(err, ERR_CONFLICT, "another command runs there");
+    if (host->connection == NULL || !connection_is_up(host->connection))
+        return err_set(err, ERR_UNREACHABLE, "there is no connection to it");
+    host->run = host_run_start(&options, call, err);
+    return host->run == NULL ? -1 : 0;
+}
+
 static int ec2_apply(struct driver *driver, struct driver_call *call, struct err *err)
 {
-    const struct host *host = host_of(driver, call->action->instance, err);
+    struct host *host = host_of(driver, call->action->instance, err);
 
+    if (host != NULL && call->action->kind == ACTION_HOST_RUN)
+        return run_on(host, call, err);
     return host == NULL ? -1 : engine_apply(host->engine, call, err);
 }
 
@@ -503,7 +544,12 @@ static int ec2_observe(struct driver *driver, const char *instance, struct drive
 
 static void ec2_cancel(struct driver *driver, struct driver_call *call)
 {
-    (void)driver;
+    struct host *host = host_find(of(driver), call->action == NULL ? "" : call->action->instance);
+
+    if (host != NULL && host->run != NULL && call->state == host->run) {
+        host_run_leave(host->run, /* is_told= */ true);
+        return;
+    }
     engine_cancel(call);
 }
 

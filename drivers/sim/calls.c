@@ -151,7 +151,8 @@ static void report_result(struct sim *sim, struct sim_request *request)
     case ACTION_IMAGE_PULL:
     case ACTION_IMAGE_PUSH:
     case ACTION_IMAGE_COPY:
-    case ACTION_SANDBOX_LOAD: break; /* sim_work_ended() */
+    case ACTION_SANDBOX_LOAD:
+    case ACTION_HOST_RUN: break; /* sim_work_ended() */
     case ACTION_KIND_COUNT: ASSERT(request->kind < ACTION_KIND_COUNT);
     }
 }
@@ -357,7 +358,8 @@ static struct sim_request *request_make(struct sim *sim, const struct action *ac
     request->call = serial;
     request->container_id = sim_text(sim, action->container_id);
     request->stop_timeout_s = action->stop_timeout_s;
-    request->reference = sim_text(sim, action->reference);
+    request->reference =
+        sim_text(sim, action->kind == ACTION_HOST_RUN ? action->command : action->reference);
     request->image_id = sim_text(sim, action->image_id);
     request->image_name = sim_text(sim, action->image_name);
     request->build_key = sim_text(sim, action->build_key);

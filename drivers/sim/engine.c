@@ -475,7 +475,8 @@ bool sim_engine_do(struct sim *sim, struct sim_request *request)
     case ACTION_IMAGE_PULL:
     case ACTION_IMAGE_PUSH:
     case ACTION_IMAGE_COPY:
-    case ACTION_SANDBOX_LOAD: sim_image_work(sim, request); return false;
+    case ACTION_SANDBOX_LOAD:
+    case ACTION_HOST_RUN: sim_image_work(sim, request); return false;
     case ACTION_KIND_COUNT: ASSERT(request->kind < ACTION_KIND_COUNT);
     }
     request->failed = result < 0;

@@ -352,6 +352,7 @@ static void work_done(struct sim *sim, struct sim_request *request)
         image_digest(sim, request->image, request->repository, request->digest);
         break;
     case ACTION_IMAGE_COPY: request->failed = copy_done(sim, request, &request->failure) < 0; break;
+    case ACTION_HOST_RUN: break;
     case ACTION_CLAIM:
     case ACTION_NETWORK_CREATE:
     case ACTION_NETWORK_REMOVE:

@@ -109,9 +109,9 @@ void sim_add_instance(struct sim *sim, const struct sim_instance_options *option
 void sim_set_faults(struct sim *sim, const struct sim_faults *faults);
 
 /*
- * What images of this reference hold from now on; a later program is another image under the same
- * name. Of a reference without one: runs for ever, healthy at once, ends on SIGTERM, and takes 500
- * ms to be had.
+ * What images of this reference hold, or a command of these words does on a host, from now on;
+ * a later program is another image under the same name. Of a reference without one: runs for ever,
+ * healthy at once, ends on SIGTERM, and takes 500 ms to be had.
  */
 void sim_set_program(struct sim *sim, const char *reference, const struct sim_program *program);
 

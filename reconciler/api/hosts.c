@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "reconciler/api/api_int.h"
+#include "reconciler/plan/maintenance.h"
 #include "reconciler/run/fleet.h"
 #include "reconciler/run/installer.h"
+#include "reconciler/run/upkeep.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 
@@ -109,13 +111,36 @@ static const char *state_of(const struct world_instance *instance, bool is_drain
     return is_draining ? "DRAINING" : "ACTIVE";
 }
 
+/* Nothing where there is nothing to say. */
+static void show_maintenance(const struct app *app, struct json *host, const char *name,
+                             const struct maintenance *known)
+{
+    AUTO(arena) arena = { 0 };
+    const char *text = upkeep_text(app, name, &arena);
+    struct json *object;
+
+    if (known == NULL && text == NULL)
+        return;
+    object = json_object();
+    json_set_text(object, "text", text);
+    if (known != NULL) {
+        json_set_text(object, "step", maintenance_step_text(known->step));
+        json_set_text(object, "round", known->round);
+        json_set_int(object, "attempt", known->attempt);
+        json_set_text(object, "reason", known->reason);
+        show_time(object, "since", known->since_ms);
+    }
+    json_set(host, "maintenance", object);
+}
+
 static void show_host(void *context, const char *name, bool leaving)
 {
     const struct hosts *hosts = context;
     const struct world_instance *instance = world_instance(hosts->app->world, name);
     const struct declared declared = declared_find(hosts->app, name);
     const struct host_record *record = memory_host(hosts->app->memory, name);
-    bool is_draining = leaving || declared.is_draining;
+    const struct maintenance *maintenance = record == NULL ? NULL : record->maintenance;
+    bool is_draining = leaving || declared.is_draining || maintenance_drains(maintenance);
     struct json *object = json_object();
 
     json_set_text(object, "name", name);
@@ -131,6 +156,7 @@ static void show_host(void *context, const char *name, bool leaving)
         show_time(object, "forgottenSince", record->forgotten_ms);
         show_time(object, "dockerInstalledAt", record->installed_ms);
     }
+    show_maintenance(hosts->app, object, name, maintenance);
     json_set_text(object, "bootstrap", installer_text(hosts->app->installer, name));
     json_set_text(object, "note", fleet_note(hosts->app->driver, name));
     json_append(hosts->list, object);
@@ -192,6 +218,42 @@ void post_hosts_forget(struct request *request)
     struct err err = { 0 };
 
     if (forget(request, &answer, &err) < 0)
+        request_fail(request, &err);
+    else
+        request_answer(request, answer);
+}
+
+/* ---- One whose maintenance failed ------------------------------------------------------------ */
+
+static int resume(struct request *request, struct json **out, struct err *err)
+{
+    static const char *const members[] = { "instance", "done" };
+    struct app *app = app_of(request);
+    const struct json *body;
+    const char *name;
+    bool is_done;
+
+    if (request_json(request, &body, err) < 0 ||
+        check_members(body, members, ARRAY_COUNT(members), err) < 0)
+        return -1;
+    name = json_text(body, "instance");
+    is_done = json_bool(body, "done", false);
+    if (name == NULL)
+        return err_set(err, ERR_INVALID, "'instance' is missing");
+    if (upkeep_resume(app, name, is_done, err) < 0)
+        return -1;
+    *out = json_object();
+    json_set_text(*out, "instance", name);
+    json_set_bool(*out, "done", is_done);
+    return 0;
+}
+
+void post_hosts_resume(struct request *request)
+{
+    struct json *answer = NULL;
+    struct err err = { 0 };
+
+    if (resume(request, &answer, &err) < 0)
         request_fail(request, &err);
     else
         request_answer(request, answer);

@@ -26,7 +26,8 @@ static void print_event(const struct feed *feed, const struct json *event)
     if (ms < feed->since_ms)
         return;
     fprintf(cli->out, "%s%s%s  %-*s  ", cli_color(cli, COLOR_DIM), ask_time_text(cli, ms),
-            cli_color(cli, COLOR_PLAIN), SERVICE_WIDTH, key == NULL ? "-" : key);
+            cli_color(cli, COLOR_PLAIN), SERVICE_WIDTH,
+            key == NULL ? json_as_text(json_get(event, "cluster"), "-") : key);
     ask_print(cli, json_as_text(json_get(event, "text"), ""), strlen(ask_time_text(cli, ms)) + 2);
     fputc('\n', cli->out);
 }

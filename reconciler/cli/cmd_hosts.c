@@ -58,6 +58,8 @@ static const char *remark(struct cli *cli, const struct json *host)
     if (ask_age(cli, host, "forgottenSince") != NULL)
         return arena_printf(cli->arena, "given up %s ago: it is used again when it answers",
                             ask_age(cli, host, "forgottenSince"));
+    if (json_text(json_get(host, "maintenance"), "text") != NULL)
+        return json_text(json_get(host, "maintenance"), "text");
     if (json_text(host, "bootstrap") != NULL)
         return json_text(host, "bootstrap");
     if (failure != NULL)

@@ -34,6 +34,7 @@ struct cli_options {
     const char *user;
     const char *workdir;
     bool retry;
+    bool done;
     bool commits;
     const char *reason;
     const char *log;

@@ -250,17 +250,24 @@ static int image_write(struct sql *sql, const struct image_record *image, struct
 
 static int host_write(struct sql *sql, const struct host_record *host, struct err *err)
 {
-    bool lifted = host->forgotten_ms == 0 && host->installed_ms == 0;
+    const struct maintenance *maintenance = host->maintenance;
+    bool lifted = host_record_is_empty(host);
     struct query query =
         lifted ? query_start(sql, "DELETE FROM host WHERE instance = ?")
                : query_start(sql, "INSERT OR REPLACE INTO host (instance, forgotten_ms,"
-                                  " installed_ms) VALUES (?, ?, ?)");
+                                  " installed_ms, step, round, attempt, since_ms, reason)"
+                                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
 
     query_text(&query, host->instance);
-    if (!lifted) {
-        query_int(&query, host->forgotten_ms);
-        query_int(&query, host->installed_ms);
-    }
+    if (lifted)
+        return query_run(&query, err);
+    query_int(&query, host->forgotten_ms);
+    query_int(&query, host->installed_ms);
+    query_text(&query, maintenance == NULL ? NULL : maintenance_step_text(maintenance->step));
+    query_text(&query, maintenance == NULL ? NULL : maintenance->round);
+    query_int(&query, maintenance == NULL ? 0 : maintenance->attempt);
+    query_int(&query, maintenance == NULL ? 0 : maintenance->since_ms);
+    query_text(&query, maintenance == NULL ? NULL : maintenance->reason);
     return query_run(&query, err);
 }
 

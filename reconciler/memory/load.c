@@ -263,13 +263,22 @@ static int images_load(struct loader *loader, struct err *err)
 
 static int hosts_load(struct loader *loader, struct err *err)
 {
-    struct query row =
-        query_start(loader->sql, "SELECT instance, forgotten_ms, installed_ms FROM host");
+    struct query row = query_start(
+        loader->sql, "SELECT instance, forgotten_ms, installed_ms, step, round, attempt,"
+                     " since_ms, reason FROM host");
 
     while (query_row(&row)) {
+        struct maintenance maintenance = { .round = query_get_text(&row, 4),
+                                           .attempt = (uint32_t)query_get_int(&row, 5),
+                                           .since_ms = query_get_int(&row, 6),
+                                           .reason = query_get_text(&row, 7) };
+        const char *step = query_get_text(&row, 3);
+        bool has = step != NULL && maintenance.round != NULL &&
+                   maintenance_step_parse(step, &maintenance.step);
         const struct host_record host = { .instance = query_get_text(&row, 0),
                                           .forgotten_ms = query_get_int(&row, 1),
-                                          .installed_ms = query_get_int(&row, 2) };
+                                          .installed_ms = query_get_int(&row, 2),
+                                          .maintenance = has ? &maintenance : NULL };
         const struct fact fact = { .kind = FACT_HOST, .host = &host };
 
         memory_apply(loader->memory, &fact);

@@ -142,8 +142,15 @@ static const char step_9[] = "CREATE TABLE host ("
 static const char step_10[] =
     "ALTER TABLE host ADD COLUMN installed_ms INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const steps[] = { step_1, step_2, step_3, step_4, step_5,
-                                     step_6, step_7, step_8, step_9, step_10 };
+/* 11: how far the maintenance of instances is. */
+static const char step_11[] = "ALTER TABLE host ADD COLUMN step TEXT;"
+                              "ALTER TABLE host ADD COLUMN round TEXT;"
+                              "ALTER TABLE host ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0;"
+                              "ALTER TABLE host ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0;"
+                              "ALTER TABLE host ADD COLUMN reason TEXT;";
+
+static const char *const steps[] = { step_1, step_2, step_3, step_4,  step_5, step_6,
+                                     step_7, step_8, step_9, step_10, step_11 };
 
 int store_schema_version(void)
 {

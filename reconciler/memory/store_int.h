@@ -6,6 +6,7 @@
 
 #include "reconciler/memory/sql.h"
 #include "reconciler/memory/store.h"
+#include "reconciler/plan/memory_hosts.h"
 
 struct store {
     struct sql *sql;

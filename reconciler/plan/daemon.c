@@ -23,7 +23,7 @@ static bool is_fit(struct planner *planner, const struct placing *placing, size_
     const struct host *host = &placing->pool->hosts[index];
     const struct runtime_platform *platform = placing->target->task->runtime_platform;
 
-    if (host->listed->state == CONTAINER_INSTANCE_DRAINING || !constraints_allow(placing, index))
+    if (host->drains || !constraints_allow(placing, index))
         return false;
     if (host->seen == NULL)
         return true;

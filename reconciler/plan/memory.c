@@ -473,6 +473,7 @@ static void change_clock(struct memory *memory, const struct clock_change *chang
     for (struct memory_host *at = memory->hosts; at != NULL; at = at->by_name.next) {
         change_time(change, 0, &at->record.forgotten_ms);
         change_time(change, 0, &at->record.installed_ms);
+        change_time(change, 0, &at->maintenance.since_ms);
     }
 }
 

@@ -97,7 +97,8 @@ struct host_record {
     const char *instance;
     /* When a person gave it up: what was there counts as gone until it is listed again; 0: not. */
     int64_t forgotten_ms;
-    int64_t installed_ms; /* when we installed Docker there; 0: we did not */
+    int64_t installed_ms;                  /* when we installed Docker there; 0: we did not */
+    const struct maintenance *maintenance; /* maintenance.h; NULL: none was begun */
 };
 
 #define FACT_KINDS(X)                                                                              \
@@ -109,7 +110,7 @@ struct host_record {
     X(SUSPEND, "suspend")   /* `text` by whom and why, "" resumes */                               \
     X(FREEZE, "freeze")     /* `text` the differences that are left alone, "" lifts it */          \
     X(THROTTLE, "throttle") /* of the deployment `text`, as `throttle` says */                     \
-    X(EVENT, "event")       /* `text` as ECS words it */                                           \
+    X(EVENT, "event")       /* `text` as ECS words it; service NULL: of a cluster */               \
     X(IMAGE, "image")       /* the whole record; of no service */                                  \
     X(HOST, "host")         /* the whole record; of no service */                                  \
     X(LINES, "lines")       /* what a container of a task wrote last */                            \
@@ -172,12 +173,6 @@ struct memory_image {
     UT_hash_handle by_key;
 };
 
-struct memory_host {
-    struct host_record record;
-    struct arena arena;
-    UT_hash_handle by_name;
-};
-
 struct memory_service {
     char *key;
     char *cluster;
@@ -198,8 +193,9 @@ struct memory {
     struct memory_service *services;
     struct memory_task *tasks;
     struct memory_image *images;
-    struct memory_host *hosts;
-    struct interned texts; /* of the tasks */
+    struct memory_host *hosts; /* memory_hosts.h */
+    uint64_t host_changes;     /* grows with each of them */
+    struct interned texts;     /* of the tasks */
 };
 
 struct memory *memory_new(void);

@@ -16,28 +16,58 @@ static struct memory_host *host_find(const struct memory *memory, const char *in
 static void host_free(struct memory *memory, struct memory_host *host)
 {
     ASSERT(memory->hosts != NULL);
+    memory->host_changes++;
     HASH_DELETE(by_name, memory->hosts, host);
     arena_release(&host->arena);
     free(host);
 }
 
+bool host_record_is_empty(const struct host_record *record)
+{
+    return record->forgotten_ms == 0 && record->installed_ms == 0 && record->maintenance == NULL;
+}
+
+static void host_add(struct memory *memory, const struct host_record *record)
+{
+    struct memory_host *host = mem_alloc(sizeof(*host));
+
+    host->record = *record;
+    host->record.instance = arena_text(&host->arena, record->instance);
+    if (record->maintenance != NULL) {
+        host->maintenance = *maintenance_copy(record->maintenance, &host->arena);
+        host->record.maintenance = &host->maintenance;
+    }
+    HASH_ADD_KEYPTR(by_name, memory->hosts, host->record.instance, strlen(host->record.instance),
+                    host);
+    memory->host_changes++;
+}
+
+/* The record may be a copy of what is known, whose texts go with it: so the old one goes last. */
 void hosts_apply(struct memory *memory, const struct host_record *record)
 {
-    struct memory_host *host = host_find(memory, record->instance);
+    struct memory_host *before = host_find(memory, record->instance);
 
-    if (record->forgotten_ms == 0 && record->installed_ms == 0) {
-        if (host != NULL)
-            host_free(memory, host);
+    if (before != NULL)
+        HASH_DELETE(by_name, memory->hosts, before);
+    if (!host_record_is_empty(record))
+        host_add(memory, record);
+    if (before == NULL)
         return;
-    }
-    if (host == NULL) {
-        host = mem_alloc(sizeof(*host));
-        host->record.instance = arena_text(&host->arena, record->instance);
-        HASH_ADD_KEYPTR(by_name, memory->hosts, host->record.instance,
-                        strlen(host->record.instance), host);
-    }
-    host->record.forgotten_ms = record->forgotten_ms;
-    host->record.installed_ms = record->installed_ms;
+    memory->host_changes++;
+    arena_release(&before->arena);
+    free(before);
+}
+
+/* The last time that anything of it was true. */
+static int64_t newest_ms(const struct host_record *record)
+{
+    int64_t newest = record->forgotten_ms;
+
+    if (record->installed_ms > newest)
+        newest = record->installed_ms;
+    if (record->maintenance != NULL && record->maintenance->since_ms > newest)
+        newest = record->maintenance->since_ms;
+    return newest;
 }
 
 void hosts_expire(struct memory *memory, const struct world *world, int64_t before_ms)
@@ -47,7 +77,7 @@ void hosts_expire(struct memory *memory, const struct world *world, int64_t befo
 
     HASH_ITER(by_name, memory->hosts, host, next)
     {
-        if (host->record.forgotten_ms < before_ms && host->record.installed_ms < before_ms &&
+        if (newest_ms(&host->record) < before_ms &&
             world_instance(world, host->record.instance) == NULL)
             host_free(memory, host);
     }

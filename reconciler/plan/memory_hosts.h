@@ -4,9 +4,19 @@
 #ifndef RECONCILER_PLAN_MEMORY_HOSTS_H
 #define RECONCILER_PLAN_MEMORY_HOSTS_H
 
+#include "reconciler/plan/maintenance.h"
 #include "reconciler/plan/memory.h"
 
+struct memory_host {
+    struct host_record record;
+    struct maintenance maintenance; /* what the record points to, if to any */
+    struct arena arena;
+    UT_hash_handle by_name;
+};
+
 void hosts_apply(struct memory *memory, const struct host_record *record);
+/* Nothing is remembered: as good as no record. */
+bool host_record_is_empty(const struct host_record *record);
 /* Those of which nothing is newer than that and that are not in the world: no commit lists them. */
 void hosts_expire(struct memory *memory, const struct world *world, int64_t before_ms);
 void hosts_free(struct memory *memory);

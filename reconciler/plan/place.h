@@ -77,6 +77,7 @@ struct host {
     const struct container_instance *listed;
     const struct world_instance *seen; /* NULL: nothing was told of it */
     struct host_use *use;              /* NULL with it */
+    bool drains;         /* its tasks are to leave: it is declared so, or maintained */
     const char *why_not; /* no new task goes there, in short; NULL: it may; pool_why_not() */
 };
 
@@ -111,6 +112,7 @@ struct pool {
     struct subset *subsets;              /* subset.h; likewise */
     size_t subset_count;
     struct arena *arena; /* of all these */
+    struct round *round; /* maintain.c: of this plan; NULL: nobody asked yet */
     struct pool *next;
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "reconciler/plan/daemon.h"
+#include "reconciler/plan/maintenance.h"
 #include "reconciler/plan/pools.h"
 #include "reconciler/plan/subset.h"
 #include "spec/base/text.h"
@@ -22,8 +23,9 @@ static const char *why_not(const struct pools *pools, const struct host *host)
     const struct world_instance *seen = host->seen;
     const struct world_named *held;
 
-    if (host->listed->state == CONTAINER_INSTANCE_DRAINING)
-        return "is DRAINING";
+    if (host->drains)
+        return host->listed->state == CONTAINER_INSTANCE_DRAINING ? "is DRAINING"
+                                                                  : "is DRAINING for maintenance";
     if (seen == NULL)
         return "is not connected yet";
     if (seen->same_as != NULL)
@@ -44,7 +46,7 @@ const char *pool_why_not(const struct pool *pool, size_t index, struct planner *
     const struct world_instance *seen = host->seen;
     const struct world_named *held;
 
-    if (host->why_not == NULL || seen == NULL || host->listed->state == CONTAINER_INSTANCE_DRAINING)
+    if (host->why_not == NULL || seen == NULL || host->drains)
         return host->why_not;
     if (seen->same_as != NULL)
         return arena_printf(planner->arena, "has the engine of container-instance %s",
@@ -159,7 +161,16 @@ static struct host_set host_set_new(const struct pool *pool)
     return (struct host_set){ .items = arena_array(pool->arena, uint32_t, pool->count + 1) };
 }
 
-static struct pool *pool_make(struct pools *pools, const struct resource *cluster)
+static bool is_drained(const struct planner *planner, const struct container_instance *listed)
+{
+    const struct host_record *record = memory_host(planner->input->memory, listed->name);
+
+    return listed->state == CONTAINER_INSTANCE_DRAINING ||
+           (record != NULL && maintenance_drains(record->maintenance));
+}
+
+static struct pool *pool_make(const struct planner *planner, struct pools *pools,
+                              const struct resource *cluster)
 {
     struct pool *pool = arena_new(pools->arena, struct pool);
 
@@ -180,6 +191,7 @@ static struct pool *pool_make(struct pools *pools, const struct resource *cluste
         struct host *host = &pool->hosts[i];
 
         host->listed = &pool->spec->instances[i];
+        host->drains = is_drained(planner, host->listed);
         host->seen = world_instance(pools->world, host->listed->name);
         if (host->seen != NULL) {
             host->use = pools_use(pools, host->seen);
@@ -235,7 +247,7 @@ struct pool *pool_of(struct planner *planner, const char *cluster)
     pool = pool_find(pools, cluster); /* since an earlier plan */
     if (pool != NULL)
         return pool;
-    pool = pool_make(pools, resource);
+    pool = pool_make(planner, pools, resource);
     pool->next = pools->first;
     pools->first = pool;
     return pool;
@@ -336,10 +348,11 @@ bool instance_is_left(struct planner *planner, const char *cluster, const struct
     if (pool == NULL)
         return !text_equal(instance->name, LOCAL_INSTANCE);
     index = pool_index(pool, instance->name);
-    /* Its data is there, and stays there. */
+    /* Its data is there, and stays there: it stops for a maintenance only, and comes back. */
     if (target != NULL && has_named_volumes(target) && !is_daemon(target->spec))
-        return false;
-    return index == pool->count || pool->hosts[index].listed->state == CONTAINER_INSTANCE_DRAINING;
+        return index < pool->count && pool->hosts[index].drains &&
+               pool->hosts[index].listed->state != CONTAINER_INSTANCE_DRAINING;
+    return index == pool->count || pool->hosts[index].drains;
 }
 
 const struct world_image *pool_image(const struct service_view *view, const char *reference)

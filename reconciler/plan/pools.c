@@ -191,6 +191,7 @@ static void count_all(struct pools *pools, const struct plan_input *input)
     pools->world = input->world;
     pools->fleets = input->world->fleets;
     pools->changes = input->world->changes;
+    pools->host_changes = input->memory->host_changes;
     pools->owner = arena_text(pools->arena, input->owner);
     pools->root = arena_text(pools->arena, input->root);
     pools->as_claimed = input->as_claimed;
@@ -225,6 +226,7 @@ static bool clusters_are_same(const struct pools *pools, const struct generation
 static bool is_of(const struct pools *pools, const struct plan_input *input)
 {
     return pools->world == input->world && pools->fleets == input->world->fleets &&
+           pools->host_changes == input->memory->host_changes &&
            pools->as_claimed == input->as_claimed && pools->take_over == input->take_over &&
            text_equal(pools->owner, input->owner) && text_equal(pools->root, input->root) &&
            clusters_are_same(pools, input->desired->generation);
@@ -237,6 +239,8 @@ static void follow(struct pools *pools)
 
     pools->taken_count = 0;
     pools->is_kept = false;
+    for (struct pool *at = pools->first; at != NULL; at = at->next)
+        at->round = NULL;
     for (size_t i = 0; i < count; i++)
         use_refresh(pools, &pools->uses[pools->taken[i]]);
     for (const struct world_instance *at = pools->world->latest;

@@ -22,6 +22,7 @@ struct pools {
     const struct world *world;
     uint64_t fleets;
     uint64_t changes;
+    uint64_t host_changes; /* of the memory */
     const char *owner;
     const char *root;
     bool as_claimed;

@@ -2,6 +2,7 @@
  * What would happen to Images and Clusters: they are compared with those of the commit before, and
  * the planner is asked which images of the engine go.
  */
+#include "reconciler/plan/maintain.h"
 #include "reconciler/plan/preview_int.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
@@ -90,6 +91,21 @@ static void tell_image_changed(const struct comparing *comparing, const struct i
     add_effect(comparing, removals);
 }
 
+static void tell_maintenance(const struct comparing *comparing, const struct resource *cluster)
+{
+    struct arena *arena = comparing->previewer->arena;
+    const char *order = maintain_order(&comparing->previewer->input, cluster, arena);
+    uint32_t at_once = order == NULL ? 0 : resource_cluster(cluster)->maintenance->max_unavailable;
+
+    if (order == NULL)
+        return;
+    add_effect(comparing,
+               at_once == 1
+                   ? arena_printf(arena, "its hosts are maintained one after the other: %s", order)
+                   : arena_printf(arena, "its hosts are maintained, at most %u at a time: %s",
+                                  at_once, order));
+}
+
 static void tell_changed(const struct comparing *comparing, const struct resource *old,
                          const struct resource *new)
 {
@@ -97,13 +113,16 @@ static void tell_changed(const struct comparing *comparing, const struct resourc
         tell_image_changed(comparing, resource_image(old), resource_image(new));
     else if (resource_cluster(old)->cpu_overcommit != resource_cluster(new)->cpu_overcommit)
         add_effect(comparing, "it counts for tasks that are started; those that run stay");
+    if (new->kind == KIND_CLUSTER)
+        tell_maintenance(comparing, new);
 }
 
-static void tell_added(const struct comparing *comparing)
+static void tell_added(const struct comparing *comparing, const struct resource *new)
 {
-    if (comparing->resource->kind == KIND_CLUSTER)
+    if (new->kind == KIND_CLUSTER) {
         add_effect(comparing, "its network is created before its first task");
-    else if (!is_used(comparing->previewer->input.desired, comparing->resource->name))
+        tell_maintenance(comparing, new);
+    } else if (!is_used(comparing->previewer->input.desired, comparing->resource->name))
         add_effect(comparing, "no service uses it: nothing is built or pulled");
 }
 
@@ -204,7 +223,7 @@ static bool fill(struct comparing *comparing, const struct resource *old,
     if (old == NULL) {
         resource->verdict = PREVIEW_CREATE;
         resource->cause = "it is new in the repository";
-        tell_added(comparing);
+        tell_added(comparing, new);
         return comparing->before != NULL || !is_found(comparing->previewer, new);
     }
     record_diff(kind_record(new->kind), old->spec, new->spec, add_field, comparing);

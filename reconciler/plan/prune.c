@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "reconciler/plan/maintain.h"
 #include "reconciler/plan/place.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
@@ -295,8 +296,8 @@ void plan_instance(struct planner *planner, const char *name)
     const struct world_named *held;
     bool listed;
 
-    if (instance == NULL || instance->state != INSTANCE_ACTIVE || !instance->complete ||
-        instance->same_as != NULL)
+    if (instance == NULL || instance->same_as != NULL || maintain(planner, instance) ||
+        instance->state != INSTANCE_ACTIVE || !instance->complete)
         return;
     if (remembered_again(planner, instance))
         return;

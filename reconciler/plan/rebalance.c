@@ -68,7 +68,7 @@ static size_t fullest(const struct placing *placing, size_t to)
 
 static bool is_open(const struct placing *placing, size_t host)
 {
-    return placing->pool->hosts[host].listed->state == CONTAINER_INSTANCE_ACTIVE;
+    return !placing->pool->hosts[host].drains;
 }
 
 /* Mostly it is even, which is found out with one look at each instance. */

@@ -182,10 +182,8 @@ static const char *why_leave(struct planner *planner, const struct service_view 
 {
     const char *name = task->task->instance;
     size_t index = pool_index(view->pool, name);
-    const struct container_instance *listed =
-        index == view->pool->count ? NULL : view->pool->hosts[index].listed;
 
-    if (listed != NULL && listed->state == CONTAINER_INSTANCE_ACTIVE)
+    if (index < view->pool->count && !view->pool->hosts[index].drains)
         return arena_printf(planner->arena,
                             "instance %s does not meet the placement constraints of the service "
                             "any more",

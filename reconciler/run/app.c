@@ -19,6 +19,7 @@
 #include "reconciler/run/recall.h"
 #include "reconciler/run/secrets.h"
 #include "reconciler/run/tell.h"
+#include "reconciler/run/upkeep.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 
@@ -385,6 +386,9 @@ void app_settled(struct app *app, bool converged)
     /* Until then nobody knows what a service waits for. */
     if (is_seen(app) && (verdict.failed > 0 || verdict.blocked > 0)) {
         say_undone(app);
+        app_stop(app, APP_FAILED);
+    } else if (converged && upkeep_failed(app) != NULL) {
+        app_say(app, "error", "%s: its maintenance failed", upkeep_failed(app));
         app_stop(app, APP_FAILED);
     } else if (converged) {
         say_undone(app);

@@ -29,6 +29,7 @@ struct unit {
     char *key;
     char *wait;
     size_t wait_steady; /* so much of it stays while its work goes on */
+    bool is_progress;   /* it does: nothing is in its way */
     struct wants wants;
     char *told; /* the refusal that was told last */
     int64_t wake_at_ms;
@@ -154,6 +155,7 @@ static struct unit *unit_get(struct cycle *cycle, enum dirty_kind kind, const ch
 /* `text` NULL: it waits for nothing. */
 static void unit_wait(struct unit *unit, const char *text, size_t steady)
 {
+    unit->is_progress = false;
     free(unit->wait);
     unit->wait = text == NULL ? NULL : mem_text(text);
     unit->wait_steady = steady;
@@ -242,8 +244,13 @@ void cycle_mark_all(struct cycle *cycle)
  * be it that a deployment ended or that it is not the newest any more. */
 static void mark_affected(struct cycle *cycle, const struct fact *fact)
 {
-    if (fact->kind == FACT_IMAGE || fact->kind == FACT_HOST)
-        return; /* whoever stated it is planned again anyway */
+    if (fact->kind == FACT_IMAGE)
+        return;                    /* whoever stated it is planned again anyway */
+    if (fact->kind == FACT_HOST) { /* tasks leave it, others may follow it */
+        for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
+            at->dirty = true;
+        return;
+    }
     bool turning =
         fact->kind == FACT_FORGET || fact->kind == FACT_HOLD || fact->kind == FACT_REMOVAL ||
         fact->kind == FACT_QUARANTINE ||
@@ -267,6 +274,8 @@ static void say_fact(struct app *app, const struct fact *fact)
     AUTO(arena) scratch = { 0 };
     struct log_fields fields = { .commit = fact->commit };
 
+    if (fact->kind == FACT_EVENT && fact->service == NULL)
+        return; /* of a cluster: the fact that it comes with is told */
     if (fact->kind != FACT_IMAGE && fact->kind != FACT_HOST)
         fields.service = unit_key(&scratch, fact->cluster, fact->service);
     switch (fact->kind) {
@@ -356,7 +365,7 @@ static size_t take_dirty(struct cycle *cycle, struct plan_unit **out)
 /* Why an instance may not be used at all is an error, and told once. */
 static void say_refusal(struct cycle *cycle, struct unit *unit)
 {
-    if (unit->kind != DIRTY_INSTANCE || text_equal(unit->wait, unit->told))
+    if (unit->kind != DIRTY_INSTANCE || unit->is_progress || text_equal(unit->wait, unit->told))
         return;
     free(unit->told);
     unit->told = unit->wait == NULL ? NULL : mem_text(unit->wait);
@@ -381,8 +390,10 @@ static void keep_results(struct cycle *cycle, const struct plan_unit *units, siz
     for (size_t i = 0; i < plan->wait_count; i++) {
         struct unit *unit = unit_get(cycle, DIRTY_SERVICE, plan->waits[i].unit);
 
-        if (unit->wait == NULL)
-            unit_wait(unit, plan->waits[i].reason, plan->waits[i].steady);
+        if (unit->wait != NULL)
+            continue;
+        unit_wait(unit, plan->waits[i].reason, plan->waits[i].steady);
+        unit->is_progress = plan->waits[i].is_progress;
     }
     for (size_t i = 0; i < plan->action_count; i++)
         unit_get(cycle, DIRTY_SERVICE, plan->actions[i].unit)->busy = true;
@@ -561,7 +572,7 @@ void cycle_waits(const struct cycle *cycle, cycle_wait_fn *fn, void *context)
 bool cycle_is_refused(const struct cycle *cycle)
 {
     for (const struct unit *at = cycle->units; at != NULL; at = at->by_key.next) {
-        if (at->kind == DIRTY_INSTANCE && at->wait != NULL)
+        if (at->kind == DIRTY_INSTANCE && at->wait != NULL && !at->is_progress)
             return true;
     }
     return false;

@@ -23,9 +23,10 @@
 #define STILL_MS         (2 * 60 * 1000) /* of a copy: nothing moves */
 #define LINES_TIMEOUT_MS 5000            /* the removal of the container waits for it */
 
-enum lane { LANE_SHORT, LANE_STOP, LANE_LONG, LANE_COUNT };
+enum lane { LANE_SHORT, LANE_STOP, LANE_LONG, LANE_HOST, LANE_COUNT };
 
-static const size_t lane_max[LANE_COUNT] = { SHORT_CALLS_MAX, STOP_CALLS_MAX, LONG_CALLS_MAX };
+static const size_t lane_max[LANE_COUNT] = { SHORT_CALLS_MAX, STOP_CALLS_MAX, LONG_CALLS_MAX,
+                                             /* LANE_HOST */ 1 };
 
 struct running_call {
     struct driver_call call;
@@ -157,6 +158,8 @@ size_t executor_pending(const struct executor *executor, struct arena *arena,
 
 static enum lane lane_of(enum action_kind kind)
 {
+    if (kind == ACTION_HOST_RUN)
+        return LANE_HOST;
     if (action_kind_is_long(kind))
         return LANE_LONG;
     return kind == ACTION_CONTAINER_STOP ? LANE_STOP : LANE_SHORT;
@@ -166,6 +169,8 @@ static int64_t timeout_of(const struct action *action)
 {
     if (action->kind == ACTION_IMAGE_COPY)
         return STILL_MS;
+    if (action->kind == ACTION_HOST_RUN)
+        return (int64_t)action->timeout_s * 1000 + STOP_MARGIN_MS;
     if (action_kind_is_long(action->kind))
         return LONG_TIMEOUT_MS;
     if (action->kind == ACTION_CONTAINER_STOP)
@@ -194,6 +199,7 @@ static void copy_action(struct running_call *running, const struct action *from)
     to->commit = arena_text(arena, from->commit);
     to->repository = arena_text(arena, from->repository);
     to->giver = arena_text(arena, from->giver);
+    to->command = arena_text(arena, from->command);
     to->name = arena_text(arena, from->name);
     to->cluster = arena_text(arena, from->cluster);
     to->service = arena_text(arena, from->service);

@@ -146,7 +146,9 @@ static void report_effort(struct scene *scene, const struct action *action,
         change.effort = *done;
     change.effort.instance = scene->at;
     change.effort.key = buf_text(&key);
-    change.effort.state = failure == NULL ? EFFORT_DONE : EFFORT_FAILED;
+    change.effort.state = failure != NULL ? EFFORT_FAILED : EFFORT_DONE;
+    if (action->kind == ACTION_HOST_RUN && scene->run_hangs)
+        change.effort.state = EFFORT_RUNNING;
     change.effort.at_ms = scene->now_ms;
     change.effort.image_name = action->image_name;
     change.effort.failure = failure == NULL ? NULL : &err;
@@ -408,6 +410,14 @@ static void obey_lines(struct scene *scene, const struct action *action)
                           .lines = { action->instance, action->container_id, scene->last_lines } });
 }
 
+static void obey_run(struct scene *scene, const struct action *action)
+{
+    scene->runs = arena_printf(&scene->arena, "%s%s ", scene->runs == NULL ? "" : scene->runs,
+                               action->instance);
+    report_effort(scene, action, scene->run_failure.text == NULL ? NULL : &scene->run_failure,
+                  NULL);
+}
+
 static void obey(struct scene *scene, const struct action *action)
 {
     scene->at = arena_text(&scene->arena, action->instance);
@@ -440,6 +450,7 @@ static void obey(struct scene *scene, const struct action *action)
         scene->push_count++;
         have_image(scene, action, scene_image_id(scene, action->reference), /* digest= */ true);
         break;
+    case ACTION_HOST_RUN: obey_run(scene, action); break;
     case ACTION_KIND_COUNT: fail_msg("%s is not part of a scene", action_kind_text(action->kind));
     }
 }

@@ -54,7 +54,10 @@ struct scene {
     bool exits_on_start;       /* what it starts ends at once with exit code 1 */
     const char *last_lines;    /* of every container; NULL: they cannot be had */
     size_t lines_count;        /* so often they were asked for */
-    enum health_status checks; /* what the checks of a container tell as soon as it runs */
+    const char *runs;          /* hosts on which commands were run, each with a space behind it */
+    bool run_hangs;            /* commands of hosts do not end, */
+    struct scene_failure run_failure; /* or end so */
+    enum health_status checks;        /* what the checks of a container tell as soon as it runs */
 };
 
 void scene_open(struct scene *scene);

@@ -35,7 +35,9 @@ static void trace_fact(const struct fact *fact, struct buf *out)
     const char *text = text_is_empty(fact->text) ? "none" : fact->text;
 
     buf_printf(out, "    %s  ", fact->durable ? "FACT" : "fact");
-    if (fact->kind != FACT_IMAGE && fact->kind != FACT_HOST)
+    if (fact->kind == FACT_EVENT && fact->service == NULL)
+        buf_printf(out, "%s: ", fact->cluster);
+    else if (fact->kind != FACT_IMAGE && fact->kind != FACT_HOST)
         buf_printf(out, "%s/%s: ", fact->cluster, fact->service);
     switch (fact->kind) {
     case FACT_DEPLOYMENT: trace_deployment(fact->deployment, out); break;

@@ -10,6 +10,7 @@
 
 #include "reconciler/memory/history.h"
 #include "reconciler/memory/store.h"
+#include "reconciler/plan/memory_hosts.h"
 #include "spec/base/buf.h"
 #include "spec/base/rng.h"
 #include "spec/base/text.h"
@@ -92,6 +93,20 @@ static int host_order(const struct memory_host *a, const struct memory_host *b)
     return strcmp(a->record.instance, b->record.instance);
 }
 
+static void print_host(struct buf *out, const struct host_record *host)
+{
+    const struct maintenance *maintenance = host->maintenance;
+
+    buf_printf(out, "host %s %lld %lld", host->instance, (long long)host->forgotten_ms,
+               (long long)host->installed_ms);
+    if (maintenance != NULL) {
+        buf_printf(out, " %s %s %u %lld", maintenance_step_text(maintenance->step),
+                   maintenance->round, maintenance->attempt, (long long)maintenance->since_ms);
+        print_text(out, "reason", maintenance->reason);
+    }
+    buf_char(out, '\n');
+}
+
 static char *print_memory(struct memory *memory)
 {
     AUTO(buf) out = { 0 };
@@ -123,8 +138,7 @@ static char *print_memory(struct memory *memory)
         buf_char(&out, '\n');
     }
     for (const struct memory_host *at = memory->hosts; at != NULL; at = at->by_name.next)
-        buf_printf(&out, "host %s %lld %lld\n", at->record.instance,
-                   (long long)at->record.forgotten_ms, (long long)at->record.installed_ms);
+        print_host(&out, &at->record);
     return buf_take(&out);
 }
 
@@ -320,6 +334,35 @@ static void images_come_back(void **unused)
     bench_close(&bench);
 }
 
+static void how_far_a_maintenance_is_is_kept(void **unused)
+{
+    (void)unused;
+    struct bench bench;
+    struct maintenance maintenance = {
+        .step = MAINTENANCE_FAILED, .round = "abc", .attempt = 2, .since_ms = 7, .reason = "no room"
+    };
+    const struct host_record with = { .instance = "h",
+                                      .installed_ms = 5,
+                                      .maintenance = &maintenance };
+    const struct host_record without = { .instance = "h", .installed_ms = 5 };
+    struct fact fact = fact_of(FACT_HOST, NULL);
+
+    bench_open(&bench);
+    for (enum maintenance_step step = 0; step < MAINTENANCE_STEP_COUNT; step++) {
+        maintenance.step = step;
+        maintenance.reason = step == MAINTENANCE_FAILED ? "no room" : NULL;
+        fact.host = &with;
+        state(&bench, &fact, 1);
+        assert_kept(&bench);
+        assert_int_equal(memory_host(bench.memory, "h")->maintenance->step, step);
+    }
+    fact.host = &without;
+    state(&bench, &fact, 1);
+    assert_kept(&bench);
+    assert_null(memory_host(bench.memory, "h")->maintenance);
+    bench_close(&bench);
+}
+
 /* Draws one fact; texts and records live in the arena. */
 static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const *goals)
 {
@@ -415,7 +458,12 @@ static void a_copy_holds_the_same(void **unused)
     const struct fact fact = { .kind = FACT_IMAGE, .image = &image };
     const struct fact ended = { .kind = FACT_TASK, .task = &task };
     const struct fact told = { .kind = FACT_LINES, .lines = &lines };
-    const struct host_record host = { .instance = "h", .forgotten_ms = 5000 };
+    const struct maintenance maintenance = {
+        .step = MAINTENANCE_FAILED, .round = "abc", .since_ms = 5000, .reason = "why"
+    };
+    const struct host_record host = { .instance = "h",
+                                      .forgotten_ms = 5000,
+                                      .maintenance = &maintenance };
     const struct fact gone = { .kind = FACT_HOST, .host = &host };
     AUTO(memory) *memory = memory_new();
     AUTO(memory) *copy = NULL;
@@ -436,6 +484,7 @@ static void a_copy_holds_the_same(void **unused)
     memory_clock_moved(copy, 1000);
     assert_int_equal(memory_image(copy, "E", "sha256:aa")->brought_ms, 6000);
     assert_int_equal(memory_host(copy, "h")->forgotten_ms, 6000);
+    assert_int_equal(memory_host(copy, "h")->maintenance->since_ms, 6000);
     memory_clock_limit(copy, 10);
     assert_int_equal(memory_image(copy, "E", "sha256:aa")->brought_ms, 10);
     assert_null(memory_image(copy, "F", "sha256:aa"));
@@ -633,6 +682,7 @@ static void progress_comes_back(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(how_far_a_maintenance_is_is_kept),
         cmocka_unit_test(every_kind_of_fact_comes_back),
         cmocka_unit_test(last_lines_come_back),
         cmocka_unit_test(images_come_back),

@@ -177,6 +177,31 @@ static void a_cluster_that_reserves_cpu_is_told(void **unused)
     scene_close(&scene);
 }
 
+static void on_which_hosts_a_maintenance_begins_is_told(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const char *hosts = "launchType: EC2, instances: [{name: x, host: x}, {name: y, host: y}, "
+                        "{name: z, host: z, state: DRAINING}]";
+
+    scene_open(&scene);
+    apply(&scene, "c1", &(struct written){ .cluster = hosts });
+    AUTO(asked)
+    asked = ask_live(
+        &scene, "c2",
+        &(struct written){
+            .cluster = arena_printf(&scene.arena, "maintenance: {command: uptime}, %s", hosts) });
+    assert_says(&asked, "      its hosts are maintained one after the other: x, y\n");
+    AUTO(asked)
+    more = ask_live(
+        &scene, "c3",
+        &(struct written){
+            .cluster = arena_printf(
+                &scene.arena, "maintenance: {command: uptime, maxUnavailable: 2}, %s", hosts) });
+    assert_says(&more, "      its hosts are maintained, at most 2 at a time: x, y\n");
+    scene_close(&scene);
+}
+
 /* ---- New and gone ---- */
 
 static void without_a_commit_in_force_all_is_new(void **unused)
@@ -367,6 +392,7 @@ int main(void)
         cmocka_unit_test(images_that_are_retained_no_more_are_named),
         cmocka_unit_test(another_source_is_told_with_what_uses_it),
         cmocka_unit_test(a_cluster_that_reserves_cpu_is_told),
+        cmocka_unit_test(on_which_hosts_a_maintenance_begins_is_told),
         cmocka_unit_test(without_a_commit_in_force_all_is_new),
         cmocka_unit_test(what_is_gone_goes_last),
         cmocka_unit_test(what_would_be_held_says_so),

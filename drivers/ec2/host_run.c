@@ -1,0 +1,152 @@
+#include "drivers/ec2/host_run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "drivers/ec2/remote.h"
+#include "spec/base/arena.h"
+#include "spec/base/text.h"
+
+#define LINES_MAX 400 /* bytes of its last lines that are kept */
+#define TIMED_OUT 124 /* what timeout(1) ends with */
+
+/* $1 is the command and $2 its seconds.  What it writes is told when it is over. */
+#define SCRIPT                                                                                     \
+    "log=$(mktemp) || exit 126\n"                                                                  \
+    "setsid timeout -k 10 \"$2\" /bin/sh -c \"$1\" >\"$log\" 2>&1 </dev/null &\n"                  \
+    "wait $!\n"                                                                                    \
+    "status=$?\n"                                                                                  \
+    "tail -n 20 \"$log\"\n"                                                                        \
+    "rm -f \"$log\"\n"                                                                             \
+    "exit $status\n"
+
+struct host_run {
+    struct host_run_options options;
+    struct driver_call *call;
+    struct remote *remote; /* NULL: it is over, or left */
+    struct buf lines;      /* of what it printed, the newest, with " / " between */
+};
+
+static void report(const struct host_run *run, enum effort_state state, const struct err *failure)
+{
+    const struct action *action = run->call->action;
+    struct world_change change = { .kind = WORLD_EFFORT };
+    AUTO(buf) key = { 0 };
+
+    buf_init(&key, 1024);
+    action_effort_key(action->kind, action->object, &key);
+    change.effort.instance = action->instance;
+    change.effort.key = buf_text(&key);
+    change.effort.state = state;
+    change.effort.at_ms = loop_wall_ms();
+    change.effort.failure = failure;
+    run->options.sink->change(run->options.sink->context, &change);
+}
+
+static void on_line(void *ctx, bool is_error, const char *line, size_t size)
+{
+    struct buf *lines = &((struct host_run *)ctx)->lines;
+    size_t kept = size < LINES_MAX / 4 ? size : LINES_MAX / 4;
+
+    (void)is_error;
+    if (size == 0)
+        return;
+    if (lines->size + kept + 3 > LINES_MAX)
+        buf_drop_front(lines, lines->size + kept + 3 - LINES_MAX);
+    buf_printf(lines, "%s%.*s", lines->size > 0 ? " / " : "", (int)kept, line);
+}
+
+static void finish(struct host_run *run, const struct err *failure)
+{
+    struct driver_call *call = run->call;
+
+    call->state = NULL;
+    call->done(call, failure);
+    run->options.over(run->options.ctx, run);
+    remote_free(run->remote);
+    buf_release(&run->lines);
+    free(run);
+}
+
+/* False: it went well. */
+static bool has_failed(struct host_run *run, int exit_code, const struct err *ended,
+                       struct err *failure)
+{
+    if (run->lines.size > 0)
+        text_disarm(run->lines.data);
+    if (ended != NULL)
+        return err_set(failure, ERR_FAILED, "it is not known how the command ended: %s",
+                       ended->text) < 0;
+    if (exit_code == TIMED_OUT)
+        return err_set(failure, ERR_FAILED, "the command did not end within %u s: %s",
+                       run->call->action->timeout_s, buf_text(&run->lines)) < 0;
+    if (exit_code != 0)
+        return err_set(failure, ERR_FAILED, "the command ended with exit code %d: %s", exit_code,
+                       buf_text(&run->lines)) < 0;
+    return false;
+}
+
+static void on_done(void *ctx, int exit_code, const struct err *ended)
+{
+    struct host_run *run = ctx;
+    struct err failure = { 0 };
+    bool failed = has_failed(run, exit_code, ended, &failure);
+
+    report(run, failed ? EFFORT_FAILED : EFFORT_DONE, failed ? &failure : NULL);
+    finish(run, failed ? &failure : NULL);
+}
+
+struct host_run *host_run_start(const struct host_run_options *options, struct driver_call *call,
+                                struct err *err)
+{
+    struct host_run *run = mem_alloc(sizeof(*run));
+    AUTO(arena) scratch = { 0 };
+    const char *const words[] = { "/bin/sh",
+                                  "-c",
+                                  SCRIPT,
+                                  "sh",
+                                  call->action->command,
+                                  arena_printf(&scratch, "%u", call->action->timeout_s),
+                                  NULL };
+    const struct remote_options remote = { .words = words,
+                                           .deadline_ms = call->timeout_ms,
+                                           .on_line = on_line,
+                                           .done = on_done,
+                                           .ctx = run };
+
+    run->options = *options;
+    run->call = call;
+    buf_init(&run->lines, LINES_MAX);
+    run->remote = remote_start(options->loop, options->target, options->local_socket, &remote, err);
+    if (run->remote == NULL) {
+        buf_release(&run->lines);
+        free(run);
+        return NULL;
+    }
+    call->state = run;
+    report(run, EFFORT_RUNNING, NULL);
+    return run;
+}
+
+static void left(void *ctx)
+{
+    struct err failure = { 0 };
+
+    (void)err_set(&failure, ERR_CANCELLED, "the connection was given up");
+    finish(ctx, &failure);
+}
+
+void host_run_leave(struct host_run *run, bool is_told)
+{
+    struct err failure = { 0 };
+
+    if (run->remote == NULL)
+        return;
+    remote_free(TAKE(run->remote));
+    /* One that was CANCELLED would be forgotten, as if it had never been run. */
+    (void)err_set(&failure, ERR_FAILED,
+                  "it is not known how the command ended: the connection was given up");
+    if (is_told)
+        report(run, EFFORT_FAILED, &failure);
+    loop_defer(run->options.loop, left, run);
+}

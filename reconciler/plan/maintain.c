@@ -1,0 +1,495 @@
+/*
+ * Maintain: hosts of an EC2 cluster are worked on one after the other.
+ *
+ *   1. What is done to an instance is a round: the same is never done twice.  It is due on each
+ *      ACTIVE instance of the cluster where it was not done yet.
+ *   2. It begins where everything else of the cluster is well: so many instances as may be out are
+ *      not out yet, and none has failed. Those that have waited longest come first.
+ *   3. DRAINING: tasks leave as they do when the commit says so.  Those whose volumes are there
+ *      stop, as far as the bounds of their service allow, and come back.
+ *   4. RUNNING: it is stated before the command is begun, and only over the connection that stands
+ *      then it is begun. So it is not run twice: what became of one whose connection or process
+ *      has gone is not known, and that is a failure.
+ *   5. RETURNING: it may have tasks again, and is out until its engine answers and each DAEMON
+ *      has a healthy task there.
+ *   6. The first failure stops the cluster: that instance stays without tasks, the others are left
+ *      alone, until a person or another commit says what next.
+ *   7. A commit that asks for it no more ends it, but for a command that runs.
+ */
+#include "reconciler/plan/maintain.h"
+
+#include <stdlib.h>
+
+#include "reconciler/plan/daemon.h"
+#include "spec/base/digest.h"
+#include "spec/base/text.h"
+#include "spec/names.h"
+
+#define ORDER_NAMES 8 /* that are told */
+#define ORDER_BYTES 4096
+
+/* One instance, and the cluster that maintains it. */
+struct upkeep {
+    struct planner *planner;
+    const struct world_instance *seen;
+    const struct host_record *record;         /* NULL: nothing is remembered of it */
+    const struct maintenance *now;            /* likewise of this */
+    struct pool *pool;                        /* NULL: no cluster maintains it */
+    size_t index;                             /* in the pool */
+    const struct cluster_maintenance *wanted; /* NULL with the pool */
+    const char *round;                        /* what is wanted; likewise */
+};
+
+/* ---- What is wanted -------------------------------------------------------------------------- */
+
+/* Only what is done: how long it may take does not make it another one. */
+static const char *round_of(const struct cluster_maintenance *wanted, struct arena *arena)
+{
+    char hex[SHA256_HEX_SIZE];
+    struct sha256 *hash = sha256_new();
+
+    sha256_add_text(hash, wanted->command);
+    sha256_finish(hash, hex);
+    return arena_printf(arena, "%.*s", MAINTENANCE_ROUND_SIZE - 1, hex);
+}
+
+static void find_cluster(struct upkeep *upkeep)
+{
+    const struct generation *generation = upkeep->planner->input->desired->generation;
+
+    for (size_t i = 0; i < generation_count(generation, KIND_CLUSTER); i++) {
+        const struct resource *cluster = generation_at(generation, KIND_CLUSTER, i);
+        struct pool *pool = resource_cluster(cluster)->maintenance == NULL
+                                ? NULL
+                                : pool_of(upkeep->planner, cluster->name);
+        size_t index = pool == NULL ? 0 : pool_index(pool, upkeep->seen->name);
+
+        if (pool == NULL || index == pool->count)
+            continue;
+        upkeep->pool = pool;
+        upkeep->index = index;
+        upkeep->wanted = pool->spec->maintenance;
+        upkeep->round = round_of(upkeep->wanted, upkeep->planner->arena);
+    }
+}
+
+/* ---- Facts ----------------------------------------------------------------------------------- */
+
+static void state(struct upkeep *upkeep, const struct maintenance *maintenance, const char *text)
+{
+    struct planner *planner = upkeep->planner;
+    struct host_record *record = arena_new(planner->arena, struct host_record);
+    struct fact *fact = plan_fact(planner, FACT_HOST, /* cluster= */ NULL, /* service= */ NULL);
+
+    if (upkeep->record != NULL)
+        *record = *upkeep->record;
+    record->instance = upkeep->seen->name;
+    record->maintenance = maintenance;
+    fact->host = record;
+    fact->text = text;
+    fact->durable = true;
+    if (upkeep->pool == NULL)
+        return;
+    fact = plan_fact(planner, FACT_EVENT, upkeep->pool->cluster, /* service= */ NULL);
+    fact->text = arena_printf(planner->arena, "(instance %s) %s", upkeep->seen->name, text);
+}
+
+/* On with the round. */
+static void turn(struct upkeep *upkeep, enum maintenance_step step, const char *text)
+{
+    struct maintenance *next = arena_copy(upkeep->planner->arena, upkeep->now, sizeof(*next));
+
+    next->step = step;
+    next->since_ms = upkeep->planner->input->now_ms;
+    next->reason = NULL;
+    state(upkeep, next, text);
+}
+
+static void fail(struct upkeep *upkeep, const char *reason)
+{
+    struct maintenance *next = arena_copy(upkeep->planner->arena, upkeep->now, sizeof(*next));
+
+    next->step = MAINTENANCE_FAILED;
+    next->since_ms = upkeep->planner->input->now_ms;
+    next->reason = reason;
+    state(upkeep, next,
+          arena_printf(upkeep->planner->arena,
+                       "maintenance failed: %s; it stays without tasks, and no other host is "
+                       "begun: see `berth hosts resume`",
+                       reason));
+}
+
+static void begin(struct upkeep *upkeep)
+{
+    const struct maintenance next = { .step = MAINTENANCE_DRAINING,
+                                      .round = upkeep->round,
+                                      .since_ms = upkeep->planner->input->now_ms };
+
+    state(upkeep, maintenance_copy(&next, upkeep->planner->arena),
+          arena_printf(upkeep->planner->arena, "maintenance by cluster %s begins: its tasks leave",
+                       upkeep->pool->cluster));
+}
+
+static void end(struct upkeep *upkeep)
+{
+    state(upkeep, /* maintenance= */ NULL,
+          upkeep->now->step == MAINTENANCE_DONE
+              ? "no commit asks for its maintenance any more"
+              : "its maintenance ends: no commit asks for it any more");
+}
+
+static bool is_reached(const struct world_instance *seen)
+{
+    return seen->state == INSTANCE_ACTIVE && seen->complete;
+}
+
+/* Has the step taken too long?  Else the planner is woken then. */
+static bool is_late(struct upkeep *upkeep, uint32_t timeout_s)
+{
+    int64_t end_ms = upkeep->now->since_ms + (int64_t)timeout_s * 1000;
+
+    if (upkeep->planner->input->now_ms >= end_ms)
+        return true;
+    plan_wake(upkeep->planner, end_ms);
+    return false;
+}
+
+/* ---- Which instances may begin --------------------------------------------------------------- */
+
+/* Of a cluster, once per plan. */
+struct round {
+    bool *begins;           /* by instance */
+    const char *in_the_way; /* of the others that it is due on; NULL: no more than their turn */
+    bool is_stopped;        /* one has failed */
+};
+
+struct candidate {
+    int64_t done_ms; /* when it was maintained last; 0: never */
+    size_t index;
+};
+
+static int compare_candidates(const void *a, const void *b)
+{
+    const struct candidate *left = a;
+    const struct candidate *right = b;
+
+    if (left->done_ms != right->done_ms)
+        return left->done_ms < right->done_ms ? -1 : 1;
+    return left->index < right->index ? -1 : left->index > right->index;
+}
+
+static const struct maintenance *known_of(const struct plan_input *input,
+                                          const struct container_instance *listed)
+{
+    const struct host_record *record = memory_host(input->memory, listed->name);
+
+    return record == NULL ? NULL : record->maintenance;
+}
+
+/* Why one of them is out, of the cluster's view; NULL: it is not. */
+static const char *why_out(struct planner *planner, const struct host *host)
+{
+    const struct maintenance *known = known_of(planner->input, host->listed);
+    const char *name = host->listed->name;
+
+    if (known != NULL && known->step == MAINTENANCE_FAILED)
+        return arena_printf(planner->arena, "instance %s, whose maintenance failed", name);
+    if (maintenance_is_open(known))
+        return arena_printf(planner->arena, "instance %s, which is being maintained", name);
+    if (host->why_not != NULL)
+        return arena_printf(planner->arena, "instance %s, which %s", name, host->why_not);
+    return NULL;
+}
+
+static struct round *round_make(struct planner *planner, const struct pool *pool, const char *due)
+{
+    struct round *round = arena_new(planner->arena, struct round);
+    struct candidate *candidates = arena_array(planner->arena, struct candidate, pool->count + 1);
+    size_t room = pool->spec->maintenance->max_unavailable;
+    size_t count = 0;
+
+    round->begins = arena_array(planner->arena, bool, pool->count + 1);
+    for (size_t i = 0; i < pool->count; i++) {
+        const struct host *host = &pool->hosts[i];
+        const struct maintenance *known = known_of(planner->input, host->listed);
+        const char *out;
+
+        if (host->listed->state == CONTAINER_INSTANCE_DRAINING)
+            continue; /* a person took it out, and it is nobody else's business */
+        out = why_out(planner, host);
+        if (out == NULL && (known == NULL || !text_equal(known->round, due)))
+            candidates[count++] = (struct candidate){ known == NULL ? 0 : known->since_ms, i };
+        if (out == NULL)
+            continue;
+        round->in_the_way = round->in_the_way == NULL ? out : round->in_the_way;
+        room -= room > 0;
+        if (known != NULL && known->step == MAINTENANCE_FAILED) {
+            round->is_stopped = true;
+            return round;
+        }
+    }
+    qsort(candidates, count, sizeof(*candidates), compare_candidates);
+    for (size_t i = 0; i < count && i < room; i++)
+        round->begins[candidates[i].index] = true;
+    if (round->in_the_way == NULL && count > room)
+        round->in_the_way = arena_printf(planner->arena, "instance %s, which comes before",
+                                         pool->hosts[candidates[0].index].listed->name);
+    return round;
+}
+
+/* It is due, and not begun. */
+static void maybe_begin(struct upkeep *upkeep)
+{
+    struct planner *planner = upkeep->planner;
+    struct pool *pool = upkeep->pool;
+    const struct host *host = &pool->hosts[upkeep->index];
+
+    plan_watch(planner);
+    if (host->listed->state == CONTAINER_INSTANCE_DRAINING)
+        return;
+    if (pool->round == NULL)
+        pool->round = round_make(planner, pool, upkeep->round);
+    if (pool->round->begins[upkeep->index])
+        begin(upkeep);
+    else if (host->why_not == NULL && !pool->round->is_stopped && pool->round->in_the_way != NULL)
+        plan_progress(planner, "maintenance: it waits for %s", pool->round->in_the_way);
+}
+
+/* ---- The steps ------------------------------------------------------------------------------- */
+
+static size_t tasks_left(const struct upkeep *upkeep)
+{
+    const struct plan_input *input = upkeep->planner->input;
+    size_t count = upkeep->seen->task_count;
+
+    for (size_t i = 0; i < input->pending_count; i++)
+        count += text_equal(input->pending[i].instance, upkeep->seen->name) &&
+                 world_task(input->world, input->pending[i].task) == NULL;
+    return count;
+}
+
+/* What keeps it from being empty; NULL: it is. */
+static const char *what_is_left(const struct upkeep *upkeep)
+{
+    struct arena *arena = upkeep->planner->arena;
+    const struct world_task *task = upkeep->seen->tasks;
+    size_t count = tasks_left(upkeep);
+
+    for (const struct world_effort *at = upkeep->seen->efforts; at != NULL; at = at->by_key.next) {
+        if (at->state == EFFORT_RUNNING)
+            return arena_printf(arena, "%s is under way", at->key);
+    }
+    if (count == 0)
+        return NULL;
+    if (task == NULL || task->service == NULL)
+        return arena_printf(arena, "%zu %s left", count, count == 1 ? "task is" : "tasks are");
+    return arena_printf(arena, "%zu %s left, one of %s", count,
+                        count == 1 ? "task is" : "tasks are", task->service->key);
+}
+
+static void drain(struct upkeep *upkeep)
+{
+    struct planner *planner = upkeep->planner;
+    const char *left;
+
+    if (!text_equal(upkeep->now->round, upkeep->round)) {
+        begin(upkeep);
+        return;
+    }
+    left = is_reached(upkeep->seen) ? what_is_left(upkeep) : "it does not answer";
+    if (left == NULL)
+        turn(upkeep, MAINTENANCE_RUNNING, "maintenance: it is empty, and the command is run");
+    else if (is_late(upkeep, upkeep->wanted->drain_timeout))
+        fail(upkeep, arena_printf(planner->arena, "its tasks did not leave within %u s: %s",
+                                  upkeep->wanted->drain_timeout, left));
+    else
+        plan_progress(planner, "maintenance: %s", left);
+}
+
+/* At most one of its name is ever asked for. */
+static const char *run_name(const struct upkeep *upkeep)
+{
+    return arena_printf(upkeep->planner->arena, "%s/%s/%u", upkeep->seen->name, upkeep->now->round,
+                        upkeep->now->attempt);
+}
+
+static void run(struct upkeep *upkeep)
+{
+    struct planner *planner = upkeep->planner;
+    const char *name = run_name(upkeep);
+    struct action *action;
+
+    if (upkeep->seen->connected_ms >= upkeep->now->since_ms || !is_reached(upkeep->seen)) {
+        fail(upkeep, "it is not known whether the command was run: Berth or the connection ended");
+        return;
+    }
+    if (!text_equal(upkeep->now->round, upkeep->round)) {
+        begin(upkeep);
+        return;
+    }
+    action = plan_action(planner, ACTION_HOST_RUN, upkeep->seen->name, name);
+    action->command = upkeep->wanted->command;
+    action->timeout_s = upkeep->wanted->command_timeout;
+    action->cause =
+        arena_printf(planner->arena, "maintenance of cluster %s", upkeep->pool->cluster);
+    plan_progress(planner, "maintenance: the command is about to run");
+}
+
+/* It was begun. */
+static void run_ended(struct upkeep *upkeep, const struct world_effort *effort)
+{
+    if (effort->state == EFFORT_RUNNING)
+        plan_progress(upkeep->planner, "maintenance: the command runs");
+    else if (upkeep->pool == NULL)
+        end(upkeep);
+    else if (effort->state == EFFORT_FAILED)
+        fail(upkeep, arena_text(upkeep->planner->arena, effort->failure.text));
+    else
+        turn(upkeep, MAINTENANCE_RETURNING,
+             "maintenance: the command is done, and it may have tasks again");
+}
+
+static bool is_expected(const struct planner *planner, const struct desired_service *service)
+{
+    const struct memory_service *memory = memory_service(planner->input->memory, service->key);
+    const struct deployment *primary = memory_primary(memory);
+
+    return (memory == NULL || memory->suspended == NULL) &&
+           (primary == NULL || primary->state != ROLLOUT_FAILED);
+}
+
+static bool has_healthy(struct planner *planner, const struct desired_service *service,
+                        const char *instance)
+{
+    const struct target *target = service->goal->target;
+    const struct world_service *seen =
+        world_service(planner->input->world, target->cluster, target->service);
+
+    for (size_t i = 0; seen != NULL && i < seen->task_count; i++) {
+        struct task_view view;
+
+        if (!text_equal(seen->tasks[i]->instance, instance))
+            continue;
+        task_view_make(planner, seen->tasks[i],
+                       memory_service(planner->input->memory, service->key), service->goal, &view);
+        if (view.healthy && is_alive(&view))
+            return true;
+        if (view.healthy_at_ms != 0)
+            plan_wake(planner, view.healthy_at_ms);
+    }
+    return false;
+}
+
+/* A service that is to have a healthy task there and has none; NULL: none. */
+static const char *missing_daemon(struct upkeep *upkeep)
+{
+    struct planner *planner = upkeep->planner;
+
+    for (const struct desired_service *at = planner->input->desired->daemons; at != NULL;
+         at = at->next_daemon) {
+        const struct pool *pool = pool_of(planner, at->goal->target->cluster);
+        size_t index = pool == NULL ? 0 : pool_index(pool, upkeep->seen->name);
+
+        if (pool == NULL || index == pool->count || !is_expected(planner, at) ||
+            daemon_of(planner, at->goal->target)->slots[index] == NO_SLOT)
+            continue;
+        if (!has_healthy(planner, at, upkeep->seen->name))
+            return at->key;
+    }
+    return NULL;
+}
+
+static void come_back(struct upkeep *upkeep)
+{
+    struct planner *planner = upkeep->planner;
+    const char *missing = NULL;
+    const char *what = "its engine does not answer";
+
+    if (is_reached(upkeep->seen)) {
+        missing = missing_daemon(upkeep);
+        what = missing == NULL
+                   ? NULL
+                   : arena_printf(planner->arena, "%s has no healthy task there", missing);
+    }
+    if (what == NULL)
+        turn(upkeep, MAINTENANCE_DONE, "maintenance is done");
+    else if (is_late(upkeep, upkeep->wanted->return_timeout))
+        fail(upkeep, arena_printf(planner->arena, "it was not of use again within %u s: %s",
+                                  upkeep->wanted->return_timeout, what));
+    else
+        plan_progress(planner, "maintenance: %s yet", what);
+}
+
+static void step(struct upkeep *upkeep)
+{
+    const struct world_effort *effort = NULL;
+
+    if (upkeep->now->step == MAINTENANCE_RUNNING)
+        effort = effort_of(upkeep->planner, upkeep->seen, ACTION_HOST_RUN, run_name(upkeep));
+    if (effort != NULL) {
+        run_ended(upkeep, effort);
+        return;
+    }
+    if (upkeep->pool == NULL) {
+        end(upkeep);
+        return;
+    }
+    switch (upkeep->now->step) {
+    case MAINTENANCE_DRAINING: drain(upkeep); break;
+    case MAINTENANCE_RUNNING: run(upkeep); break;
+    case MAINTENANCE_RETURNING: come_back(upkeep); break;
+    case MAINTENANCE_DONE:
+        if (!text_equal(upkeep->now->round, upkeep->round))
+            maybe_begin(upkeep);
+        break;
+    case MAINTENANCE_FAILED:
+        if (!text_equal(upkeep->now->round, upkeep->round))
+            begin(upkeep);
+        break;
+    case MAINTENANCE_STEP_COUNT: break;
+    }
+}
+
+bool maintain(struct planner *planner, const struct world_instance *instance)
+{
+    struct upkeep upkeep = { .planner = planner,
+                             .seen = instance,
+                             .record = memory_host(planner->input->memory, instance->name) };
+
+    upkeep.now = upkeep.record == NULL ? NULL : upkeep.record->maintenance;
+    if (text_equal(instance->name, LOCAL_INSTANCE))
+        return false;
+    find_cluster(&upkeep);
+    if (upkeep.now != NULL)
+        step(&upkeep);
+    else if (upkeep.pool != NULL)
+        maybe_begin(&upkeep);
+    return unit_stated(planner);
+}
+
+const char *maintain_order(const struct plan_input *input, const struct resource *cluster,
+                           struct arena *arena)
+{
+    const struct cluster_spec *spec = resource_cluster(cluster);
+    struct candidate *due = arena_array(arena, struct candidate, spec->instances_count + 1);
+    AUTO(buf) text = { 0 };
+    size_t count = 0;
+
+    for (size_t i = 0; spec->maintenance != NULL && i < spec->instances_count; i++) {
+        const struct maintenance *known = known_of(input, &spec->instances[i]);
+
+        if (spec->instances[i].state == CONTAINER_INSTANCE_DRAINING ||
+            (known != NULL && text_equal(known->round, round_of(spec->maintenance, arena))))
+            continue;
+        due[count++] = (struct candidate){ known == NULL ? 0 : known->since_ms, i };
+    }
+    if (count == 0)
+        return NULL;
+    qsort(due, count, sizeof(*due), compare_candidates);
+    buf_init(&text, ORDER_BYTES);
+    for (size_t i = 0; i < count && i < ORDER_NAMES; i++)
+        buf_printf(&text, "%s%s", i == 0 ? "" : ", ", spec->instances[due[i].index].name);
+    if (count > ORDER_NAMES)
+        buf_printf(&text, " and %zu more", count - ORDER_NAMES);
+    return arena_text(arena, buf_text(&text));
+}

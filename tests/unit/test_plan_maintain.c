@@ -1,0 +1,385 @@
+/*
+ * Maintenance: hosts are worked on one after the other, services stay whole, the first failure
+ * stops it, and nothing is run twice.
+ */
+#include <string.h>
+
+#include "reconciler/plan/maintenance.h"
+#include "spec/base/text.h"
+#include "tests/unit/fleet_scene.h"
+#include "tests/unit/unit.h"
+
+#define THREE "{name: a, host: a}, {name: b, host: b}, {name: c, host: c}"
+#define TASK  "memory: 100, containerDefinitions: [{name: main, image: 'example/web:1', cpu: 128}]"
+#define VOLUME                                                                                     \
+    "memory: 100, volumes: [{name: data}], containerDefinitions: [{name: main, image: "            \
+    "'example/web:1', cpu: 128, mountPoints: [{sourceVolume: data, containerPath: /data}]}]"
+#define UPGRADE "command: 'apt-get upgrade'"
+
+static void commit(struct scene *scene, const char *name, const char *instances,
+                   const char *maintenance, const char *services)
+{
+    scene_commit(scene, name,
+                 arena_printf(&scene->arena,
+                              "---\napiVersion: berth/v1\nkind: Cluster\nmetadata: {name: e}\n"
+                              "spec: {launchType: EC2, instances: [%s]%s%s%s}\n%s",
+                              instances, maintenance == NULL ? "" : ", maintenance: {",
+                              maintenance == NULL ? "" : maintenance,
+                              maintenance == NULL ? "" : "}", services));
+}
+
+static const char *web(struct scene *scene, const char *spec)
+{
+    return fleet_service(scene, "web", TASK, spec);
+}
+
+static void open_three(struct scene *scene, const char *spec)
+{
+    scene_open(scene);
+    fleet_instance(scene, "a", 4096, 8000);
+    fleet_instance(scene, "b", 4096, 8000);
+    fleet_instance(scene, "c", 4096, 8000);
+    commit(scene, "c1", THREE, NULL, web(scene, spec));
+    scene_run(scene, 60 * 1000);
+}
+
+static const struct maintenance *known(const struct scene *scene, const char *instance)
+{
+    const struct host_record *record = memory_host(scene->memory, instance);
+
+    return record == NULL ? NULL : record->maintenance;
+}
+
+static enum maintenance_step step_of(const struct scene *scene, const char *instance)
+{
+    return known(scene, instance) == NULL ? MAINTENANCE_STEP_COUNT : known(scene, instance)->step;
+}
+
+static size_t open_ones(const struct scene *scene)
+{
+    return (size_t)maintenance_is_open(known(scene, "a")) +
+           (size_t)maintenance_is_open(known(scene, "b")) +
+           (size_t)maintenance_is_open(known(scene, "c"));
+}
+
+/* Second by second. */
+static void run_whole(struct scene *scene, int seconds, size_t running_min, size_t open_max)
+{
+    for (int i = 0; i < seconds; i++) {
+        for (size_t k = 0; k < scene->plan.action_count; k++) {
+            const struct action *action = &scene->plan.actions[k];
+
+            if (action->kind == ACTION_HOST_RUN)
+                assert_int_equal(world_instance(scene->world, action->instance)->task_count, 0);
+        }
+        scene_step(scene);
+        scene->now_ms += 1000;
+        assert_true(fleet_running(scene, "web", NULL) >= running_min);
+        assert_true(open_ones(scene) <= open_max);
+    }
+}
+
+static void one_host_after_the_other(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene, "desiredCount: 3");
+    assert_null(scene.runs);
+    commit(&scene, "c2", THREE, UPGRADE, web(&scene, "desiredCount: 3"));
+    scene_plan(&scene);
+    run_whole(&scene, 300, 3, 1);
+    assert_string_equal(scene.runs, "a b c ");
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_DONE);
+    assert_int_equal(step_of(&scene, "c"), MAINTENANCE_DONE);
+    assert_string_equal(scene_wait(&scene, "a"), "");
+
+    /* Nothing is run again, unless what is done is another thing. */
+    commit(&scene, "c3", THREE, UPGRADE ", drainTimeout: 60", web(&scene, "desiredCount: 2"));
+    scene_plan(&scene);
+    run_whole(&scene, 100, 2, 0);
+    commit(&scene, "c4", THREE, "command: 'apt-get dist-upgrade'", web(&scene, "desiredCount: 2"));
+    scene_plan(&scene);
+    run_whole(&scene, 300, 2, 1);
+    assert_string_equal(scene.runs, "a b c a b c ");
+    scene_close(&scene);
+}
+
+static void as_many_at_once_as_may_be_out(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    bool two = false;
+
+    open_three(&scene, "desiredCount: 2");
+    commit(&scene, "c2", THREE, UPGRADE ", maxUnavailable: 2", web(&scene, "desiredCount: 2"));
+    for (int i = 0; i < 200; i++) {
+        run_whole(&scene, 1, 2, 2);
+        two |= open_ones(&scene) == 2;
+    }
+    assert_true(two);
+    assert_int_equal(strlen(scene.runs), strlen("a b c "));
+    scene_close(&scene);
+}
+
+static void the_first_failure_stops_it(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene, "desiredCount: 3");
+    scene.run_failure = (struct scene_failure){ ERR_FAILED, "exit code 1: no space left" };
+    commit(&scene, "c2", THREE, UPGRADE, web(&scene, "desiredCount: 3"));
+    scene_run(&scene, 300 * 1000);
+    assert_string_equal(scene.runs, "a ");
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
+    assert_string_equal(known(&scene, "a")->reason, "exit code 1: no space left");
+    assert_null(known(&scene, "b"));
+    assert_int_equal(fleet_running(&scene, "web", "a"), 0);
+    assert_int_equal(fleet_running(&scene, "web", NULL), 3);
+    assert_string_equal(scene_wait(&scene, "b"), ""); /* what is not begun is nothing to wait for */
+
+    /* The one that failed comes first, and a commit that says something else has it tried. */
+    scene.run_failure.text = NULL;
+    commit(&scene, "c3", THREE, "command: 'make room; apt-get upgrade'",
+           web(&scene, "desiredCount: 3"));
+    scene_run(&scene, 400 * 1000);
+    assert_string_equal(scene.runs, "a a b c ");
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_DONE);
+    assert_int_not_equal(fleet_running(&scene, "web", "c"), 3);
+    scene_close(&scene);
+}
+
+/* As `berth hosts resume` states it. */
+static void resume(struct scene *scene, const char *instance, enum maintenance_step step)
+{
+    struct maintenance next = *known(scene, instance);
+    struct host_record record = { .instance = instance, .maintenance = &next };
+    const struct fact fact = { .kind = FACT_HOST, .host = &record, .durable = true };
+
+    next.step = step;
+    next.attempt++;
+    next.since_ms = scene->now_ms;
+    memory_apply(scene->memory, &fact);
+}
+
+static void a_person_has_it_tried_again(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene, "desiredCount: 3");
+    scene.run_failure = (struct scene_failure){ ERR_FAILED, "exit code 1" };
+    commit(&scene, "c2", THREE, UPGRADE, web(&scene, "desiredCount: 3"));
+    scene_run(&scene, 200 * 1000);
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
+    scene.run_failure.text = NULL;
+    resume(&scene, "a", MAINTENANCE_DRAINING);
+    scene_run(&scene, 400 * 1000);
+    assert_string_equal(scene.runs, "a a b c ");
+    assert_int_equal(open_ones(&scene), 0);
+    scene_close(&scene);
+}
+
+static void what_cannot_leave_in_time_is_a_failure(void **unused)
+{
+    (void)unused;
+    static const char spec[] = "desiredCount: 3, placementConstraints: [{type: distinctInstance}]";
+    struct scene scene;
+
+    open_three(&scene, spec);
+    commit(&scene, "c2", THREE, UPGRADE ", drainTimeout: 120", web(&scene, spec));
+    scene_run(&scene, 100 * 1000);
+    assert_string_equal(scene_wait(&scene, "a"), "maintenance: 1 task is left, one of e/web");
+    assert_string_equal(scene_wait(&scene, "b"),
+                        "maintenance: it waits for instance a, which is being maintained");
+    scene_run(&scene, 100 * 1000);
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
+    assert_string_equal(known(&scene, "a")->reason,
+                        "its tasks did not leave within 120 s: 1 task is left, one of e/web");
+    assert_null(scene.runs);
+    assert_int_equal(fleet_running(&scene, "web", NULL), 3);
+    scene_close(&scene);
+}
+
+static void a_daemon_leaves_last_and_is_back_before_the_next(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const char *services;
+
+    scene_open(&scene);
+    services = arena_printf(&scene.arena, "%s%s", web(&scene, "desiredCount: 3"),
+                            fleet_service(&scene, "logs", TASK, "schedulingStrategy: DAEMON"));
+    fleet_instance(&scene, "a", 4096, 8000);
+    fleet_instance(&scene, "b", 4096, 8000);
+    fleet_instance(&scene, "c", 4096, 8000);
+    commit(&scene, "c1", THREE, NULL, services);
+    scene_run(&scene, 60 * 1000);
+    commit(&scene, "c2", THREE, UPGRADE, services);
+    scene_plan(&scene);
+    for (int i = 0; i < 300; i++) {
+        run_whole(&scene, 1, 3, 1);
+        assert_true(fleet_running(&scene, "logs", NULL) >= 2);
+    }
+    assert_string_equal(scene.runs, "a b c ");
+    assert_int_equal(fleet_running(&scene, "logs", NULL), 3);
+    assert_int_equal(open_ones(&scene), 0);
+    scene_close(&scene);
+}
+
+static void data_stays_and_its_task_comes_back(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const char *host = NULL;
+    const char *db;
+
+    scene_open(&scene);
+    db = fleet_service(&scene, "db", VOLUME,
+                       "desiredCount: 1, deploymentConfiguration: {minimumHealthyPercent: 0, "
+                       "maximumPercent: 100}");
+    fleet_instance(&scene, "a", 4096, 8000);
+    fleet_instance(&scene, "b", 4096, 8000);
+    fleet_instance(&scene, "c", 4096, 8000);
+    commit(&scene, "c1", THREE, NULL, db);
+    scene_run(&scene, 60 * 1000);
+    for (const char *const *at = (const char *const[]){ "a", "b", "c", NULL }; *at != NULL; at++)
+        host = fleet_running(&scene, "db", *at) == 1 ? *at : host;
+    assert_non_null(host);
+    commit(&scene, "c2", THREE, UPGRADE, db);
+    scene_plan(&scene);
+    run_whole(&scene, 300, 0, 1);
+    assert_string_equal(scene.runs, "a b c ");
+    assert_int_equal(fleet_running(&scene, "db", host), 1);
+    scene_close(&scene);
+}
+
+static void data_of_a_service_that_may_not_stop_keeps_the_host(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const char *db;
+
+    scene_open(&scene);
+    db = fleet_service(&scene, "db", VOLUME, "desiredCount: 1");
+    fleet_instance(&scene, "a", 4096, 8000);
+    commit(&scene, "c1", "{name: a, host: a}", NULL, db);
+    scene_run(&scene, 60 * 1000);
+    commit(&scene, "c2", "{name: a, host: a}", UPGRADE ", drainTimeout: 60", db);
+    scene_plan(&scene);
+    for (int i = 0; i < 200; i++) {
+        scene_step(&scene);
+        scene.now_ms += 1000;
+        assert_int_equal(fleet_running(&scene, "db", NULL), 1);
+    }
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
+    assert_null(scene.runs);
+    scene_close(&scene);
+}
+
+static void nothing_begins_while_another_one_is_lost(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene, "desiredCount: 3");
+    fleet_lose(&scene, "c");
+    commit(&scene, "c2", THREE, UPGRADE, web(&scene, "desiredCount: 3"));
+    scene_run(&scene, 300 * 1000);
+    assert_null(scene.runs);
+    assert_string_equal(scene_wait(&scene, "a"),
+                        "maintenance: it waits for instance c, which is not connected");
+    fleet_return(&scene, "c");
+    scene_run(&scene, 300 * 1000);
+    assert_string_equal(scene.runs, "a b c ");
+    scene_close(&scene);
+}
+
+static void what_became_of_it_is_not_known(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene, "desiredCount: 3");
+    commit(&scene, "c2", THREE, UPGRADE, web(&scene, "desiredCount: 3"));
+    while (scene_actions(&scene, ACTION_HOST_RUN) == 0) {
+        scene_step(&scene);
+        scene.now_ms += 1000;
+    }
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_RUNNING);
+    fleet_lose(&scene, "a"); /* as a new process finds it: connected anew, and nothing under way */
+    fleet_return(&scene, "a");
+    scene_run(&scene, 100 * 1000);
+    assert_null(scene.runs);
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
+    assert_string_equal(known(&scene, "a")->reason, "it is not known whether the command was run: "
+                                                    "Berth or the connection ended");
+    scene_close(&scene);
+}
+
+static void a_commit_ends_it(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene, "desiredCount: 3");
+    scene.run_hangs = true;
+    commit(&scene, "c2", THREE, UPGRADE, web(&scene, "desiredCount: 3"));
+    scene_run(&scene, 100 * 1000);
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_RUNNING);
+    assert_string_equal(scene_wait(&scene, "a"), "maintenance: the command runs");
+    commit(&scene, "c3", THREE, NULL, web(&scene, "desiredCount: 3"));
+    scene_run(&scene, 100 * 1000);
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_RUNNING); /* it is not cut short */
+    scene.run_hangs = false;
+    (void)world_apply(
+        scene.world,
+        &(struct world_change){ .kind = WORLD_EFFORT,
+                                .effort = { .instance = "a",
+                                            .key = arena_printf(&scene.arena, "maintain a/%s/0",
+                                                                known(&scene, "a")->round),
+                                            .state = EFFORT_DONE,
+                                            .at_ms = scene.now_ms } });
+    scene_run(&scene, 200 * 1000);
+    assert_null(known(&scene, "a"));
+    assert_string_equal(scene.runs, "a ");
+    assert_int_equal(fleet_running(&scene, "web", "a"), 1); /* it joined anew */
+    scene_close(&scene);
+}
+
+static void one_that_drains_by_hand_is_left_alone(void **unused)
+{
+    (void)unused;
+    static const char drains[] =
+        "{name: a, host: a, state: DRAINING}, {name: b, host: b}, {name: c, host: c}";
+    struct scene scene;
+
+    open_three(&scene, "desiredCount: 2");
+    commit(&scene, "c2", drains, UPGRADE, web(&scene, "desiredCount: 2"));
+    scene_run(&scene, 300 * 1000);
+    assert_string_equal(scene.runs, "b c ");
+    commit(&scene, "c3", THREE, UPGRADE, web(&scene, "desiredCount: 2"));
+    scene_run(&scene, 100 * 1000);
+    assert_string_equal(scene.runs, "b c a ");
+    scene_close(&scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_host_after_the_other),
+        cmocka_unit_test(as_many_at_once_as_may_be_out),
+        cmocka_unit_test(the_first_failure_stops_it),
+        cmocka_unit_test(a_person_has_it_tried_again),
+        cmocka_unit_test(what_cannot_leave_in_time_is_a_failure),
+        cmocka_unit_test(a_daemon_leaves_last_and_is_back_before_the_next),
+        cmocka_unit_test(data_stays_and_its_task_comes_back),
+        cmocka_unit_test(data_of_a_service_that_may_not_stop_keeps_the_host),
+        cmocka_unit_test(nothing_begins_while_another_one_is_lost),
+        cmocka_unit_test(what_became_of_it_is_not_known),
+        cmocka_unit_test(a_commit_ends_it),
+        cmocka_unit_test(one_that_drains_by_hand_is_left_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
