@@ -123,6 +123,7 @@ static void begin(struct upkeep *upkeep)
 {
     const struct maintenance next = { .step = MAINTENANCE_DRAINING,
                                       .round = upkeep->round,
+                                      .attempt = upkeep->now == NULL ? 0 : upkeep->now->attempt + 1,
                                       .since_ms = upkeep->planner->input->now_ms };
 
     state(upkeep, maintenance_copy(&next, upkeep->planner->arena),
@@ -244,7 +245,6 @@ static void maybe_begin(struct upkeep *upkeep)
     struct pool *pool = upkeep->pool;
     const struct host *host = &pool->hosts[upkeep->index];
 
-    plan_watch(planner);
     if (host->listed->state == CONTAINER_INSTANCE_DRAINING)
         return;
     if (pool->round == NULL)
@@ -405,6 +405,7 @@ static void come_back(struct upkeep *upkeep)
     const char *missing = NULL;
     const char *what = "its engine does not answer";
 
+    plan_watch(planner);
     if (is_reached(upkeep->seen)) {
         missing = missing_daemon(upkeep);
         what = missing == NULL
@@ -426,7 +427,7 @@ static void step(struct upkeep *upkeep)
 
     if (upkeep->now->step == MAINTENANCE_RUNNING)
         effort = effort_of(upkeep->planner, upkeep->seen, ACTION_HOST_RUN, run_name(upkeep));
-    if (effort != NULL) {
+    if (effort != NULL && effort->at_ms >= upkeep->now->since_ms) {
         run_ended(upkeep, effort);
         return;
     }

@@ -25,7 +25,7 @@ struct unit {
     enum dirty_kind kind;
     bool dirty;
     bool busy;    /* its last plan had actions */
-    bool watches; /* an instance may let it do more */
+    bool watches; /* an instance may let it do more; of an instance: a service may */
     char *key;
     char *wait;
     size_t wait_steady; /* so much of it stays while its work goes on */
@@ -195,7 +195,8 @@ void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key)
         if (kind != DIRTY_SERVICE)
             at->dirty |= at->wait != NULL || at->watches || kind == DIRTY_RELIERS;
         else
-            at->dirty |= at->wait != NULL && depends_on(cycle, at, key);
+            at->dirty |= (at->wait != NULL && depends_on(cycle, at, key)) ||
+                         (at->kind == DIRTY_INSTANCE && at->watches);
     }
     schedule(cycle);
 }

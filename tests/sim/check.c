@@ -14,6 +14,7 @@
 #include "tests/sim/check_int.h"
 #include "tests/sim/daemons.h"
 #include "tests/sim/hosts.h"
+#include "tests/sim/upkeep.h"
 
 #define REMADE_MS  (10 * 60 * 1000)
 #define REMADE_MAX 20
@@ -113,6 +114,7 @@ void check_release(struct check *check)
 
 void check_forgotten(struct check *check)
 {
+    upkeep_forgotten(check);
     check->forgot = true;
     check->leaving = 0;
     check->held = 0;
@@ -324,6 +326,7 @@ void check_apply(void *context, const struct action *action)
     check_images(check, action);
     check_order(check, action);
     check_repetition(check, action);
+    upkeep_check_apply(check, action);
 }
 
 void check_engine(void *context, enum action_kind kind, const char *object,
@@ -333,6 +336,8 @@ void check_engine(void *context, enum action_kind kind, const char *object,
 
     if (check->claimed)
         check_failed(check, "%s %s: the engine is another one's", action_kind_text(kind), object);
+    if (kind == ACTION_HOST_RUN)
+        upkeep_check_engine(check, object);
     if (container == NULL)
         return;
     if (kind == ACTION_CONTAINER_CREATE)
@@ -354,7 +359,8 @@ static void check_unwanted(struct check *check, const struct plan_unit *units, s
     for (const struct process_call *at = check->process->calls; at != NULL; at = at->next) {
         const struct action *action = at->inner.action;
         bool wanted = action == NULL || !action_kind_is_long(action->kind) ||
-                      action->kind == ACTION_SANDBOX_LOAD || at->cancelled;
+                      action->kind == ACTION_SANDBOX_LOAD || action->kind == ACTION_HOST_RUN ||
+                      at->cancelled;
 
         for (size_t i = 0; !wanted && i < plan->work_count; i++)
             wanted = plan->works[i].kind == action->kind &&

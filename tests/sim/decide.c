@@ -10,6 +10,7 @@
 #include "tests/sim/check_int.h"
 #include "tests/sim/daemons.h"
 #include "tests/sim/hosts.h"
+#include "tests/sim/upkeep.h"
 
 /* ---- Proof: design rules 5 and 6 ---- */
 
@@ -298,7 +299,7 @@ static void check_stop_decision(struct check *check, const struct fact *facts, s
         if (standing.old + standing.healthy_current <= spec->desired_count && !no_room)
             check_failed(check, "%s: an old task is stopped while there is room for a new one",
                          key);
-    } else if (!standing.slot_healthy &&
+    } else if (!standing.slot_healthy && !upkeep_must_stop(check, stopped, primary) &&
                (hosts ? standing.healthy_current <= spec->desired_count &&
                             !(no_room && hosts_is_left(check->people, stopped->instance))
                       : stopped->slot < spec->desired_count)) {
@@ -346,7 +347,8 @@ void check_facts(void *context, const struct fact *facts, size_t count)
             forget(check, check_service(facts[i].service));
         else if (facts[i].kind == FACT_IMAGE)
             check_image(check, facts[i].image);
-        else if (facts[i].kind != FACT_HOST)
+        else if (facts[i].kind != FACT_HOST && facts[i].service != NULL)
             check_hold(check, &facts[i]);
     }
+    upkeep_check_facts(check, facts, count);
 }

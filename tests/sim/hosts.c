@@ -3,6 +3,7 @@
 #include "spec/base/text.h"
 #include "tests/sim/check_int.h"
 #include "tests/sim/daemons.h"
+#include "tests/sim/upkeep.h"
 
 #define LOST_TIMEOUT_MS 60000 /* instanceLostTimeout when nobody says more */
 
@@ -31,7 +32,9 @@ void hosts_print_cluster(const struct people *people, struct buf *out)
         buf_text_add(out, "spec: {launchType: FARGATE}\n");
         return;
     }
-    buf_text_add(out, "spec:\n  launchType: EC2\n  instances: [");
+    buf_text_add(out, "spec:\n  launchType: EC2\n");
+    upkeep_print(people, out);
+    buf_text_add(out, "  instances: [");
     for (size_t i = 0; i < people->host_count; i++) {
         if (has_bit(people->wanted.absent, i))
             continue;
@@ -94,7 +97,7 @@ void hosts_print_placement(const struct people *people, size_t service, struct b
 
 uint32_t hosts_of_daemon(const struct people *people, size_t service)
 {
-    uint32_t away = people->wanted.draining | people->wanted.absent;
+    uint32_t away = people->wanted.draining | people->wanted.absent | people->kept_free;
     uint32_t hosts = ((1U << people->host_count) - 1) & ~away;
 
     return people->wanted.services[service].where == 1 ? hosts & 5 /* of the zone z0 */ : hosts;
@@ -157,7 +160,7 @@ void hosts_settle(struct people *people)
 
 bool hosts_is_left(const struct people *people, const char *instance)
 {
-    uint32_t away = people->wanted.draining | people->wanted.absent;
+    uint32_t away = people->wanted.draining | people->wanted.absent | people->kept_free;
 
     for (size_t i = 0; i < people->host_count; i++) {
         if (has_bit(away, i) && text_equal(hosts_name(i), instance))

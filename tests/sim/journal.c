@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "reconciler/plan/maintenance.h"
 #include "spec/base/text.h"
 
 struct journal_entry {
@@ -53,6 +54,16 @@ static const struct image_record *image_keep(struct arena *arena, const struct i
     return kept;
 }
 
+static const struct host_record *host_keep(struct arena *arena, const struct host_record *from)
+{
+    struct host_record *kept = arena_copy(arena, from, sizeof(*from));
+
+    kept->instance = arena_text(arena, from->instance);
+    if (from->maintenance != NULL)
+        kept->maintenance = maintenance_copy(from->maintenance, arena);
+    return kept;
+}
+
 static const struct task_lines *lines_keep(struct arena *arena, const struct task_lines *from)
 {
     struct task_lines *kept = arena_new(arena, struct task_lines);
@@ -77,6 +88,8 @@ static struct fact fact_keep(struct arena *arena, const struct fact *from)
         kept.task = record_keep(arena, from->task);
     if (from->image != NULL)
         kept.image = image_keep(arena, from->image);
+    if (from->host != NULL)
+        kept.host = host_keep(arena, from->host);
     if (from->lines != NULL)
         kept.lines = lines_keep(arena, from->lines);
     return kept;

@@ -130,6 +130,9 @@ static void draw_hosts(struct run *run)
     run->people.daemons =
         rng_chance(&run->people.newest, 60) && switch_is_on(run->switches, SWITCH_daemon);
     run->people.host_count = (size_t)rng_between(rng, 1, run->people.scale.hosts);
+    run->people.upkeep.state = run->people.newest.state ^ 0xbb67ae8584caa73b;
+    run->people.maintains =
+        rng_chance(&run->people.upkeep, 50) && switch_is_on(run->switches, SWITCH_maintain);
     run->people.each = rng_chance(rng, 30) ? (uint32_t)rng_between(rng, 8, 16) : 0;
     run->memory_mib = run->people.each > 0 ? run->people.each * TASK_MIB : MEMORY_MIB;
     run->claimed_ms = 0;

@@ -11,6 +11,7 @@
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
 #include "tests/sim/hosts.h"
+#include "tests/sim/upkeep.h"
 
 #define FILE_MAX 65536
 
@@ -367,6 +368,7 @@ bool people_commit(struct people *people)
         for (int64_t changes = rng_between(rng, 1, 3); changes > 0; changes--)
             change_something(people);
         hosts_change(people);
+        upkeep_change(people);
     }
     people->tries++;
     if (commit(people, rng_chance(rng, 10) && people->may_break))
@@ -435,6 +437,7 @@ void people_commit_fine(struct people *people, uint32_t renewed)
         mend(people, 0);
     }
     hosts_settle(people);
+    upkeep_settle(people);
     if (people->each > 0)
         people->room = people->each * (uint32_t)hosts_active(people);
     make_room(people);

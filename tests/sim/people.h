@@ -65,6 +65,9 @@ struct wanted {
     struct wanted_service services[SERVICES_MAX];
     uint32_t draining; /* bits of hosts */
     uint32_t absent;   /* of those that are not listed */
+    uint32_t upkeep;   /* what is done to all of them; 0: nothing */
+    uint32_t at_once;
+    uint32_t drain_s; /* so long their tasks may take to leave */
 };
 
 /* What a life is drawn from (scale.h). */
@@ -91,13 +94,17 @@ struct people {
     uint32_t tries;  /* to commit, while people come and go */
     size_t services; /* so many of those that have names there are */
     bool may_break;
-    struct rng more;   /* draws what was added later: lives without it stay as they were */
-    struct rng newest; /* and what came still later */
-    bool daemons;      /* some services are */
-    bool late;         /* some programs are */
-    uint32_t room;     /* tasks that the engine holds, */
-    uint32_t each;     /* or each of several hosts; 0: they hold all that there may be */
-    size_t host_count; /* 0: the local engine */
+    struct rng more;    /* draws what was added later: lives without it stay as they were */
+    struct rng newest;  /* and what came still later */
+    bool daemons;       /* some services are */
+    bool late;          /* some programs are */
+    uint32_t room;      /* tasks that the engine holds, */
+    uint32_t each;      /* or each of several hosts; 0: they hold all that there may be */
+    size_t host_count;  /* 0: the local engine */
+    struct rng upkeep;  /* draws what is done to hosts, */
+    bool maintains;     /* if anything is, in this life */
+    uint32_t upkeeps;   /* so many were asked for */
+    uint32_t kept_free; /* bits of hosts whose tasks leave for that */
     uint32_t
         removed_ever; /* bits of services whose volumes may go: deleteWithService was declared */
 };

@@ -27,16 +27,17 @@
     X(sicken)
 /* Other troubles.  X(name) */
 #define SWITCH_OTHERS(X)                                                                           \
-    X(suspend) /* people suspend and resume services */                                            \
-    X(full)    /* the disk takes nothing for a while */                                            \
-    X(confirm) /* people confirm a commit */                                                       \
-    X(broken)  /* people commit what is no manifest */                                             \
-    X(late)    /* programs that are healthy only after their checks have failed */                 \
-    X(small)   /* the engine has little memory */                                                  \
-    X(claim)   /* at first the engine is another repository's */                                   \
-    X(forget)  /* a crash takes all memory along */                                                \
-    X(vanish)  /* hosts are away for minutes */                                                    \
-    X(daemon)  /* services with one task on each host */
+    X(suspend)  /* people suspend and resume services */                                           \
+    X(full)     /* the disk takes nothing for a while */                                           \
+    X(confirm)  /* people confirm a commit */                                                      \
+    X(broken)   /* people commit what is no manifest */                                            \
+    X(late)     /* programs that are healthy only after their checks have failed */                \
+    X(small)    /* the engine has little memory */                                                 \
+    X(claim)    /* at first the engine is another repository's */                                  \
+    X(forget)   /* a crash takes all memory along */                                               \
+    X(vanish)   /* hosts are away for minutes */                                                   \
+    X(daemon)   /* services with one task on each host */                                          \
+    X(maintain) /* hosts are maintained */
 
 #define SWITCH_ENUM(name) SWITCH_##name,
 enum switch_name { SWITCH_FAULTS(SWITCH_ENUM) SWITCH_OTHERS(SWITCH_ENUM) SWITCH_COUNT };
