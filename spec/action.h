@@ -101,9 +101,11 @@ struct action {
     const char *repository;
     const char *giver; /* IMAGE_COPY: the instance that it comes from */
 
-    /* HOST_RUN: for /bin/sh on the host, which ends it after so many seconds. */
+    /* HOST_RUN: for /bin/sh on the host, which ends it after so many seconds; NULL: nothing is run,
+     * and how the host is is told all the same.  Then it is rebooted, if it is to. */
     const char *command;
     uint32_t timeout_s;
+    bool reboots;
 
     /* NETWORK_*, VOLUME_*, CLAIM */
     const char *name;

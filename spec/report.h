@@ -131,6 +131,8 @@ struct effort_report {
     bool is_new;  /* likewise: it was not on the engine before */
     const char *progress; /* RUNNING: "3 of 7 layers, 12 MiB of 40 MiB"; of a copy that is DONE: */
                           /* what it took */
+    const char *boot;     /* of a HOST_RUN: which boot of the host it ended on; NULL: not told, */
+    bool needs_reboot;    /* and whether the host asks for another one */
     const struct err *failure;
 };
 

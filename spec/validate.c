@@ -261,6 +261,10 @@ void validate_cluster(const struct validation *v, const struct cluster_spec *clu
     if (cluster->launch_type != LAUNCH_TYPE_EC2 && cluster->maintenance != NULL)
         decode_mistake(v->decoder, validation_node(v, "maintenance"),
                        "maintenance: FARGATE has no hosts: launchType EC2 has");
+    if (cluster->maintenance != NULL &&
+        (cluster->maintenance->command != NULL) == cluster->maintenance->upgrade_packages)
+        decode_mistake(v->decoder, validation_node(v, "maintenance"),
+                       "maintenance: give either 'command' or 'upgradePackages: true'");
     if (cluster->launch_type == LAUNCH_TYPE_EC2 && cluster->cpu_overcommit > 0)
         decode_mistake(v->decoder, validation_node(v, "cpuOvercommit"),
                        "cpuOvercommit: it is for FARGATE: EC2 always reserves CPU");

@@ -179,6 +179,7 @@ static void effort_drop(struct world_instance *instance, struct world_effort *ef
     free(effort->image_name);
     free(effort->giver);
     free(effort->progress);
+    free(effort->boot);
     free(effort);
 }
 
@@ -295,6 +296,8 @@ static bool effort_apply(struct world *world, const struct effort_report *report
         effort_failed(effort, report->at_ms, failure->code, instance);
     if (report->state == EFFORT_DONE)
         effort->failures = 0;
+    (void)text_set(&effort->boot, report->boot); /* with the state, which marks it */
+    effort->needs_reboot = report->needs_reboot;
     if (!failure_equal(&effort->failure, failure)) {
         effort->failure = *failure;
         moved = true;

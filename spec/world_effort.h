@@ -19,6 +19,8 @@ struct world_effort {
     char *image_name;
     char *giver;
     char *progress;
+    char *boot;
+    bool needs_reboot;
     bool is_named; /* of a pull, as reported; false again when the image is gone: */
     bool is_new;   /* who brings it then is not known */
     struct err failure;

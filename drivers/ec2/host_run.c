@@ -8,7 +8,12 @@
 #include "spec/base/text.h"
 
 #define LINES_MAX 400 /* bytes of its last lines that are kept */
+#define BOOT_SIZE 64
 #define TIMED_OUT 124 /* what timeout(1) ends with */
+
+/* How the host is, behind all else that is told. */
+#define BOOT_LINE   "berth-boot "
+#define REBOOT_LINE "berth-needs-reboot"
 
 /* $1 is the command and $2 its seconds.  What it writes is told when it is over. */
 #define SCRIPT                                                                                     \
@@ -18,13 +23,34 @@
     "status=$?\n"                                                                                  \
     "tail -n 20 \"$log\"\n"                                                                        \
     "rm -f \"$log\"\n"                                                                             \
-    "exit $status\n"
+    "[ $status = 0 ] || exit $status\n" LOOK_SCRIPT
+
+#define LOOK_SCRIPT                                                                                \
+    "echo \"" BOOT_LINE "$(cat /proc/sys/kernel/random/boot_id)\"\n"                               \
+    "[ ! -e /run/reboot-required ] || echo " REBOOT_LINE "\n"
+
+/* A moment later, so that its answer arrives. */
+#define REBOOT_SCRIPT                                                                              \
+    LOOK_SCRIPT                                                                                    \
+    "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin\n"                                                 \
+    "as=\n"                                                                                        \
+    "if [ \"$(id -u)\" != 0 ]; then\n"                                                             \
+    "    as='sudo -n'\n"                                                                           \
+    "    if ! $as true; then\n"                                                                    \
+    "        echo 'it takes root to reboot: log in as root, or let sudo ask nothing'\n"            \
+    "        exit 5\n"                                                                             \
+    "    fi\n"                                                                                     \
+    "fi\n"                                                                                         \
+    "command -v reboot >/dev/null || { echo 'there is no reboot(8)'; exit 6; }\n"                  \
+    "setsid sh -c \"sleep 1; exec $as reboot\" >/dev/null 2>&1 </dev/null &\n"
 
 struct host_run {
     struct host_run_options options;
     struct driver_call *call;
     struct remote *remote; /* NULL: it is over, or left */
-    struct buf lines;      /* of what it printed, the newest, with " / " between */
+    char boot[BOOT_SIZE];  /* "": not told */
+    bool needs_reboot;
+    struct buf lines; /* of what it printed, the newest, with " / " between */
 };
 
 static void report(const struct host_run *run, enum effort_state state, const struct err *failure)
@@ -40,17 +66,28 @@ static void report(const struct host_run *run, enum effort_state state, const st
     change.effort.state = state;
     change.effort.at_ms = loop_wall_ms();
     change.effort.failure = failure;
+    change.effort.boot = state == EFFORT_DONE && run->boot[0] != '\0' ? run->boot : NULL;
+    change.effort.needs_reboot = state == EFFORT_DONE && run->needs_reboot;
     run->options.sink->change(run->options.sink->context, &change);
 }
 
 static void on_line(void *ctx, bool is_error, const char *line, size_t size)
 {
-    struct buf *lines = &((struct host_run *)ctx)->lines;
+    struct host_run *run = ctx;
+    struct buf *lines = &run->lines;
     size_t kept = size < LINES_MAX / 4 ? size : LINES_MAX / 4;
 
     (void)is_error;
     if (size == 0)
         return;
+    if (text_starts(line, BOOT_LINE)) {
+        text_copy(run->boot, sizeof(run->boot), line + sizeof(BOOT_LINE) - 1);
+        return;
+    }
+    if (text_equal(line, REBOOT_LINE)) {
+        run->needs_reboot = true;
+        return;
+    }
     if (lines->size + kept + 3 > LINES_MAX)
         buf_drop_front(lines, lines->size + kept + 3 - LINES_MAX);
     buf_printf(lines, "%s%.*s", lines->size > 0 ? " / " : "", (int)kept, line);
@@ -75,7 +112,7 @@ static bool has_failed(struct host_run *run, int exit_code, const struct err *en
     if (run->lines.size > 0)
         text_disarm(run->lines.data);
     if (ended != NULL)
-        return err_set(failure, ERR_FAILED, "it is not known how the command ended: %s",
+        return err_set(failure, ERR_UNREACHABLE, "it is not known how the command ended: %s",
                        ended->text) < 0;
     if (exit_code == TIMED_OUT)
         return err_set(failure, ERR_FAILED, "the command did not end within %u s: %s",
@@ -103,9 +140,11 @@ struct host_run *host_run_start(const struct host_run_options *options, struct d
     AUTO(arena) scratch = { 0 };
     const char *const words[] = { "/bin/sh",
                                   "-c",
-                                  SCRIPT,
+                                  call->action->reboots           ? REBOOT_SCRIPT
+                                  : call->action->command == NULL ? LOOK_SCRIPT
+                                                                  : SCRIPT,
                                   "sh",
-                                  call->action->command,
+                                  call->action->command == NULL ? "" : call->action->command,
                                   arena_printf(&scratch, "%u", call->action->timeout_s),
                                   NULL };
     const struct remote_options remote = { .words = words,

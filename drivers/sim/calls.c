@@ -338,6 +338,12 @@ static struct sim_body *body_make(struct sim *sim, const struct action *action, 
     return body;
 }
 
+/* What is asked of a host beside commands is the same on all. */
+static const char *host_program(const struct action *action)
+{
+    return action->command != NULL ? action->command : action->reboots ? "reboot" : "look";
+}
+
 static struct sim_request *request_make(struct sim *sim, const struct action *action,
                                         struct sim_instance *instance, uint64_t serial)
 {
@@ -358,8 +364,9 @@ static struct sim_request *request_make(struct sim *sim, const struct action *ac
     request->call = serial;
     request->container_id = sim_text(sim, action->container_id);
     request->stop_timeout_s = action->stop_timeout_s;
+    request->reboots = action->reboots;
     request->reference =
-        sim_text(sim, action->kind == ACTION_HOST_RUN ? action->command : action->reference);
+        sim_text(sim, action->kind == ACTION_HOST_RUN ? host_program(action) : action->reference);
     request->image_id = sim_text(sim, action->image_id);
     request->image_name = sim_text(sim, action->image_name);
     request->build_key = sim_text(sim, action->build_key);

@@ -2,7 +2,9 @@
  * What goes wrong by itself, at the rates the test has set.
  */
 #include "drivers/sim/sim_int.h"
+#include "spec/base/text.h"
 
+#define REBOOTS_MS     1000
 #define TICK_MS        1000
 #define TICKS_PER_HOUR 3600
 #define DOWN_MIN_MS    500
@@ -64,6 +66,28 @@ void sim_go_down(struct sim *sim, struct sim_instance *instance, int64_t for_ms,
             !sim->living[i]->seen.foreign)
             sim_body_end(sim, sim->living[i], EXIT_SIGKILL, /* oom= */ false);
     }
+}
+
+/* A moment after it said so. */
+static void rebooted(struct sim *sim, const struct sim_job *job)
+{
+    struct sim_instance *instance = job->subject;
+
+    instance->boots++;
+    instance->needs_reboot = false;
+    sim_go_down(sim, instance, rng_between(&sim->rng, DOWN_MIN_MS, DOWN_MAX_MS),
+                /* with_engine= */ true);
+}
+
+const char *sim_host_ran(struct sim *sim, const struct sim_request *request)
+{
+    struct sim_instance *instance = request->instance;
+
+    if (request->reboots)
+        sim_later(sim, REBOOTS_MS, rebooted, instance, 0);
+    else if (!text_equal(request->reference, "look"))
+        instance->needs_reboot |= rng_chance(&sim->rng, 50);
+    return arena_printf(&sim->arena, "boot %u", instance->boots);
 }
 
 static void engine_stopped(struct sim *sim, const struct sim_job *job)

@@ -278,6 +278,10 @@ static void work_report(struct sim *sim, const struct sim_request *request, enum
         change.effort.progress = "1 of 2 layers";
     if (state == EFFORT_FAILED)
         change.effort.failure = &request->failure;
+    if (state == EFFORT_DONE && request->kind == ACTION_HOST_RUN) {
+        change.effort.boot = request->boot;
+        change.effort.needs_reboot = request->instance->needs_reboot;
+    }
     if (state == EFFORT_DONE && request->image != NULL) {
         change.effort.image_id = request->image->report.id;
         change.effort.digest = request->digest;
@@ -352,7 +356,7 @@ static void work_done(struct sim *sim, struct sim_request *request)
         image_digest(sim, request->image, request->repository, request->digest);
         break;
     case ACTION_IMAGE_COPY: request->failed = copy_done(sim, request, &request->failure) < 0; break;
-    case ACTION_HOST_RUN: break;
+    case ACTION_HOST_RUN: request->boot = sim_host_ran(sim, request); break;
     case ACTION_CLAIM:
     case ACTION_NETWORK_CREATE:
     case ACTION_NETWORK_REMOVE:

@@ -83,6 +83,8 @@ struct sim_instance {
     uint32_t addresses; /* given out */
     int64_t down_until_ms;
     int64_t stopping_for_ms; /* > 0: it starts nothing any more, and will be down for that long */
+    uint32_t boots;          /* of the host, and whether it asks for another one */
+    bool needs_reboot;
     struct sim_instance *next;
 
     /* The driver's view of it. */
@@ -95,8 +97,7 @@ struct sim_instance {
     int64_t pause_ms;  /* before the next dial */
 };
 
-/* A request on its way.  It holds what the engine needs, since the caller's action may be gone when
- * it arrives. */
+/* A request on its way.  It holds what the engine needs: the caller's action may be gone by then. */
 struct sim_request {
     enum action_kind kind;
     struct sim_instance *instance;
@@ -110,7 +111,9 @@ struct sim_request {
     struct sim_body *body;   /* what it works on; of a create: what it makes */
     struct sim_image *image; /* what long work made */
     const char *digest;
-    bool is_named; /* a pull: as it is reported */
+    const char *boot; /* of a command on a host, */
+    bool reboots;     /* which is rebooted then */
+    bool is_named;    /* a pull: as it is reported */
     bool is_new;
     uint64_t life; /* a stop waits for the end of this one */
     int64_t began_ms;
@@ -172,7 +175,6 @@ struct sim {
 };
 
 /* ---- sim.c ---- */
-
 void sim_later(struct sim *sim, int64_t delay_ms, sim_job_fn *run, void *subject, uint64_t number);
 void sim_note(struct sim *sim, const char *what, const char *of); /* into the trace */
 int64_t sim_latency(struct sim *sim);
@@ -181,7 +183,6 @@ const char *sim_text(struct sim *sim, const char *text); /* a copy; NULL stays N
 struct named_report sim_named_copy(struct sim *sim, const struct named_report *report);
 
 /* ---- engine.c ---- */
-
 enum sim_event { SIM_EVENT_CHANGED, SIM_EVENT_KILLED, SIM_EVENT_GONE };
 
 struct sim_body *sim_body_find(const struct sim *sim, const char *id);
@@ -199,9 +200,8 @@ void sim_named_replace(struct sim *sim, struct sim_named **all, const struct nam
 struct sim_named *sim_named_find(struct sim_named *all, const char *name);
 
 /* ---- images.c ---- */
-
 struct sim_image *sim_image_find(const struct sim_instance *instance, const char *reference);
-/* Pulls, builds, pushes, copies: sim_answer() comes when it is over. */
+/* Pulls, builds, pushes, copies, commands of hosts: sim_answer() comes when it is over. */
 void sim_image_work(struct sim *sim, struct sim_request *request);
 int sim_image_remove(struct sim *sim, struct sim_instance *instance, const char *reference,
                      struct err *err);
@@ -215,7 +215,6 @@ struct sim_image *sim_image_called(struct sim *sim, struct sim_instance *instanc
                                    const char *reference, const char *name);
 
 /* ---- calls.c ---- */
-
 /* The engine is done with it: its answer is on the way. */
 void sim_answer(struct sim *sim, struct sim_request *request);
 /* A container ended: stops that wait for it are done. */
@@ -226,7 +225,6 @@ void sim_calls_listed(struct sim *sim, const struct sim_instance *instance);
 bool sim_has_stop(const struct sim *sim, const struct sim_body *body);
 
 /* ---- watch.c ---- */
-
 void sim_report(struct sim *sim, const struct world_change *change);
 void sim_report_named(struct sim *sim, enum world_change_kind kind,
                       const struct sim_instance *instance, const char *name);
@@ -242,7 +240,8 @@ uint64_t sim_list(struct sim *sim, struct sim_instance *instance);
 void sim_happened(struct sim *sim, struct sim_body *body, enum sim_event event);
 
 /* ---- faults.c ---- */
-
+/* A command ended: which boot of the host that was on; it is rebooted then, if it is to. */
+const char *sim_host_ran(struct sim *sim, const struct sim_request *request);
 void sim_weather(struct sim *sim);
 void sim_hand(struct sim *sim, struct sim_body *body, enum sim_hand hand);
 void sim_go_down(struct sim *sim, struct sim_instance *instance, int64_t for_ms, bool with_engine);

@@ -147,6 +147,7 @@ static const char step_11[] = "ALTER TABLE host ADD COLUMN step TEXT;"
                               "ALTER TABLE host ADD COLUMN round TEXT;"
                               "ALTER TABLE host ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0;"
                               "ALTER TABLE host ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0;"
+                              "ALTER TABLE host ADD COLUMN boot TEXT;"
                               "ALTER TABLE host ADD COLUMN reason TEXT;";
 
 static const char *const steps[] = { step_1, step_2, step_3, step_4,  step_5, step_6,

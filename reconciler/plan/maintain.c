@@ -10,20 +10,25 @@
  *   4. RUNNING: it is stated before the command is begun, and only over the connection that stands
  *      then it is begun. So it is not run twice: what became of one whose connection or process
  *      has gone is not known, and that is a failure.
- *   5. RETURNING: it may have tasks again, and is out until its engine answers and each DAEMON
+ *   5. REBOOTING, if that is asked for: it goes away and comes back.  It has come back when it
+ *      tells of another boot than before.
+ *   6. RETURNING: it may have tasks again, and is out until its engine answers and each DAEMON
  *      has a healthy task there.
- *   6. The first failure stops the cluster: that instance stays without tasks, the others are left
+ *   7. The first failure stops the cluster: that instance stays without tasks, the others are left
  *      alone, until a person or another commit says what next.
- *   7. A commit that asks for it no more ends it, but for a command that runs.
+ *   8. A commit that asks for it no more ends it, but for a command that runs.
  */
 #include "reconciler/plan/maintain.h"
 
 #include <stdlib.h>
 
 #include "reconciler/plan/daemon.h"
+#include "reconciler/plan/upgrade_script.h"
 #include "spec/base/digest.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
+
+#define ASK_TIMEOUT_S 60
 
 #define ORDER_NAMES 8 /* that are told */
 #define ORDER_BYTES 4096
@@ -48,7 +53,9 @@ static const char *round_of(const struct cluster_maintenance *wanted, struct are
     char hex[SHA256_HEX_SIZE];
     struct sha256 *hash = sha256_new();
 
-    sha256_add_text(hash, wanted->command);
+    sha256_add_text(hash, wanted->upgrade_packages ? UPGRADE_SCRIPT : wanted->command);
+    sha256_add_text(hash, enumeration_text(&reboot_values, wanted->reboot));
+    sha256_add_text(hash, wanted->rerun == NULL ? "" : wanted->rerun);
     sha256_finish(hash, hex);
     return arena_printf(arena, "%.*s", MAINTENANCE_ROUND_SIZE - 1, hex);
 }
@@ -102,7 +109,18 @@ static void turn(struct upkeep *upkeep, enum maintenance_step step, const char *
     next->step = step;
     next->since_ms = upkeep->planner->input->now_ms;
     next->reason = NULL;
+    next->boot = NULL;
     state(upkeep, next, text);
+}
+
+static void turn_to_reboot(struct upkeep *upkeep, const char *boot)
+{
+    struct maintenance *next = arena_copy(upkeep->planner->arena, upkeep->now, sizeof(*next));
+
+    next->step = MAINTENANCE_REBOOTING;
+    next->since_ms = upkeep->planner->input->now_ms;
+    next->boot = boot;
+    state(upkeep, next, "maintenance: the command is done, and it is rebooted");
 }
 
 static void fail(struct upkeep *upkeep, const char *reason)
@@ -112,6 +130,7 @@ static void fail(struct upkeep *upkeep, const char *reason)
     next->step = MAINTENANCE_FAILED;
     next->since_ms = upkeep->planner->input->now_ms;
     next->reason = reason;
+    next->boot = NULL;
     state(upkeep, next,
           arena_printf(upkeep->planner->arena,
                        "maintenance failed: %s; it stays without tasks, and no other host is "
@@ -328,7 +347,7 @@ static void run(struct upkeep *upkeep)
         return;
     }
     action = plan_action(planner, ACTION_HOST_RUN, upkeep->seen->name, name);
-    action->command = upkeep->wanted->command;
+    action->command = upkeep->wanted->upgrade_packages ? UPGRADE_SCRIPT : upkeep->wanted->command;
     action->timeout_s = upkeep->wanted->command_timeout;
     action->cause =
         arena_printf(planner->arena, "maintenance of cluster %s", upkeep->pool->cluster);
@@ -344,10 +363,78 @@ static void run_ended(struct upkeep *upkeep, const struct world_effort *effort)
         end(upkeep);
     else if (effort->state == EFFORT_FAILED)
         fail(upkeep, arena_text(upkeep->planner->arena, effort->failure.text));
+    else if (upkeep->wanted->reboot == REBOOT_ALWAYS ||
+             (upkeep->wanted->reboot == REBOOT_IF_NEEDED && effort->needs_reboot))
+        turn_to_reboot(upkeep, effort->boot == NULL ? "" : effort->boot);
     else
         turn(upkeep, MAINTENANCE_RETURNING,
              "maintenance: the command is done, and it may have tasks again");
 }
+
+/* ---- Reboot ---------------------------------------------------------------------------------- */
+
+static void ask(struct upkeep *upkeep, const char *name, bool reboots)
+{
+    struct action *action = plan_action(upkeep->planner, ACTION_HOST_RUN, upkeep->seen->name, name);
+
+    action->reboots = reboots;
+    action->timeout_s = ASK_TIMEOUT_S;
+    action->cause = "maintenance: reboot";
+}
+
+/* Over the connection that stood before: it is told to. */
+static void send_off(struct upkeep *upkeep)
+{
+    const char *name = arena_printf(upkeep->planner->arena, "%s/reboot", run_name(upkeep));
+    const struct world_effort *effort =
+        effort_of(upkeep->planner, upkeep->seen, ACTION_HOST_RUN, name);
+
+    plan_progress(upkeep->planner, "maintenance: it is about to reboot");
+    if (effort == NULL || effort->at_ms < upkeep->now->since_ms)
+        ask(upkeep, name, /* reboots= */ true);
+    else if (effort->state == EFFORT_FAILED && effort->failure.code == ERR_FAILED)
+        fail(upkeep, arena_text(upkeep->planner->arena, effort->failure.text));
+}
+
+/* Over a new connection: which boot is it? */
+static void look_at_boot(struct upkeep *upkeep)
+{
+    const char *name = arena_printf(upkeep->planner->arena, "%s/look", run_name(upkeep));
+    const struct world_effort *effort =
+        effort_of(upkeep->planner, upkeep->seen, ACTION_HOST_RUN, name);
+
+    if (effort == NULL || effort->at_ms < upkeep->seen->connected_ms ||
+        effort->state == EFFORT_FAILED) {
+        plan_progress(upkeep->planner, "maintenance: it is asked whether it was rebooted");
+        if (effort == NULL || effort->at_ms < upkeep->seen->connected_ms ||
+            effort_allows(upkeep->planner, upkeep->seen, ACTION_HOST_RUN, name))
+            ask(upkeep, name, /* reboots= */ false);
+    } else if (effort->state == EFFORT_RUNNING) {
+        plan_progress(upkeep->planner, "maintenance: it is asked whether it was rebooted");
+    } else if (effort->boot != NULL && !text_equal(effort->boot, upkeep->now->boot)) {
+        turn(upkeep, MAINTENANCE_RETURNING,
+             "maintenance: it was rebooted, and may have tasks again");
+    } else {
+        send_off(upkeep);
+    }
+}
+
+static void reboot(struct upkeep *upkeep)
+{
+    struct planner *planner = upkeep->planner;
+
+    if (is_late(upkeep, upkeep->wanted->return_timeout))
+        fail(upkeep, arena_printf(planner->arena, "it was not back from its reboot within %u s",
+                                  upkeep->wanted->return_timeout));
+    else if (!is_reached(upkeep->seen))
+        plan_progress(planner, "maintenance: it reboots");
+    else if (upkeep->seen->connected_ms < upkeep->now->since_ms)
+        send_off(upkeep);
+    else
+        look_at_boot(upkeep);
+}
+
+/* ---- Coming back ----------------------------------------------------------------------------- */
 
 static bool is_expected(const struct planner *planner, const struct desired_service *service)
 {
@@ -438,6 +525,7 @@ static void step(struct upkeep *upkeep)
     switch (upkeep->now->step) {
     case MAINTENANCE_DRAINING: drain(upkeep); break;
     case MAINTENANCE_RUNNING: run(upkeep); break;
+    case MAINTENANCE_REBOOTING: reboot(upkeep); break;
     case MAINTENANCE_RETURNING: come_back(upkeep); break;
     case MAINTENANCE_DONE:
         if (!text_equal(upkeep->now->round, upkeep->round))

@@ -10,6 +10,7 @@
 #define MAINTENANCE_STEPS(X)                                                                       \
     X(DRAINING, "DRAINING")   /* its tasks leave */                                                \
     X(RUNNING, "RUNNING")     /* the command was begun, or is about to: once, whatever happens */  \
+    X(REBOOTING, "REBOOTING") /* it is rebooted: it goes away, and comes back */                   \
     X(RETURNING, "RETURNING") /* it may have tasks again, and is not proven yet */                 \
     X(DONE, "DONE")                                                                                \
     X(FAILED, "FAILED") /* it stays without tasks until a person or a commit says what next */
@@ -25,6 +26,7 @@ struct maintenance {
     const char *round;  /* what is done, and when: the same is never done twice */
     uint32_t attempt;   /* a person had it tried again so often */
     int64_t since_ms;   /* when the step began */
+    const char *boot;   /* REBOOTING: which one it was before; else NULL */
     const char *reason; /* FAILED: why; else NULL */
 };
 

@@ -67,6 +67,7 @@ struct wanted {
     uint32_t absent;   /* of those that are not listed */
     uint32_t upkeep;   /* what is done to all of them; 0: nothing */
     uint32_t at_once;
+    uint32_t reboot;
     uint32_t drain_s; /* so long their tasks may take to leave */
 };
 

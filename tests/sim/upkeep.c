@@ -26,6 +26,7 @@ static void ask_for_another(struct people *people, bool is_fine)
         program.work_ms = 10 * 60 * 60 * 1000;
     people->wanted.upkeep = ++people->upkeeps;
     people->wanted.at_once = (uint32_t)rng_between(rng, 1, 2);
+    people->wanted.reboot = (uint32_t)rng_below(rng, 3);
     people->wanted.drain_s = is_fine ? 3600 : (uint32_t)rng_between(rng, 30, 600);
     sim_set_program(people->sim, command_of(people->upkeeps, &arena), &program);
 }
@@ -57,12 +58,16 @@ void upkeep_settle(struct people *people)
 
 void upkeep_print(const struct people *people, struct buf *out)
 {
+    static const char *const reboots[] = { "Never", "IfNeeded", "Always" };
+
     if (people->wanted.upkeep == 0)
         return;
-    buf_printf(out,
-               "  maintenance: {command: 'upgrade %u', maxUnavailable: %u, drainTimeout: %u, "
-               "commandTimeout: 300, returnTimeout: 1800}\n",
-               people->wanted.upkeep, people->wanted.at_once, people->wanted.drain_s);
+    buf_printf(
+        out,
+        "  maintenance: {command: 'upgrade %u', reboot: %s, maxUnavailable: %u, drainTimeout: %u, "
+        "commandTimeout: 300, returnTimeout: 1800}\n",
+        people->wanted.upkeep, reboots[people->wanted.reboot], people->wanted.at_once,
+        people->wanted.drain_s);
 }
 
 /* ---- What is stated ---- */
@@ -141,7 +146,8 @@ static void check_fact(struct check *check, const struct fact *facts, size_t ind
         check_begin(check, facts, index);
     if (next->step == MAINTENANCE_RUNNING)
         check->may_run |= bit;
-    if (next->step == MAINTENANCE_RETURNING && (check->may_run & bit) != 0)
+    if ((next->step == MAINTENANCE_RETURNING || next->step == MAINTENANCE_REBOOTING) &&
+        (check->may_run & bit) != 0)
         check_failed(check, "%s: nothing was run there", name);
 }
 
@@ -170,6 +176,13 @@ void upkeep_check_apply(struct check *check, const struct action *action)
 
     if (action->kind != ACTION_HOST_RUN)
         return;
+    if (action->command == NULL) {
+        if (known == NULL || known->step != MAINTENANCE_REBOOTING)
+            check_failed(check, "%s: that was not stated", action->object);
+        if (action->reboots && (host == NULL || host->task_count > 0))
+            check_failed(check, "%s: it is rebooted with tasks", action->object);
+        return;
+    }
     if (known == NULL || known->step != MAINTENANCE_RUNNING)
         check_failed(check, "%s: a command is run there, and that was not stated", action->object);
     if (host == NULL || host->task_count > 0)
@@ -182,6 +195,8 @@ void upkeep_check_engine(struct check *check, const char *object)
     char *name = arena_text(&arena, object);
     uint32_t bit;
 
+    if (text_equal(strrchr(object, '/'), "/look") || text_equal(strrchr(object, '/'), "/reboot"))
+        return;
     name[strcspn(name, "/")] = '\0';
     bit = 1U << hosts_index(name);
     if ((check->may_run & bit) == 0)

@@ -412,10 +412,13 @@ static void obey_lines(struct scene *scene, const struct action *action)
 
 static void obey_run(struct scene *scene, const struct action *action)
 {
-    scene->runs = arena_printf(&scene->arena, "%s%s ", scene->runs == NULL ? "" : scene->runs,
-                               action->instance);
+    const struct effort_report done = { .boot = scene->boot, .needs_reboot = scene->needs_reboot };
+    const char *how = action->reboots ? "!" : action->command == NULL ? "?" : "";
+
+    scene->runs = arena_printf(&scene->arena, "%s%s%s ", scene->runs == NULL ? "" : scene->runs,
+                               action->instance, how);
     report_effort(scene, action, scene->run_failure.text == NULL ? NULL : &scene->run_failure,
-                  NULL);
+                  &done);
 }
 
 static void obey(struct scene *scene, const struct action *action)

@@ -54,8 +54,11 @@ struct scene {
     bool exits_on_start;       /* what it starts ends at once with exit code 1 */
     const char *last_lines;    /* of every container; NULL: they cannot be had */
     size_t lines_count;        /* so often they were asked for */
-    const char *runs;          /* hosts on which commands were run, each with a space behind it */
-    bool run_hangs;            /* commands of hosts do not end, */
+    const char
+        *runs; /* hosts on which commands were run, "a b!" (it was rebooted) "b?" (it was asked) */
+    const char *boot;                 /* what hosts tell of themselves, */
+    bool needs_reboot;                /* likewise */
+    bool run_hangs;                   /* commands of hosts do not end, */
     struct scene_failure run_failure; /* or end so */
     enum health_status checks;        /* what the checks of a container tell as soon as it runs */
 };

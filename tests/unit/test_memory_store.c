@@ -103,6 +103,7 @@ static void print_host(struct buf *out, const struct host_record *host)
         buf_printf(out, " %s %s %u %lld", maintenance_step_text(maintenance->step),
                    maintenance->round, maintenance->attempt, (long long)maintenance->since_ms);
         print_text(out, "reason", maintenance->reason);
+        print_text(out, "boot", maintenance->boot);
     }
     buf_char(out, '\n');
 }
@@ -351,6 +352,7 @@ static void how_far_a_maintenance_is_is_kept(void **unused)
     for (enum maintenance_step step = 0; step < MAINTENANCE_STEP_COUNT; step++) {
         maintenance.step = step;
         maintenance.reason = step == MAINTENANCE_FAILED ? "no room" : NULL;
+        maintenance.boot = step == MAINTENANCE_REBOOTING ? "b1" : NULL;
         fact.host = &with;
         state(&bench, &fact, 1);
         assert_kept(&bench);

@@ -102,6 +102,11 @@ static void one_host_after_the_other(void **unused)
     scene_plan(&scene);
     run_whole(&scene, 300, 2, 1);
     assert_string_equal(scene.runs, "a b c a b c ");
+    commit(&scene, "c5", THREE, "command: 'apt-get dist-upgrade', rerun: 2026-09",
+           web(&scene, "desiredCount: 2"));
+    scene_plan(&scene);
+    run_whole(&scene, 300, 2, 1);
+    assert_string_equal(scene.runs, "a b c a b c a b c ");
     scene_close(&scene);
 }
 
@@ -365,6 +370,110 @@ static void one_that_drains_by_hand_is_left_alone(void **unused)
     scene_close(&scene);
 }
 
+/* Until it was told to reboot. */
+static void reboot_begins(struct scene *scene, const char *maintenance)
+{
+    open_three(scene, "desiredCount: 3");
+    scene->boot = "boot 1";
+    commit(scene, "c2", THREE, maintenance, web(scene, "desiredCount: 3"));
+    scene_run(scene, 100 * 1000);
+}
+
+/* It went away, and is there again. */
+static void comes_back(struct scene *scene, const char *instance, const char *boot)
+{
+    fleet_lose(scene, instance);
+    scene_run(scene, 30 * 1000);
+    assert_int_equal(step_of(scene, instance), MAINTENANCE_REBOOTING);
+    assert_string_equal(scene_wait(scene, instance), "maintenance: it reboots");
+    fleet_return(scene, instance);
+    scene->boot = boot;
+}
+
+static void it_is_rebooted_and_tells_of_another_boot(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    reboot_begins(&scene, UPGRADE ", reboot: Always");
+    assert_string_equal(scene.runs, "a a! ");
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_REBOOTING);
+    assert_string_equal(known(&scene, "a")->boot, "boot 1");
+    assert_int_equal(fleet_running(&scene, "web", "a"), 0);
+    comes_back(&scene, "a", "boot 2");
+    scene_run(&scene, 100 * 1000);
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_DONE);
+    assert_string_equal(scene.runs, "a a! a? b b! ");
+    scene_close(&scene);
+}
+
+static void a_connection_that_broke_is_no_reboot(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    reboot_begins(&scene, UPGRADE ", reboot: Always, returnTimeout: 300");
+    comes_back(&scene, "a", "boot 1");
+    scene_run(&scene, 60 * 1000);
+    assert_string_equal(scene.runs, "a a! a? "); /* it was told to, and is waited for */
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_REBOOTING);
+    scene_run(&scene, 300 * 1000);
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
+    assert_string_equal(known(&scene, "a")->reason, "it was not back from its reboot within 300 s");
+    assert_string_equal(scene.runs, "a a! a? ");
+    scene_close(&scene);
+}
+
+static void one_that_stays_away_is_a_failure(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    reboot_begins(&scene, UPGRADE ", reboot: Always, returnTimeout: 300");
+    fleet_lose(&scene, "a");
+    scene_run(&scene, 400 * 1000);
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
+    assert_string_equal(scene.runs, "a a! ");
+    scene_close(&scene);
+}
+
+static void only_where_it_is_needed(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    reboot_begins(&scene, UPGRADE ", reboot: IfNeeded");
+    scene_run(&scene, 200 * 1000);
+    assert_string_equal(scene.runs, "a b c ");
+    scene_close(&scene);
+
+    open_three(&scene, "desiredCount: 3");
+    scene.boot = "boot 1";
+    scene.needs_reboot = true;
+    commit(&scene, "c2", THREE, UPGRADE ", reboot: IfNeeded", web(&scene, "desiredCount: 3"));
+    scene_run(&scene, 100 * 1000);
+    assert_string_equal(scene.runs, "a a! ");
+    scene_close(&scene);
+}
+
+static void packages_are_upgraded_by_a_script(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene, "desiredCount: 3");
+    commit(&scene, "c2", THREE, "upgradePackages: true", web(&scene, "desiredCount: 3"));
+    while (scene_actions(&scene, ACTION_HOST_RUN) == 0) {
+        scene_step(&scene);
+        scene.now_ms += 1000;
+    }
+    for (size_t i = 0; i < scene.plan.action_count; i++) {
+        if (scene.plan.actions[i].kind == ACTION_HOST_RUN)
+            assert_non_null(strstr(scene.plan.actions[i].command, "--with-new-pkgs upgrade"));
+    }
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +489,11 @@ int main(void)
         cmocka_unit_test(what_became_of_it_is_not_known),
         cmocka_unit_test(a_commit_ends_it),
         cmocka_unit_test(one_that_drains_by_hand_is_left_alone),
+        cmocka_unit_test(it_is_rebooted_and_tells_of_another_boot),
+        cmocka_unit_test(a_connection_that_broke_is_no_reboot),
+        cmocka_unit_test(one_that_stays_away_is_a_failure),
+        cmocka_unit_test(only_where_it_is_needed),
+        cmocka_unit_test(packages_are_upgraded_by_a_script),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
