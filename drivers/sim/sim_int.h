@@ -97,7 +97,7 @@ struct sim_instance {
     int64_t pause_ms;  /* before the next dial */
 };
 
-/* A request on its way.  It holds what the engine needs: the caller's action may be gone by then. */
+/* A request on its way.  It holds what the engine needs: the caller's action may be gone then. */
 struct sim_request {
     enum action_kind kind;
     struct sim_instance *instance;

@@ -140,6 +140,8 @@ static void show_host(void *context, const char *name, bool leaving)
     const struct declared declared = declared_find(hosts->app, name);
     const struct host_record *record = memory_host(hosts->app->memory, name);
     const struct maintenance *maintenance = record == NULL ? NULL : record->maintenance;
+    bool is_rebooting =
+        maintenance != NULL && maintenance->step == MAINTENANCE_REBOOTING; /* it is to be away */
     bool is_draining = leaving || declared.is_draining || maintenance_drains(maintenance);
     struct json *object = json_object();
 
@@ -147,7 +149,7 @@ static void show_host(void *context, const char *name, bool leaving)
     if (declared.instance != NULL)
         json_set_text(object, "host", declared.instance->host);
     json_set(object, "clusters", declared.clusters);
-    json_set_text(object, "state", state_of(instance, is_draining));
+    json_set_text(object, "state", is_rebooting ? "DRAINING" : state_of(instance, is_draining));
     json_set_bool(object, "draining", is_draining);
     json_set_bool(object, "leaving", leaving);
     if (instance != NULL)

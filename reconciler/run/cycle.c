@@ -241,6 +241,13 @@ void cycle_mark_all(struct cycle *cycle)
     schedule(cycle);
 }
 
+/* Few do: each is on its way back to be of use for services. */
+static void mark_watchers(struct cycle *cycle)
+{
+    for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
+        at->dirty |= at->kind == DIRTY_INSTANCE && at->watches;
+}
+
 /* What a fact of one service may let others do: dependents go on, images are not needed any more,
  * be it that a deployment ended or that it is not the newest any more. */
 static void mark_affected(struct cycle *cycle, const struct fact *fact)
@@ -262,6 +269,8 @@ static void mark_affected(struct cycle *cycle, const struct fact *fact)
         const char *key = unit_key(&cycle->arena, fact->cluster, fact->service);
 
         unit_get(cycle, DIRTY_SERVICE, key)->dirty = true;
+        if (fact->kind == FACT_SUSPEND || fact->kind == FACT_DEPLOYMENT)
+            mark_watchers(cycle);
     }
     if (!turning)
         return;

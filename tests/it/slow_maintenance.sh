@@ -105,6 +105,7 @@ check_not 'it was not rebooted' test -e "$IT_DIR/a/reboot"
 check 'the other one needs it' eventually 60 test -e "$IT_DIR/b/reboot" || { berth_log; finish; }
 check 'it goes away' engine_poweroff b
 check 'which is no failure' eventually 30 hosts_say b 'maintenance: it reboots'
+check 'nor is it lost' host_is b DRAINING REBOOTING
 check 'nor when Berth is killed meanwhile' berth_kill9
 DOCKER_HOST=unix:///nowhere "$BERTH" run "$SITE" --path manifests --owner it \
     --state "$BERTH_STATE" --verbose >>"$IT_DIR/berth.log" 2>&1 &
