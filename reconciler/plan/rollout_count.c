@@ -107,8 +107,9 @@ static struct task_view *best_of_slot(const struct service_view *view, size_t *a
     return best;
 }
 
-/* Which of two is stopped first (ecs.md 1.5 and 1.6): what is not healthy, then by the strategies,
- * then the higher slot, which comes later. */
+/* Which of two is stopped first (ecs.md 1.5 and 1.6): what is not healthy, then what a volume keeps
+ * on an instance that is not listed any more, then by the strategies, then the higher slot, which
+ * comes later. */
 static bool goes_before(const struct placing *placing, const struct task_view *a,
                         const struct task_view *b)
 {
@@ -117,6 +118,8 @@ static bool goes_before(const struct placing *placing, const struct task_view *a
 
     if (a->healthy != b->healthy)
         return !a->healthy;
+    if (host_a == placing->pool->count || host_b == placing->pool->count)
+        return host_a == placing->pool->count;
     return strategies_compare_leaving(placing, host_a, host_b) <= 0;
 }
 
@@ -167,6 +170,8 @@ static void hold_slots(struct planner *planner, struct service_view *view, struc
     while (held_count > count->desired) {
         struct task_view *task = take_surplus(placing, held, &held_count);
 
+        if (pool_index(placing->pool, task->task->instance) == placing->pool->count)
+            continue; /* it was not counted */
         gone[gone_count++] = task;
         strategies_uncount(placing, pool_index(placing->pool, task->task->instance));
     }

@@ -128,14 +128,35 @@ static void what_is_not_to_move_stays(void **unused)
     }
 }
 
+#define WITH_DATA                                                                                  \
+    "memory: 100, volumes: [{name: data}], containerDefinitions: [{name: main, image: "            \
+    "'example/web:1', mountPoints: [{sourceVolume: data, containerPath: /data}]}]"
+
+/* It is no place for anything any more, and what is too many there goes all the same. */
+static void what_data_keeps_on_a_host_that_was_removed_is_counted(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const char *other;
+
+    open_two(&scene);
+    commit(&scene, "c1", TWO, WITH_DATA, "desiredCount: 4");
+    scene_run(&scene, 30 * 1000);
+    assert_int_equal(fleet_running(&scene, "web", NULL), 4);
+    other = fleet_running(&scene, "web", "a") == 4 ? "{name: b, host: b}" : "{name: a, host: a}";
+    commit(&scene, "c2", other, WITH_DATA, "desiredCount: 2");
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(fleet_running(&scene, "web", NULL), 2);
+    assert_int_equal(fleet_running(&scene, "web", "a") * fleet_running(&scene, "web", "b"), 0);
+    scene_close(&scene);
+}
+
 /* Its data is on its host, also when another host has a volume of that name. */
 static void what_keeps_data_on_its_host_stays(void **unused)
 {
     (void)unused;
     struct scene scene;
-    const char *task =
-        "memory: 100, volumes: [{name: data}], containerDefinitions: [{name: main, image: "
-        "'example/web:1', mountPoints: [{sourceVolume: data, containerPath: /data}]}]";
+    const char *task = WITH_DATA;
     const struct world_named *volume;
     struct world_change copy = { .kind = WORLD_VOLUME };
 
@@ -251,6 +272,7 @@ int main(void)
         cmocka_unit_test(zones_are_balanced_before_instances),
         cmocka_unit_test(what_is_not_to_move_stays),
         cmocka_unit_test(what_keeps_data_on_its_host_stays),
+        cmocka_unit_test(what_data_keeps_on_a_host_that_was_removed_is_counted),
         cmocka_unit_test(it_waits_for_rest),
         cmocka_unit_test(what_fails_there_takes_nothing_away),
         cmocka_unit_test(what_cannot_be_pulled_there_stays),
