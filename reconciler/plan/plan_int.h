@@ -66,7 +66,7 @@ void placings_drop(struct planner *planner);
 bool unit_stated(const struct planner *planner);
 bool unit_waits(const struct planner *planner);
 void plan_wake(struct planner *planner, int64_t at_ms);
-/* Whatever an instance has, or is, may change what the unit does; that of an instance: a service. */
+/* Whatever an instance has, or is, may change what the unit does; of an instance: a service. */
 void plan_watch(struct planner *planner);
 
 /* When work that failed is tried again: 1 s, 2 s, 4 s ... up to 15 minutes after its last end. */
