@@ -159,6 +159,25 @@ static void prepare_move(struct readiness *readiness, struct service_view *view,
         place->ready = is_ready(readiness, place->instance);
 }
 
+/* A task that lacks containers needs what they are made from, though none is started anew: its
+ * revision may have been given up meanwhile, and its images with it. */
+static void prepare_half_made(struct readiness *readiness, const struct service_view *view)
+{
+    struct planner *planner = readiness->planner;
+
+    for (size_t i = 0; i < view->task_count && !unit_stated(planner); i++) {
+        const struct task_view *task = &view->tasks[i];
+
+        if (!task->current || task->leaving || task->status != TASK_ACTIVATING ||
+            task->task->container_count >= task->task->expected)
+            continue;
+        if (task->deployment == NULL || task->deployment == view->primary)
+            (void)is_ready(readiness, task->instance);
+        else
+            (void)host_ready(planner, task->deployment, task->instance, /* starting= */ true);
+    }
+}
+
 void rollout_prepare(struct planner *planner, struct service_view *view)
 {
     struct readiness readiness = { .planner = planner, .view = view, .all = true };
@@ -173,6 +192,7 @@ void rollout_prepare(struct planner *planner, struct service_view *view)
         daemon_prepare(planner, view, &count, is_ready, &readiness);
     else
         prepare_missing(&readiness, view, &count);
+    prepare_half_made(&readiness, view);
     if (!unit_stated(planner))
         prepare_move(&readiness, view, &count);
     if (readiness.all && !unit_stated(planner))

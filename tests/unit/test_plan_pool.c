@@ -363,6 +363,42 @@ static void what_ran_on_an_instance_that_is_gone_has_ended(void **unused)
     scene_close(&scene);
 }
 
+/* Its image went between its first container and this one: nothing is started anew, and it is
+ * brought again. */
+static void what_is_half_made_gets_its_images(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    struct world_change gone = { .kind = WORLD_IMAGE_GONE, .named = { .instance = "a" } };
+    size_t pulls;
+
+    scene_open(&scene);
+    fleet_instance(&scene, "a", 4096, 8000);
+    scene_commit(&scene, "c1",
+                 arena_printf(&scene.arena, "%s%s", fleet_cluster(&scene, "{name: a, host: a}"),
+                              fleet_service(&scene, "web",
+                                            "memory: 100, containerDefinitions: [{name: main, "
+                                            "image: 'example/main:1'}, {name: side, image: "
+                                            "'example/side:1', dependsOn: [{containerName: main, "
+                                            "condition: START}]}]",
+                                            "desiredCount: 1")));
+    for (int i = 0; scene_actions(&scene, ACTION_CONTAINER_START) == 0; i++) {
+        assert_true(i < 200);
+        scene_step(&scene);
+        scene.now_ms += 100;
+        scene_plan(&scene);
+    }
+    pulls = scene.pull_count;
+    gone.named.name = arena_text(
+        &scene.arena, world_image(world_instance(scene.world, "a"), "example/side:1")->id);
+    assert_true(world_apply(scene.world, &gone));
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(scene.pull_count, pulls + 1);
+    assert_string_equal(scene_wait(&scene, "e/web"), "");
+    assert_int_equal(fleet_running(&scene, "web", "a"), 1);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -379,6 +415,7 @@ int main(void)
         cmocka_unit_test(a_built_image_is_brought_where_it_is_needed),
         cmocka_unit_test(one_engine_under_two_names_is_used_once),
         cmocka_unit_test(what_ran_on_an_instance_that_is_gone_has_ended),
+        cmocka_unit_test(what_is_half_made_gets_its_images),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
