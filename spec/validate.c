@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "spec/base/limits.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 #include "spec/reference.h"
@@ -265,6 +266,12 @@ void validate_cluster(const struct validation *v, const struct cluster_spec *clu
         (cluster->maintenance->command != NULL) == cluster->maintenance->upgrade_packages)
         decode_mistake(v->decoder, validation_node(v, "maintenance"),
                        "maintenance: give either 'command' or 'upgradePackages: true'");
+    if (cluster->maintenance != NULL && cluster->maintenance->command != NULL &&
+        strlen(cluster->maintenance->command) > LIMIT_HOST_COMMAND)
+        decode_mistake(v->decoder, validation_node(v, "maintenance"),
+                       "maintenance: 'command' has more than %d bytes: let it run a script of the "
+                       "host",
+                       LIMIT_HOST_COMMAND);
     if (cluster->launch_type == LAUNCH_TYPE_EC2 && cluster->cpu_overcommit > 0)
         decode_mistake(v->decoder, validation_node(v, "cpuOvercommit"),
                        "cpuOvercommit: it is for FARGATE: EC2 always reserves CPU");

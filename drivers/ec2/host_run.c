@@ -15,22 +15,35 @@
 #define BOOT_LINE   "berth-boot "
 #define REBOOT_LINE "berth-needs-reboot"
 
-/* $1 is the command and $2 its seconds.  What it writes is told when it is over. */
+/* A command whose connection ended goes on: nothing else is begun beside it. */
+#define LOCK_SCRIPT                                                                                \
+    "lock=/run/berth-maintenance.lock\n"                                                           \
+    "[ -w /run ] || lock=$HOME/.berth-maintenance.lock\n"                                          \
+    "exec 9>>\"$lock\"\n"                                                                          \
+    "flock -n 9 || { echo 'an earlier command still runs there'; exit 4; }\n"
+
+/* $1 is the command and $2 its seconds.  What it writes is told when it is over.  The lock is its
+ * shell's, not that of what it may leave behind. */
 #define SCRIPT                                                                                     \
+    LOCK_SCRIPT                                                                                    \
     "log=$(mktemp) || exit 126\n"                                                                  \
-    "setsid timeout -k 10 \"$2\" /bin/sh -c \"$1\" >\"$log\" 2>&1 </dev/null &\n"                  \
+    "setsid sh -c 'timeout -k 10 \"$2\" /bin/sh -c \"$1\" 9>&-; exit $?' sh \"$1\" \"$2\" "        \
+    ">\"$log\" 2>&1 </dev/null &\n"                                                                \
     "wait $!\n"                                                                                    \
     "status=$?\n"                                                                                  \
     "tail -n 20 \"$log\"\n"                                                                        \
     "rm -f \"$log\"\n"                                                                             \
     "[ $status = 0 ] || exit $status\n" LOOK_SCRIPT
 
+/* The command may have left a line open. */
 #define LOOK_SCRIPT                                                                                \
+    "echo\n"                                                                                       \
     "echo \"" BOOT_LINE "$(cat /proc/sys/kernel/random/boot_id)\"\n"                               \
     "[ ! -e /run/reboot-required ] || echo " REBOOT_LINE "\n"
 
 /* A moment later, so that its answer arrives. */
 #define REBOOT_SCRIPT                                                                              \
+    LOCK_SCRIPT                                                                                    \
     LOOK_SCRIPT                                                                                    \
     "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin\n"                                                 \
     "as=\n"                                                                                        \
@@ -42,7 +55,7 @@
     "    fi\n"                                                                                     \
     "fi\n"                                                                                         \
     "command -v reboot >/dev/null || { echo 'there is no reboot(8)'; exit 6; }\n"                  \
-    "setsid sh -c \"sleep 1; exec $as reboot\" >/dev/null 2>&1 </dev/null &\n"
+    "setsid sh -c \"sleep 1; exec $as reboot\" >/dev/null 2>&1 </dev/null 9>&- &\n"
 
 struct host_run {
     struct host_run_options options;

@@ -27,6 +27,8 @@ const struct service_spec *daemon_spec(struct planner *planner, const struct tar
 /* The slot of the instance that the task is on, or NO_SLOT. */
 uint32_t daemon_slot(const struct service_view *view, const char *instance);
 
+/* The service is one, as it is declared or was last. */
+bool daemon_owns(const struct planner *planner, const struct world_service *service);
 /* Its tasks come before others (ecs.md 1.5): where one is missing, its room is kept. */
 void daemons_keep_room(struct planner *planner);
 

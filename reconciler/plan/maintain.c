@@ -4,9 +4,10 @@
  *   1. What is done to an instance is a round: the same is never done twice.  It is due on each
  *      ACTIVE instance of the cluster where it was not done yet.
  *   2. It begins where everything else of the cluster is well: so many instances as may be out are
- *      not out yet, and none has failed. Those that have waited longest come first.
+ *      not out yet, and none has failed. Those that have waited longest come first, and of several
+ *      one always stays for the tasks of the others.
  *   3. DRAINING: tasks leave as they do when the commit says so.  Those whose volumes are there
- *      stop, as far as the bounds of their service allow, and come back.
+ *      stop when the others have left, as far as the bounds of their service allow, and come back.
  *   4. RUNNING: it is stated before the command is begun, and only over the connection that stands
  *      then it is begun. So it is not run twice: what became of one whose connection or process
  *      has gone is not known, and that is a failure.
@@ -16,22 +17,19 @@
  *      has a healthy task there.
  *   7. The first failure stops the cluster: that instance stays without tasks, the others are left
  *      alone, until a person or another commit says what next.
- *   8. A commit that asks for it no more ends it, but for a command that runs.
+ *   8. A commit that asks for it no more ends it, but for a command that runs, and a host that
+ *      was told to reboot.
  */
 #include "reconciler/plan/maintain.h"
 
-#include <stdlib.h>
-
 #include "reconciler/plan/daemon.h"
+#include "reconciler/plan/maintain_int.h"
 #include "reconciler/plan/upgrade_script.h"
-#include "spec/base/digest.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 
 #define ASK_TIMEOUT_S 60
-
-#define ORDER_NAMES 8 /* that are told */
-#define ORDER_BYTES 4096
+#define GOING_DOWN_S  120 /* what a host takes to go, once it is told to */
 
 /* One instance, and the cluster that maintains it. */
 struct upkeep {
@@ -46,19 +44,6 @@ struct upkeep {
 };
 
 /* ---- What is wanted -------------------------------------------------------------------------- */
-
-/* Only what is done: how long it may take does not make it another one. */
-static const char *round_of(const struct cluster_maintenance *wanted, struct arena *arena)
-{
-    char hex[SHA256_HEX_SIZE];
-    struct sha256 *hash = sha256_new();
-
-    sha256_add_text(hash, wanted->upgrade_packages ? UPGRADE_SCRIPT : wanted->command);
-    sha256_add_text(hash, enumeration_text(&reboot_values, wanted->reboot));
-    sha256_add_text(hash, wanted->rerun == NULL ? "" : wanted->rerun);
-    sha256_finish(hash, hex);
-    return arena_printf(arena, "%.*s", MAINTENANCE_ROUND_SIZE - 1, hex);
-}
 
 static void find_cluster(struct upkeep *upkeep)
 {
@@ -76,7 +61,7 @@ static void find_cluster(struct upkeep *upkeep)
         upkeep->pool = pool;
         upkeep->index = index;
         upkeep->wanted = pool->spec->maintenance;
-        upkeep->round = round_of(upkeep->wanted, upkeep->planner->arena);
+        upkeep->round = maintain_round_name(upkeep->wanted, upkeep->planner->arena);
     }
 }
 
@@ -163,99 +148,26 @@ static bool is_reached(const struct world_instance *seen)
     return seen->state == INSTANCE_ACTIVE && seen->complete;
 }
 
-/* Has the step taken too long?  Else the planner is woken then. */
+/* Has the step taken too long?  Else the planner is woken then.  While Berth was not there, or the
+ * host was not, nothing could go on: the time since they are together counts. */
 static bool is_late(struct upkeep *upkeep, uint32_t timeout_s)
 {
-    int64_t end_ms = upkeep->now->since_ms + (int64_t)timeout_s * 1000;
+    const struct world_instance *seen = upkeep->seen;
+    int64_t since_ms = upkeep->now->since_ms;
+    int64_t end_ms;
 
+    if (seen->state == INSTANCE_CONNECTING || (seen->state == INSTANCE_ACTIVE && !seen->complete))
+        return false; /* it is about to be known */
+    if (seen->connected_ms > since_ms)
+        since_ms = seen->connected_ms;
+    end_ms = since_ms + (int64_t)timeout_s * 1000;
     if (upkeep->planner->input->now_ms >= end_ms)
         return true;
     plan_wake(upkeep->planner, end_ms);
     return false;
 }
 
-/* ---- Which instances may begin --------------------------------------------------------------- */
-
-/* Of a cluster, once per plan. */
-struct round {
-    bool *begins;           /* by instance */
-    const char *in_the_way; /* of the others that it is due on; NULL: no more than their turn */
-    bool is_stopped;        /* one has failed */
-};
-
-struct candidate {
-    int64_t done_ms; /* when it was maintained last; 0: never */
-    size_t index;
-};
-
-static int compare_candidates(const void *a, const void *b)
-{
-    const struct candidate *left = a;
-    const struct candidate *right = b;
-
-    if (left->done_ms != right->done_ms)
-        return left->done_ms < right->done_ms ? -1 : 1;
-    return left->index < right->index ? -1 : left->index > right->index;
-}
-
-static const struct maintenance *known_of(const struct plan_input *input,
-                                          const struct container_instance *listed)
-{
-    const struct host_record *record = memory_host(input->memory, listed->name);
-
-    return record == NULL ? NULL : record->maintenance;
-}
-
-/* Why one of them is out, of the cluster's view; NULL: it is not. */
-static const char *why_out(struct planner *planner, const struct host *host)
-{
-    const struct maintenance *known = known_of(planner->input, host->listed);
-    const char *name = host->listed->name;
-
-    if (known != NULL && known->step == MAINTENANCE_FAILED)
-        return arena_printf(planner->arena, "instance %s, whose maintenance failed", name);
-    if (maintenance_is_open(known))
-        return arena_printf(planner->arena, "instance %s, which is being maintained", name);
-    if (host->why_not != NULL)
-        return arena_printf(planner->arena, "instance %s, which %s", name, host->why_not);
-    return NULL;
-}
-
-static struct round *round_make(struct planner *planner, const struct pool *pool, const char *due)
-{
-    struct round *round = arena_new(planner->arena, struct round);
-    struct candidate *candidates = arena_array(planner->arena, struct candidate, pool->count + 1);
-    size_t room = pool->spec->maintenance->max_unavailable;
-    size_t count = 0;
-
-    round->begins = arena_array(planner->arena, bool, pool->count + 1);
-    for (size_t i = 0; i < pool->count; i++) {
-        const struct host *host = &pool->hosts[i];
-        const struct maintenance *known = known_of(planner->input, host->listed);
-        const char *out;
-
-        if (host->listed->state == CONTAINER_INSTANCE_DRAINING)
-            continue; /* a person took it out, and it is nobody else's business */
-        out = why_out(planner, host);
-        if (out == NULL && (known == NULL || !text_equal(known->round, due)))
-            candidates[count++] = (struct candidate){ known == NULL ? 0 : known->since_ms, i };
-        if (out == NULL)
-            continue;
-        round->in_the_way = round->in_the_way == NULL ? out : round->in_the_way;
-        room -= room > 0;
-        if (known != NULL && known->step == MAINTENANCE_FAILED) {
-            round->is_stopped = true;
-            return round;
-        }
-    }
-    qsort(candidates, count, sizeof(*candidates), compare_candidates);
-    for (size_t i = 0; i < count && i < room; i++)
-        round->begins[candidates[i].index] = true;
-    if (round->in_the_way == NULL && count > room)
-        round->in_the_way = arena_printf(planner->arena, "instance %s, which comes before",
-                                         pool->hosts[candidates[0].index].listed->name);
-    return round;
-}
+/* ---- Beginning ------------------------------------------------------------------------------- */
 
 /* It is due, and not begun. */
 static void maybe_begin(struct upkeep *upkeep)
@@ -267,7 +179,7 @@ static void maybe_begin(struct upkeep *upkeep)
     if (host->listed->state == CONTAINER_INSTANCE_DRAINING)
         return;
     if (pool->round == NULL)
-        pool->round = round_make(planner, pool, upkeep->round);
+        pool->round = maintain_round(planner, pool, upkeep->round);
     if (pool->round->begins[upkeep->index])
         begin(upkeep);
     else if (host->why_not == NULL && !pool->round->is_stopped && pool->round->in_the_way != NULL)
@@ -354,6 +266,12 @@ static void run(struct upkeep *upkeep)
     plan_progress(planner, "maintenance: the command is about to run");
 }
 
+static bool must_reboot(const struct upkeep *upkeep, const struct world_effort *effort)
+{
+    return upkeep->wanted->reboot == REBOOT_ALWAYS ||
+           (upkeep->wanted->reboot == REBOOT_IF_NEEDED && effort->needs_reboot);
+}
+
 /* It was begun. */
 static void run_ended(struct upkeep *upkeep, const struct world_effort *effort)
 {
@@ -363,12 +281,14 @@ static void run_ended(struct upkeep *upkeep, const struct world_effort *effort)
         end(upkeep);
     else if (effort->state == EFFORT_FAILED)
         fail(upkeep, arena_text(upkeep->planner->arena, effort->failure.text));
-    else if (upkeep->wanted->reboot == REBOOT_ALWAYS ||
-             (upkeep->wanted->reboot == REBOOT_IF_NEEDED && effort->needs_reboot))
-        turn_to_reboot(upkeep, effort->boot == NULL ? "" : effort->boot);
-    else
+    else if (!must_reboot(upkeep, effort))
         turn(upkeep, MAINTENANCE_RETURNING,
              "maintenance: the command is done, and it may have tasks again");
+    else if (effort->boot != NULL)
+        turn_to_reboot(upkeep, effort->boot);
+    else
+        fail(upkeep, "the command is done, but it is not known which boot it ran in, so that it "
+                     "could not be told whether a reboot is over");
 }
 
 /* ---- Reboot ---------------------------------------------------------------------------------- */
@@ -394,6 +314,9 @@ static void send_off(struct upkeep *upkeep)
         ask(upkeep, name, /* reboots= */ true);
     else if (effort->state == EFFORT_FAILED && effort->failure.code == ERR_FAILED)
         fail(upkeep, arena_text(upkeep->planner->arena, effort->failure.text));
+    else if (effort->state == EFFORT_FAILED && /* it did not arrive, or its answer did not */
+             effort_allows(upkeep->planner, upkeep->seen, ACTION_HOST_RUN, name))
+        ask(upkeep, name, /* reboots= */ true);
 }
 
 /* Over a new connection: which boot is it? */
@@ -508,6 +431,16 @@ static void come_back(struct upkeep *upkeep)
         plan_progress(planner, "maintenance: %s yet", what);
 }
 
+/* No commit asks for its reboot any more: it may be about to go all the same. */
+static bool is_back(struct upkeep *upkeep)
+{
+    if ((is_reached(upkeep->seen) && upkeep->seen->connected_ms >= upkeep->now->since_ms) ||
+        is_late(upkeep, GOING_DOWN_S))
+        return true;
+    plan_progress(upkeep->planner, "maintenance: it was told to reboot");
+    return false;
+}
+
 static void step(struct upkeep *upkeep)
 {
     const struct world_effort *effort = NULL;
@@ -519,7 +452,8 @@ static void step(struct upkeep *upkeep)
         return;
     }
     if (upkeep->pool == NULL) {
-        end(upkeep);
+        if (upkeep->now->step != MAINTENANCE_REBOOTING || is_back(upkeep))
+            end(upkeep);
         return;
     }
     switch (upkeep->now->step) {
@@ -532,7 +466,8 @@ static void step(struct upkeep *upkeep)
             maybe_begin(upkeep);
         break;
     case MAINTENANCE_FAILED:
-        if (!text_equal(upkeep->now->round, upkeep->round))
+        if (!text_equal(upkeep->now->round, upkeep->round) &&
+            upkeep->pool->hosts[upkeep->index].listed->state != CONTAINER_INSTANCE_DRAINING)
             begin(upkeep);
         break;
     case MAINTENANCE_STEP_COUNT: break;
@@ -554,31 +489,4 @@ bool maintain(struct planner *planner, const struct world_instance *instance)
     else if (upkeep.pool != NULL)
         maybe_begin(&upkeep);
     return unit_stated(planner);
-}
-
-const char *maintain_order(const struct plan_input *input, const struct resource *cluster,
-                           struct arena *arena)
-{
-    const struct cluster_spec *spec = resource_cluster(cluster);
-    struct candidate *due = arena_array(arena, struct candidate, spec->instances_count + 1);
-    AUTO(buf) text = { 0 };
-    size_t count = 0;
-
-    for (size_t i = 0; spec->maintenance != NULL && i < spec->instances_count; i++) {
-        const struct maintenance *known = known_of(input, &spec->instances[i]);
-
-        if (spec->instances[i].state == CONTAINER_INSTANCE_DRAINING ||
-            (known != NULL && text_equal(known->round, round_of(spec->maintenance, arena))))
-            continue;
-        due[count++] = (struct candidate){ known == NULL ? 0 : known->since_ms, i };
-    }
-    if (count == 0)
-        return NULL;
-    qsort(due, count, sizeof(*due), compare_candidates);
-    buf_init(&text, ORDER_BYTES);
-    for (size_t i = 0; i < count && i < ORDER_NAMES; i++)
-        buf_printf(&text, "%s%s", i == 0 ? "" : ", ", spec->instances[due[i].index].name);
-    if (count > ORDER_NAMES)
-        buf_printf(&text, " and %zu more", count - ORDER_NAMES);
-    return arena_text(arena, buf_text(&text));
 }

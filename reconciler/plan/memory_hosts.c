@@ -5,6 +5,8 @@
 
 #include "spec/base/text.h"
 
+#define MAINTENANCE_KEPT_MS (90LL * 24 * 60 * 60 * 1000)
+
 static struct memory_host *host_find(const struct memory *memory, const char *instance)
 {
     struct memory_host *host = NULL;
@@ -70,6 +72,12 @@ static int64_t newest_ms(const struct host_record *record)
     return newest;
 }
 
+/* A host that was taken out for a while is not maintained anew, nor is a failure forgotten. */
+static int64_t kept_longer_ms(const struct host_record *record)
+{
+    return record->maintenance == NULL ? 0 : MAINTENANCE_KEPT_MS;
+}
+
 void hosts_expire(struct memory *memory, const struct world *world, int64_t before_ms)
 {
     struct memory_host *host;
@@ -77,7 +85,7 @@ void hosts_expire(struct memory *memory, const struct world *world, int64_t befo
 
     HASH_ITER(by_name, memory->hosts, host, next)
     {
-        if (newest_ms(&host->record) < before_ms &&
+        if (newest_ms(&host->record) < before_ms - kept_longer_ms(&host->record) &&
             world_instance(world, host->record.instance) == NULL)
             host_free(memory, host);
     }

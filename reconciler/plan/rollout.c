@@ -320,7 +320,8 @@ static void stop_old(struct planner *planner, struct service_view *view, struct 
             if (!is_alive(task) || task->current || task->unknown || use_of(task) != use ||
                 (view->daemon != NULL && !task->holds))
                 continue;
-            if ((count->old > keep || no_room) && rollout_may_lose(count, task))
+            if ((count->old > keep || no_room || stops_for_its_host(planner, view, task)) &&
+                rollout_may_lose(count, task))
                 rollout_stop_task(planner, view, count, task,
                                   task->came_so ? task->reason : reason);
         }
@@ -363,12 +364,6 @@ static const char *surplus_reason(struct planner *planner, const struct service_
                               view->primary->id);
 }
 
-/* Only where its data is can it run: for as long as that host is maintained it does not. */
-static bool is_bound(const struct task_view *task)
-{
-    return task->target != NULL && has_named_volumes(task->target);
-}
-
 /* Steps 5 and 8 in a pool: whatever holds no slot goes. What is healthy, on an instance that is
  * left, goes when as many others are; what has only begun to start goes at once (ecs.md 1.7). */
 static void stop_strays(struct planner *planner, struct service_view *view, struct count *count)
@@ -387,7 +382,8 @@ static void stop_strays(struct planner *planner, struct service_view *view, stru
         if (!task->unhealthy && !task->leaving)
             rollout_stop_task(planner, view, count, task, surplus_reason(planner, view, task));
         else if (replaced || no_room || (failed && task->unhealthy) ||
-                 (task->leaving && (task->status == TASK_ACTIVATING || is_bound(task))))
+                 (task->leaving && task->status == TASK_ACTIVATING) ||
+                 stops_for_its_host(planner, view, task))
             rollout_stop_task(planner, view, count, task,
                               task->unhealthy
                                   ? task->reason

@@ -142,7 +142,7 @@ bool daemon_may_make_room(const struct planner *planner, const struct service_vi
            throttle.retry_at_ms <= planner->input->now_ms;
 }
 
-static bool is_of_daemon(const struct planner *planner, const struct world_service *service)
+bool daemon_owns(const struct planner *planner, const struct world_service *service)
 {
     const struct desired_service *desired = desired_service(planner->input->desired, service->key);
     const struct deployment *primary =
@@ -153,7 +153,7 @@ static bool is_of_daemon(const struct planner *planner, const struct world_servi
     return primary != NULL && is_daemon(primary->goal->target->spec);
 }
 
-static bool is_over(const struct world_task *task)
+bool task_is_over(const struct world_task *task)
 {
     for (size_t i = 0; i < task->container_count; i++) {
         if (!container_is_over(task->containers[i]))
@@ -168,9 +168,9 @@ static bool has_others(const struct planner *planner, const struct service_view 
 {
     for (const struct world_task *at = instance->tasks; at != NULL; at = at->host_next) {
         bool is_other = at->service == NULL || (text_equal(at->service->cluster, view->cluster) &&
-                                                !is_of_daemon(planner, at->service));
+                                                !daemon_owns(planner, at->service));
 
-        if (is_other && !is_over(at))
+        if (is_other && !task_is_over(at))
             return true;
     }
     return false;

@@ -70,4 +70,11 @@ const char *slot_name(struct planner *planner, const struct deployment *deployme
 bool host_ready(struct planner *planner, const struct deployment *deployment,
                 const struct world_instance *instance, bool starting);
 
+/* All its containers have ended. */
+bool task_is_over(const struct world_task *task);
+/* Only where its data is can it run: while that host is maintained it does not.  It stops when only
+ * the like of it, and DAEMON services, are left there: others may depend on it until they moved. */
+bool stops_for_its_host(struct planner *planner, const struct service_view *view,
+                        const struct task_view *task);
+
 #endif

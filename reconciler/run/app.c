@@ -137,7 +137,13 @@ static int set_fleet(struct app *app, struct err *err)
 int app_forget_host(struct app *app, const char *instance, struct err *err)
 {
     const struct world_instance *seen = world_instance(app->world, instance);
-    const struct host_record record = { .instance = instance, .forgotten_ms = loop_wall_ms() };
+    const struct host_record *known = memory_host(app->memory, instance);
+    const struct host_record record = { .instance = instance,
+                                        .forgotten_ms = loop_wall_ms(),
+                                        /* A command may still run there, or its failure stands. */
+                                        .maintenance = known == NULL || !upkeep_stands(known)
+                                                           ? NULL
+                                                           : known->maintenance };
     const struct fact fact = { .kind = FACT_HOST,
                                .durable = true,
                                .at_ms = record.forgotten_ms,

@@ -52,10 +52,16 @@ const char *upkeep_text(const struct app *app, const char *instance, struct aren
     return wait != NULL && text_starts(wait, PREFIX) ? wait : NULL;
 }
 
+bool upkeep_stands(const struct host_record *record)
+{
+    return maintenance_is_open(record->maintenance);
+}
+
 const char *upkeep_failed(const struct app *app)
 {
     for (const struct memory_host *at = app->memory->hosts; at != NULL; at = at->by_name.next) {
-        if (at->record.maintenance != NULL && at->record.maintenance->step == MAINTENANCE_FAILED)
+        if (at->record.maintenance != NULL && at->record.maintenance->step == MAINTENANCE_FAILED &&
+            app->driver != NULL && fleet_host(app->driver, at->record.instance) != NULL)
             return at->record.instance;
     }
     return NULL;

@@ -16,6 +16,7 @@
 #define LIMIT_NAME               255    /* ecs.md 1.1 */
 #define LIMIT_HOST_PORTS         (100 * sizeof("65535/tcp")) /* fixed ones of one task, as text */
 #define LIMIT_HOST_BINDINGS      (100 * sizeof("65535:65535/tcp")) /* those that an engine tells */
+#define LIMIT_HOST_COMMAND       (12 * 1024)       /* quoted, a script of 60 KiB holds it */
 #define LIMIT_GOAL_BYTES         (4 * 1024 * 1024) /* a Service with all that it refers to */
 
 /* Environment files. */

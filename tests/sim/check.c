@@ -406,9 +406,10 @@ void check_whole_plan(struct check *check)
     plan_compute(&input, units, count, &arena, &plan);
     for (size_t i = 0; i < plan.fact_count; i++) {
         if (!hosts_decide(check, &plan.facts[i]))
-            check_failed(check, "the whole plan states a fact (%s of %s) that the cycle missed",
+            check_failed(check, "the whole plan states a fact (%s of %s: %s) that the cycle missed",
                          fact_texts[plan.facts[i].kind],
-                         plan.facts[i].service == NULL ? "no service" : plan.facts[i].service);
+                         plan.facts[i].service == NULL ? "no service" : plan.facts[i].service,
+                         plan.facts[i].text == NULL ? "" : plan.facts[i].text);
     }
     /* Of several hosts another one may be best by now: that is seen when it is planned again. */
     if (check->people->host_count == 0)
