@@ -197,8 +197,8 @@ suite_sim()
 # Mistakes that the simulator must find; of many of them a few that it finds soon.
 suite_mutants()
 {
-    local words=('SEEDS=20' 'MUTANT=03-upper-ceil 05-quarantine-ignored 11-no-cause')
-    ! ((${LONG:-0})) || words=('SEEDS=1000')
+    local words=('SEEDS=500' 'MUTANT=03-upper-ceil 05-quarantine-ignored 11-no-cause')
+    ! ((${LONG:-0})) || words=('SEEDS=10000')
     start mutants count_line $((SCRIPT_SECONDS * 2)) \
         $MAKE --no-print-directory -s mutants JOBS="$JOBS" "${words[@]}"
 }

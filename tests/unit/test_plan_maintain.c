@@ -127,6 +127,43 @@ static void as_many_at_once_as_may_be_out(void **unused)
     scene_close(&scene);
 }
 
+/* However many may be out: the tasks of those must be somewhere. */
+static void of_several_one_stays(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene, "desiredCount: 3");
+    commit(&scene, "c2", THREE, UPGRADE ", maxUnavailable: 9", web(&scene, "desiredCount: 3"));
+    run_whole(&scene, 300, 3, 2);
+    assert_int_equal(strlen(scene.runs), strlen("a b c "));
+    scene_close(&scene);
+}
+
+/* It is what one does with it; the others would only fail in the same way. */
+static void a_person_drains_the_one_that_failed(void **unused)
+{
+    (void)unused;
+    static const char a_drained[] =
+        "{name: a, host: a, state: DRAINING}, {name: b, host: b}, {name: c, host: c}";
+    struct scene scene;
+
+    open_three(&scene, "desiredCount: 2");
+    scene.run_failure = (struct scene_failure){ ERR_FAILED, "exit code 1" };
+    commit(&scene, "c2", THREE, UPGRADE, web(&scene, "desiredCount: 2"));
+    scene_run(&scene, 100 * 1000);
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
+    commit(&scene, "c3", a_drained, UPGRADE, web(&scene, "desiredCount: 2"));
+    scene_run(&scene, 100 * 1000);
+    assert_string_equal(scene.runs, "a ");
+    scene.run_failure.text = NULL;
+    commit(&scene, "c4", a_drained, UPGRADE ", rerun: again", web(&scene, "desiredCount: 2"));
+    scene_run(&scene, 300 * 1000);
+    assert_string_equal(scene.runs, "a b c ");
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
+    scene_close(&scene);
+}
+
 static void the_first_failure_stops_it(void **unused)
 {
     (void)unused;
@@ -479,6 +516,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_host_after_the_other),
         cmocka_unit_test(as_many_at_once_as_may_be_out),
+        cmocka_unit_test(of_several_one_stays),
+        cmocka_unit_test(a_person_drains_the_one_that_failed),
         cmocka_unit_test(the_first_failure_stops_it),
         cmocka_unit_test(a_person_has_it_tried_again),
         cmocka_unit_test(what_cannot_leave_in_time_is_a_failure),
