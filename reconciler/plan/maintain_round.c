@@ -5,7 +5,6 @@
 
 #include "reconciler/plan/maintain.h"
 #include "reconciler/plan/maintain_int.h"
-#include "reconciler/plan/upgrade_script.h"
 #include "spec/base/digest.h"
 #include "spec/base/text.h"
 
@@ -17,7 +16,8 @@ const char *maintain_round_name(const struct cluster_maintenance *wanted, struct
     char hex[SHA256_HEX_SIZE];
     struct sha256 *hash = sha256_new();
 
-    sha256_add_text(hash, wanted->upgrade_packages ? UPGRADE_SCRIPT : wanted->command);
+    /* Not the script of upgradePackages: another Berth may have another one. */
+    sha256_add_text(hash, wanted->command == NULL ? "" : wanted->command);
     sha256_add_text(hash, enumeration_text(&reboot_values, wanted->reboot));
     sha256_add_text(hash, wanted->rerun == NULL ? "" : wanted->rerun);
     sha256_finish(hash, hex);
