@@ -6,6 +6,7 @@
 #include "drivers/ec2/remote.h"
 #include "spec/base/arena.h"
 #include "spec/base/text.h"
+#include "spec/host_script.h"
 
 #define LINES_MAX 400 /* bytes of its last lines that are kept */
 #define BOOT_SIZE 64
@@ -20,6 +21,7 @@
     "lock=/run/berth-maintenance.lock\n"                                                           \
     "[ -w /run ] || lock=$HOME/.berth-maintenance.lock\n"                                          \
     "exec 9>>\"$lock\"\n"                                                                          \
+    "command -v flock >/dev/null || { echo 'there is no flock(1)'; exit 6; }\n"                    \
     "flock -n 9 || { echo 'an earlier command still runs there'; exit 4; }\n"
 
 /* $1 is the command and $2 its seconds.  What it writes is told when it is over.  The lock is its
@@ -45,15 +47,8 @@
 #define REBOOT_SCRIPT                                                                              \
     LOCK_SCRIPT                                                                                    \
     LOOK_SCRIPT                                                                                    \
-    "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin\n"                                                 \
-    "as=\n"                                                                                        \
-    "if [ \"$(id -u)\" != 0 ]; then\n"                                                             \
-    "    as='sudo -n'\n"                                                                           \
-    "    if ! $as true; then\n"                                                                    \
-    "        echo 'it takes root to reboot: log in as root, or let sudo ask nothing'\n"            \
-    "        exit 5\n"                                                                             \
-    "    fi\n"                                                                                     \
-    "fi\n"                                                                                         \
+    HOST_SCRIPT_PATH                                                                               \
+    HOST_SCRIPT_AS_ROOT                                                                            \
     "command -v reboot >/dev/null || { echo 'there is no reboot(8)'; exit 6; }\n"                  \
     "setsid sh -c \"sleep 1; exec $as reboot\" >/dev/null 2>&1 </dev/null 9>&- &\n"
 
