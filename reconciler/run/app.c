@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "drivers/docker/sandbox_image.h"
+#include "reconciler/plan/maintenance.h"
 #include "reconciler/run/builds.h"
 #include "reconciler/run/cycle.h"
 #include "reconciler/run/execute.h"
@@ -138,12 +139,12 @@ int app_forget_host(struct app *app, const char *instance, struct err *err)
 {
     const struct world_instance *seen = world_instance(app->world, instance);
     const struct host_record *known = memory_host(app->memory, instance);
+    const struct maintenance *maintenance = known == NULL ? NULL : known->maintenance;
     const struct host_record record = { .instance = instance,
                                         .forgotten_ms = loop_wall_ms(),
                                         /* A command may still run there, or its failure stands. */
-                                        .maintenance = known == NULL || !upkeep_stands(known)
-                                                           ? NULL
-                                                           : known->maintenance };
+                                        .maintenance =
+                                            maintenance_is_open(maintenance) ? maintenance : NULL };
     const struct fact fact = { .kind = FACT_HOST,
                                .durable = true,
                                .at_ms = record.forgotten_ms,

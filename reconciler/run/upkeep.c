@@ -52,11 +52,6 @@ const char *upkeep_text(const struct app *app, const char *instance, struct aren
     return wait != NULL && text_starts(wait, PREFIX) ? wait : NULL;
 }
 
-bool upkeep_stands(const struct host_record *record)
-{
-    return maintenance_is_open(record->maintenance);
-}
-
 const char *upkeep_failed(const struct app *app)
 {
     for (const struct memory_host *at = app->memory->hosts; at != NULL; at = at->by_name.next) {

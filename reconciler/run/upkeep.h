@@ -13,9 +13,6 @@ int upkeep_resume(struct app *app, const char *instance, bool is_done, struct er
 /* How far it is, or why it failed; NULL: there is nothing to say.  In the arena. */
 const char *upkeep_text(const struct app *app, const char *instance, struct arena *arena);
 
-/* It goes on, or its failure stands: nothing else may begin there, whatever becomes of the host. */
-bool upkeep_stands(const struct host_record *record);
-
 /* An instance whose maintenance failed; NULL: none. */
 const char *upkeep_failed(const struct app *app);
 
