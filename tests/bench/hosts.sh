@@ -213,13 +213,7 @@ for name in a b c; do
     host_start $name >/dev/null || die "no host $name"
 done
 mkdir -p "$RUNTIME_DIRECTORY" && chmod 700 "$RUNTIME_DIRECTORY"
-site_begin && rm "$SITE/manifests/base.yaml"
-site_file image.yaml <<'END_OF_FILE'
-apiVersion: berth/v1
-kind: Image
-metadata: {name: web}
-spec: {build: {context: apps/web}}
-END_OF_FILE
+edge_site
 edge a b c
 service 3
 site_commit 'a task on each' && git -C "$SITE" checkout -q -b next

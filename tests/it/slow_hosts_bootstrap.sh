@@ -9,11 +9,6 @@
 . "$(dirname "$0")/edge.sh"
 EDGE_LINES='bootstrap: {install: true}'
 
-hosts_say() # NAME PATTERN: its line of `berth hosts`
-{
-    ask hosts | grep "^$1 " | grep -qE "$2" || { ask hosts; false; }
-}
-
 # Where they are, each once.
 hidden=$(type -ap docker dockerd podman | xargs -n 1 realpath | sort -u)
 

@@ -7,21 +7,12 @@
 . "$(dirname "$0")/engine.sh"
 . "$(dirname "$0")/hosts.sh"
 . "$(dirname "$0")/site.sh"
+. "$(dirname "$0")/edge.sh"
 
-ask()
+maintained() # MAINTENANCE
 {
-    "$BERTH" "$@" --state "$BERTH_STATE"
-}
-
-edge() # MAINTENANCE
-{
-    {
-        printf '%s\n' 'apiVersion: berth/v1' 'kind: Cluster' 'metadata: {name: edge}' 'spec:' \
-            '  launchType: EC2' "  maintenance: $1" '  instances:'
-        for name in a b; do
-            echo "    - {name: $name, host: ${engine_address[$name]}, connectionTimeout: 6}"
-        done
-    } | site_file cluster.yaml
+    EDGE_LINES="maintenance: $1"
+    edge a b
 }
 
 stand_in() # NAME: what it sees since it was booted
@@ -29,18 +20,6 @@ stand_in() # NAME: what it sees since it was booted
     cat /proc/sys/kernel/random/uuid >"$IT_DIR/$1/boot"
     engine_in "$1" mount --bind "$IT_DIR/bin" /usr/local/sbin &&
         engine_in "$1" mount --bind "$IT_DIR/$1/boot" /proc/sys/kernel/random/boot_id
-}
-
-host_is() # NAME STATE STEP
-{
-    ask hosts -o json | jq -e --arg name "$1" --arg state "$2" --arg step "$3" \
-        '.hosts[] | select(.name == $name) |
-            .state == $state and (.maintenance.step // "-") == $step' >/dev/null || { ask hosts; false; }
-}
-
-hosts_say() # NAME TEXT
-{
-    ask hosts | grep "^$1 " | grep -F "$2" || { ask hosts; false; }
 }
 
 calls() # NAME LINE...: what was called there, and nothing else
@@ -66,36 +45,11 @@ for name in a b; do
     check "host $name starts" host_start $name || finish
     check 'with its stand-ins' stand_in $name || finish
 done
-site_begin
-rm "$SITE/manifests/base.yaml"
-site_file web.yaml <<'END'
-apiVersion: berth/v1
-kind: Image
-metadata: {name: web}
-spec: {build: {context: apps/web}}
----
-apiVersion: berth/v1
-kind: Task
-metadata: {name: web}
-spec:
-  cpu: 64
-  memory: 32
-  containerDefinitions:
-    - name: web
-      image: web
-      stopTimeout: 1
-      command: [/bin/busybox, httpd, -f, -p, "8080", -h, /www]
----
-apiVersion: berth/v1
-kind: Service
-metadata: {name: web}
-spec: {cluster: edge, taskDefinition: web, desiredCount: 2, minReadySeconds: 1}
-END
-edge '{upgradePackages: true, reboot: IfNeeded}'
+edge_site
+edge_web 2
+maintained '{upgradePackages: true, reboot: IfNeeded}'
 site_commit 'two hosts that are upgraded'
-DOCKER_HOST=unix:///nowhere "$BERTH" run "$SITE" --path manifests --owner it \
-    --state "$BERTH_STATE" --verbose >>"$IT_DIR/berth.log" 2>&1 &
-berth_pid=$!
+edge_start
 
 upgrade='dpkg --configure -a, noninteractive'
 check 'one that needs no reboot is done' eventually 60 host_is a ACTIVE DONE || { berth_log; finish; }
@@ -107,9 +61,7 @@ check 'it goes away' engine_poweroff b
 check 'which is no failure' eventually 30 hosts_say b 'maintenance: it reboots'
 check 'nor is it lost' host_is b DRAINING REBOOTING
 check 'nor when Berth is killed meanwhile' berth_kill9
-DOCKER_HOST=unix:///nowhere "$BERTH" run "$SITE" --path manifests --owner it \
-    --state "$BERTH_STATE" --verbose >>"$IT_DIR/berth.log" 2>&1 &
-berth_pid=$!
+edge_start
 rm "$IT_DIR/b/reboot"
 check 'it comes back' engine_restart b
 check 'as another boot' stand_in b
@@ -121,4 +73,19 @@ check_not 'and rebooted once' test -e "$IT_DIR/b/reboot"
 check 'the service is whole' eventually 60 sh -c \
     '"$1" status -o json --state "$2" | jq -e ".services[0].healthyCount == 2" >/dev/null' sh "$BERTH" \
     "$BERTH_STATE"
+
+# ---- One whose connection ended may still run ----------------------------------------------------
+engine_in a flock /run/berth-maintenance.lock sh -c "echo \$\$ >$IT_DIR/locked; exec sleep 1000" &
+check 'a command still runs on a host' eventually 10 test -s "$IT_DIR/locked"
+maintained '{command: "true"}'
+site_commit 'another command'
+check 'it is not begun beside that' eventually 60 host_is a DRAINING FAILED || { berth_log; finish; }
+check 'which is said' hosts_say a 'an earlier command still runs there'
+engine_in a kill -KILL "$(cat "$IT_DIR/locked")"
+
+# ---- A command that leaves its last line open ----------------------------------------------------
+maintained '{command: "printf open", reboot: Always}'
+site_commit 'and another'
+check 'it is seen which boot that was' eventually 60 test -e "$IT_DIR/a/reboot" ||
+    { ask hosts; berth_log; }
 finish

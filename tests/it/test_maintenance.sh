@@ -5,23 +5,12 @@
 . "$(dirname "$0")/engine.sh"
 . "$(dirname "$0")/hosts.sh"
 . "$(dirname "$0")/site.sh"
+. "$(dirname "$0")/edge.sh"
 
-ask()
+maintained() # COMMAND
 {
-    "$BERTH" "$@" --state "$BERTH_STATE"
-}
-
-edge() # COMMAND: the manifest of the cluster; "": without maintenance
-{
-    {
-        printf '%s\n' 'apiVersion: berth/v1' 'kind: Cluster' 'metadata: {name: edge}' 'spec:' \
-            '  launchType: EC2'
-        [ -z "$1" ] || printf '  maintenance:\n    command: |\n      %s\n' "$1"
-        echo '  instances:'
-        for name in a b c; do
-            echo "    - {name: $name, host: ${engine_address[$name]}, connectionTimeout: 6}"
-        done
-    } | site_file cluster.yaml
+    EDGE_LINES=$(printf 'maintenance:\n  command: |\n    %s' "$1")
+    edge a b c
 }
 
 # What a host notes when it is worked on, and the containers that run there then.
@@ -32,21 +21,9 @@ ran() # LINE...: these and no others
     diff -u <(printf '%s\n' "$@") "$IT_DIR/ran"
 }
 
-host_is() # NAME STATE STEP
-{
-    ask hosts -o json | jq -e --arg name "$1" --arg state "$2" --arg step "$3" \
-        '.hosts[] | select(.name == $name) |
-            .state == $state and (.maintenance.step // "-") == $step' >/dev/null || { ask hosts; false; }
-}
-
 all_done()
 {
     host_is a ACTIVE DONE && host_is b ACTIVE DONE && host_is c ACTIVE DONE
-}
-
-hosts_say() # NAME TEXT
-{
-    ask hosts | grep "^$1 " | grep -F "$2" || { ask hosts; false; }
 }
 
 # How many tasks of the service are healthy, again and again.
@@ -60,42 +37,18 @@ watch_tasks()
 for name in a b c; do
     check "host $name starts" host_start $name || finish
 done
-site_begin
-rm "$SITE/manifests/base.yaml"
-site_file web.yaml <<'END'
-apiVersion: berth/v1
-kind: Image
-metadata: {name: web}
-spec: {build: {context: apps/web}}
----
-apiVersion: berth/v1
-kind: Task
-metadata: {name: web}
-spec:
-  cpu: 64
-  memory: 32
-  containerDefinitions:
-    - name: web
-      image: web
-      stopTimeout: 1
-      command: [/bin/busybox, httpd, -f, -p, "8080", -h, /www]
----
-apiVersion: berth/v1
-kind: Service
-metadata: {name: web}
-spec: {cluster: edge, taskDefinition: web, desiredCount: 3, minReadySeconds: 1}
-END
-edge ''
+edge_site
+edge_web 3
+EDGE_LINES=
+edge a b c
 site_commit 'three tasks on three hosts'
-DOCKER_HOST=unix:///nowhere "$BERTH" run "$SITE" --path manifests --owner it \
-    --state "$BERTH_STATE" --verbose >>"$IT_DIR/berth.log" 2>&1 &
-berth_pid=$!
+edge_start
 check 'it converges' eventually 60 converged || { berth_log; finish; }
 
 # ---- One after the other -------------------------------------------------------------------------
 watch_tasks &
 watcher=$!
-edge "$note"
+maintained "$note"
 site_commit 'look at the hosts'
 check 'all hosts are done' eventually 60 all_done || { berth_log; finish; }
 kill $watcher
@@ -107,7 +60,7 @@ check 'events say so' sh -c '"$1" events --state "$2" | grep -qF "(instance b) m
 
 # ---- The first failure ---------------------------------------------------------------------------
 touch "$IT_DIR/full"
-edge "$note; test \$(hostname) != b || test ! -e $IT_DIR/full || { echo no room; exit 7; }"
+maintained "$note; test \$(hostname) != b || test ! -e $IT_DIR/full || { echo no room; exit 7; }"
 site_commit 'something else'
 check 'it fails on one' eventually 60 host_is b DRAINING FAILED || { berth_log; finish; }
 check 'berth hosts says why' hosts_say b 'maintenance failed: the command ended with exit code 7: no room'

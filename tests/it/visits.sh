@@ -13,13 +13,7 @@ PORT=8080
 
 visited_site()
 {
-    site_begin && rm "$SITE/manifests/base.yaml" || return 1
-    site_file image.yaml <<'END_OF_FILE'
-apiVersion: berth/v1
-kind: Image
-metadata: {name: web}
-spec: {build: {context: apps/web}}
-END_OF_FILE
+    edge_site || return 1
     edge a b c
     service red
     site_commit 'two tasks on three hosts'
