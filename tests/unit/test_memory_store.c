@@ -545,6 +545,29 @@ static void hosts_are_forgotten_in_the_end(void **unused)
     bench_close(&bench);
 }
 
+/* A host that was taken out for a while is not maintained anew, nor is its failure lifted. */
+static void a_maintenance_is_remembered_for_long(void **unused)
+{
+    (void)unused;
+    const int64_t day_ms = INT64_C(24) * 60 * 60 * 1000;
+    const struct maintenance failed = {
+        .step = MAINTENANCE_FAILED, .round = "r", .since_ms = 7, .reason = "exit code 1"
+    };
+    const struct host_record host = { .instance = "away", .maintenance = &failed };
+    struct bench bench;
+    AUTO(world) *world = world_new(NULL, NULL);
+    struct fact fact = fact_of(FACT_HOST, NULL);
+
+    bench_open(&bench);
+    fact.host = &host;
+    state(&bench, &fact, 1);
+    memory_expire(bench.memory, world, 89 * day_ms);
+    assert_non_null(memory_host(bench.memory, "away"));
+    memory_expire(bench.memory, world, 91 * day_ms);
+    assert_null(memory_host(bench.memory, "away"));
+    bench_close(&bench);
+}
+
 static void pruning_follows_memory_and_keeps_history(void **unused)
 {
     (void)unused;
@@ -691,6 +714,7 @@ int main(void)
         cmocka_unit_test(any_sequence_of_facts_comes_back),
         cmocka_unit_test(a_copy_holds_the_same),
         cmocka_unit_test(hosts_are_forgotten_in_the_end),
+        cmocka_unit_test(a_maintenance_is_remembered_for_long),
         cmocka_unit_test(pruning_follows_memory_and_keeps_history),
         cmocka_unit_test(the_secret_key_is_made_once),
         cmocka_unit_test(a_cut_key_is_an_error),

@@ -474,6 +474,78 @@ static void one_that_stays_away_is_a_failure(void **unused)
     scene_close(&scene);
 }
 
+/* Its order was lost with the connection, or on its way: it is given again. */
+static void it_is_told_again_to_reboot(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene, "desiredCount: 3");
+    scene.boot = "boot 1";
+    commit(&scene, "c2", THREE, UPGRADE ", reboot: Always", web(&scene, "desiredCount: 3"));
+    while (step_of(&scene, "a") != MAINTENANCE_REBOOTING) {
+        scene_step(&scene);
+        scene.now_ms += 1000;
+    }
+    scene.run_failure = (struct scene_failure){ ERR_UNREACHABLE, "the connection ended" };
+    scene_run(&scene, 1000);
+    scene.run_failure.text = NULL;
+    scene_run(&scene, 60 * 1000);
+    assert_non_null(strstr(scene.runs, "a! a! "));
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_REBOOTING);
+    scene_close(&scene);
+}
+
+/* Without the boot that it leaves nobody could tell when it is back. */
+static void a_boot_that_is_not_told_is_a_failure(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene, "desiredCount: 3");
+    commit(&scene, "c2", THREE, UPGRADE ", reboot: Always", web(&scene, "desiredCount: 3"));
+    scene_run(&scene, 100 * 1000);
+    assert_string_equal(scene.runs, "a ");
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
+    scene_close(&scene);
+}
+
+/* It is about to go all the same. */
+static void a_commit_that_ends_it_waits_for_the_reboot(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    reboot_begins(&scene, UPGRADE ", reboot: Always");
+    commit(&scene, "c3", THREE, NULL, web(&scene, "desiredCount: 3"));
+    scene_run(&scene, 10 * 1000);
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_REBOOTING);
+    fleet_lose(&scene, "a");
+    scene_run(&scene, 30 * 1000);
+    fleet_return(&scene, "a");
+    scene_run(&scene, 10 * 1000);
+    assert_null(known(&scene, "a"));
+    scene_close(&scene);
+}
+
+/* Nothing could go on while Berth was not there: that time is not the host's. */
+static void a_pause_of_berth_makes_nobody_late(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene, "desiredCount: 3");
+    commit(&scene, "c2", THREE, UPGRADE ", drainTimeout: 60", web(&scene, "desiredCount: 3"));
+    scene_plan(&scene);
+    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_DRAINING);
+    fleet_lose(&scene, "a");
+    scene.now_ms += 60 * 60 * 1000;
+    fleet_return(&scene, "a");
+    scene_run(&scene, 300 * 1000);
+    assert_string_equal(scene.runs, "a b c ");
+    scene_close(&scene);
+}
+
 static void only_where_it_is_needed(void **unused)
 {
     (void)unused;
@@ -531,6 +603,10 @@ int main(void)
         cmocka_unit_test(it_is_rebooted_and_tells_of_another_boot),
         cmocka_unit_test(a_connection_that_broke_is_no_reboot),
         cmocka_unit_test(one_that_stays_away_is_a_failure),
+        cmocka_unit_test(it_is_told_again_to_reboot),
+        cmocka_unit_test(a_boot_that_is_not_told_is_a_failure),
+        cmocka_unit_test(a_commit_that_ends_it_waits_for_the_reboot),
+        cmocka_unit_test(a_pause_of_berth_makes_nobody_late),
         cmocka_unit_test(only_where_it_is_needed),
         cmocka_unit_test(packages_are_upgraded_by_a_script),
     };

@@ -95,6 +95,38 @@ static void each_file_gets_what_it_expects(void **state)
     free(entries);
 }
 
+/* What would not fit into a connection is found before a host is drained for it. */
+static void check_command(size_t size, const char *mistake)
+{
+    AUTO(buf) text = { 0 };
+    AUTO(diag_list) diags = { 0 };
+    AUTO(generation) *generation = NULL;
+    struct file_change change = { .path = "cluster.yaml", .blob = "1" };
+    struct err err = { 0 };
+
+    buf_init(&text, LIMIT_MANIFEST_BYTES);
+    buf_printf(&text, "apiVersion: berth/v1\nkind: Cluster\nmetadata: {name: c}\n"
+                      "spec: {launchType: EC2, maintenance: {command: ");
+    for (size_t i = 0; i < size; i++)
+        buf_char(&text, 'x');
+    buf_printf(&text, "}}\n");
+    change.bytes = buf_text(&text);
+    change.size = text.size;
+    assert_int_equal(generation_derive(NULL, "1", &change, 1, &diags, &generation, &err),
+                     mistake == NULL ? 0 : -1);
+    if (mistake != NULL)
+        assert_string_equal(diags.items[0].text, mistake);
+}
+
+static void a_command_of_hosts_has_a_limit(void **state)
+{
+    (void)state;
+    check_command(LIMIT_HOST_COMMAND, NULL);
+    check_command(LIMIT_HOST_COMMAND + 1,
+                  "maintenance: 'command' has more than 12288 bytes: let it "
+                  "run a script of the host");
+}
+
 /* A Cluster may list more hosts than other lists have records. */
 static void check_instances(size_t count, const char *mistake)
 {
@@ -132,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_file_gets_what_it_expects),
+        cmocka_unit_test(a_command_of_hosts_has_a_limit),
         cmocka_unit_test(a_cluster_lists_ten_thousand_hosts),
     };
 
