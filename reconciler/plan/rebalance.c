@@ -209,14 +209,15 @@ static const char *words(struct planner *planner, const struct placing *placing,
                         there);
 }
 
-/* As if that task were not there: the instance from which it would gain most. */
+/* As if that task were not there: the instance from which it would gain most.  One that leaves its
+ * instance is not counted there. */
 static size_t fullest_without(struct placing *placing, const struct task_view *task)
 {
     size_t to = pool_index(placing->pool, task->task->instance);
     size_t from;
 
-    if (to == placing->pool->count)
-        return to;
+    if (to == placing->pool->count || task->leaving)
+        return placing->pool->count;
     strategies_uncount(placing, to);
     from = fullest(placing, to);
     strategies_count(placing, to);
@@ -325,7 +326,7 @@ static bool gains_without(struct placing *placing, size_t from, const struct tas
     size_t to = pool_index(placing->pool, task->task->instance);
     bool does;
 
-    if (from == placing->pool->count || to == placing->pool->count)
+    if (from == placing->pool->count || to == placing->pool->count || task->leaving)
         return false;
     strategies_uncount(placing, to);
     does = gains(placing, from, to);

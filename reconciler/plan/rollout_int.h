@@ -72,8 +72,9 @@ bool host_ready(struct planner *planner, const struct deployment *deployment,
 
 /* All its containers have ended. */
 bool task_is_over(const struct world_task *task);
-/* Only where its data is can it run: while that host is maintained it does not.  It stops when only
- * the like of it, and DAEMON services, are left there: others may depend on it until they moved. */
+/* Only where the data is can the service run: while that host is maintained it does not.  It stops
+ * when only the like of it, and DAEMON services, are left there: others may depend on it until they
+ * moved. */
 bool stops_for_its_host(struct planner *planner, const struct service_view *view,
                         const struct task_view *task);
 

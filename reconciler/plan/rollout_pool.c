@@ -187,22 +187,13 @@ static bool has_data_there(const struct planner *planner, const struct world_tas
     return made != NULL && has_named_volumes(made->goal->target);
 }
 
-/* Its data is there, or that of the one that is to follow it: only there can it run. */
-static bool is_bound(struct planner *planner, const struct service_view *view,
-                     const struct task_view *task)
-{
-    const struct target *next = view->primary->goal->target;
-
-    if (task->target == NULL || has_named_volumes(task->target))
-        return task->target != NULL;
-    return has_named_volumes(next) &&
-           instance_is_left(planner, view->cluster, next, task->instance);
-}
-
 bool stops_for_its_host(struct planner *planner, const struct service_view *view,
                         const struct task_view *task)
 {
-    if (!task->leaving || !is_bound(planner, view, task))
+    const struct target *next = view->primary->goal->target;
+
+    if (!task->leaving || view->daemon != NULL || !has_named_volumes(next) ||
+        !instance_is_left(planner, view->cluster, next, task->instance))
         return false;
     for (const struct world_task *at = task->instance->tasks; at != NULL; at = at->host_next) {
         bool stays_last = at->service != NULL &&

@@ -264,16 +264,6 @@ static uint32_t missing_of(const struct check *check, const struct service_spec 
     return filled < spec->desired_count ? spec->desired_count - filled : 0;
 }
 
-/* The deployment that made the task, or else the newest. */
-static const struct deployment *made_by(const struct check *check, const struct world_task *task,
-                                        const struct deployment *primary)
-{
-    const struct deployment *made = memory_deployment(
-        memory_service(check->process->app.memory, task->service->key), task->deployment);
-
-    return made == NULL ? primary : made;
-}
-
 /* A task is to stop, and no fault made it so: the service stays at its lower bound, and an old task
  * goes only against a new one, or where the upper bound or the hosts leave no room. */
 static void check_stop_decision(struct check *check, const struct fact *facts, size_t index)
@@ -307,8 +297,7 @@ static void check_stop_decision(struct check *check, const struct fact *facts, s
                    (check->memory_mib < PLENTY_MIB && !hosts_have_room(check));
     if (!text_equal(stopped->revision, revision)) {
         if (standing.old + standing.healthy_current <= spec->desired_count && !no_room &&
-            !upkeep_must_stop(check, stopped, primary) &&
-            !upkeep_must_stop(check, stopped, made_by(check, stopped, primary)))
+            !upkeep_must_stop(check, stopped, primary))
             check_failed(check, "%s: an old task is stopped while there is room for a new one",
                          key);
     } else if (!standing.slot_healthy && !upkeep_must_stop(check, stopped, primary) &&
