@@ -103,7 +103,7 @@ harvest()
         else
             printf 'FAIL %-40s %4d passed, %d failed, exit status %s\n' "$name" "$good" "$bad" \
                 "$status"
-            sed 's/^/    /' "$log.log" | tail -n 200
+            grep -v '^ok ' "$log.log" | tail -n 100 | sed 's/^/    /' # short enough to be read
             failures+=("$name ($log.log)")
         fi
     done
