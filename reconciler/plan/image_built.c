@@ -273,6 +273,21 @@ static bool may_make(const struct image_need *need, const struct world_instance 
            !is_unfit(need, instance);
 }
 
+/* NULL: nobody. */
+static const struct world_instance *first_fit(const struct image_need *need)
+{
+    const struct pool *pool = pool_of(need->planner, need->deployment->goal->target->cluster);
+
+    for (size_t i = 0; pool != NULL && i < pool->count; i++) {
+        const struct world_instance *seen = pool->hosts[i].seen;
+
+        if (seen != NULL && same_architecture(seen->architecture, need->instance->architecture) &&
+            may_make(need, seen))
+            return seen;
+    }
+    return NULL;
+}
+
 static const struct world_instance *builder_of(const struct image_need *need,
                                                const struct image_source *source)
 {
@@ -291,7 +306,9 @@ static const struct world_instance *builder_of(const struct image_need *need,
         if (may_make(need, source->former[i]))
             return source->former[i];
     }
-    return need->instance;
+    const struct world_instance *fit =
+        may_make(need, need->instance) ? need->instance : first_fit(need);
+    return fit != NULL ? fit : need->instance;
 }
 
 /* A step that all take for one another. */
@@ -309,7 +326,7 @@ static void make(const struct image_need *need, struct image_source *source)
 {
     const struct image_need there = on(need, builder_of(need, source));
 
-    if (source->busy == NULL && !is_unfit(need, there.instance))
+    if (source->busy == NULL)
         source->busy = there.instance;
     if (may_be_pulled(&there))
         get_once(&there, source, ACTION_IMAGE_PULL, "pulling");

@@ -190,6 +190,29 @@ static void a_build_that_fails_is_tried_again_by_the_same_one(void **unused)
     scene_close(&scene);
 }
 
+/* One that may is asked by all, also where those that are asked first may not. */
+static void one_that_has_room_builds_for_those_that_have_none(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    open_three(&scene);
+    commit(&scene, "c1", "", "desiredCount: 3");
+    run_until(&scene, ACTION_IMAGE_BUILD);
+    fails(&scene, "a", "build " APP, ERR_CAPACITY);
+    fails(&scene, "b", "build " APP, ERR_CAPACITY);
+    scene.now_ms += 20 * 1000; /* they might be tried again */
+    scene_plan(&scene);
+    assert_string_equal(the_action(&scene, ACTION_IMAGE_BUILD)->instance, "c");
+
+    /* Where all failed one of them goes on trying. */
+    fails(&scene, "c", "build " APP, ERR_CAPACITY);
+    scene.now_ms += 20 * 1000;
+    scene_plan(&scene);
+    (void)the_action(&scene, ACTION_IMAGE_BUILD);
+    scene_close(&scene);
+}
+
 static void have_former(struct scene *scene, const char *instance)
 {
     const char *const tags[] = { FORMER };
@@ -567,6 +590,7 @@ int main(void)
         cmocka_unit_test(it_is_built_once_and_copied_to_the_others),
         cmocka_unit_test(all_wait_for_the_one_that_builds),
         cmocka_unit_test(a_build_that_fails_is_tried_again_by_the_same_one),
+        cmocka_unit_test(one_that_has_room_builds_for_those_that_have_none),
         cmocka_unit_test(the_next_version_is_built_where_the_former_one_is),
         cmocka_unit_test(another_gives_it_where_one_vanished),
         cmocka_unit_test(a_copy_that_is_refused_has_an_end),
