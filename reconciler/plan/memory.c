@@ -421,18 +421,6 @@ struct memory *memory_copy(const struct memory *memory)
     return copy;
 }
 
-static bool deployment_is_used(const struct memory_service *service, const struct world *world,
-                               const struct deployment *deployment)
-{
-    const struct world_service *seen = world_service(world, service->cluster, service->service);
-
-    for (size_t i = 0; seen != NULL && i < seen->task_count; i++) {
-        if (text_equal(seen->tasks[i]->deployment, deployment->id))
-            return true;
-    }
-    return deployment == memory_fallback(service);
-}
-
 /* The longest that a next try is put off; later than that it can only be of another clock. */
 #define RETRY_AHEAD_MS (15 * 60 * 1000)
 
@@ -540,7 +528,7 @@ void memory_expire(struct memory *memory, const struct world *world, int64_t bef
         for (struct memory_deployment **at = &service->newest; *at != NULL;) {
             struct memory_deployment *entry = *at;
 
-            if (kept < DEPLOYMENTS_KEPT || deployment_is_used(service, world, &entry->record)) {
+            if (kept < DEPLOYMENTS_KEPT || memory_needs_deployment(service, world, &entry->record)) {
                 kept++;
                 at = &entry->older;
                 continue;

@@ -229,6 +229,10 @@ const struct deployment *memory_primary(const struct memory_service *service);
 /* Where a rollback would go, and what stands in for tasks that PRIMARY lacks: the newest COMPLETED
  * deployment of another revision that has proved itself; NULL: PRIMARY has, or none did. */
 const struct deployment *memory_fallback(const struct memory_service *service);
+/* What must not be forgotten for its age: what a rollback leads to, what has tasks, as far as is
+ * seen or remembered, and what alone knows of a volume that goes with the service. */
+bool memory_needs_deployment(const struct memory_service *service, const struct world *world,
+                             const struct deployment *deployment);
 const struct deployment *memory_deployment(const struct memory_service *service, const char *id);
 /* The volumes that its remembered deployments name, each once, as the newest of those says. */
 size_t memory_volumes(const struct memory_service *service, struct arena *arena,

@@ -568,6 +568,48 @@ static void a_maintenance_is_remembered_for_long(void **unused)
     bench_close(&bench);
 }
 
+static void state_deployments(struct bench *bench, struct goal *goal, int first, int count)
+{
+    struct pin pins[2] = { { "sha256:aa", NULL }, { NULL, NULL } };
+
+    for (int i = first; i < first + count; i++) {
+        struct deployment deployment = { .goal = goal, .pins = pins, .state = ROLLOUT_FAILED };
+        struct fact fact = fact_of(FACT_DEPLOYMENT, "web");
+
+        (void)snprintf(deployment.id, sizeof(deployment.id), "d%02d", i);
+        fact.deployment = &deployment;
+        state(bench, &fact, 1);
+    }
+}
+
+/* Where its host is not seen only what is remembered says how it is to be stopped. */
+static void a_deployment_is_remembered_while_it_has_a_task(void **unused)
+{
+    (void)unused;
+    AUTO(goal) *goal = goal_for_test("web", "blue");
+    AUTO(world) *world = world_new(NULL, NULL);
+    struct task_record task = {
+        .id = "e1", .deployment = "d00", .cluster = "default", .service = "web", .started_ms = 1
+    };
+    struct fact fact = fact_of(FACT_TASK, "web");
+    struct bench bench;
+
+    bench_open(&bench);
+    state_deployments(&bench, goal, 0, 2);
+    fact.task = &task;
+    state(&bench, &fact, 1);
+    state_deployments(&bench, goal, 2, 20);
+    memory_expire(bench.memory, world, 2);
+    const struct memory_service *service = memory_service(bench.memory, "default/web");
+    assert_non_null(memory_deployment(service, "d00"));
+    assert_null(memory_deployment(service, "d01"));
+    task.stopped_ms = 3;
+    state(&bench, &fact, 1);
+    memory_expire(bench.memory, world, 2);
+    assert_null(memory_deployment(service, "d00"));
+    bench_close(&bench);
+}
+
 static void pruning_follows_memory_and_keeps_history(void **unused)
 {
     (void)unused;
@@ -575,7 +617,6 @@ static void pruning_follows_memory_and_keeps_history(void **unused)
     AUTO(goal) *goal = goal_for_test("web", "blue");
     AUTO(world) *world = world_new(NULL, NULL);
     AUTO(arena) arena = { 0 };
-    struct pin pins[2] = { { "sha256:aa", NULL }, { NULL, NULL } };
     struct history_filter all = { .limit = 1000 };
     struct history_deployment *deployments;
     struct err err = { 0 };
@@ -584,14 +625,7 @@ static void pruning_follows_memory_and_keeps_history(void **unused)
                                          .instance = { .instance = "local", .engine_id = "HERE" } };
 
     bench_open(&bench);
-    for (int i = 0; i < 40; i++) {
-        struct deployment deployment = { .goal = goal, .pins = pins, .state = ROLLOUT_FAILED };
-        struct fact fact = fact_of(FACT_DEPLOYMENT, "web");
-
-        (void)snprintf(deployment.id, sizeof(deployment.id), "d%02d", i);
-        fact.deployment = &deployment;
-        state(&bench, &fact, 1);
-    }
+    state_deployments(&bench, goal, 0, 40);
     state_images(&bench);
     memory_expire(bench.memory, world, 0);
     /* Not reached yet, an engine may be any. */
@@ -715,6 +749,7 @@ int main(void)
         cmocka_unit_test(a_copy_holds_the_same),
         cmocka_unit_test(hosts_are_forgotten_in_the_end),
         cmocka_unit_test(a_maintenance_is_remembered_for_long),
+        cmocka_unit_test(a_deployment_is_remembered_while_it_has_a_task),
         cmocka_unit_test(pruning_follows_memory_and_keeps_history),
         cmocka_unit_test(the_secret_key_is_made_once),
         cmocka_unit_test(a_cut_key_is_an_error),

@@ -316,7 +316,7 @@ static void volumes_of_former_revisions_go_too(void **unused)
     (void)unused;
     static const char task[] =
         "---\n{apiVersion: berth/v1, kind: Task, metadata: {name: web}, spec: {cpu: 256, "
-        "memory: 64, containerDefinitions: [{name: main, image: 'a:1', mountPoints: "
+        "memory: 64, containerDefinitions: [{name: main, image: 'a:%d', mountPoints: "
         "[{sourceVolume: %s, containerPath: /data}]}], volumes: [{name: %s, "
         "deleteWithService: %s}]}}\n"
         "---\n{apiVersion: berth/v1, kind: Service, metadata: {name: web}, spec: {cluster: c, "
@@ -335,8 +335,15 @@ static void volumes_of_former_revisions_go_too(void **unused)
     for (size_t i = 0; i < ARRAY_COUNT(revisions); i++) {
         scene_commit(
             &scene, arena_printf(&scene.arena, "c%zu", i),
-            arena_printf(&scene.arena, task, revisions[i][0], revisions[i][0], revisions[i][1]));
+            arena_printf(&scene.arena, task, 1, revisions[i][0], revisions[i][0], revisions[i][1]));
         scene_run(&scene, MINUTE_MS);
+    }
+    /* Nor does it matter how many came since. */
+    for (int i = 2; i < 14; i++) {
+        scene_commit(&scene, arena_printf(&scene.arena, "d%d", i),
+                     arena_printf(&scene.arena, task, i, "mine", "mine", "false"));
+        scene_run(&scene, MINUTE_MS);
+        memory_expire(scene.memory, scene.world, scene.now_ms);
     }
     instance = world_instance(scene.world, "local");
     assert_non_null(world_volume(instance, "berth-me-c.web.old"));
