@@ -86,7 +86,10 @@ struct action {
     const char *image_id;   /* "sha256:...": what it is created from */
     const char *digest;     /* for the label: what the deployment pinned */
     const char *sandbox_id; /* its namespaces are joined; NULL: the container has its own */
-    const char *network;    /* joined when it has its own namespaces */
+
+    /* CONTAINER_CREATE, _START: joined when the container has its own namespaces; NULL: none.  A
+     * driver whose engine misses it at a start reports that (WORLD_NETWORK_GONE). */
+    const char *network;
 
     /* CONTAINER_START, _STOP, _LAST_LINES, _REMOVE: the engine's id. */
     const char *container_id;

@@ -207,6 +207,28 @@ static bool is_seen(const struct engine_call *call)
     return tracked->status != CONTAINER_RUNNING && tracked->status != CONTAINER_PAUSED;
 }
 
+/* Its event may come later than the answer to the start that missed it. */
+static void on_network_missed(void *ctx, const struct docker_answer *answer,
+                              const struct err *failure)
+{
+    struct engine_call *call = ctx;
+
+    (void)answer;
+    call->docker = NULL;
+    if (failure != NULL && failure->code == ERR_NOT_FOUND)
+        engine_report_named(call->engine, WORLD_NETWORK_GONE, call->call->action->network);
+    engine_await_inspect(call, call->call->action->container_id);
+}
+
+static void look_for_network(struct engine_call *call)
+{
+    AUTO(buf) path = { 0 };
+
+    engine_name_path(&path, "/networks/", call->call->action->network, "");
+    struct docker_request request = { .method = "GET", .path = buf_text(&path) };
+    engine_call_send(call, &request, on_network_missed);
+}
+
 static void on_switched(void *ctx, const struct docker_answer *answer, const struct err *failure)
 {
     struct engine_call *call = ctx;
@@ -223,6 +245,10 @@ static void on_switched(void *ctx, const struct docker_answer *answer, const str
     if (failure != NULL) {
         call->failed = true; /* why a start failed stands in the container */
         call->failure = *failure;
+        if (failure->code == ERR_NOT_FOUND && call->call->action->network != NULL) {
+            look_for_network(call);
+            return;
+        }
     } else if (is_seen(call)) {
         engine_call_done(call, /* failure= */ NULL);
         return;

@@ -113,13 +113,22 @@ static void report_lines(struct sim *sim, const struct sim_request *request)
     sim_report(sim, &change);
 }
 
+static void report_start(struct sim *sim, struct sim_request *request)
+{
+    const char *network = request->body == NULL ? NULL : request->body->seen.network;
+
+    if (request->failed && network != NULL &&
+        sim_named_find(request->instance->networks, network) == NULL)
+        sim_report_named(sim, WORLD_NETWORK_GONE, request->instance, network);
+}
+
 static void report_result(struct sim *sim, struct sim_request *request)
 {
     struct world_change change = { .kind = WORLD_NETWORK, .named = request->named };
 
     switch (request->kind) {
     case ACTION_CONTAINER_CREATE: report_create(sim, request); break;
-    case ACTION_CONTAINER_START:
+    case ACTION_CONTAINER_START: report_start(sim, request); /* fall through */
     case ACTION_CONTAINER_STOP:
     case ACTION_CONTAINER_REMOVE:
         if (request->body != NULL)

@@ -172,32 +172,55 @@ static void stream_broken(struct sim *sim, const struct sim_job *job)
         sim_connection_lost(sim, instance, "the event stream ended");
 }
 
-void sim_happened(struct sim *sim, struct sim_body *body, enum sim_event event)
+/* In the order in which they happened; or it is lost, and the stream soon breaks. */
+static void send_event(struct sim *sim, struct sim_instance *instance, sim_job_fn *arrive,
+                       void *subject)
 {
-    struct sim_instance *instance = body->host;
+    int64_t at_ms = sim->now_ms + sim_latency(sim);
 
-    if (!is_ours(sim, body) || !instance->connected)
-        return;
     if (rng_chance(&sim->rng, sim->faults.lose_event)) {
         sim_later(sim, rng_between(&sim->rng, 1, BREAK_MAX_MS), stream_broken, instance,
                   instance->epoch);
         return;
     }
-    int64_t at_ms = sim->now_ms + sim_latency(sim);
     if (at_ms < instance->stream_ms)
         at_ms = instance->stream_ms;
     instance->stream_ms = at_ms;
-    switch (event) {
-    case SIM_EVENT_CHANGED:
-        sim_later(sim, at_ms - sim->now_ms, event_changed, body, instance->epoch);
-        break;
-    case SIM_EVENT_KILLED:
-        sim_later(sim, at_ms - sim->now_ms, event_killed, body, instance->epoch);
-        break;
-    case SIM_EVENT_GONE:
-        sim_later(sim, at_ms - sim->now_ms, event_gone, body, instance->epoch);
-        break;
-    }
+    sim_later(sim, at_ms - sim->now_ms, arrive, subject, instance->epoch);
+}
+
+void sim_happened(struct sim *sim, struct sim_body *body, enum sim_event event)
+{
+    static sim_job_fn *const arrive[] = { [SIM_EVENT_CHANGED] = event_changed,
+                                          [SIM_EVENT_KILLED] = event_killed,
+                                          [SIM_EVENT_GONE] = event_gone };
+
+    if (is_ours(sim, body) && body->host->connected)
+        send_event(sim, body->host, arrive[event], body);
+}
+
+struct ground_event {
+    struct sim_instance *instance;
+    enum world_change_kind kind;
+    const char *name;
+};
+
+static void ground_event(struct sim *sim, const struct sim_job *job)
+{
+    const struct ground_event *event = job->subject;
+
+    if (job->number == event->instance->epoch && event->instance->connected)
+        sim_report_named(sim, event->kind, event->instance, event->name);
+}
+
+void sim_ground_gone(struct sim *sim, struct sim_instance *instance, enum world_change_kind kind,
+                     const char *name)
+{
+    struct ground_event *event = arena_new(&sim->arena, struct ground_event);
+
+    *event = (struct ground_event){ instance, kind, arena_text(&sim->arena, name) };
+    if (sim->driver != NULL && instance->connected)
+        send_event(sim, instance, ground_event, event);
 }
 
 /* ---- Listings ---- */

@@ -193,6 +193,13 @@ const char *step_failure(struct planner *planner, const struct world_instance *i
                         effort->failure.text);
 }
 
+/* Somebody removed it: the next task finds another one. */
+static bool misses_network(struct planner *planner, const struct task_view *view)
+{
+    return view->target != NULL && joins_network(view->target) &&
+           world_network(view->instance, network_name(planner, view->target->cluster)) == NULL;
+}
+
 /* A create or start that no repetition mends ends the task: the next attempt is a new one. */
 static void judge_failure(struct planner *planner, struct task_view *view, const char *container)
 {
@@ -208,8 +215,10 @@ static void judge_failure(struct planner *planner, struct task_view *view, const
                                   ? NULL
                                   : step_failure(planner, view->instance, steps[i], name);
 
-        if (failure != NULL)
-            ended(view, STOP_TASK_FAILED_TO_START, failure, -1);
+        if (failure == NULL)
+            continue;
+        ended(view, STOP_TASK_FAILED_TO_START, failure, -1);
+        view->excused = misses_network(planner, view);
     }
 }
 

@@ -148,6 +148,8 @@ static void start(const struct making *making, const struct world_container *con
     action = plan_action(planner, ACTION_CONTAINER_START, making->instance->name, container->name);
     action->container_id = container->id;
     action->identity = *making->identity;
+    if (joins_network(making->target))
+        action->network = network_name(planner, making->target->cluster);
     action->cause = arena_printf(planner->arena, "task %.12s is coming up", making->identity->task);
 }
 

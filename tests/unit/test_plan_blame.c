@@ -83,6 +83,38 @@ static void what_fails_alone_fails_soon(void **unused)
     scene_close(&scene);
 }
 
+/* Somebody removed the network between the creation of a container and its start. */
+static void a_network_that_is_gone_proves_nothing(void **unused)
+{
+    (void)unused;
+    const struct world_change gone = { .kind = WORLD_NETWORK_GONE,
+                                       .named = { .instance = "local", .name = "berth-me-c" } };
+    struct scene scene;
+
+    run_red(&scene);
+    scene.start_failure = (struct scene_failure){ ERR_NOT_FOUND, "network berth-me-c not found" };
+    commit(&scene, "c2", "blue");
+    for (int i = 0; i < 600; i++) {
+        scene_plan(&scene);
+        for (size_t k = 0; k < scene.plan.action_count; k++) {
+            const struct action *action = &scene.plan.actions[k];
+
+            if (action->kind != ACTION_CONTAINER_START)
+                continue;
+            assert_string_equal(action->network, "berth-me-c");
+            (void)world_apply(scene.world, &gone);
+        }
+        scene_step(&scene);
+        scene.now_ms += 100;
+    }
+    assert_string_equal(scene_primary(&scene, "c/web")->commit, "c2");
+    assert_int_equal(scene_primary(&scene, "c/web")->failed_tasks, 0);
+    scene.start_failure.text = NULL;
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(scene_primary(&scene, "c/web")->state, ROLLOUT_COMPLETED);
+    scene_close(&scene);
+}
+
 /* Nor do the failures of an earlier connection, however long ago they were. */
 static void what_failed_before_a_reconnection_proves_nothing(void **unused)
 {
@@ -136,6 +168,7 @@ int main(void)
         cmocka_unit_test(an_engine_that_starts_nothing_proves_nothing),
         cmocka_unit_test(what_never_starts_fails_in_the_end),
         cmocka_unit_test(what_fails_alone_fails_soon),
+        cmocka_unit_test(a_network_that_is_gone_proves_nothing),
         cmocka_unit_test(what_failed_before_a_reconnection_proves_nothing),
         cmocka_unit_test(an_end_soon_after_connecting_proves_nothing),
     };
