@@ -276,6 +276,7 @@ void check_adopt(struct check *check, bool confirmed)
     uint32_t before = 0;
     uint32_t gone = 0;
 
+    check->held &= check->said_held; /* nobody had looked at a commit that another one follows */
     for (const struct memory_service *at = memory->services; at != NULL; at = at->by_key.next) {
         size_t service = check_service(at->service);
         bool declared = check->people->wanted.services[service].exists;
@@ -291,6 +292,7 @@ void check_adopt(struct check *check, bool confirmed)
         check->held = 0;
     else if (2 * __builtin_popcount(gone) > __builtin_popcount(before))
         check->held |= gone;
+    check->said_held &= check->held;
 }
 
 void check_apply(void *context, const struct action *action)

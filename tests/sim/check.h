@@ -45,6 +45,7 @@ struct check {
     struct arena arena;
     uint32_t leaving;    /* bits of services whose removal has begun */
     uint32_t held;       /* of those that must not be removed without a person's word */
+    uint32_t said_held;  /* and of which the program has said so */
     uint32_t may_run;    /* bits of hosts where a command was stated, and did not arrive yet */
     bool claimed;        /* the engine is another repository's */
     bool forgot;         /* the program lost its memory once */

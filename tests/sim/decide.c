@@ -24,46 +24,80 @@ bool check_is_proved(const struct check *check, const char *service, const char 
     return false;
 }
 
-/* The last one comes last. */
-static void prove(struct check *check, const char *service, const struct deployment *deployment)
+/* The last deployment that succeeded, of the revision or, with NULL, of any; NULL: none. */
+static const struct memory_deployment *last_success(const struct memory *memory, const char *key,
+                                                    const char *revision)
 {
-    const struct target *target = deployment->goal->target;
-    struct proof proof = { .service = check_service(service), .remembered = true };
+    const struct memory_service *service = memory_service(memory, key);
+    const struct memory_deployment *at = service == NULL ? NULL : service->newest;
+
+    while (at != NULL &&
+           (at->record.state != ROLLOUT_COMPLETED ||
+            (revision != NULL && !text_equal(at->record.goal->target->revision, revision))))
+        at = at->older;
+    return at;
+}
+
+/* Where it is, or would be next. */
+static size_t find_proof(const struct check *check, size_t service, const char *revision)
+{
     size_t at = 0;
 
-    text_copy(proof.revision, sizeof(proof.revision), target->revision);
-    for (size_t i = 0; i < target->task->container_definitions_count; i++)
-        proof.images[i] = arena_text(&check->arena, deployment->pins[i].image_id);
-    while (at < check->proof_count && (check->proofs[at].service != proof.service ||
-                                       !text_equal(check->proofs[at].revision, proof.revision)))
+    while (at < check->proof_count && (check->proofs[at].service != service ||
+                                       !text_equal(check->proofs[at].revision, revision)))
         at++;
-    if (at == check->proof_count)
-        check->proofs = mem_resize(check->proofs, (++check->proof_count) * sizeof(proof));
+    return at;
+}
+
+/* The last one comes last. */
+static void move_last(struct check *check, size_t at)
+{
+    struct proof proof = check->proofs[at];
+
     memmove(&check->proofs[at], &check->proofs[at + 1],
             (check->proof_count - at - 1) * sizeof(proof));
     check->proofs[check->proof_count - 1] = proof;
 }
 
-/* Is it still known that the revision proved itself? */
-static bool is_remembered(const struct check *check, const struct proof *proof)
+static void prove(struct check *check, const char *service, const struct deployment *deployment)
 {
-    AUTO(arena) arena = { 0 };
-    const char *key = unit_key(&arena, PEOPLE_CLUSTER, people_service_name(proof->service));
-    const struct memory_service *memory = memory_service(check->process->app.memory, key);
+    const struct target *target = deployment->goal->target;
+    struct proof proof = { .service = check_service(service), .remembered = true };
+    size_t at = find_proof(check, proof.service, target->revision);
 
-    for (const struct memory_deployment *at = memory == NULL ? NULL : memory->newest; at != NULL;
-         at = at->older) {
-        if (at->record.state == ROLLOUT_COMPLETED &&
-            text_equal(at->record.goal->target->revision, proof->revision))
-            return true;
-    }
-    return false;
+    text_copy(proof.revision, sizeof(proof.revision), target->revision);
+    for (size_t i = 0; i < target->task->container_definitions_count; i++)
+        proof.images[i] = arena_text(&check->arena, deployment->pins[i].image_id);
+    if (at == check->proof_count)
+        check->proofs = mem_resize(check->proofs, (++check->proof_count) * sizeof(proof));
+    check->proofs[at] = proof;
+    move_last(check, at);
 }
 
+/* What is still known to have proved itself, and what did so last: that a revision did so once more
+ * may be what was lost. */
 void check_reborn(struct check *check)
 {
-    for (size_t i = 0; i < check->proof_count; i++)
-        check->proofs[i].remembered &= is_remembered(check, &check->proofs[i]);
+    const struct memory *memory = check->process->app.memory;
+
+    for (size_t i = 0; i < check->proof_count; i++) {
+        AUTO(arena) arena = { 0 };
+        struct proof *proof = &check->proofs[i];
+        const char *service = people_service_name(proof->service);
+
+        proof->remembered &= last_success(memory, unit_key(&arena, PEOPLE_CLUSTER, service),
+                                          proof->revision) != NULL;
+    }
+    for (size_t service = 0; service < SERVICES_MAX; service++) {
+        AUTO(arena) arena = { 0 };
+        const struct memory_deployment *last = last_success(
+            memory, unit_key(&arena, PEOPLE_CLUSTER, people_service_name(service)), NULL);
+        size_t at = last == NULL ? check->proof_count
+                                 : find_proof(check, service, last->record.goal->target->revision);
+
+        if (at < check->proof_count)
+            move_last(check, at);
+    }
 }
 
 static void forget(struct check *check, size_t service)
@@ -319,6 +353,8 @@ static void check_hold(struct check *check, const struct fact *fact)
     else if (fact->kind == FACT_HOLD && !text_is_empty(fact->text) &&
              (check->leaving >> index & 1) != 0)
         check_failed(check, "%s: its removal has begun and is held", fact->service);
+    if (fact->kind == FACT_HOLD && !text_is_empty(fact->text))
+        check->said_held |= 1U << index;
 }
 
 /* Design rule 1: what somebody else brought is not taken for ours. */
