@@ -397,7 +397,7 @@ static int do_network(struct sim *sim, struct sim_request *request, struct err *
     if (network_in_use(sim, request->instance, request->named.name))
         return err_set(err, ERR_DENIED, "network %s has active endpoints", request->named.name);
     named_remove(all, request->named.name);
-    sim_ground_gone(sim, request->instance, WORLD_NETWORK_GONE, request->named.name);
+    sim_named_gone(sim, request->instance, /* network= */ true, request->named.name);
     return 0;
 }
 
@@ -410,7 +410,7 @@ static int do_volume(struct sim *sim, struct sim_request *request, struct err *e
         if (volume_in_use(sim, request->instance, request->named.name))
             return err_set(err, ERR_CONFLICT, "volume %s is in use", request->named.name);
         named_remove(all, request->named.name);
-        sim_ground_gone(sim, request->instance, WORLD_VOLUME_GONE, request->named.name);
+        sim_named_gone(sim, request->instance, /* network= */ false, request->named.name);
         return 0;
     }
     if (found == NULL)

@@ -238,9 +238,7 @@ void sim_connection_lost(struct sim *sim, struct sim_instance *instance, const c
 /* Begins a listing, or another one after the present; its number. */
 uint64_t sim_list(struct sim *sim, struct sim_instance *instance);
 void sim_happened(struct sim *sim, struct sim_body *body, enum sim_event event);
-/* A network or volume went away; `kind` is WORLD_NETWORK_GONE or WORLD_VOLUME_GONE. */
-void sim_ground_gone(struct sim *sim, struct sim_instance *instance, enum world_change_kind kind,
-                     const char *name);
+void sim_named_gone(struct sim *sim, struct sim_instance *at, bool network, const char *name);
 
 /* ---- faults.c ---- */
 /* A command ended: which boot of the host that was on; it is rebooted then, if it is to. */

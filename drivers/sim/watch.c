@@ -213,14 +213,15 @@ static void ground_event(struct sim *sim, const struct sim_job *job)
         sim_report_named(sim, event->kind, event->instance, event->name);
 }
 
-void sim_ground_gone(struct sim *sim, struct sim_instance *instance, enum world_change_kind kind,
-                     const char *name)
+/* A network or volume went away. */
+void sim_named_gone(struct sim *sim, struct sim_instance *at, bool network, const char *name)
 {
     struct ground_event *event = arena_new(&sim->arena, struct ground_event);
 
-    *event = (struct ground_event){ instance, kind, arena_text(&sim->arena, name) };
-    if (sim->driver != NULL && instance->connected)
-        send_event(sim, instance, ground_event, event);
+    *event = (struct ground_event){ at, network ? WORLD_NETWORK_GONE : WORLD_VOLUME_GONE,
+                                    arena_text(&sim->arena, name) };
+    if (sim->driver != NULL && at->connected)
+        send_event(sim, at, ground_event, event);
 }
 
 /* ---- Listings ---- */

@@ -528,7 +528,8 @@ void memory_expire(struct memory *memory, const struct world *world, int64_t bef
         for (struct memory_deployment **at = &service->newest; *at != NULL;) {
             struct memory_deployment *entry = *at;
 
-            if (kept < DEPLOYMENTS_KEPT || memory_needs_deployment(service, world, &entry->record)) {
+            if (kept < DEPLOYMENTS_KEPT ||
+                memory_needs_deployment(service, world, &entry->record)) {
                 kept++;
                 at = &entry->older;
                 continue;
