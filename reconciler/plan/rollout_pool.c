@@ -181,8 +181,9 @@ static void prepare_half_made(struct readiness *readiness, const struct service_
 /* By what is remembered of it: its data is where it runs. */
 static bool has_data_there(const struct planner *planner, const struct world_task *task)
 {
-    const struct deployment *made = memory_deployment(
-        memory_service(planner->input->memory, task->service->key), task->deployment);
+    /* Of one that was taken over the deployment is not known, and another may have its revision. */
+    const struct deployment *made = memory_revision(
+        memory_service(planner->input->memory, task->service->key), task->revision);
 
     return made != NULL && has_named_volumes(made->goal->target);
 }

@@ -297,6 +297,34 @@ static void data_stays_and_its_task_comes_back(void **unused)
     scene_close(&scene);
 }
 
+/* Two tasks beside their data: neither waits for the other one to leave, though what is remembered
+ * of them is lost. */
+static void data_of_tasks_taken_over_is_theirs(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const char *db;
+
+    scene_open(&scene);
+    db = fleet_service(&scene, "db", VOLUME,
+                       "desiredCount: 2, deploymentConfiguration: {minimumHealthyPercent: 0, "
+                       "maximumPercent: 100}");
+    fleet_instance(&scene, "a", 4096, 8000);
+    fleet_instance(&scene, "b", 4096, 8000);
+    fleet_instance(&scene, "c", 4096, 8000);
+    commit(&scene, "c1", THREE, NULL, db);
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(fleet_running(&scene, "db", NULL), 2);
+    scene_forget(&scene);
+    scene_run(&scene, 60 * 1000);
+    commit(&scene, "c2", THREE, UPGRADE, db);
+    scene_plan(&scene);
+    run_whole(&scene, 300, 0, 1);
+    assert_string_equal(scene.runs, "a b c ");
+    assert_int_equal(fleet_running(&scene, "db", NULL), 2);
+    scene_close(&scene);
+}
+
 static void data_of_a_service_that_may_not_stop_keeps_the_host(void **unused)
 {
     (void)unused;
@@ -595,6 +623,7 @@ int main(void)
         cmocka_unit_test(what_cannot_leave_in_time_is_a_failure),
         cmocka_unit_test(a_daemon_leaves_last_and_is_back_before_the_next),
         cmocka_unit_test(data_stays_and_its_task_comes_back),
+        cmocka_unit_test(data_of_tasks_taken_over_is_theirs),
         cmocka_unit_test(data_of_a_service_that_may_not_stop_keeps_the_host),
         cmocka_unit_test(nothing_begins_while_another_one_is_lost),
         cmocka_unit_test(what_became_of_it_is_not_known),
