@@ -53,6 +53,14 @@ bool check_is_left_alone(const struct check *check, const struct world_container
 }
 
 /* As the world tells it, not as the planner does: every container is there, up, and well. */
+/* What somebody stopped and started again while nobody watched had proved itself before. */
+static bool was_proven(const struct check *check, const struct world_task *task, int64_t started_ms)
+{
+    const struct task_record *record = memory_task(check->process->app.memory, task->id);
+
+    return record != NULL && record->healthy_ms != 0 && record->healthy_ms < started_ms;
+}
+
 bool check_is_healthy(const struct check *check, const struct world_task *task)
 {
     const struct service_spec *spec = check_spec(check, task->service->key);
@@ -73,9 +81,10 @@ bool check_is_healthy(const struct check *check, const struct world_task *task)
         if (container->started_ms > started_ms)
             started_ms = container->started_ms;
     }
-    int64_t ready_ms = started_ms - host->clock_skew_ms +
-                       (spec == NULL ? 0 : (int64_t)spec->min_ready_seconds * 1000);
-    return checked > 0 || ready_ms <= sim_now(check->process->sim);
+    started_ms -= host->clock_skew_ms;
+    int64_t ready_ms = started_ms + (spec == NULL ? 0 : (int64_t)spec->min_ready_seconds * 1000);
+    return checked > 0 || ready_ms <= sim_now(check->process->sim) ||
+           was_proven(check, task, started_ms);
 }
 
 bool check_is_leaving(const struct task_record *record)
@@ -374,19 +383,27 @@ static void check_unwanted(struct check *check, const struct plan_unit *units, s
 }
 
 /* Where room is short, what is kept for a task whose create is tried again is room for another one
- * to a planner that looks at that one first. */
-static bool room_is_kept(const struct check *check, const struct action *action)
+ * to a planner that looks at that one first; and when another one took it, what is to make room
+ * does so when the create is tried again. */
+static bool room_is_kept(const struct check *check, const char *name)
 {
-    const struct world_instance *instance =
-        world_instance(check->process->app.world, action->instance);
+    const struct world_instance *instance = world_instance(check->process->app.world, name);
 
-    if (action->kind != ACTION_CONTAINER_CREATE || check->memory_mib >= PLENTY_MIB)
+    if (instance == NULL || check->memory_mib >= PLENTY_MIB)
         return false;
     for (const struct world_effort *at = instance->efforts; at != NULL; at = at->by_key.next) {
         if (at->state == EFFORT_FAILED && text_starts(at->key, "create "))
             return true;
     }
     return false;
+}
+
+/* Likewise when the create waits for others to end. */
+static bool waits_for_room(const struct check *check, const struct fact *fact)
+{
+    return fact->kind == FACT_TASK && fact->task->stopping_ms != 0 &&
+           (room_is_kept(check, fact->task->instance) ||
+            (check->memory_mib < PLENTY_MIB && check_lane_is_used(check, ACTION_CONTAINER_CREATE)));
 }
 
 #define FACT_TEXT(name, text) text,
@@ -407,7 +424,7 @@ void check_whole_plan(struct check *check)
     size_t count = plan_units(&input, &arena, &units);
     plan_compute(&input, units, count, &arena, &plan);
     for (size_t i = 0; i < plan.fact_count; i++) {
-        if (!hosts_decide(check, &plan.facts[i]))
+        if (!hosts_decide(check, &plan.facts[i]) && !waits_for_room(check, &plan.facts[i]))
             check_failed(check, "the whole plan states a fact (%s of %s: %s) that the cycle missed",
                          fact_texts[plan.facts[i].kind],
                          plan.facts[i].service == NULL ? "no service" : plan.facts[i].service,
@@ -422,7 +439,8 @@ void check_whole_plan(struct check *check)
             !(action->kind == ACTION_CONTAINER_CREATE && daemons_is(check, action->unit)))
             continue;
         if (process_call(check->process, action->instance, action->object) == NULL &&
-            !check_lane_is_used(check, action->kind) && !room_is_kept(check, action))
+            !check_lane_is_used(check, action->kind) &&
+            !(action->kind == ACTION_CONTAINER_CREATE && room_is_kept(check, action->instance)))
             check_failed(
                 check, "the whole plan has %s %s (%s), which the cycle missed; %s waits: %s",
                 action_kind_text(action->kind), action->object, action->cause, action->unit,

@@ -24,7 +24,8 @@ bool check_is_proved(const struct check *check, const char *service, const char 
     return false;
 }
 
-/* The last deployment that succeeded, of the revision or, with NULL, of any; NULL: none. */
+/* The last deployment that succeeded, of the revision or, with NULL, of any that had healthy tasks
+ * then; NULL: none. */
 static const struct memory_deployment *last_success(const struct memory *memory, const char *key,
                                                     const char *revision)
 {
@@ -33,7 +34,8 @@ static const struct memory_deployment *last_success(const struct memory *memory,
 
     while (at != NULL &&
            (at->record.state != ROLLOUT_COMPLETED ||
-            (revision != NULL && !text_equal(at->record.goal->target->revision, revision))))
+            (revision == NULL ? !at->record.proven
+                              : !text_equal(at->record.goal->target->revision, revision))))
         at = at->older;
     return at;
 }
