@@ -251,6 +251,21 @@ bool hosts_have_room(const struct check *check)
     return false;
 }
 
+/* A task that stays last on a host that is to be maintained leaves when the others have. Whether one
+ * of those stays last as well may change with a commit; that is seen when something ends there. */
+static bool leaves_last(const struct check *check, const struct fact *fact)
+{
+    if (fact->kind != FACT_TASK || fact->task->stopping_ms == 0 ||
+        !hosts_is_left(check->people, fact->task->instance))
+        return false;
+    for (const struct process_call *at = check->process->calls; at != NULL; at = at->next) {
+        if (at->inner.action != NULL &&
+            text_equal(at->inner.action->instance, fact->task->instance))
+            return true;
+    }
+    return false;
+}
+
 bool hosts_decide(const struct check *check, const struct fact *fact)
 {
     AUTO(arena) arena = { 0 };
@@ -262,7 +277,8 @@ bool hosts_decide(const struct check *check, const struct fact *fact)
         before = memory_deployment(memory_service(check->process->app.memory,
                                                   unit_key(&arena, fact->cluster, fact->service)),
                                    fact->deployment->id);
-    return fact->kind == FACT_EVENT || (before != NULL && before->state == fact->deployment->state);
+    return fact->kind == FACT_EVENT || leaves_last(check, fact) ||
+           (before != NULL && before->state == fact->deployment->state);
 }
 
 bool hosts_are_seen(const struct check *check)
