@@ -72,9 +72,10 @@ bool host_ready(struct planner *planner, const struct deployment *deployment,
 
 /* All its containers have ended. */
 bool task_is_over(const struct world_task *task);
-/* Only where the data is can the service run: while that host is maintained it does not.  It stops
- * when only the like of it, and DAEMON services, are left there: others may depend on it until they
- * moved. */
+/* A task that leaves its host is to stop before its successor runs.  Only where the data is can
+ * some services run: while that host is maintained they do not, and stop when only the like of
+ * them, and DAEMON services, are left there; others may depend on them until they moved.  And one
+ * whose successor waits for such a service would keep the host from ever being empty. */
 bool stops_for_its_host(struct planner *planner, const struct service_view *view,
                         const struct task_view *task);
 

@@ -178,14 +178,24 @@ static void prepare_half_made(struct readiness *readiness, const struct service_
     }
 }
 
-/* By what is remembered of it: its data is where it runs. */
-static bool has_data_there(const struct planner *planner, const struct world_task *task)
+/* Its successor can run nowhere else, where the data is: it stops for its host, after those that
+ * may leave.  What the task itself has says nothing: the next revision may do without. */
+static bool comes_back(const struct planner *planner, const struct world_task *task)
 {
-    /* Of one that was taken over the deployment is not known, and another may have its revision. */
-    const struct deployment *made = memory_revision(
-        memory_service(planner->input->memory, task->service->key), task->revision);
+    const struct deployment *next =
+        memory_primary(memory_service(planner->input->memory, task->service->key));
 
-    return made != NULL && has_named_volumes(made->goal->target);
+    return next != NULL && has_named_volumes(next->goal->target);
+}
+
+/* Its successor waits for another service, which may wait for the host. */
+static bool waits_on_maintained(const struct service_view *view, const struct task_view *task)
+{
+    size_t host = pool_index(view->pool, task->task->instance);
+
+    return view->primary->state == ROLLOUT_IN_PROGRESS && !view->is_free &&
+           host < view->pool->count && view->pool->hosts[host].drains &&
+           view->pool->hosts[host].listed->state != CONTAINER_INSTANCE_DRAINING;
 }
 
 bool stops_for_its_host(struct planner *planner, const struct service_view *view,
@@ -193,12 +203,15 @@ bool stops_for_its_host(struct planner *planner, const struct service_view *view
 {
     const struct target *next = view->primary->goal->target;
 
-    if (!task->leaving || view->daemon != NULL || !has_named_volumes(next) ||
-        !instance_is_left(planner, view->cluster, next, task->instance))
+    if (!task->leaving || view->pool == NULL || view->daemon != NULL)
+        return false;
+    if (waits_on_maintained(view, task))
+        return true;
+    if (!has_named_volumes(next) || !instance_is_left(planner, view->cluster, next, task->instance))
         return false;
     for (const struct world_task *at = task->instance->tasks; at != NULL; at = at->host_next) {
-        bool stays_last = at->service != NULL &&
-                          (daemon_owns(planner, at->service) || has_data_there(planner, at));
+        bool stays_last =
+            at->service != NULL && (daemon_owns(planner, at->service) || comes_back(planner, at));
 
         if (at != task->task && !stays_last && !task_is_over(at))
             return false;

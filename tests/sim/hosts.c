@@ -251,8 +251,8 @@ bool hosts_have_room(const struct check *check)
     return false;
 }
 
-/* A task that stays last on a host that is to be maintained leaves when the others have. Whether one
- * of those stays last as well may change with a commit; that is seen when something ends there. */
+/* A task that stays last on a host that is to be maintained leaves when the others have. Whether
+ * one of those stays last as well may change with a commit; that is seen when something ends. */
 static bool leaves_last(const struct check *check, const struct fact *fact)
 {
     if (fact->kind != FACT_TASK || fact->task->stopping_ms == 0 ||

@@ -162,8 +162,13 @@ void upkeep_check_facts(struct check *check, const struct fact *facts, size_t co
 bool upkeep_must_stop(const struct check *check, const struct world_task *task,
                       const struct deployment *deployment)
 {
+    const struct target *target = deployment->goal->target;
+    const struct service_spec *spec = check_spec(check, task->service->key);
+    bool may_wait =
+        deployment->state == ROLLOUT_IN_PROGRESS && spec != NULL && spec->depends_on_count > 0;
+
     return (check->people->kept_free >> hosts_index(task->instance) & 1) != 0 &&
-           deployment->goal->target->task->volumes_count > 0;
+           (target->task->volumes_count > 0 || may_wait);
 }
 
 /* ---- What is done ---- */

@@ -325,6 +325,49 @@ static void data_of_tasks_taken_over_is_theirs(void **unused)
     scene_close(&scene);
 }
 
+/* A service waits for another one, which waits for the host where its data is, which waits for the
+ * tasks of the first: those leave, as far as they may. */
+static void who_waits_for_data_on_the_host_leaves_it(void **unused)
+{
+    (void)unused;
+    static const char may_stop[] =
+        "deploymentConfiguration: {minimumHealthyPercent: 0, maximumPercent: 100}, "
+        "desiredCount: %d%s";
+    struct scene scene;
+    const char *db;
+    const char *more;
+
+    scene_open(&scene);
+    fleet_instance(&scene, "a", 4096, 8000);
+    fleet_instance(&scene, "b", 4096, 8000);
+    fleet_instance(&scene, "c", 4096, 8000);
+    db = fleet_service(&scene, "db", VOLUME, arena_printf(&scene.arena, may_stop, 1, ""));
+    more = fleet_service(&scene, "web", VOLUME, "desiredCount: 3");
+    commit(&scene, "c1", /* instances= */
+           "{name: a, host: a}, {name: b, host: b, state: DRAINING}, "
+           "{name: c, host: c, state: DRAINING}",
+           NULL, arena_printf(&scene.arena, "%s%s", db, more));
+    scene_run(&scene, 60 * 1000);
+    commit(&scene, "c2", THREE, UPGRADE, arena_printf(&scene.arena, "%s%s", db, more));
+    scene_plan(&scene);
+    run_whole(&scene, 100, 3, 1);
+    assert_int_equal(open_ones(&scene), 1); /* web keeps its host */
+
+    /* More of db is wanted, and finds no place; the next revision of web needs no data. */
+    db = fleet_service(&scene, "db", VOLUME, arena_printf(&scene.arena, may_stop, 2, ""));
+    more = fleet_service(&scene, "web",
+                         "memory: 100, containerDefinitions: [{name: main, image: "
+                         "'example/web:2', cpu: 128}]",
+                         arena_printf(&scene.arena, may_stop, 3, ", dependsOn: [db]"));
+    commit(&scene, "c3", THREE, UPGRADE, arena_printf(&scene.arena, "%s%s", db, more));
+    scene_plan(&scene);
+    run_whole(&scene, 300, 0, 1);
+    assert_string_equal(scene.runs, "a b c ");
+    assert_int_equal(fleet_running(&scene, "db", NULL), 2);
+    assert_int_equal(fleet_running(&scene, "web", NULL), 3);
+    scene_close(&scene);
+}
+
 static void data_of_a_service_that_may_not_stop_keeps_the_host(void **unused)
 {
     (void)unused;
@@ -624,6 +667,7 @@ int main(void)
         cmocka_unit_test(a_daemon_leaves_last_and_is_back_before_the_next),
         cmocka_unit_test(data_stays_and_its_task_comes_back),
         cmocka_unit_test(data_of_tasks_taken_over_is_theirs),
+        cmocka_unit_test(who_waits_for_data_on_the_host_leaves_it),
         cmocka_unit_test(data_of_a_service_that_may_not_stop_keeps_the_host),
         cmocka_unit_test(nothing_begins_while_another_one_is_lost),
         cmocka_unit_test(what_became_of_it_is_not_known),
