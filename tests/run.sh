@@ -198,7 +198,7 @@ suite_sim()
 suite_mutants()
 {
     local words=('SEEDS=500' 'MUTANT=03-upper-ceil 05-quarantine-ignored 11-no-cause')
-    ! ((${LONG:-0})) || words=('SEEDS=10000')
+    ! ((${LONG:-0})) || words=('SEEDS=1000')
     start mutants count_line $((SCRIPT_SECONDS * 2)) \
         $MAKE --no-print-directory -s mutants JOBS="$JOBS" "${words[@]}"
 }

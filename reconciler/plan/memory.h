@@ -226,8 +226,9 @@ const struct image_record *memory_image(const struct memory *memory, const char 
 const struct host_record *memory_host(const struct memory *memory, const char *instance);
 /* The newest deployment: ECS's PRIMARY; NULL: none yet. */
 const struct deployment *memory_primary(const struct memory_service *service);
-/* Where a rollback would go, and what stands in for tasks that PRIMARY lacks: the newest COMPLETED
- * deployment of another revision that has proved itself; NULL: PRIMARY has, or none did. */
+/* Where a rollback would go, and what stands in for tasks that PRIMARY lacks: the newest deployment
+ * of another revision that has proved itself, and did not fail since; one that led back to such a
+ * revision is as good, though another one overtook it.  NULL: PRIMARY has, or none did. */
 const struct deployment *memory_fallback(const struct memory_service *service);
 /* What must not be forgotten for its age: what a rollback leads to, what has tasks, as far as is
  * seen or remembered, and what alone knows of a volume that goes with the service. */

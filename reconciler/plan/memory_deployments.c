@@ -16,7 +16,7 @@ const struct deployment *memory_fallback(const struct memory_service *service)
     if (primary == NULL || primary->proven)
         return NULL;
     for (const struct memory_deployment *at = service->newest->older; at != NULL; at = at->older) {
-        if (at->record.state == ROLLOUT_COMPLETED && at->record.proven &&
+        if (at->record.state != ROLLOUT_FAILED && at->record.proven &&
             !text_equal(at->record.goal->target->revision, primary->goal->target->revision))
             return &at->record;
     }

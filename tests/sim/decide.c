@@ -24,8 +24,14 @@ bool check_is_proved(const struct check *check, const char *service, const char 
     return false;
 }
 
-/* The last deployment that succeeded, of the revision or, with NULL, of any that had healthy tasks
- * then; NULL: none. */
+/* It succeeded, or leads back to what did. */
+static bool is_success(const struct deployment *deployment)
+{
+    return deployment->state == ROLLOUT_COMPLETED ||
+           (deployment->proven && deployment->state != ROLLOUT_FAILED);
+}
+
+/* The last one of the revision or, with NULL, of any that had healthy tasks then; NULL: none. */
 static const struct memory_deployment *last_success(const struct memory *memory, const char *key,
                                                     const char *revision)
 {
@@ -33,9 +39,9 @@ static const struct memory_deployment *last_success(const struct memory *memory,
     const struct memory_deployment *at = service == NULL ? NULL : service->newest;
 
     while (at != NULL &&
-           (at->record.state != ROLLOUT_COMPLETED ||
-            (revision == NULL ? !at->record.proven
-                              : !text_equal(at->record.goal->target->revision, revision))))
+           !(is_success(&at->record) &&
+             (revision == NULL ? at->record.proven
+                               : text_equal(at->record.goal->target->revision, revision))))
         at = at->older;
     return at;
 }

@@ -610,6 +610,36 @@ static void a_deployment_is_remembered_while_it_has_a_task(void **unused)
     bench_close(&bench);
 }
 
+/* The way back was itself overtaken by commits, more of them than are remembered. */
+static void a_rollback_that_was_overtaken_is_where_the_next_one_leads(void **unused)
+{
+    (void)unused;
+    AUTO(goal) *good = goal_for_test("web", "blue");
+    AUTO(goal) *bad = goal_for_test("web", "red");
+    AUTO(world) *world = world_new(NULL, NULL);
+    struct pin pins[2] = { { "sha256:aa", NULL }, { NULL, NULL } };
+    struct deployment deployment = {
+        .id = "a0", .goal = good, .pins = pins, .state = ROLLOUT_COMPLETED, .proven = true
+    };
+    struct fact fact = fact_of(FACT_DEPLOYMENT, "web");
+    struct bench bench;
+
+    bench_open(&bench);
+    fact.deployment = &deployment;
+    state(&bench, &fact, 1);
+    deployment = (struct deployment){ .id = "a1", .goal = good, .pins = pins, .proven = true };
+    deployment.rollback = true;
+    state(&bench, &fact, 1);
+    for (int i = 0; i < 20; i++) {
+        state_deployments(&bench, bad, i, 1);
+        memory_expire(bench.memory, world, 2);
+    }
+    const struct memory_service *service = memory_service(bench.memory, "default/web");
+    assert_non_null(memory_fallback(service));
+    assert_string_equal(memory_fallback(service)->id, "a1");
+    bench_close(&bench);
+}
+
 static void pruning_follows_memory_and_keeps_history(void **unused)
 {
     (void)unused;
@@ -750,6 +780,7 @@ int main(void)
         cmocka_unit_test(hosts_are_forgotten_in_the_end),
         cmocka_unit_test(a_maintenance_is_remembered_for_long),
         cmocka_unit_test(a_deployment_is_remembered_while_it_has_a_task),
+        cmocka_unit_test(a_rollback_that_was_overtaken_is_where_the_next_one_leads),
         cmocka_unit_test(pruning_follows_memory_and_keeps_history),
         cmocka_unit_test(the_secret_key_is_made_once),
         cmocka_unit_test(a_cut_key_is_an_error),
