@@ -230,8 +230,10 @@ static uint32_t may_get(const struct check *check)
                        ? HOSTS_MAX * 2
                        : check_percent(spec->desired_count,
                                        spec->deployment_configuration->maximum_percent, 0);
-        if (most > (seen == NULL ? 0 : seen->task_count))
-            tasks += most - (seen == NULL ? 0 : (uint32_t)seen->task_count);
+        uint32_t stay = 0; /* what leaves makes room for others before it is gone */
+        for (size_t t = 0; seen != NULL && t < seen->task_count; t++)
+            stay += !check_is_leaving(memory_task(check->process->app.memory, seen->tasks[t]->id));
+        tasks += most > stay ? most - stay : 0;
     }
     return tasks;
 }
