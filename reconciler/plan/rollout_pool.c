@@ -213,8 +213,11 @@ bool stops_for_its_host(struct planner *planner, const struct service_view *view
         bool stays_last =
             at->service != NULL && (daemon_owns(planner, at->service) || comes_back(planner, at));
 
-        if (at != task->task && !stays_last && !task_is_over(at))
+        if (at != task->task && !stays_last && !task_is_over(at)) {
+            plan_progress(planner, "task %.12s stays on %s until others have left that",
+                          task->task->id, task->task->instance);
             return false;
+        }
     }
     return true;
 }

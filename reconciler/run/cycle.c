@@ -221,10 +221,10 @@ void cycle_renew(struct cycle *cycle)
 {
     cycle->converged = false;
     /* Whether a removal has to be confirmed depends on how many there are; what an instance has is
-     * there as long as any manifest names it; and what found no room may have got some (a Cluster's
-     * cpuOvercommit). */
+     * there as long as any manifest names it; what found no room may have got some (a Cluster's
+     * cpuOvercommit); and what leaves an instance last may not be so any more. */
     for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
-        at->dirty |= at->wait != NULL || at->kind == DIRTY_INSTANCE ||
+        at->dirty |= at->wait != NULL || at->watches || at->kind == DIRTY_INSTANCE ||
                      desired_service(cycle->app->desired, at->key) == NULL;
     schedule(cycle);
 }
