@@ -185,13 +185,14 @@ engine_api()
 # A root file system with busybox and its links only; one layer.
 engine_busybox()
 {
-    local context=$IT_DIR/busybox applet
+    local context=$IT_DIR/busybox
     if [ ! -d "$context" ]; then
         mkdir -p "$context/root/bin" "$context/root/tmp" "$context/root/etc" || return 1
         cp /bin/busybox "$context/root/bin/" || return 1
-        for applet in $(/bin/busybox --list); do
-            [ "$applet" = busybox ] || ln -s busybox "$context/root/bin/$applet"
-        done
+        # All of its links by one process, not by three hundred.  They name the place where it is here,
+        # which may be /usr/bin.
+        mkdir -p "$context/root/usr/bin" && ln -s ../../bin/busybox "$context/root/usr/bin/busybox" &&
+            /bin/busybox --install -s "$context/root/bin" || return 1
         echo 'root:x:0:0:root:/:/bin/sh' >"$context/root/etc/passwd"
         printf '%s\n' 'FROM scratch' 'COPY root /' 'ENV PATH=/bin' 'CMD ["sh"]' \
             >"$context/Dockerfile"
