@@ -238,7 +238,7 @@ EVENTS      ?= 200
 PUBLIC += test test-slow test-long check tidy lint format sim soak sim-coverage mutants crash torture \
     fuzz bench bench-hosts bench-sim
 test: deps-test ## everything in its short form; ends in `N passed, N failed`
-	+@tests/run.sh unit fuzz sim mutants it tidy
+	+@tests/run.sh unit fuzz sim mutants tidy it
 test-slow: deps-test ## the integration scripts that take too long for it
 	+@LOGS=build/test-slow tests/run.sh it_slow
 test-long: deps-test ## everything in full, with clang and clang-tidy too

@@ -203,16 +203,31 @@ suite_mutants()
         $MAKE --no-print-directory -s mutants JOBS="$JOBS" "${words[@]}"
 }
 
-# Integration scripts KIND_*.sh.  They wait for a third of their time, so one more runs at once.
-scripts()
+# The longest first: at the end there is not one of them alone.  Others come after these, by name.
+LONGEST='test_edge_faults test_crash test_run test_hosts test_fargate test_apply test_order test_verbs
+    test_maintenance test_hosts_work test_api test_sample_hello test_restart'
+
+# The names of the scripts KIND_*.sh, in the order in which they are to be started.
+script_names()
 {
-    local script name JOBS=$((JOBS + 1))
-    build program MODE=release program probes
-    build probes MODE=asan probes
+    local script name
+    for name in $LONGEST; do
+        [[ $name != "$1"_* ]] || echo "$name"
+    done
     for script in tests/it/"$1"_*.sh; do
         name=$(basename "$script" .sh)
-        { [ -e "$script" ] && wanted "$name"; } || continue
-        start "it/$name" count_line $SCRIPT_SECONDS "$script"
+        [[ " ${LONGEST//$'\n'/ } " == *" $name "* ]] || echo "$name"
+    done
+}
+
+# Integration scripts KIND_*.sh.  Alone each uses about half a core, so twice as many run.
+scripts()
+{
+    local name JOBS=$((JOBS * 2))
+    build program MODE=release program probes
+    build probes MODE=asan probes
+    for name in $(script_names "$1"); do
+        ! wanted "$name" || start "it/$name" count_line $SCRIPT_SECONDS "tests/it/$name.sh"
     done
 }
 
