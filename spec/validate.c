@@ -8,9 +8,11 @@
 
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
+#include "spec/cron.h"
 #include "spec/names.h"
 #include "spec/reference.h"
 #include "spec/tree.h"
+#include "spec/zone.h"
 
 /* ecs.md 1.6. */
 #define ATTRIBUTES_MAX 10
@@ -251,6 +253,44 @@ static void validate_instances(const struct validation *v, const struct cluster_
     }
 }
 
+static void validate_windows(const struct validation *v,
+                             const struct cluster_maintenance *maintenance)
+{
+    for (size_t i = 0; i < maintenance->windows_count; i++) {
+        const struct maintenance_window *window = &maintenance->windows[i];
+        struct cron cron;
+        struct err err;
+
+        if (window->schedule_expression != NULL &&
+            cron_parse(window->schedule_expression, &cron, &err) < 0)
+            decode_mistake(v->decoder,
+                           validation_node(v, "maintenance.windows[%zu].scheduleExpression", i),
+                           "scheduleExpression: %s", err.text);
+        if (!zone_is_name(window->timezone))
+            decode_mistake(v->decoder, validation_node(v, "maintenance.windows[%zu].timezone", i),
+                           "timezone: '%s' is no name of a time zone: write it as Europe/Berlin",
+                           window->timezone);
+    }
+}
+
+static void validate_maintenance(const struct validation *v, const struct cluster_spec *cluster)
+{
+    const struct cluster_maintenance *maintenance = cluster->maintenance;
+    const struct node *node = validation_node(v, "maintenance");
+
+    if (cluster->launch_type != LAUNCH_TYPE_EC2)
+        decode_mistake(v->decoder, node, "maintenance: FARGATE has no hosts: launchType EC2 has");
+    if ((maintenance->command != NULL) == maintenance->upgrade_packages)
+        decode_mistake(v->decoder, node,
+                       "maintenance: give either 'command' or 'upgradePackages: true'");
+    if (maintenance->command != NULL && strlen(maintenance->command) > LIMIT_HOST_COMMAND)
+        decode_mistake(v->decoder, node,
+                       "maintenance: 'command' has more than %d bytes: let it run a script of the "
+                       "host",
+                       LIMIT_HOST_COMMAND);
+    validate_windows(v, maintenance);
+}
+
 void validate_cluster(const struct validation *v, const struct cluster_spec *cluster)
 {
     if (cluster->launch_type != LAUNCH_TYPE_EC2 && cluster->instances_count > 0)
@@ -259,19 +299,8 @@ void validate_cluster(const struct validation *v, const struct cluster_spec *clu
     if (cluster->launch_type != LAUNCH_TYPE_EC2 && cluster->bootstrap != NULL)
         decode_mistake(v->decoder, validation_node(v, "bootstrap"),
                        "bootstrap: FARGATE runs on the local engine: launchType EC2 has instances");
-    if (cluster->launch_type != LAUNCH_TYPE_EC2 && cluster->maintenance != NULL)
-        decode_mistake(v->decoder, validation_node(v, "maintenance"),
-                       "maintenance: FARGATE has no hosts: launchType EC2 has");
-    if (cluster->maintenance != NULL &&
-        (cluster->maintenance->command != NULL) == cluster->maintenance->upgrade_packages)
-        decode_mistake(v->decoder, validation_node(v, "maintenance"),
-                       "maintenance: give either 'command' or 'upgradePackages: true'");
-    if (cluster->maintenance != NULL && cluster->maintenance->command != NULL &&
-        strlen(cluster->maintenance->command) > LIMIT_HOST_COMMAND)
-        decode_mistake(v->decoder, validation_node(v, "maintenance"),
-                       "maintenance: 'command' has more than %d bytes: let it run a script of the "
-                       "host",
-                       LIMIT_HOST_COMMAND);
+    if (cluster->maintenance != NULL)
+        validate_maintenance(v, cluster);
     if (cluster->launch_type == LAUNCH_TYPE_EC2 && cluster->cpu_overcommit > 0)
         decode_mistake(v->decoder, validation_node(v, "cpuOvercommit"),
                        "cpuOvercommit: it is for FARGATE: EC2 always reserves CPU");

@@ -5,6 +5,7 @@
 #include "reconciler/cli/files.h"
 #include "reconciler/cli/verbs.h"
 #include "reconciler/plan/goal.h"
+#include "reconciler/run/zones.h"
 #include "spec/base/text.h"
 
 struct verdict {
@@ -132,7 +133,7 @@ static int print(struct cli *cli, const struct verdict *verdict)
 }
 
 /* What is too large only together: a Service with its Task and environment files.  The keys of what
- * is built are as long as any. */
+ * is built are as long as any.  And what time zones this machine knows. */
 static bool fits(struct generation *generation, struct diag_list *diags)
 {
     static const char key[] = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -145,7 +146,7 @@ static bool fits(struct generation *generation, struct diag_list *diags)
             generation_set_build_key(generation, image->name, key);
     }
     desired = desired_make(generation, NULL, NULL, NULL, NULL, diags);
-    return desired != NULL;
+    return desired != NULL && desired_read_zones(desired, zone_read, NULL, diags) == 0;
 }
 
 int cmd_validate(struct cli *cli)

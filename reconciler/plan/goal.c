@@ -251,6 +251,7 @@ void desired_free(struct desired *desired)
         free(entry);
     }
     generation_unref(desired->generation);
+    arena_release(&desired->arena);
     free(desired);
 }
 

@@ -12,6 +12,7 @@
 #include "spec/base/hash.h"
 #include "spec/generation.h"
 #include "spec/target.h"
+#include "spec/zone.h"
 
 struct goal {
     uint32_t refs;
@@ -44,6 +45,9 @@ struct desired {
     struct desired_service *services;
     struct desired_service *daemons; /* those of them that are DAEMON, linked by next_daemon */
     size_t service_count;
+    struct zone *zones; /* that it names, but UTC: desired_read_zones() */
+    size_t zone_count;
+    struct arena arena; /* of these */
 };
 
 struct memory;
@@ -64,6 +68,15 @@ void desired_compare(const struct desired *before, const struct desired *after,
                      desired_changed_fn *changed, void *context);
 void desired_free(struct desired *desired);
 DEFINE_AUTO(desired, desired_free)
+
+/* The time zone of that name, as in zone_parse(). */
+typedef int zone_read_fn(void *context, const char *name, struct arena *arena, struct zone *out,
+                         struct err *err);
+/* Asks for each that the generation names, once.  One that cannot be had is a mistake in `diags`;
+ * windows of maintenance that are told by its clocks never open. */
+int desired_read_zones(struct desired *desired, zone_read_fn *read, void *context,
+                       struct diag_list *diags);
+const struct zone *desired_zone(const struct desired *desired, const char *name); /* NULL: none */
 
 const struct desired_service *desired_service(const struct desired *desired, const char *key);
 /* What an entry of dependsOn names, "SERVICE" or "CLUSTER/SERVICE"; NULL: it is not declared. */

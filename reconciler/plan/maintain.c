@@ -169,6 +169,16 @@ static bool is_late(struct upkeep *upkeep, uint32_t timeout_s)
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
 
+/* Nothing is under way, and nothing is in the way. */
+static void await_window(struct planner *planner, const struct round *round)
+{
+    plan_wake(planner, round->opens_ms);
+    if (round->opens == NULL)
+        plan_rest(planner, "maintenance: it waits for a window, and none opens any more");
+    else
+        plan_rest(planner, "maintenance: it waits for a window, which opens on %s", round->opens);
+}
+
 /* It is due, and not begun. */
 static void maybe_begin(struct upkeep *upkeep)
 {
@@ -182,6 +192,8 @@ static void maybe_begin(struct upkeep *upkeep)
         pool->round = maintain_round(planner, pool, upkeep->round);
     if (pool->round->begins[upkeep->index])
         begin(upkeep);
+    else if (host->why_not == NULL && !pool->round->is_stopped && pool->round->is_shut)
+        await_window(planner, pool->round);
     else if (host->why_not == NULL && !pool->round->is_stopped && pool->round->in_the_way != NULL)
         plan_progress(planner, "maintenance: it waits for %s", pool->round->in_the_way);
 }

@@ -12,6 +12,9 @@ struct round {
     bool *begins;           /* by instance */
     const char *in_the_way; /* of the others that it is due on; NULL: no more than their turn */
     bool is_stopped;        /* one has failed */
+    bool is_shut;           /* no window is open */
+    int64_t opens_ms;       /* when the next one does; INT64_MAX: never */
+    const char *opens;      /* likewise, in words; NULL: never */
 };
 
 struct round *maintain_round(struct planner *planner, const struct pool *pool, const char *due);

@@ -5,6 +5,7 @@
 
 #include "reconciler/plan/maintain.h"
 #include "reconciler/plan/maintain_int.h"
+#include "reconciler/plan/window.h"
 #include "spec/base/digest.h"
 #include "spec/base/text.h"
 
@@ -69,6 +70,16 @@ static bool is_out_for(const struct maintenance *known, const char *due)
            (known->step != MAINTENANCE_FAILED || text_equal(known->round, due));
 }
 
+static void look_at_windows(struct planner *planner, const struct pool *pool, struct round *round)
+{
+    struct window_look look;
+
+    window_look(pool->spec->maintenance, planner->input->desired, planner->input->now_ms, &look);
+    round->is_shut = !look.is_open;
+    round->opens_ms = look.opens_ms;
+    round->opens = window_opens_text(&look, planner->arena);
+}
+
 struct round *maintain_round(struct planner *planner, const struct pool *pool, const char *due)
 {
     struct round *round = arena_new(planner->arena, struct round);
@@ -103,7 +114,8 @@ struct round *maintain_round(struct planner *planner, const struct pool *pool, c
     if (all > 1 && room >= standing) /* tasks must find a place; a single host is its own matter */
         room = standing > 0 ? standing - 1 : 0;
     qsort(candidates, count, sizeof(*candidates), compare_candidates);
-    for (size_t i = 0; i < count && i < room; i++)
+    look_at_windows(planner, pool, round);
+    for (size_t i = 0; i < count && i < room && !round->is_shut; i++)
         round->begins[candidates[i].index] = true;
     if (round->in_the_way == NULL && count > room)
         round->in_the_way = arena_printf(planner->arena, "instance %s, which comes before",

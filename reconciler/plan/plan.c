@@ -61,15 +61,18 @@ struct fact *plan_fact(struct planner *planner, enum fact_kind kind, const char 
     return fact;
 }
 
-static void add_wait(struct planner *planner, const char *reason, bool is_progress, size_t steady)
+static struct plan_wait *add_wait(struct planner *planner, const char *reason)
 {
     struct plan *plan = planner->plan;
+    struct plan_wait *wait;
 
     plan->waits = grow(planner->arena, plan->waits, plan->wait_count, &planner->wait_capacity,
                        sizeof(*plan->waits));
-    plan->waits[plan->wait_count++] =
-        (struct plan_wait){ planner->unit, arena_text(planner->arena, reason), is_progress,
-                            steady };
+    wait = &plan->waits[plan->wait_count++];
+    *wait = (struct plan_wait){ .unit = planner->unit,
+                                .reason = arena_text(planner->arena, reason),
+                                .steady = strlen(reason) };
+    return wait;
 }
 
 void plan_wait(struct planner *planner, const char *format, ...)
@@ -81,7 +84,7 @@ void plan_wait(struct planner *planner, const char *format, ...)
     va_start(arguments, format);
     buf_vprintf(&text, format, arguments);
     va_end(arguments);
-    add_wait(planner, buf_text(&text), /* is_progress= */ false, text.size);
+    (void)add_wait(planner, buf_text(&text));
 }
 
 void plan_progress(struct planner *planner, const char *format, ...)
@@ -93,12 +96,13 @@ void plan_progress(struct planner *planner, const char *format, ...)
     va_start(arguments, format);
     buf_vprintf(&text, format, arguments);
     va_end(arguments);
-    add_wait(planner, buf_text(&text), /* is_progress= */ true, text.size);
+    add_wait(planner, buf_text(&text))->is_progress = true;
 }
 
 void plan_progress_at(struct planner *planner, const char *where, const char *format, ...)
 {
     AUTO(buf) text = { 0 };
+    struct plan_wait *wait;
     va_list arguments;
     size_t steady;
 
@@ -108,7 +112,24 @@ void plan_progress_at(struct planner *planner, const char *where, const char *fo
     va_end(arguments);
     steady = text.size;
     buf_printf(&text, ": %s", where);
-    add_wait(planner, buf_text(&text), /* is_progress= */ true, steady);
+    wait = add_wait(planner, buf_text(&text));
+    wait->is_progress = true;
+    wait->steady = steady;
+}
+
+void plan_rest(struct planner *planner, const char *format, ...)
+{
+    AUTO(buf) text = { 0 };
+    struct plan_wait *wait;
+    va_list arguments;
+
+    buf_init(&text, WAIT_BYTES);
+    va_start(arguments, format);
+    buf_vprintf(&text, format, arguments);
+    va_end(arguments);
+    wait = add_wait(planner, buf_text(&text));
+    wait->is_progress = true;
+    wait->is_rest = true;
 }
 
 void plan_work(struct planner *planner, enum action_kind kind, const char *instance,

@@ -59,6 +59,7 @@ struct plan_wait {
     const char *unit;
     const char *reason;
     bool is_progress; /* its own work goes on, nothing is in its way */
+    bool is_rest;     /* nothing is to be done before a time: everything is as it should be */
     size_t steady;    /* so much of the reason stays as it is while that work goes on */
 };
 

@@ -11,7 +11,6 @@
 
 struct placement;
 struct place_names;
-struct pools;
 struct pool;
 struct placing;
 struct slot_place;
@@ -51,8 +50,9 @@ struct action *plan_action(struct planner *planner, enum action_kind kind, const
 struct fact *plan_fact(struct planner *planner, enum fact_kind kind, const char *cluster,
                        const char *service);
 void plan_wait(struct planner *planner, const char *format, ...) PRINTF_LIKE(2, 3);
-/* Likewise, for what ends by itself. */
+/* Likewise, for what ends by itself; for what begins at a time, all being well until then. */
 void plan_progress(struct planner *planner, const char *format, ...) PRINTF_LIKE(2, 3);
+void plan_rest(struct planner *planner, const char *format, ...) PRINTF_LIKE(2, 3);
 /* And how far it is. */
 void plan_progress_at(struct planner *planner, const char *where, const char *format, ...)
     PRINTF_LIKE(3, 4);

@@ -34,10 +34,11 @@ static void keep_plan(struct previewer *previewer, const struct plan *plan)
 {
     struct plan_wait *waits = arena_array(previewer->arena, struct plan_wait, plan->wait_count + 1);
 
-    for (size_t i = 0; i < plan->wait_count; i++)
-        waits[i] = (struct plan_wait){ arena_text(previewer->arena, plan->waits[i].unit),
-                                       arena_text(previewer->arena, plan->waits[i].reason),
-                                       plan->waits[i].is_progress, plan->waits[i].steady };
+    for (size_t i = 0; i < plan->wait_count; i++) {
+        waits[i] = plan->waits[i];
+        waits[i].unit = arena_text(previewer->arena, waits[i].unit);
+        waits[i].reason = arena_text(previewer->arena, waits[i].reason);
+    }
     previewer->plan = (struct plan){ .waits = waits, .wait_count = plan->wait_count };
     keep_removals(previewer, plan);
 }

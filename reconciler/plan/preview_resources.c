@@ -4,6 +4,7 @@
  */
 #include "reconciler/plan/maintain.h"
 #include "reconciler/plan/preview_int.h"
+#include "reconciler/plan/window.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 
@@ -91,19 +92,38 @@ static void tell_image_changed(const struct comparing *comparing, const struct i
     add_effect(comparing, removals);
 }
 
+/* When it begins, as it follows "are maintained". */
+static const char *from_when(const struct comparing *comparing, const struct resource *cluster)
+{
+    const struct plan_input *input = &comparing->previewer->input;
+    struct arena *arena = comparing->previewer->arena;
+    struct window_look look;
+
+    window_look(resource_cluster(cluster)->maintenance, input->desired, input->now_ms, &look);
+    if (look.is_open)
+        return "";
+    if (look.zone == NULL)
+        return " in no window, since none opens any more";
+    return arena_printf(arena, " from %s on", window_opens_text(&look, arena));
+}
+
 static void tell_maintenance(const struct comparing *comparing, const struct resource *cluster)
 {
     struct arena *arena = comparing->previewer->arena;
     const char *order = maintain_order(&comparing->previewer->input, cluster, arena);
-    uint32_t at_once = order == NULL ? 0 : resource_cluster(cluster)->maintenance->max_unavailable;
+    const char *from;
+    uint32_t at_once;
 
     if (order == NULL)
         return;
-    add_effect(comparing,
-               at_once == 1
-                   ? arena_printf(arena, "its hosts are maintained one after the other: %s", order)
-                   : arena_printf(arena, "its hosts are maintained, at most %u at a time: %s",
-                                  at_once, order));
+    from = from_when(comparing, cluster);
+    at_once = resource_cluster(cluster)->maintenance->max_unavailable;
+    add_effect(
+        comparing,
+        at_once == 1
+            ? arena_printf(arena, "its hosts are maintained%s one after the other: %s", from, order)
+            : arena_printf(arena, "its hosts are maintained%s, at most %u at a time: %s", from,
+                           at_once, order));
 }
 
 static void tell_changed(const struct comparing *comparing, const struct resource *old,

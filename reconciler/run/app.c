@@ -21,6 +21,7 @@
 #include "reconciler/run/secrets.h"
 #include "reconciler/run/tell.h"
 #include "reconciler/run/upkeep.h"
+#include "reconciler/run/zones.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 
@@ -291,10 +292,10 @@ static void make_fleet(struct app *app, const char *root)
 
 struct desired *app_desire(struct app *app, struct generation *generation, struct diag_list *diags)
 {
-    struct desired *desired =
+    AUTO(desired) *desired =
         desired_make(generation, app->desired, app->memory, secret_digest, app->secrets, diags);
 
-    if (desired == NULL)
+    if (desired == NULL || desired_read_zones(desired, zone_read, NULL, diags) < 0)
         return NULL;
     desired_trust(desired, app->desired, app->memory);
     for (const struct desired_service *at = desired->services; at != NULL; at = at->by_key.next) {
@@ -304,7 +305,7 @@ struct desired *app_desire(struct app *app, struct generation *generation, struc
                      "started",
                      at->goal->target->service);
     }
-    return desired;
+    return TAKE(desired);
 }
 
 void app_adopt(struct app *app, struct desired *desired, bool prune_allowed)
@@ -372,6 +373,7 @@ static void say_converged(struct app *app, const struct app_verdict *verdict)
         app_tell(app, "commit", &fields, "%.8s converged: %zu %s steady%s", commit,
                  verdict->services, verdict->services == 1 ? "service is" : "services are",
                  verdict->rolled_back > 0 ? ", some of them rolled back" : "");
+    upkeep_tell_rest(app);
 }
 
 void app_settled(struct app *app, bool converged)
@@ -537,6 +539,7 @@ static void end(struct app *app)
     builds_free(app->builds);
     free(app->branch);
     free(app->fleet_state);
+    free(app->rest_told);
     secrets_free(app->secrets);
     store_close(app->store);
     arena_release(&app->progress_arena);

@@ -68,6 +68,7 @@ struct app {
     char *branch;          /* of source_options, when HEAD was asked for */
     char sandbox[64];      /* tag of the sandbox image */
     struct driver *driver; /* the fleet (fleet.h); NULL until the repository's root is known */
+    char *rest_told;       /* what waits for a window, a line for each; NULL: nothing was told */
     char *fleet_state;     /* as it was remembered last; NULL: never */
     const char *reporting; /* the instance whose report is being applied; NULL: none */
     struct secrets *secrets;

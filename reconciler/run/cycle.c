@@ -30,6 +30,7 @@ struct unit {
     char *wait;
     size_t wait_steady; /* so much of it stays while its work goes on */
     bool is_progress;   /* it does: nothing is in its way */
+    bool is_rest;       /* it does not before a time, and all is as it should be */
     struct wants wants;
     char *told; /* the refusal that was told last */
     int64_t wake_at_ms;
@@ -152,13 +153,13 @@ static struct unit *unit_get(struct cycle *cycle, enum dirty_kind kind, const ch
     return unit;
 }
 
-/* `text` NULL: it waits for nothing. */
-static void unit_wait(struct unit *unit, const char *text, size_t steady)
+static void unit_wait(struct unit *unit, const struct plan_wait *wait)
 {
-    unit->is_progress = false;
     free(unit->wait);
-    unit->wait = text == NULL ? NULL : mem_text(text);
-    unit->wait_steady = steady;
+    unit->wait = wait->reason == NULL ? NULL : mem_text(wait->reason);
+    unit->wait_steady = wait->steady;
+    unit->is_progress = wait->is_progress;
+    unit->is_rest = wait->is_rest;
 }
 
 static void schedule(struct cycle *cycle)
@@ -390,7 +391,7 @@ static void keep_results(struct cycle *cycle, const struct plan_unit *units, siz
     for (size_t i = 0; i < count; i++) {
         struct unit *unit = unit_get(cycle, units[i].kind, units[i].key);
 
-        unit_wait(unit, NULL, 0);
+        unit_wait(unit, &(const struct plan_wait){ 0 });
         unit->busy = false;
         unit->watches = plan->watches[i];
         unit->wake_at_ms = plan->wake_at_ms[i];
@@ -400,10 +401,8 @@ static void keep_results(struct cycle *cycle, const struct plan_unit *units, siz
     for (size_t i = 0; i < plan->wait_count; i++) {
         struct unit *unit = unit_get(cycle, DIRTY_SERVICE, plan->waits[i].unit);
 
-        if (unit->wait != NULL)
-            continue;
-        unit_wait(unit, plan->waits[i].reason, plan->waits[i].steady);
-        unit->is_progress = plan->waits[i].is_progress;
+        if (unit->wait == NULL)
+            unit_wait(unit, &plan->waits[i]);
     }
     for (size_t i = 0; i < plan->action_count; i++)
         unit_get(cycle, DIRTY_SERVICE, plan->actions[i].unit)->busy = true;
@@ -428,7 +427,8 @@ static void cannot_state(struct cycle *cycle, const struct plan_unit *units, siz
             continue;
         buf_init(&wait, sizeof(err->text) + 64);
         buf_printf(&wait, "nothing can be remembered: %s", err->text);
-        unit_wait(unit, buf_text(&wait), wait.size);
+        unit_wait(unit,
+                  &(const struct plan_wait){ .reason = buf_text(&wait), .steady = wait.size });
     }
 }
 
@@ -482,7 +482,7 @@ static bool plan_rounds(struct cycle *cycle)
 static bool is_quiet(const struct cycle *cycle)
 {
     for (const struct unit *at = cycle->units; at != NULL; at = at->by_key.next) {
-        if (at->dirty || at->busy || at->wait != NULL)
+        if (at->dirty || at->busy || (at->wait != NULL && !at->is_rest))
             return false;
     }
     return executor_in_flight(cycle->app->executor) == 0 && cycle->app->desired != NULL;

@@ -6,6 +6,7 @@
 #include "reconciler/run/builds.h"
 #include "reconciler/run/confirm.h"
 #include "reconciler/run/environment.h"
+#include "reconciler/run/zones.h"
 #include "spec/base/text.h"
 
 /* Replaces the commit by its parent where that is asked for; *out_log is NULL where there is none.
@@ -136,7 +137,7 @@ int snapshot_load(const struct snapshot_request *request, struct diag_list *diag
     out->desired =
         desired_make(generation, NULL, NULL, request->secrets == NULL ? NULL : secret_digest,
                      request->secrets, diags);
-    if (out->desired == NULL)
+    if (out->desired == NULL || desired_read_zones(out->desired, zone_read, NULL, diags) < 0)
         return err_set(err, ERR_INVALID, "mistakes in the manifests");
     out->commit = TAKE(log);
     out->confirmed = confirmed;

@@ -1,10 +1,14 @@
 #include "reconciler/run/upkeep.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "reconciler/plan/maintain.h"
 #include "reconciler/plan/memory_hosts.h"
+#include "reconciler/plan/window.h"
 #include "reconciler/run/cycle.h"
 #include "reconciler/run/fleet.h"
+#include "spec/base/limits.h"
 #include "spec/base/text.h"
 
 #define PREFIX "maintenance: " /* of what the planner says about an instance */
@@ -60,4 +64,52 @@ const char *upkeep_failed(const struct app *app)
             return at->record.instance;
     }
     return NULL;
+}
+
+/* All else is as it should be, and hosts of the cluster are due that wait for a window. */
+static void add_rest(const struct plan_input *input, const struct resource *cluster,
+                     struct arena *arena, struct buf *out)
+{
+    const char *order = maintain_order(input, cluster, arena);
+    struct window_look look;
+
+    if (order == NULL)
+        return;
+    window_look(resource_cluster(cluster)->maintenance, input->desired, input->now_ms, &look);
+    if (look.is_open)
+        return;
+    buf_printf(out, "(cluster %s) maintenance of %s waits for a window, ", cluster->name, order);
+    if (look.zone == NULL)
+        buf_text_add(out, "and none opens any more");
+    else
+        buf_printf(out, "which opens on %s", window_opens_text(&look, arena));
+}
+
+void upkeep_tell_rest(struct app *app)
+{
+    const struct generation *generation = app->desired->generation;
+    const struct plan_input input = app_plan_input(app);
+    AUTO(arena) arena = { 0 };
+    AUTO(buf) all = { 0 };
+
+    buf_init(&all, LIMIT_OUTPUT);
+    for (size_t i = 0; i < generation_count(generation, KIND_CLUSTER); i++) {
+        const struct resource *cluster = generation_at(generation, KIND_CLUSTER, i);
+        struct fact fact = { .kind = FACT_EVENT, .cluster = cluster->name, .at_ms = input.now_ms };
+        size_t before = all.size;
+        struct err err;
+
+        add_rest(&input, cluster, &arena, &all);
+        if (all.size == before)
+            continue;
+        fact.text = arena_text(&arena, buf_text(&all) + before);
+        buf_text_add(&all, "\n");
+        if (app->rest_told != NULL && strstr(app->rest_told, fact.text) != NULL)
+            continue;
+        app_tell(app, "event", NULL, "%s", fact.text);
+        if (cycle_state(app->cycle, &fact, 1, &err) < 0)
+            app_say(app, "warning", "state: %s", err.text);
+    }
+    free(app->rest_told);
+    app->rest_told = mem_text(buf_text(&all));
 }

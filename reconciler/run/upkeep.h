@@ -16,4 +16,7 @@ const char *upkeep_text(const struct app *app, const char *instance, struct aren
 /* An instance whose maintenance failed; NULL: none. */
 const char *upkeep_failed(const struct app *app);
 
+/* Tells of clusters whose hosts wait for a window, once for each time that it opens. */
+void upkeep_tell_rest(struct app *app);
+
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/base/date.h"
 #include "spec/base/limits.h"
 
 #define SECOND_MS INT64_C(1000)
@@ -322,42 +323,6 @@ bool text_parse_cpu_units(const char *text, uint32_t *out)
     return parse_with_unit(text, cpu_units, ARRAY_COUNT(cpu_units), out);
 }
 
-/* Days since 1970-01-01 in the Gregorian calendar, by 400-year eras that begin in March: the leap
- * day is then the last of its year. */
-static int64_t days_of_date(int64_t year, int64_t month, int64_t day)
-{
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t year_of_era = year - era * 400;
-    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * 146097 + day_of_era - 719468;
-}
-
-static void date_of_days(int64_t days, int *out_year, int *out_month, int *out_day)
-{
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t shifted_month = (5 * day_of_year + 2) / 153;
-    int64_t month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
-
-    *out_day = (int)(day_of_year - (153 * shifted_month + 2) / 5 + 1);
-    *out_month = (int)month;
-    *out_year = (int)(year_of_era + era * 400 + (month <= 2 ? 1 : 0));
-}
-
-static int64_t days_in_month(int64_t year, int64_t month)
-{
-    static const int8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-    return month == 2 && leap ? 29 : days[month - 1];
-}
-
 /* Exactly `count` digits between min and max, then `after` unless that is NUL. */
 static bool take_field(const char **cursor, int count, int64_t min, int64_t max, char after,
                        int64_t *out)
@@ -384,9 +349,9 @@ static bool take_date_ms(const char **cursor, int64_t *out)
     int64_t day;
 
     if (!take_field(cursor, 4, 0, 9999, '-', &year) || !take_field(cursor, 2, 1, 12, '-', &month) ||
-        !take_field(cursor, 2, 1, days_in_month(year, month), 't', &day))
+        !take_field(cursor, 2, 1, date_month_days(year, month), 't', &day))
         return false;
-    *out = days_of_date(year, month, day) * DAY_MS;
+    *out = date_days(year, month, day) * DAY_MS;
     return true;
 }
 
@@ -445,15 +410,15 @@ bool text_parse_time_ms(const char *text, int64_t *out)
         return false;
 
     int64_t ms = date + clock - offset;
-    *out = ms == days_of_date(1, 1, 1) * DAY_MS ? 0 : ms;
+    *out = ms == date_days(1, 1, 1) * DAY_MS ? 0 : ms;
     return true;
 }
 
 void text_print_time(int64_t ms, char *out)
 {
     /* Four digits are all the format has for a year. */
-    int64_t min = days_of_date(0, 1, 1) * DAY_MS;
-    int64_t max = days_of_date(10000, 1, 1) * DAY_MS - 1;
+    int64_t min = date_days(0, 1, 1) * DAY_MS;
+    int64_t max = date_days(10000, 1, 1) * DAY_MS - 1;
     ms = ms < min ? min : ms;
     ms = ms > max ? max : ms;
 

@@ -43,13 +43,14 @@ struct check {
     struct ledger ledgers[SERVICES_MAX];
     struct repeated *repeated;
     struct arena arena;
-    uint32_t leaving;    /* bits of services whose removal has begun */
-    uint32_t held;       /* of those that must not be removed without a person's word */
-    uint32_t said_held;  /* and of which the program has said so */
-    uint32_t may_run;    /* bits of hosts where a command was stated, and did not arrive yet */
-    bool claimed;        /* the engine is another repository's */
-    bool forgot;         /* the program lost its memory once */
-    uint32_t memory_mib; /* of the engine */
+    uint32_t leaving;   /* bits of services whose removal has begun */
+    uint32_t held;      /* of those that must not be removed without a person's word */
+    uint32_t said_held; /* and of which the program has said so */
+    uint32_t may_run;   /* bits of hosts where a command was stated, and did not arrive yet */
+    uint32_t begun[HOSTS_MAX]; /* which maintenance was, of each host, last */
+    bool claimed;              /* the engine is another repository's */
+    bool forgot;               /* the program lost its memory once */
+    uint32_t memory_mib;       /* of the engine */
     bool failed;
     const char *rule; /* the first that was broken, */
     char text[1024];  /* and how */

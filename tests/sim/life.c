@@ -10,6 +10,7 @@
 #include "tests/sim/check.h"
 #include "tests/sim/hosts.h"
 #include "tests/sim/scale.h"
+#include "tests/sim/upkeep.h"
 
 #define START_MS   INT64_C(1700000000000)
 #define MINUTE_MS  INT64_C(60000)
@@ -131,6 +132,7 @@ static void draw_hosts(struct run *run)
         rng_chance(&run->people.newest, 60) && switch_is_on(run->switches, SWITCH_daemon);
     run->people.host_count = (size_t)rng_between(rng, 1, run->people.scale.hosts);
     run->people.upkeep.state = run->people.newest.state ^ 0xbb67ae8584caa73b;
+    run->people.windows.state = run->people.newest.state ^ 0x3c6ef372fe94f82b;
     run->people.maintains =
         rng_chance(&run->people.upkeep, 50) && switch_is_on(run->switches, SWITCH_maintain);
     run->people.each = rng_chance(rng, 30) ? (uint32_t)rng_between(rng, 8, 16) : 0;
@@ -312,7 +314,8 @@ static void pass(struct run *run, int64_t to_ms, bool troubled, bool until_conve
             check_steady(run);
         if (troubled)
             disturb(run, sim_now(run->sim) - before_ms);
-        if (until_converged && cycle_is_converged(run->process.app.cycle))
+        if (until_converged && cycle_is_converged(run->process.app.cycle) &&
+            !upkeep_is_awaited(&run->check))
             return;
     }
 }

@@ -68,7 +68,11 @@ struct wanted {
     uint32_t upkeep;   /* what is done to all of them; 0: nothing */
     uint32_t at_once;
     uint32_t reboot;
-    uint32_t drain_s; /* so long their tasks may take to leave */
+    uint32_t drain_s;      /* so long their tasks may take to leave */
+    uint32_t window_every; /* minutes: a window opens so often; 0: it is always open */
+    uint32_t window_at;    /* so many of them later */
+    uint32_t window_for;
+    bool window_there; /* by the clocks of another zone */
 };
 
 /* What a life is drawn from (scale.h). */
@@ -104,6 +108,7 @@ struct people {
     size_t host_count;  /* 0: the local engine */
     struct rng upkeep;  /* draws what is done to hosts, */
     bool maintains;     /* if anything is, in this life */
+    struct rng windows; /* draws when */
     uint32_t upkeeps;   /* so many were asked for */
     uint32_t kept_free; /* bits of hosts whose tasks leave for that */
     uint32_t

@@ -12,6 +12,7 @@
 #include "reconciler/run/cycle.h"
 #include "reconciler/run/execute.h"
 #include "spec/base/text.h"
+#include "tests/sim/upkeep.h"
 
 #define ROOT "0123456789012345678901234567890123456789"
 
@@ -265,6 +266,7 @@ void process_adopt(struct process *process, struct generation *generation, bool 
     app_say(app, "commit", "%.8s", generation_commit(generation));
     app->prune_allowed = confirmed;
     app->desired = desired_make(generation, before, app->memory, /* secrets= */ NULL, NULL, NULL);
+    ASSERT(desired_read_zones(app->desired, upkeep_zone, NULL, NULL) == 0);
     note_declared(process);
     if (before == NULL || confirmed) { /* what was held may go */
         cycle_mark_all(app->cycle);

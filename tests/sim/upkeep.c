@@ -14,6 +14,35 @@ static const char *command_of(uint32_t version, struct arena *arena)
     return arena_printf(arena, "upgrade %u", version);
 }
 
+/* Kathmandu's: what is said in whole hours there is not in whole hours of UTC. */
+#define ZONE_RULE    "<+0545>-5:45"
+#define ZONE_MINUTES (5 * 60 + 45)
+
+int upkeep_zone(void *context, const char *name, struct arena *arena, struct zone *out,
+                struct err *err)
+{
+    (void)context;
+    (void)arena;
+    (void)err;
+    *out = (struct zone){ .name = name, .has_rule = true };
+    ASSERT(zone_parse_rule(ZONE_RULE, &out->rule));
+    return 0;
+}
+
+static void draw_window(struct people *people)
+{
+    static const uint32_t every[] = { 10, 20, 30 };
+    struct rng *rng = &people->windows;
+
+    people->wanted.window_every = 0;
+    if (!rng_chance(rng, 50))
+        return;
+    people->wanted.window_every = every[rng_below(rng, ARRAY_COUNT(every))];
+    people->wanted.window_at = (uint32_t)rng_below(rng, people->wanted.window_every);
+    people->wanted.window_for = (uint32_t)rng_between(rng, 1, 5);
+    people->wanted.window_there = rng_chance(rng, 50);
+}
+
 static void ask_for_another(struct people *people, bool is_fine)
 {
     struct rng *rng = &people->upkeep;
@@ -27,6 +56,7 @@ static void ask_for_another(struct people *people, bool is_fine)
     people->wanted.upkeep = ++people->upkeeps;
     people->wanted.at_once = (uint32_t)rng_between(rng, 1, 2);
     people->wanted.reboot = (uint32_t)rng_below(rng, 3);
+    draw_window(people);
     people->wanted.drain_s = is_fine ? 3600 : (uint32_t)rng_between(rng, 30, 600);
     sim_set_program(people->sim, command_of(people->upkeeps, &arena), &program);
 }
@@ -65,9 +95,15 @@ void upkeep_print(const struct people *people, struct buf *out)
     buf_printf(
         out,
         "  maintenance: {command: 'upgrade %u', reboot: %s, maxUnavailable: %u, drainTimeout: %u, "
-        "commandTimeout: 300, returnTimeout: 1800}\n",
+        "commandTimeout: 300, returnTimeout: 1800",
         people->wanted.upkeep, reboots[people->wanted.reboot], people->wanted.at_once,
         people->wanted.drain_s);
+    if (people->wanted.window_every > 0)
+        buf_printf(out,
+                   ", windows: [{scheduleExpression: 'cron(%u/%u * * * ? *)', duration: %um%s}]",
+                   people->wanted.window_at, people->wanted.window_every, people->wanted.window_for,
+                   people->wanted.window_there ? ", timezone: Asia/Kathmandu" : "");
+    buf_text_add(out, "}\n");
 }
 
 /* ---- What is stated ---- */
@@ -112,6 +148,17 @@ static uint32_t others_out(struct check *check, const struct fact *facts, size_t
     return out;
 }
 
+static bool is_window_open(const struct people *people, int64_t now_ms)
+{
+    const int64_t minute_ms = 60 * 1000;
+    const struct wanted *wanted = &people->wanted;
+    int64_t at_ms = now_ms + (wanted->window_there ? ZONE_MINUTES * minute_ms : 0);
+
+    return wanted->window_every == 0 ||
+           (at_ms - wanted->window_at * minute_ms) % (wanted->window_every * minute_ms) <
+               wanted->window_for * minute_ms;
+}
+
 static void check_begin(struct check *check, const struct fact *facts, size_t index)
 {
     const struct maintenance *next = facts[index].host->maintenance;
@@ -122,6 +169,8 @@ static void check_begin(struct check *check, const struct fact *facts, size_t in
         check_failed(check, "%s: the same is done to it again", name);
     if (maintenance_is_open(known))
         return; /* it is out already */
+    if (!is_window_open(check->people, facts[index].at_ms))
+        check_failed(check, "%s: its maintenance begins, and no window is open", name);
     if (others_out(check, facts, index) >= check->people->wanted.at_once)
         check_failed(check, "%s: its maintenance begins, and %u hosts are out", name,
                      others_out(check, facts, index));
@@ -142,8 +191,10 @@ static void check_fact(struct check *check, const struct fact *facts, size_t ind
         check_failed(check, "%s: a step of its maintenance may be forgotten", name);
     if (next->step == MAINTENANCE_FAILED && text_is_empty(next->reason))
         check_failed(check, "%s: its maintenance failed, and nobody says why", name);
-    if (next->step == MAINTENANCE_DRAINING)
+    if (next->step == MAINTENANCE_DRAINING) {
         check_begin(check, facts, index);
+        check->begun[hosts_index(name)] = check->people->wanted.upkeep;
+    }
     if (next->step == MAINTENANCE_RUNNING)
         check->may_run |= bit;
     if ((next->step == MAINTENANCE_RETURNING || next->step == MAINTENANCE_REBOOTING) &&
@@ -209,6 +260,29 @@ void upkeep_check_engine(struct check *check, const char *object)
     check->may_run &= ~bit;
 }
 
+/* What was begun there last is what is asked for. */
+static bool is_of_now(const struct check *check, size_t host)
+{
+    return check->begun[host] == check->people->wanted.upkeep;
+}
+
+bool upkeep_is_awaited(const struct check *check)
+{
+    const struct people *people = check->people;
+    bool is_awaited = false;
+
+    for (size_t i = 0; people->wanted.upkeep != 0 && i < people->host_count; i++) {
+        const struct maintenance *known = known_of(check, hosts_name(i));
+
+        if (((people->wanted.draining | people->wanted.absent) >> i & 1) != 0)
+            continue;
+        if (known != NULL && known->step == MAINTENANCE_FAILED)
+            return false;
+        is_awaited |= known == NULL || known->step != MAINTENANCE_DONE || !is_of_now(check, i);
+    }
+    return is_awaited && people->wanted.window_every > 0;
+}
+
 void upkeep_check_end(struct check *check)
 {
     const struct people *people = check->people;
@@ -221,6 +295,10 @@ void upkeep_check_end(struct check *check)
         if (people->wanted.upkeep == 0 && known != NULL)
             check_failed(check, "in the end %s is maintained, and nobody asks for it",
                          hosts_name(i));
+        if (people->wanted.upkeep != 0 && known != NULL && known->step == MAINTENANCE_DONE &&
+            !is_of_now(check, i))
+            check_failed(check, "in the end %s is maintained as it was asked for once",
+                         hosts_name(i));
         if (people->wanted.upkeep != 0 && (known == NULL || known->step != MAINTENANCE_DONE))
             check_failed(check, "in the end %s is not maintained: %s", hosts_name(i),
                          known == NULL ? "it was never begun" : known->reason);
@@ -231,4 +309,5 @@ void upkeep_forgotten(struct check *check)
 {
     check->people->kept_free = 0;
     check->may_run = 0;
+    memset(check->begun, 0, sizeof(check->begun));
 }

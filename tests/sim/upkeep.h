@@ -6,12 +6,16 @@
 #define TESTS_SIM_UPKEEP_H
 
 #include "spec/base/buf.h"
+#include "spec/zone.h"
 #include "tests/sim/check.h"
 
 /* A commit asks for another one, or for none. */
 void upkeep_change(struct people *people);
 /* In the end all of it can be done, or none is asked for. */
 void upkeep_settle(struct people *people);
+/* A zone_read_fn of the one zone that people are in; by nothing that is drawn. */
+int upkeep_zone(void *context, const char *name, struct arena *arena, struct zone *out,
+                struct err *err);
 /* The key of the Cluster. */
 void upkeep_print(const struct people *people, struct buf *out);
 
@@ -27,6 +31,8 @@ void upkeep_check_apply(struct check *check, const struct action *action);
 /* A command has reached its host, "HOST/...". */
 void upkeep_check_engine(struct check *check, const char *object);
 void upkeep_check_end(struct check *check);
+/* Hosts wait for a window, and all else is done. */
+bool upkeep_is_awaited(const struct check *check);
 /* The memory was deleted. */
 void upkeep_forgotten(struct check *check);
 

@@ -4,108 +4,39 @@
  */
 #include <string.h>
 
-#include "reconciler/plan/maintenance.h"
 #include "spec/base/text.h"
-#include "tests/unit/fleet_scene.h"
 #include "tests/unit/unit.h"
-
-#define THREE "{name: a, host: a}, {name: b, host: b}, {name: c, host: c}"
-#define TASK  "memory: 100, containerDefinitions: [{name: main, image: 'example/web:1', cpu: 128}]"
-#define VOLUME                                                                                     \
-    "memory: 100, volumes: [{name: data}], containerDefinitions: [{name: main, image: "            \
-    "'example/web:1', cpu: 128, mountPoints: [{sourceVolume: data, containerPath: /data}]}]"
-#define UPGRADE "command: 'apt-get upgrade'"
-
-static void commit(struct scene *scene, const char *name, const char *instances,
-                   const char *maintenance, const char *services)
-{
-    scene_commit(scene, name,
-                 arena_printf(&scene->arena,
-                              "---\napiVersion: berth/v1\nkind: Cluster\nmetadata: {name: e}\n"
-                              "spec: {launchType: EC2, instances: [%s]%s%s%s}\n%s",
-                              instances, maintenance == NULL ? "" : ", maintenance: {",
-                              maintenance == NULL ? "" : maintenance,
-                              maintenance == NULL ? "" : "}", services));
-}
-
-static const char *web(struct scene *scene, const char *spec)
-{
-    return fleet_service(scene, "web", TASK, spec);
-}
-
-static void open_three(struct scene *scene, const char *spec)
-{
-    scene_open(scene);
-    fleet_instance(scene, "a", 4096, 8000);
-    fleet_instance(scene, "b", 4096, 8000);
-    fleet_instance(scene, "c", 4096, 8000);
-    commit(scene, "c1", THREE, NULL, web(scene, spec));
-    scene_run(scene, 60 * 1000);
-}
-
-static const struct maintenance *known(const struct scene *scene, const char *instance)
-{
-    const struct host_record *record = memory_host(scene->memory, instance);
-
-    return record == NULL ? NULL : record->maintenance;
-}
-
-static enum maintenance_step step_of(const struct scene *scene, const char *instance)
-{
-    return known(scene, instance) == NULL ? MAINTENANCE_STEP_COUNT : known(scene, instance)->step;
-}
-
-static size_t open_ones(const struct scene *scene)
-{
-    return (size_t)maintenance_is_open(known(scene, "a")) +
-           (size_t)maintenance_is_open(known(scene, "b")) +
-           (size_t)maintenance_is_open(known(scene, "c"));
-}
-
-/* Second by second. */
-static void run_whole(struct scene *scene, int seconds, size_t running_min, size_t open_max)
-{
-    for (int i = 0; i < seconds; i++) {
-        for (size_t k = 0; k < scene->plan.action_count; k++) {
-            const struct action *action = &scene->plan.actions[k];
-
-            if (action->kind == ACTION_HOST_RUN)
-                assert_int_equal(world_instance(scene->world, action->instance)->task_count, 0);
-        }
-        scene_step(scene);
-        scene->now_ms += 1000;
-        assert_true(fleet_running(scene, "web", NULL) >= running_min);
-        assert_true(open_ones(scene) <= open_max);
-    }
-}
+#include "tests/unit/upkeep_scene.h"
 
 static void one_host_after_the_other(void **unused)
 {
     (void)unused;
     struct scene scene;
 
-    open_three(&scene, "desiredCount: 3");
+    upkeep_open(&scene, "desiredCount: 3");
     assert_null(scene.runs);
-    commit(&scene, "c2", THREE, UPGRADE, web(&scene, "desiredCount: 3"));
+    upkeep_commit(&scene, "c2", THREE, UPGRADE, upkeep_web(&scene, "desiredCount: 3"));
     scene_plan(&scene);
-    run_whole(&scene, 300, 3, 1);
+    upkeep_run(&scene, 300, 3, 1);
     assert_string_equal(scene.runs, "a b c ");
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_DONE);
-    assert_int_equal(step_of(&scene, "c"), MAINTENANCE_DONE);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_DONE);
+    assert_int_equal(upkeep_step(&scene, "c"), MAINTENANCE_DONE);
     assert_string_equal(scene_wait(&scene, "a"), "");
 
     /* Nothing is run again, unless what is done is another thing. */
-    commit(&scene, "c3", THREE, UPGRADE ", drainTimeout: 60", web(&scene, "desiredCount: 2"));
+    upkeep_commit(&scene, "c3", THREE, UPGRADE ", drainTimeout: 60",
+                  upkeep_web(&scene, "desiredCount: 2"));
     scene_plan(&scene);
-    run_whole(&scene, 100, 2, 0);
-    commit(&scene, "c4", THREE, "command: 'apt-get dist-upgrade'", web(&scene, "desiredCount: 2"));
+    upkeep_run(&scene, 100, 2, 0);
+    upkeep_commit(&scene, "c4", THREE, "command: 'apt-get dist-upgrade'",
+                  upkeep_web(&scene, "desiredCount: 2"));
     scene_plan(&scene);
-    run_whole(&scene, 300, 2, 1);
+    upkeep_run(&scene, 300, 2, 1);
     assert_string_equal(scene.runs, "a b c a b c ");
-    commit(&scene, "c5", THREE, "command: 'apt-get dist-upgrade', rerun: 2026-09",
-           web(&scene, "desiredCount: 2"));
+    upkeep_commit(&scene, "c5", THREE, "command: 'apt-get dist-upgrade', rerun: 2026-09",
+                  upkeep_web(&scene, "desiredCount: 2"));
     scene_plan(&scene);
-    run_whole(&scene, 300, 2, 1);
+    upkeep_run(&scene, 300, 2, 1);
     assert_string_equal(scene.runs, "a b c a b c a b c ");
     scene_close(&scene);
 }
@@ -116,11 +47,12 @@ static void as_many_at_once_as_may_be_out(void **unused)
     struct scene scene;
     bool two = false;
 
-    open_three(&scene, "desiredCount: 2");
-    commit(&scene, "c2", THREE, UPGRADE ", maxUnavailable: 2", web(&scene, "desiredCount: 2"));
+    upkeep_open(&scene, "desiredCount: 2");
+    upkeep_commit(&scene, "c2", THREE, UPGRADE ", maxUnavailable: 2",
+                  upkeep_web(&scene, "desiredCount: 2"));
     for (int i = 0; i < 200; i++) {
-        run_whole(&scene, 1, 2, 2);
-        two |= open_ones(&scene) == 2;
+        upkeep_run(&scene, 1, 2, 2);
+        two |= upkeep_open_ones(&scene) == 2;
     }
     assert_true(two);
     assert_int_equal(strlen(scene.runs), strlen("a b c "));
@@ -133,9 +65,10 @@ static void of_several_one_stays(void **unused)
     (void)unused;
     struct scene scene;
 
-    open_three(&scene, "desiredCount: 3");
-    commit(&scene, "c2", THREE, UPGRADE ", maxUnavailable: 9", web(&scene, "desiredCount: 3"));
-    run_whole(&scene, 300, 3, 2);
+    upkeep_open(&scene, "desiredCount: 3");
+    upkeep_commit(&scene, "c2", THREE, UPGRADE ", maxUnavailable: 9",
+                  upkeep_web(&scene, "desiredCount: 3"));
+    upkeep_run(&scene, 300, 3, 2);
     assert_int_equal(strlen(scene.runs), strlen("a b c "));
     scene_close(&scene);
 }
@@ -148,19 +81,20 @@ static void a_person_drains_the_one_that_failed(void **unused)
         "{name: a, host: a, state: DRAINING}, {name: b, host: b}, {name: c, host: c}";
     struct scene scene;
 
-    open_three(&scene, "desiredCount: 2");
+    upkeep_open(&scene, "desiredCount: 2");
     scene.run_failure = (struct scene_failure){ ERR_FAILED, "exit code 1" };
-    commit(&scene, "c2", THREE, UPGRADE, web(&scene, "desiredCount: 2"));
+    upkeep_commit(&scene, "c2", THREE, UPGRADE, upkeep_web(&scene, "desiredCount: 2"));
     scene_run(&scene, 100 * 1000);
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
-    commit(&scene, "c3", a_drained, UPGRADE, web(&scene, "desiredCount: 2"));
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_FAILED);
+    upkeep_commit(&scene, "c3", a_drained, UPGRADE, upkeep_web(&scene, "desiredCount: 2"));
     scene_run(&scene, 100 * 1000);
     assert_string_equal(scene.runs, "a ");
     scene.run_failure.text = NULL;
-    commit(&scene, "c4", a_drained, UPGRADE ", rerun: again", web(&scene, "desiredCount: 2"));
+    upkeep_commit(&scene, "c4", a_drained, UPGRADE ", rerun: again",
+                  upkeep_web(&scene, "desiredCount: 2"));
     scene_run(&scene, 300 * 1000);
     assert_string_equal(scene.runs, "a b c ");
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_FAILED);
     scene_close(&scene);
 }
 
@@ -169,25 +103,25 @@ static void the_first_failure_stops_it(void **unused)
     (void)unused;
     struct scene scene;
 
-    open_three(&scene, "desiredCount: 3");
+    upkeep_open(&scene, "desiredCount: 3");
     scene.run_failure = (struct scene_failure){ ERR_FAILED, "exit code 1: no space left" };
-    commit(&scene, "c2", THREE, UPGRADE, web(&scene, "desiredCount: 3"));
+    upkeep_commit(&scene, "c2", THREE, UPGRADE, upkeep_web(&scene, "desiredCount: 3"));
     scene_run(&scene, 300 * 1000);
     assert_string_equal(scene.runs, "a ");
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
-    assert_string_equal(known(&scene, "a")->reason, "exit code 1: no space left");
-    assert_null(known(&scene, "b"));
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_FAILED);
+    assert_string_equal(upkeep_known(&scene, "a")->reason, "exit code 1: no space left");
+    assert_null(upkeep_known(&scene, "b"));
     assert_int_equal(fleet_running(&scene, "web", "a"), 0);
     assert_int_equal(fleet_running(&scene, "web", NULL), 3);
     assert_string_equal(scene_wait(&scene, "b"), ""); /* what is not begun is nothing to wait for */
 
     /* The one that failed comes first, and a commit that says something else has it tried. */
     scene.run_failure.text = NULL;
-    commit(&scene, "c3", THREE, "command: 'make room; apt-get upgrade'",
-           web(&scene, "desiredCount: 3"));
+    upkeep_commit(&scene, "c3", THREE, "command: 'make room; apt-get upgrade'",
+                  upkeep_web(&scene, "desiredCount: 3"));
     scene_run(&scene, 400 * 1000);
     assert_string_equal(scene.runs, "a a b c ");
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_DONE);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_DONE);
     assert_int_not_equal(fleet_running(&scene, "web", "c"), 3);
     scene_close(&scene);
 }
@@ -195,7 +129,7 @@ static void the_first_failure_stops_it(void **unused)
 /* As `berth hosts resume` states it. */
 static void resume(struct scene *scene, const char *instance, enum maintenance_step step)
 {
-    struct maintenance next = *known(scene, instance);
+    struct maintenance next = *upkeep_known(scene, instance);
     struct host_record record = { .instance = instance, .maintenance = &next };
     const struct fact fact = { .kind = FACT_HOST, .host = &record, .durable = true };
 
@@ -210,16 +144,16 @@ static void a_person_has_it_tried_again(void **unused)
     (void)unused;
     struct scene scene;
 
-    open_three(&scene, "desiredCount: 3");
+    upkeep_open(&scene, "desiredCount: 3");
     scene.run_failure = (struct scene_failure){ ERR_FAILED, "exit code 1" };
-    commit(&scene, "c2", THREE, UPGRADE, web(&scene, "desiredCount: 3"));
+    upkeep_commit(&scene, "c2", THREE, UPGRADE, upkeep_web(&scene, "desiredCount: 3"));
     scene_run(&scene, 200 * 1000);
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_FAILED);
     scene.run_failure.text = NULL;
     resume(&scene, "a", MAINTENANCE_DRAINING);
     scene_run(&scene, 400 * 1000);
     assert_string_equal(scene.runs, "a a b c ");
-    assert_int_equal(open_ones(&scene), 0);
+    assert_int_equal(upkeep_open_ones(&scene), 0);
     scene_close(&scene);
 }
 
@@ -229,15 +163,15 @@ static void what_cannot_leave_in_time_is_a_failure(void **unused)
     static const char spec[] = "desiredCount: 3, placementConstraints: [{type: distinctInstance}]";
     struct scene scene;
 
-    open_three(&scene, spec);
-    commit(&scene, "c2", THREE, UPGRADE ", drainTimeout: 120", web(&scene, spec));
+    upkeep_open(&scene, spec);
+    upkeep_commit(&scene, "c2", THREE, UPGRADE ", drainTimeout: 120", upkeep_web(&scene, spec));
     scene_run(&scene, 100 * 1000);
     assert_string_equal(scene_wait(&scene, "a"), "maintenance: 1 task is left, one of e/web");
     assert_string_equal(scene_wait(&scene, "b"),
                         "maintenance: it waits for instance a, which is being maintained");
     scene_run(&scene, 100 * 1000);
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
-    assert_string_equal(known(&scene, "a")->reason,
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_FAILED);
+    assert_string_equal(upkeep_known(&scene, "a")->reason,
                         "its tasks did not leave within 120 s: 1 task is left, one of e/web");
     assert_null(scene.runs);
     assert_int_equal(fleet_running(&scene, "web", NULL), 3);
@@ -251,22 +185,22 @@ static void a_daemon_leaves_last_and_is_back_before_the_next(void **unused)
     const char *services;
 
     scene_open(&scene);
-    services = arena_printf(&scene.arena, "%s%s", web(&scene, "desiredCount: 3"),
+    services = arena_printf(&scene.arena, "%s%s", upkeep_web(&scene, "desiredCount: 3"),
                             fleet_service(&scene, "logs", TASK, "schedulingStrategy: DAEMON"));
     fleet_instance(&scene, "a", 4096, 8000);
     fleet_instance(&scene, "b", 4096, 8000);
     fleet_instance(&scene, "c", 4096, 8000);
-    commit(&scene, "c1", THREE, NULL, services);
+    upkeep_commit(&scene, "c1", THREE, NULL, services);
     scene_run(&scene, 60 * 1000);
-    commit(&scene, "c2", THREE, UPGRADE, services);
+    upkeep_commit(&scene, "c2", THREE, UPGRADE, services);
     scene_plan(&scene);
     for (int i = 0; i < 300; i++) {
-        run_whole(&scene, 1, 3, 1);
+        upkeep_run(&scene, 1, 3, 1);
         assert_true(fleet_running(&scene, "logs", NULL) >= 2);
     }
     assert_string_equal(scene.runs, "a b c ");
     assert_int_equal(fleet_running(&scene, "logs", NULL), 3);
-    assert_int_equal(open_ones(&scene), 0);
+    assert_int_equal(upkeep_open_ones(&scene), 0);
     scene_close(&scene);
 }
 
@@ -284,14 +218,14 @@ static void data_stays_and_its_task_comes_back(void **unused)
     fleet_instance(&scene, "a", 4096, 8000);
     fleet_instance(&scene, "b", 4096, 8000);
     fleet_instance(&scene, "c", 4096, 8000);
-    commit(&scene, "c1", THREE, NULL, db);
+    upkeep_commit(&scene, "c1", THREE, NULL, db);
     scene_run(&scene, 60 * 1000);
     for (const char *const *at = (const char *const[]){ "a", "b", "c", NULL }; *at != NULL; at++)
         host = fleet_running(&scene, "db", *at) == 1 ? *at : host;
     assert_non_null(host);
-    commit(&scene, "c2", THREE, UPGRADE, db);
+    upkeep_commit(&scene, "c2", THREE, UPGRADE, db);
     scene_plan(&scene);
-    run_whole(&scene, 300, 0, 1);
+    upkeep_run(&scene, 300, 0, 1);
     assert_string_equal(scene.runs, "a b c ");
     assert_int_equal(fleet_running(&scene, "db", host), 1);
     scene_close(&scene);
@@ -312,14 +246,14 @@ static void data_of_tasks_taken_over_is_theirs(void **unused)
     fleet_instance(&scene, "a", 4096, 8000);
     fleet_instance(&scene, "b", 4096, 8000);
     fleet_instance(&scene, "c", 4096, 8000);
-    commit(&scene, "c1", THREE, NULL, db);
+    upkeep_commit(&scene, "c1", THREE, NULL, db);
     scene_run(&scene, 60 * 1000);
     assert_int_equal(fleet_running(&scene, "db", NULL), 2);
     scene_forget(&scene);
     scene_run(&scene, 60 * 1000);
-    commit(&scene, "c2", THREE, UPGRADE, db);
+    upkeep_commit(&scene, "c2", THREE, UPGRADE, db);
     scene_plan(&scene);
-    run_whole(&scene, 300, 0, 1);
+    upkeep_run(&scene, 300, 0, 1);
     assert_string_equal(scene.runs, "a b c ");
     assert_int_equal(fleet_running(&scene, "db", NULL), 2);
     scene_close(&scene);
@@ -343,15 +277,15 @@ static void who_waits_for_data_on_the_host_leaves_it(void **unused)
     fleet_instance(&scene, "c", 4096, 8000);
     db = fleet_service(&scene, "db", VOLUME, arena_printf(&scene.arena, may_stop, 1, ""));
     more = fleet_service(&scene, "web", VOLUME, "desiredCount: 3");
-    commit(&scene, "c1", /* instances= */
-           "{name: a, host: a}, {name: b, host: b, state: DRAINING}, "
-           "{name: c, host: c, state: DRAINING}",
-           NULL, arena_printf(&scene.arena, "%s%s", db, more));
+    upkeep_commit(&scene, "c1", /* instances= */
+                  "{name: a, host: a}, {name: b, host: b, state: DRAINING}, "
+                  "{name: c, host: c, state: DRAINING}",
+                  NULL, arena_printf(&scene.arena, "%s%s", db, more));
     scene_run(&scene, 60 * 1000);
-    commit(&scene, "c2", THREE, UPGRADE, arena_printf(&scene.arena, "%s%s", db, more));
+    upkeep_commit(&scene, "c2", THREE, UPGRADE, arena_printf(&scene.arena, "%s%s", db, more));
     scene_plan(&scene);
-    run_whole(&scene, 100, 3, 1);
-    assert_int_equal(open_ones(&scene), 1); /* web keeps its host */
+    upkeep_run(&scene, 100, 3, 1);
+    assert_int_equal(upkeep_open_ones(&scene), 1); /* web keeps its host */
 
     /* More of db is wanted, and finds no place; the next revision of web needs no data. */
     db = fleet_service(&scene, "db", VOLUME, arena_printf(&scene.arena, may_stop, 2, ""));
@@ -359,9 +293,9 @@ static void who_waits_for_data_on_the_host_leaves_it(void **unused)
                          "memory: 100, containerDefinitions: [{name: main, image: "
                          "'example/web:2', cpu: 128}]",
                          arena_printf(&scene.arena, may_stop, 3, ", dependsOn: [db]"));
-    commit(&scene, "c3", THREE, UPGRADE, arena_printf(&scene.arena, "%s%s", db, more));
+    upkeep_commit(&scene, "c3", THREE, UPGRADE, arena_printf(&scene.arena, "%s%s", db, more));
     scene_plan(&scene);
-    run_whole(&scene, 300, 0, 1);
+    upkeep_run(&scene, 300, 0, 1);
     assert_string_equal(scene.runs, "a b c ");
     assert_int_equal(fleet_running(&scene, "db", NULL), 2);
     assert_int_equal(fleet_running(&scene, "web", NULL), 3);
@@ -377,16 +311,16 @@ static void data_of_a_service_that_may_not_stop_keeps_the_host(void **unused)
     scene_open(&scene);
     db = fleet_service(&scene, "db", VOLUME, "desiredCount: 1");
     fleet_instance(&scene, "a", 4096, 8000);
-    commit(&scene, "c1", "{name: a, host: a}", NULL, db);
+    upkeep_commit(&scene, "c1", "{name: a, host: a}", NULL, db);
     scene_run(&scene, 60 * 1000);
-    commit(&scene, "c2", "{name: a, host: a}", UPGRADE ", drainTimeout: 60", db);
+    upkeep_commit(&scene, "c2", "{name: a, host: a}", UPGRADE ", drainTimeout: 60", db);
     scene_plan(&scene);
     for (int i = 0; i < 200; i++) {
         scene_step(&scene);
         scene.now_ms += 1000;
         assert_int_equal(fleet_running(&scene, "db", NULL), 1);
     }
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_FAILED);
     assert_null(scene.runs);
     scene_close(&scene);
 }
@@ -396,9 +330,9 @@ static void nothing_begins_while_another_one_is_lost(void **unused)
     (void)unused;
     struct scene scene;
 
-    open_three(&scene, "desiredCount: 3");
+    upkeep_open(&scene, "desiredCount: 3");
     fleet_lose(&scene, "c");
-    commit(&scene, "c2", THREE, UPGRADE, web(&scene, "desiredCount: 3"));
+    upkeep_commit(&scene, "c2", THREE, UPGRADE, upkeep_web(&scene, "desiredCount: 3"));
     scene_run(&scene, 300 * 1000);
     assert_null(scene.runs);
     assert_string_equal(scene_wait(&scene, "a"),
@@ -414,20 +348,21 @@ static void what_became_of_it_is_not_known(void **unused)
     (void)unused;
     struct scene scene;
 
-    open_three(&scene, "desiredCount: 3");
-    commit(&scene, "c2", THREE, UPGRADE, web(&scene, "desiredCount: 3"));
+    upkeep_open(&scene, "desiredCount: 3");
+    upkeep_commit(&scene, "c2", THREE, UPGRADE, upkeep_web(&scene, "desiredCount: 3"));
     while (scene_actions(&scene, ACTION_HOST_RUN) == 0) {
         scene_step(&scene);
         scene.now_ms += 1000;
     }
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_RUNNING);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_RUNNING);
     fleet_lose(&scene, "a"); /* as a new process finds it: connected anew, and nothing under way */
     fleet_return(&scene, "a");
     scene_run(&scene, 100 * 1000);
     assert_null(scene.runs);
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
-    assert_string_equal(known(&scene, "a")->reason, "it is not known whether the command was run: "
-                                                    "Berth or the connection ended");
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_FAILED);
+    assert_string_equal(upkeep_known(&scene, "a")->reason,
+                        "it is not known whether the command was run: "
+                        "Berth or the connection ended");
     scene_close(&scene);
 }
 
@@ -436,26 +371,26 @@ static void a_commit_ends_it(void **unused)
     (void)unused;
     struct scene scene;
 
-    open_three(&scene, "desiredCount: 3");
+    upkeep_open(&scene, "desiredCount: 3");
     scene.run_hangs = true;
-    commit(&scene, "c2", THREE, UPGRADE, web(&scene, "desiredCount: 3"));
+    upkeep_commit(&scene, "c2", THREE, UPGRADE, upkeep_web(&scene, "desiredCount: 3"));
     scene_run(&scene, 100 * 1000);
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_RUNNING);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_RUNNING);
     assert_string_equal(scene_wait(&scene, "a"), "maintenance: the command runs");
-    commit(&scene, "c3", THREE, NULL, web(&scene, "desiredCount: 3"));
+    upkeep_commit(&scene, "c3", THREE, NULL, upkeep_web(&scene, "desiredCount: 3"));
     scene_run(&scene, 100 * 1000);
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_RUNNING); /* it is not cut short */
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_RUNNING); /* it is not cut short */
     scene.run_hangs = false;
     (void)world_apply(
         scene.world,
         &(struct world_change){ .kind = WORLD_EFFORT,
                                 .effort = { .instance = "a",
                                             .key = arena_printf(&scene.arena, "maintain a/%s/0",
-                                                                known(&scene, "a")->round),
+                                                                upkeep_known(&scene, "a")->round),
                                             .state = EFFORT_DONE,
                                             .at_ms = scene.now_ms } });
     scene_run(&scene, 200 * 1000);
-    assert_null(known(&scene, "a"));
+    assert_null(upkeep_known(&scene, "a"));
     assert_string_equal(scene.runs, "a ");
     assert_int_equal(fleet_running(&scene, "web", "a"), 1); /* it joined anew */
     scene_close(&scene);
@@ -468,11 +403,11 @@ static void one_that_drains_by_hand_is_left_alone(void **unused)
         "{name: a, host: a, state: DRAINING}, {name: b, host: b}, {name: c, host: c}";
     struct scene scene;
 
-    open_three(&scene, "desiredCount: 2");
-    commit(&scene, "c2", drains, UPGRADE, web(&scene, "desiredCount: 2"));
+    upkeep_open(&scene, "desiredCount: 2");
+    upkeep_commit(&scene, "c2", drains, UPGRADE, upkeep_web(&scene, "desiredCount: 2"));
     scene_run(&scene, 300 * 1000);
     assert_string_equal(scene.runs, "b c ");
-    commit(&scene, "c3", THREE, UPGRADE, web(&scene, "desiredCount: 2"));
+    upkeep_commit(&scene, "c3", THREE, UPGRADE, upkeep_web(&scene, "desiredCount: 2"));
     scene_run(&scene, 100 * 1000);
     assert_string_equal(scene.runs, "b c a ");
     scene_close(&scene);
@@ -481,9 +416,9 @@ static void one_that_drains_by_hand_is_left_alone(void **unused)
 /* Until it was told to reboot. */
 static void reboot_begins(struct scene *scene, const char *maintenance)
 {
-    open_three(scene, "desiredCount: 3");
+    upkeep_open(scene, "desiredCount: 3");
     scene->boot = "boot 1";
-    commit(scene, "c2", THREE, maintenance, web(scene, "desiredCount: 3"));
+    upkeep_commit(scene, "c2", THREE, maintenance, upkeep_web(scene, "desiredCount: 3"));
     scene_run(scene, 100 * 1000);
 }
 
@@ -492,7 +427,7 @@ static void comes_back(struct scene *scene, const char *instance, const char *bo
 {
     fleet_lose(scene, instance);
     scene_run(scene, 30 * 1000);
-    assert_int_equal(step_of(scene, instance), MAINTENANCE_REBOOTING);
+    assert_int_equal(upkeep_step(scene, instance), MAINTENANCE_REBOOTING);
     assert_string_equal(scene_wait(scene, instance), "maintenance: it reboots");
     fleet_return(scene, instance);
     scene->boot = boot;
@@ -505,12 +440,12 @@ static void it_is_rebooted_and_tells_of_another_boot(void **unused)
 
     reboot_begins(&scene, UPGRADE ", reboot: Always");
     assert_string_equal(scene.runs, "a a! ");
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_REBOOTING);
-    assert_string_equal(known(&scene, "a")->boot, "boot 1");
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_REBOOTING);
+    assert_string_equal(upkeep_known(&scene, "a")->boot, "boot 1");
     assert_int_equal(fleet_running(&scene, "web", "a"), 0);
     comes_back(&scene, "a", "boot 2");
     scene_run(&scene, 100 * 1000);
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_DONE);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_DONE);
     assert_string_equal(scene.runs, "a a! a? b b! ");
     scene_close(&scene);
 }
@@ -524,10 +459,11 @@ static void a_connection_that_broke_is_no_reboot(void **unused)
     comes_back(&scene, "a", "boot 1");
     scene_run(&scene, 60 * 1000);
     assert_string_equal(scene.runs, "a a! a? "); /* it was told to, and is waited for */
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_REBOOTING);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_REBOOTING);
     scene_run(&scene, 300 * 1000);
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
-    assert_string_equal(known(&scene, "a")->reason, "it was not back from its reboot within 300 s");
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_FAILED);
+    assert_string_equal(upkeep_known(&scene, "a")->reason,
+                        "it was not back from its reboot within 300 s");
     assert_string_equal(scene.runs, "a a! a? ");
     scene_close(&scene);
 }
@@ -540,7 +476,7 @@ static void one_that_stays_away_is_a_failure(void **unused)
     reboot_begins(&scene, UPGRADE ", reboot: Always, returnTimeout: 300");
     fleet_lose(&scene, "a");
     scene_run(&scene, 400 * 1000);
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_FAILED);
     assert_string_equal(scene.runs, "a a! ");
     scene_close(&scene);
 }
@@ -551,10 +487,11 @@ static void it_is_told_again_to_reboot(void **unused)
     (void)unused;
     struct scene scene;
 
-    open_three(&scene, "desiredCount: 3");
+    upkeep_open(&scene, "desiredCount: 3");
     scene.boot = "boot 1";
-    commit(&scene, "c2", THREE, UPGRADE ", reboot: Always", web(&scene, "desiredCount: 3"));
-    while (step_of(&scene, "a") != MAINTENANCE_REBOOTING) {
+    upkeep_commit(&scene, "c2", THREE, UPGRADE ", reboot: Always",
+                  upkeep_web(&scene, "desiredCount: 3"));
+    while (upkeep_step(&scene, "a") != MAINTENANCE_REBOOTING) {
         scene_step(&scene);
         scene.now_ms += 1000;
     }
@@ -563,7 +500,7 @@ static void it_is_told_again_to_reboot(void **unused)
     scene.run_failure.text = NULL;
     scene_run(&scene, 60 * 1000);
     assert_non_null(strstr(scene.runs, "a! a! "));
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_REBOOTING);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_REBOOTING);
     scene_close(&scene);
 }
 
@@ -573,11 +510,12 @@ static void a_boot_that_is_not_told_is_a_failure(void **unused)
     (void)unused;
     struct scene scene;
 
-    open_three(&scene, "desiredCount: 3");
-    commit(&scene, "c2", THREE, UPGRADE ", reboot: Always", web(&scene, "desiredCount: 3"));
+    upkeep_open(&scene, "desiredCount: 3");
+    upkeep_commit(&scene, "c2", THREE, UPGRADE ", reboot: Always",
+                  upkeep_web(&scene, "desiredCount: 3"));
     scene_run(&scene, 100 * 1000);
     assert_string_equal(scene.runs, "a ");
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_FAILED);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_FAILED);
     scene_close(&scene);
 }
 
@@ -588,14 +526,14 @@ static void a_commit_that_ends_it_waits_for_the_reboot(void **unused)
     struct scene scene;
 
     reboot_begins(&scene, UPGRADE ", reboot: Always");
-    commit(&scene, "c3", THREE, NULL, web(&scene, "desiredCount: 3"));
+    upkeep_commit(&scene, "c3", THREE, NULL, upkeep_web(&scene, "desiredCount: 3"));
     scene_run(&scene, 10 * 1000);
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_REBOOTING);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_REBOOTING);
     fleet_lose(&scene, "a");
     scene_run(&scene, 30 * 1000);
     fleet_return(&scene, "a");
     scene_run(&scene, 10 * 1000);
-    assert_null(known(&scene, "a"));
+    assert_null(upkeep_known(&scene, "a"));
     scene_close(&scene);
 }
 
@@ -605,10 +543,11 @@ static void a_pause_of_berth_makes_nobody_late(void **unused)
     (void)unused;
     struct scene scene;
 
-    open_three(&scene, "desiredCount: 3");
-    commit(&scene, "c2", THREE, UPGRADE ", drainTimeout: 60", web(&scene, "desiredCount: 3"));
+    upkeep_open(&scene, "desiredCount: 3");
+    upkeep_commit(&scene, "c2", THREE, UPGRADE ", drainTimeout: 60",
+                  upkeep_web(&scene, "desiredCount: 3"));
     scene_plan(&scene);
-    assert_int_equal(step_of(&scene, "a"), MAINTENANCE_DRAINING);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_DRAINING);
     fleet_lose(&scene, "a");
     scene.now_ms += 60 * 60 * 1000;
     fleet_return(&scene, "a");
@@ -627,10 +566,11 @@ static void only_where_it_is_needed(void **unused)
     assert_string_equal(scene.runs, "a b c ");
     scene_close(&scene);
 
-    open_three(&scene, "desiredCount: 3");
+    upkeep_open(&scene, "desiredCount: 3");
     scene.boot = "boot 1";
     scene.needs_reboot = true;
-    commit(&scene, "c2", THREE, UPGRADE ", reboot: IfNeeded", web(&scene, "desiredCount: 3"));
+    upkeep_commit(&scene, "c2", THREE, UPGRADE ", reboot: IfNeeded",
+                  upkeep_web(&scene, "desiredCount: 3"));
     scene_run(&scene, 100 * 1000);
     assert_string_equal(scene.runs, "a a! ");
     scene_close(&scene);
@@ -641,8 +581,9 @@ static void packages_are_upgraded_by_a_script(void **unused)
     (void)unused;
     struct scene scene;
 
-    open_three(&scene, "desiredCount: 3");
-    commit(&scene, "c2", THREE, "upgradePackages: true", web(&scene, "desiredCount: 3"));
+    upkeep_open(&scene, "desiredCount: 3");
+    upkeep_commit(&scene, "c2", THREE, "upgradePackages: true",
+                  upkeep_web(&scene, "desiredCount: 3"));
     while (scene_actions(&scene, ACTION_HOST_RUN) == 0) {
         scene_step(&scene);
         scene.now_ms += 1000;

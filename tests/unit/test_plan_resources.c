@@ -199,6 +199,17 @@ static void on_which_hosts_a_maintenance_begins_is_told(void **unused)
             .cluster = arena_printf(
                 &scene.arena, "maintenance: {command: uptime, maxUnavailable: 2}, %s", hosts) });
     assert_says(&more, "      its hosts are maintained, at most 2 at a time: x, y\n");
+    AUTO(asked)
+    later = ask_live(
+        &scene, "c4",
+        &(struct written){
+            .cluster = arena_printf(
+                &scene.arena,
+                "maintenance: {command: uptime, windows: [{scheduleExpression: 'cron(0 3 ? * SUN "
+                "*)', duration: 2h}]}, %s",
+                hosts) });
+    assert_says(&later, "      its hosts are maintained from Sun 2023-11-19 03:00 UTC on one after "
+                        "the other: x, y\n");
     scene_close(&scene);
 }
 
