@@ -255,8 +255,8 @@ static int host_write(struct sql *sql, const struct host_record *host, struct er
     struct query query =
         lifted ? query_start(sql, "DELETE FROM host WHERE instance = ?")
                : query_start(sql, "INSERT OR REPLACE INTO host (instance, forgotten_ms,"
-                                  " installed_ms, step, round, attempt, since_ms, reason, boot)"
-                                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                                  " installed_ms, step, round, attempt, since_ms, reason, boot,"
+                                  " engine) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
     query_text(&query, host->instance);
     if (lifted)
@@ -269,6 +269,7 @@ static int host_write(struct sql *sql, const struct host_record *host, struct er
     query_int(&query, maintenance == NULL ? 0 : maintenance->since_ms);
     query_text(&query, maintenance == NULL ? NULL : maintenance->reason);
     query_text(&query, maintenance == NULL ? NULL : maintenance->boot);
+    query_text(&query, maintenance == NULL ? NULL : maintenance->engine);
     return query_run(&query, err);
 }
 

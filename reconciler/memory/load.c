@@ -265,14 +265,15 @@ static int hosts_load(struct loader *loader, struct err *err)
 {
     struct query row = query_start(
         loader->sql, "SELECT instance, forgotten_ms, installed_ms, step, round, attempt,"
-                     " since_ms, reason, boot FROM host");
+                     " since_ms, reason, boot, engine FROM host");
 
     while (query_row(&row)) {
         struct maintenance maintenance = { .round = query_get_text(&row, 4),
                                            .attempt = (uint32_t)query_get_int(&row, 5),
                                            .since_ms = query_get_int(&row, 6),
                                            .reason = query_get_text(&row, 7),
-                                           .boot = query_get_text(&row, 8) };
+                                           .boot = query_get_text(&row, 8),
+                                           .engine = query_get_text(&row, 9) };
         const char *step = query_get_text(&row, 3);
         bool has = step != NULL && maintenance.round != NULL &&
                    maintenance_step_parse(step, &maintenance.step);

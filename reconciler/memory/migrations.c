@@ -150,8 +150,11 @@ static const char step_11[] = "ALTER TABLE host ADD COLUMN step TEXT;"
                               "ALTER TABLE host ADD COLUMN boot TEXT;"
                               "ALTER TABLE host ADD COLUMN reason TEXT;";
 
-static const char *const steps[] = { step_1, step_2, step_3, step_4,  step_5, step_6,
-                                     step_7, step_8, step_9, step_10, step_11 };
+/* 12: which machine that was done to. */
+static const char step_12[] = "ALTER TABLE host ADD COLUMN engine TEXT;";
+
+static const char *const steps[] = { step_1, step_2, step_3, step_4,  step_5,  step_6,
+                                     step_7, step_8, step_9, step_10, step_11, step_12 };
 
 int store_schema_version(void)
 {

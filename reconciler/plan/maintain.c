@@ -67,6 +67,24 @@ static void find_cluster(struct upkeep *upkeep)
 
 /* ---- Facts ----------------------------------------------------------------------------------- */
 
+static bool is_reached(const struct world_instance *seen)
+{
+    return seen->state == INSTANCE_ACTIVE && seen->complete;
+}
+
+/* With the engine that it is about, once that is known. */
+static const struct maintenance *about(const struct upkeep *upkeep,
+                                       const struct maintenance *maintenance)
+{
+    struct maintenance *copy;
+
+    if (maintenance == NULL || maintenance->engine != NULL || !is_reached(upkeep->seen))
+        return maintenance;
+    copy = arena_copy(upkeep->planner->arena, maintenance, sizeof(*copy));
+    copy->engine = upkeep->seen->engine_id;
+    return copy;
+}
+
 static void state(struct upkeep *upkeep, const struct maintenance *maintenance, const char *text)
 {
     struct planner *planner = upkeep->planner;
@@ -76,7 +94,7 @@ static void state(struct upkeep *upkeep, const struct maintenance *maintenance, 
     if (upkeep->record != NULL)
         *record = *upkeep->record;
     record->instance = upkeep->seen->name;
-    record->maintenance = maintenance;
+    record->maintenance = about(upkeep, maintenance);
     fact->host = record;
     fact->text = text;
     fact->durable = true;
@@ -126,6 +144,7 @@ static void fail(struct upkeep *upkeep, const char *reason)
 static void begin(struct upkeep *upkeep)
 {
     const struct maintenance next = { .step = MAINTENANCE_DRAINING,
+                                      .engine = upkeep->now == NULL ? NULL : upkeep->now->engine,
                                       .round = upkeep->round,
                                       .attempt = upkeep->now == NULL ? 0 : upkeep->now->attempt + 1,
                                       .since_ms = upkeep->planner->input->now_ms };
@@ -141,11 +160,6 @@ static void end(struct upkeep *upkeep)
           upkeep->now->step == MAINTENANCE_DONE
               ? "no commit asks for its maintenance any more"
               : "its maintenance ends: no commit asks for it any more");
-}
-
-static bool is_reached(const struct world_instance *seen)
-{
-    return seen->state == INSTANCE_ACTIVE && seen->complete;
 }
 
 /* Has the step taken too long?  Else the planner is woken then.  While Berth was not there, or the
@@ -486,6 +500,48 @@ static void step(struct upkeep *upkeep)
     }
 }
 
+/* ---- Which machine it is -------------------------------------------------------------------- */
+
+/* Of two names, what is remembered of each is of the other.  Copies: what is told of the one first
+ * ends what the memory had of it. */
+static void exchange(struct upkeep *upkeep, const struct host_record *other)
+{
+    struct planner *planner = upkeep->planner;
+    struct host_record *record = arena_copy(planner->arena, other, sizeof(*record));
+    struct fact *fact = plan_fact(planner, FACT_HOST, /* cluster= */ NULL, /* service= */ NULL);
+
+    record->instance = arena_text(planner->arena, other->instance);
+    record->maintenance =
+        upkeep->now == NULL ? NULL : maintenance_copy(upkeep->now, planner->arena);
+    fact->host = record;
+    fact->text = arena_printf(planner->arena, "its machine is called %s now", upkeep->seen->name);
+    fact->durable = true;
+    state(
+        upkeep, maintenance_copy(other->maintenance, planner->arena),
+        arena_printf(planner->arena, "it was called %s: its maintenance counts", other->instance));
+}
+
+/* What is remembered under its name may be of another engine, what was done to this one under
+ * another name.  True when that was stated. */
+static bool identify(struct upkeep *upkeep)
+{
+    const char *engine = upkeep->seen->engine_id;
+    const struct host_record *other;
+
+    if (!is_reached(upkeep->seen) || engine == NULL ||
+        (upkeep->now != NULL && text_equal(upkeep->now->engine, engine)))
+        return false;
+    other = memory_host_of(upkeep->planner->input->memory, engine);
+    if (other != NULL)
+        exchange(upkeep, other);
+    else if (upkeep->now != NULL && upkeep->now->engine != NULL)
+        state(upkeep, /* maintenance= */ NULL,
+              "another machine has its name: what was done to the former one does not count");
+    else
+        return false;
+    return true;
+}
+
 bool maintain(struct planner *planner, const struct world_instance *instance)
 {
     struct upkeep upkeep = { .planner = planner,
@@ -496,6 +552,8 @@ bool maintain(struct planner *planner, const struct world_instance *instance)
     if (text_equal(instance->name, LOCAL_INSTANCE))
         return false;
     find_cluster(&upkeep);
+    if (identify(&upkeep))
+        return true;
     if (upkeep.now != NULL)
         step(&upkeep);
     else if (upkeep.pool != NULL)

@@ -27,6 +27,7 @@ struct maintenance *maintenance_copy(const struct maintenance *from, struct aren
 {
     struct maintenance *copy = arena_copy(arena, from, sizeof(*from));
 
+    copy->engine = from->engine == NULL ? NULL : arena_text(arena, from->engine);
     copy->round = arena_text(arena, from->round);
     copy->boot = from->boot == NULL ? NULL : arena_text(arena, from->boot);
     copy->reason = from->reason == NULL ? NULL : arena_text(arena, from->reason);

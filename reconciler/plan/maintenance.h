@@ -23,6 +23,7 @@ enum maintenance_step { MAINTENANCE_STEPS(MAINTENANCE_ENUM) MAINTENANCE_STEP_COU
 
 struct maintenance {
     enum maintenance_step step;
+    const char *engine; /* the ID of the one it is about; NULL: not known, it goes by the name */
     const char *round;  /* what is done, and when: the same is never done twice */
     uint32_t attempt;   /* a person had it tried again so often */
     int64_t since_ms;   /* when the step began */

@@ -194,8 +194,9 @@ struct memory {
     struct memory_task *tasks;
     struct memory_image *images;
     struct memory_host *hosts; /* memory_hosts.h */
-    uint64_t host_changes;     /* grows with each of them */
-    struct interned texts;     /* of the tasks */
+    struct memory_host *hosts_by_engine;
+    uint64_t host_changes; /* grows with each of them */
+    struct interned texts; /* of the tasks */
 };
 
 struct memory *memory_new(void);
@@ -224,6 +225,8 @@ const struct image_record *memory_image(const struct memory *memory, const char 
                                         const char *image_id);
 /* NULL: nothing is remembered of it. */
 const struct host_record *memory_host(const struct memory *memory, const char *instance);
+/* Whose maintenance is of that engine: the newest by when it was told; NULL: none. */
+const struct host_record *memory_host_of(const struct memory *memory, const char *engine);
 /* The newest deployment: ECS's PRIMARY; NULL: none yet. */
 const struct deployment *memory_primary(const struct memory_service *service);
 /* Where a rollback would go, and what stands in for tasks that PRIMARY lacks: the newest deployment

@@ -15,11 +15,39 @@ static struct memory_host *host_find(const struct memory *memory, const char *in
     return host;
 }
 
+static struct memory_host *engine_find(const struct memory *memory, const char *engine)
+{
+    struct memory_host *host = NULL;
+
+    if (engine != NULL)
+        HASH_FIND(by_engine, memory->hosts_by_engine, engine, strlen(engine), host);
+    return host;
+}
+
+static void engine_leave(struct memory *memory, struct memory_host *host)
+{
+    if (engine_find(memory, host->maintenance.engine) == host)
+        HASH_DELETE(by_engine, memory->hosts_by_engine, host);
+}
+
+/* What was told of it under another name does not count any more. */
+static void engine_enter(struct memory *memory, struct memory_host *host)
+{
+    const char *engine = host->maintenance.engine;
+    struct memory_host *before = engine_find(memory, engine);
+
+    if (before != NULL)
+        HASH_DELETE(by_engine, memory->hosts_by_engine, before);
+    if (engine != NULL)
+        HASH_ADD_KEYPTR(by_engine, memory->hosts_by_engine, engine, strlen(engine), host);
+}
+
 static void host_free(struct memory *memory, struct memory_host *host)
 {
     ASSERT(memory->hosts != NULL);
     memory->host_changes++;
     HASH_DELETE(by_name, memory->hosts, host);
+    engine_leave(memory, host);
     arena_release(&host->arena);
     free(host);
 }
@@ -41,6 +69,7 @@ static void host_add(struct memory *memory, const struct host_record *record)
     }
     HASH_ADD_KEYPTR(by_name, memory->hosts, host->record.instance, strlen(host->record.instance),
                     host);
+    engine_enter(memory, host);
     memory->host_changes++;
 }
 
@@ -49,8 +78,10 @@ void hosts_apply(struct memory *memory, const struct host_record *record)
 {
     struct memory_host *before = host_find(memory, record->instance);
 
-    if (before != NULL)
+    if (before != NULL) {
         HASH_DELETE(by_name, memory->hosts, before);
+        engine_leave(memory, before);
+    }
     if (!host_record_is_empty(record))
         host_add(memory, record);
     if (before == NULL)
@@ -100,6 +131,13 @@ void hosts_free(struct memory *memory)
 const struct host_record *memory_host(const struct memory *memory, const char *instance)
 {
     const struct memory_host *host = host_find(memory, instance);
+
+    return host == NULL ? NULL : &host->record;
+}
+
+const struct host_record *memory_host_of(const struct memory *memory, const char *engine)
+{
+    const struct memory_host *host = engine_find(memory, engine);
 
     return host == NULL ? NULL : &host->record;
 }

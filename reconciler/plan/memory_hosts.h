@@ -12,6 +12,7 @@ struct memory_host {
     struct maintenance maintenance; /* what the record points to, if to any */
     struct arena arena;
     UT_hash_handle by_name;
+    UT_hash_handle by_engine; /* of those whose maintenance names one */
 };
 
 void hosts_apply(struct memory *memory, const struct host_record *record);

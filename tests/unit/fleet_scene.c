@@ -10,19 +10,31 @@ static void tell(struct scene *scene, enum world_change_kind kind, const char *i
     (void)world_apply(scene->world, &change);
 }
 
-static void connect(struct scene *scene, const char *name, uint32_t cpu_units, uint32_t memory_mib)
+static void connect_to(struct scene *scene, const char *name, const char *engine,
+                       uint32_t cpu_units, uint32_t memory_mib)
 {
-    const struct world_change engine = { .kind = WORLD_INSTANCE,
+    const struct world_change change = { .kind = WORLD_INSTANCE,
                                          .instance = { .instance = name,
-                                                       .engine_id = arena_printf(&scene->arena,
-                                                                                 "ENGINE-%s", name),
+                                                       .engine_id = engine,
                                                        .engine_version = "20.10.24",
                                                        .architecture = "x86_64",
                                                        .cpu_units = cpu_units,
                                                        .memory_mib = memory_mib,
                                                        .connected_ms = scene->now_ms } };
 
-    (void)world_apply(scene->world, &engine);
+    (void)world_apply(scene->world, &change);
+}
+
+static void connect(struct scene *scene, const char *name, uint32_t cpu_units, uint32_t memory_mib)
+{
+    connect_to(scene, name, arena_printf(&scene->arena, "ENGINE-%s", name), cpu_units, memory_mib);
+}
+
+void fleet_engine(struct scene *scene, const char *name, const char *engine)
+{
+    connect_to(scene, name, engine, 4096, 8000);
+    tell(scene, WORLD_LISTING_BEGIN, name);
+    tell(scene, WORLD_LISTING_END, name);
 }
 
 void fleet_instance(struct scene *scene, const char *name, uint32_t cpu_units, uint32_t memory_mib)

@@ -8,6 +8,8 @@
 
 /* The instance is connected, with nothing on it. */
 void fleet_instance(struct scene *scene, const char *name, uint32_t cpu_units, uint32_t memory_mib);
+/* Likewise, with the engine of that ID: the one of fleet_instance() is "ENGINE-NAME". */
+void fleet_engine(struct scene *scene, const char *name, const char *engine);
 void fleet_lose(struct scene *scene, const char *name);
 /* It is back, with all that was there. */
 void fleet_return(struct scene *scene, const char *name);

@@ -104,6 +104,7 @@ static void print_host(struct buf *out, const struct host_record *host)
                    maintenance->round, maintenance->attempt, (long long)maintenance->since_ms);
         print_text(out, "reason", maintenance->reason);
         print_text(out, "boot", maintenance->boot);
+        print_text(out, "engine", maintenance->engine);
     }
     buf_char(out, '\n');
 }
@@ -353,6 +354,7 @@ static void how_far_a_maintenance_is_is_kept(void **unused)
         maintenance.step = step;
         maintenance.reason = step == MAINTENANCE_FAILED ? "no room" : NULL;
         maintenance.boot = step == MAINTENANCE_REBOOTING ? "b1" : NULL;
+        maintenance.engine = step == MAINTENANCE_DONE ? "E1" : NULL;
         fact.host = &with;
         state(&bench, &fact, 1);
         assert_kept(&bench);
