@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drivers/ec2/host_lines.h"
 #include "drivers/ec2/remote.h"
 #include "spec/base/arena.h"
 #include "spec/base/text.h"
 #include "spec/host_script.h"
 
-#define LINES_MAX 400 /* bytes of its last lines that are kept */
 #define BOOT_SIZE 64
 #define TIMED_OUT 124 /* what timeout(1) ends with */
 
@@ -82,8 +82,6 @@ static void report(const struct host_run *run, enum effort_state state, const st
 static void on_line(void *ctx, bool is_error, const char *line, size_t size)
 {
     struct host_run *run = ctx;
-    struct buf *lines = &run->lines;
-    size_t kept = size < LINES_MAX / 4 ? size : LINES_MAX / 4;
 
     (void)is_error;
     if (size == 0)
@@ -96,9 +94,7 @@ static void on_line(void *ctx, bool is_error, const char *line, size_t size)
         run->needs_reboot = true;
         return;
     }
-    if (lines->size + kept + 3 > LINES_MAX)
-        buf_drop_front(lines, lines->size + kept + 3 - LINES_MAX);
-    buf_printf(lines, "%s%.*s", lines->size > 0 ? " / " : "", (int)kept, line);
+    host_lines_add(&run->lines, line);
 }
 
 static void finish(struct host_run *run, const struct err *failure)
@@ -117,8 +113,6 @@ static void finish(struct host_run *run, const struct err *failure)
 static bool has_failed(struct host_run *run, int exit_code, const struct err *ended,
                        struct err *failure)
 {
-    if (run->lines.size > 0)
-        text_disarm(run->lines.data);
     if (ended != NULL)
         return err_set(failure, ERR_UNREACHABLE, "it is not known how the command ended: %s",
                        ended->text) < 0;
@@ -163,7 +157,7 @@ struct host_run *host_run_start(const struct host_run_options *options, struct d
 
     run->options = *options;
     run->call = call;
-    buf_init(&run->lines, LINES_MAX);
+    host_lines_init(&run->lines);
     run->remote = remote_start(options->loop, options->target, options->local_socket, &remote, err);
     if (run->remote == NULL) {
         buf_release(&run->lines);

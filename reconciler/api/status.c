@@ -12,6 +12,7 @@
 #include "reconciler/run/tell.h"
 #include "reconciler/source/url.h"
 #include "spec/action.h"
+#include "spec/base/redact.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 

@@ -11,6 +11,7 @@
 #include "reconciler/cli/ask.h"
 #include "reconciler/cli/plan_print.h"
 #include "reconciler/source/url.h"
+#include "spec/base/redact.h"
 #include "spec/base/text.h"
 
 #define LOOK_AGAIN_MS 100

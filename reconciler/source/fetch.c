@@ -21,6 +21,7 @@
 
 #include "reconciler/source/url.h"
 #include "spec/base/buf.h"
+#include "spec/base/redact.h"
 #include "spec/base/text.h"
 
 enum { PIPE_IN, PIPE_OUT, PIPE_ERR, PIPE_COUNT };

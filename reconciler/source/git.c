@@ -16,6 +16,7 @@
 
 #include "reconciler/source/git_memory.h"
 #include "spec/base/buf.h"
+#include "spec/base/redact.h"
 #include "spec/base/text.h"
 
 #define GIT_ATTEMPTS    4

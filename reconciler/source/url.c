@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "spec/base/buf.h"
+#include "spec/base/redact.h"
 #include "spec/base/text.h"
 
 #define URL_BYTES_MAX 4096
@@ -199,47 +200,4 @@ void url_release(struct url *url)
     free(url->port);
     free(url->path);
     *url = (struct url){ 0 };
-}
-
-/* The '@' that ends the user part of a URL whose "://" was just passed, or NULL. */
-static const char *user_end(const char *text)
-{
-    size_t length = strcspn(text, "/ \t\r\n'\"");
-
-    return memrchr(text, '@', length);
-}
-
-char *url_redact(const char *text)
-{
-    AUTO(buf) out;
-    const char *at = text;
-
-    buf_init(&out, 64UL * 1024);
-    for (;;) {
-        const char *separator = strstr(at, "://");
-        const char *user;
-        const char *end;
-
-        if (separator == NULL)
-            break;
-        user = separator + 3;
-        buf_add(&out, at, (size_t)(user - at));
-        end = user_end(user);
-        at = user;
-        if (end == NULL)
-            continue;
-        /* A user alone is how ssh is written; with https it may be a token. */
-        if (separator - text >= 3 && strncmp(separator - 3, "ssh", 3) == 0) {
-            size_t name = strcspn(user, ":@");
-
-            buf_add(&out, user, name);
-            if (user[name] == ':')
-                buf_text_add(&out, ":***");
-        } else {
-            buf_text_add(&out, "***");
-        }
-        at = end;
-    }
-    buf_text_add(&out, at);
-    return mem_text(buf_text(&out));
 }

@@ -27,8 +27,4 @@ int url_parse(const char *location, struct url *out, struct err *err);
 void url_release(struct url *url);
 DEFINE_AUTO_VALUE(url, url_release)
 
-/* Heap copy of any text, the user:password of every URL in it replaced by three stars; for ssh only
- * the password, since the user is what tells people apart there. */
-char *url_redact(const char *text);
-
 #endif

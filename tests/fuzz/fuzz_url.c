@@ -7,6 +7,7 @@
 
 #include "reconciler/source/login.h"
 #include "reconciler/source/url.h"
+#include "spec/base/redact.h"
 #include "spec/base/text.h"
 #include "tests/fuzz/fuzz.h"
 

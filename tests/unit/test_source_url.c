@@ -2,6 +2,7 @@
  * Locations: what is told apart, what is refused, and that passwords are never shown.
  */
 #include "reconciler/source/url.h"
+#include "spec/base/redact.h"
 #include "tests/unit/unit.h"
 
 struct example {
