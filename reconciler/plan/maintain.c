@@ -174,6 +174,8 @@ static bool is_late(struct upkeep *upkeep, uint32_t timeout_s)
         return false; /* it is about to be known */
     if (seen->connected_ms > since_ms)
         since_ms = seen->connected_ms;
+    if (!seen->was_complete && seen->lost_ms > since_ms)
+        since_ms = seen->lost_ms; /* it was dialled in vain, for the first time */
     end_ms = since_ms + (int64_t)timeout_s * 1000;
     if (upkeep->planner->input->now_ms >= end_ms)
         return true;

@@ -556,6 +556,58 @@ static void a_pause_of_berth_makes_nobody_late(void **unused)
     scene_close(&scene);
 }
 
+/* Its host will not come back: that is told, the others are left alone, and go on without it. */
+static void one_that_is_lost_for_good_is_a_failure(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+
+    upkeep_open(&scene, "desiredCount: 3");
+    upkeep_commit(&scene, "c2", THREE, UPGRADE ", drainTimeout: 90",
+                  upkeep_web(&scene, "desiredCount: 3"));
+    scene_plan(&scene);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_DRAINING);
+    fleet_lose(&scene, "a");
+    scene_run(&scene, 85 * 1000);
+    assert_string_equal(scene_wait(&scene, "a"), "maintenance: it does not answer");
+    scene_run(&scene, 10 * 1000);
+    assert_int_equal(upkeep_step(&scene, "a"), MAINTENANCE_FAILED);
+    assert_string_equal(upkeep_known(&scene, "a")->reason,
+                        "its tasks did not leave within 90 s: it does not answer");
+    scene_run(&scene, 100 * 1000);
+    assert_null(scene.runs);
+    upkeep_commit(&scene, "c3", "{name: b, host: b}, {name: c, host: c}",
+                  UPGRADE ", drainTimeout: 90", upkeep_web(&scene, "desiredCount: 3"));
+    scene_run(&scene, 300 * 1000);
+    assert_null(upkeep_known(&scene, "a"));
+    assert_string_equal(scene.runs, "b c ");
+    scene_close(&scene);
+}
+
+/* Berth was away for long, and then a first connection does not come about: it has its time. */
+static void a_first_connection_in_vain_is_no_failure(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const struct maintenance maintenance = { .step = MAINTENANCE_RETURNING,
+                                             .round = "abc",
+                                             .since_ms = 1000 };
+    const struct host_record record = { .instance = "z", .maintenance = &maintenance };
+    const struct fact fact = { .kind = FACT_HOST, .host = &record };
+
+    upkeep_open(&scene, "desiredCount: 3");
+    memory_apply(scene.memory, &fact);
+    fleet_lose(&scene, "z");
+    upkeep_commit(&scene, "c2", THREE ", {name: z, host: z}", UPGRADE ", returnTimeout: 90",
+                  upkeep_web(&scene, "desiredCount: 3"));
+    scene_run(&scene, 85 * 1000);
+    assert_int_equal(upkeep_step(&scene, "z"), MAINTENANCE_RETURNING);
+    assert_string_equal(scene_wait(&scene, "z"), "maintenance: its engine does not answer yet");
+    scene_run(&scene, 10 * 1000); /* that failed, and what is asked for now is another one */
+    assert_int_equal(upkeep_step(&scene, "z"), MAINTENANCE_DRAINING);
+    scene_close(&scene);
+}
+
 static void only_where_it_is_needed(void **unused)
 {
     (void)unused;
@@ -621,6 +673,8 @@ int main(void)
         cmocka_unit_test(a_boot_that_is_not_told_is_a_failure),
         cmocka_unit_test(a_commit_that_ends_it_waits_for_the_reboot),
         cmocka_unit_test(a_pause_of_berth_makes_nobody_late),
+        cmocka_unit_test(one_that_is_lost_for_good_is_a_failure),
+        cmocka_unit_test(a_first_connection_in_vain_is_no_failure),
         cmocka_unit_test(only_where_it_is_needed),
         cmocka_unit_test(packages_are_upgraded_by_a_script),
     };
