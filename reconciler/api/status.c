@@ -10,6 +10,7 @@
 #include "reconciler/run/fleet.h"
 #include "reconciler/run/follow.h"
 #include "reconciler/run/tell.h"
+#include "reconciler/run/upkeep.h"
 #include "reconciler/source/url.h"
 #include "spec/action.h"
 #include "spec/base/redact.h"
@@ -127,6 +128,18 @@ static void show_told(void *context, uint64_t id, const struct log_fields *field
     json_append(context, object);
 }
 
+static void show_upkeep(void *context, const char *instance, const struct maintenance *maintenance,
+                        const char *text)
+{
+    struct json *object = json_object();
+
+    json_set_text(object, "instance", instance);
+    if (maintenance != NULL)
+        json_set_text(object, "step", maintenance_step_text(maintenance->step));
+    json_set_text(object, "text", text);
+    json_append(context, object);
+}
+
 void get_status(struct request *request)
 {
     const struct app *app = app_of(request);
@@ -136,6 +149,7 @@ void get_status(struct request *request)
     struct json *answer = json_object();
     struct json *instances = json_array();
     struct json *progress = json_array();
+    struct json *upkeep = json_array();
 
     json_set_text(answer, "version", api_of(request)->version);
     json_set_text(answer, "owner", app->options->owner);
@@ -157,6 +171,8 @@ void get_status(struct request *request)
     for (const struct world_instance *at = app->world->instances; at != NULL; at = at->by_name.next)
         json_append(instances, show_instance(at));
     json_set(answer, "instances", instances);
+    upkeep_each(app, show_upkeep, upkeep);
+    json_set(answer, "maintenance", upkeep);
     json_set(answer, "services", list_services(request, NULL));
     tell_each(app->teller, show_told, progress);
     json_set(answer, "progress", progress);

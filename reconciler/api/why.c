@@ -6,7 +6,9 @@
 
 #include "reconciler/api/api_int.h"
 #include "reconciler/run/cycle.h"
+#include "reconciler/run/fleet.h"
 #include "reconciler/run/follow.h"
+#include "reconciler/run/upkeep.h"
 #include "spec/base/text.h"
 #include "spec/last_lines.h"
 
@@ -200,6 +202,40 @@ static void tell_health(struct story *story, const char *cluster, const char *se
     }
 }
 
+/* Of those hosts that matter to whom is told of. */
+struct upkeep_story {
+    struct story *story;
+    const char *cluster;  /* only hosts of it; NULL: */
+    const char *instance; /* only that one */
+};
+
+static bool is_host_of(const struct app *app, const char *cluster, const char *instance)
+{
+    const struct resource *found =
+        app->desired == NULL ? NULL
+                             : generation_find(app->desired->generation, KIND_CLUSTER, cluster);
+    const struct cluster_spec *spec = found == NULL ? NULL : resource_cluster(found);
+
+    for (size_t i = 0; spec != NULL && i < spec->instances_count; i++) {
+        if (text_equal(spec->instances[i].name, instance))
+            return true;
+    }
+    return false;
+}
+
+static void tell_upkeep(void *context, const char *instance, const struct maintenance *maintenance,
+                        const char *text)
+{
+    const struct upkeep_story *of = context;
+
+    if (instance == NULL ||
+        (of->cluster == NULL ? !text_equal(instance, of->instance)
+                             : !is_host_of(of->story->app, of->cluster, instance)))
+        return;
+    say(of->story, "host", "%s: %s", instance,
+        text == NULL ? maintenance_step_text(maintenance->step) : text);
+}
+
 static void tell_service(struct story *story, const char *key)
 {
     const struct memory_service *memory = memory_service(story->app->memory, key);
@@ -216,6 +252,11 @@ static void tell_service(struct story *story, const char *key)
         status.steady ? ": steady" : "");
     if (wait != NULL && (memory == NULL || memory->suspended == NULL))
         say(story, "waits for", "%s", wait);
+    if (!status.steady) {
+        struct upkeep_story upkeep = { .story = story, .cluster = cluster };
+
+        upkeep_each(story->app, tell_upkeep, &upkeep);
+    }
     tell_health(story, cluster, slash + 1);
     if (memory != NULL && memory->suspended != NULL)
         say(story, "suspended", "%s", memory->suspended);
@@ -256,12 +297,14 @@ static void tell_origin(struct story *story, const char *key, const char *deploy
 
 static void tell_task(struct story *story, const struct world_task *task)
 {
+    struct upkeep_story upkeep = { .story = story, .instance = task->instance };
     struct task_state state;
 
     plan_task_state(&story->input, task, story->arena, &state);
     say(story, "status", "%s, health %s%s%s", task_status_text(state.status),
         health_status_text(state.health), text_is_empty(state.reason) ? "" : ": ",
         text_is_empty(state.reason) ? "" : state.reason);
+    upkeep_each(story->app, tell_upkeep, &upkeep);
     tell_checks(story, task);
     tell_patience(story, task, &state);
     say(story, "task", "%s, slot %u, attempt %u, on %s", task->id, task->slot, task->attempt,
@@ -317,6 +360,27 @@ static void tell_wanted(struct story *story, const struct wanted_task *task)
     tell_origin(story, key, task->identity.deployment, task->identity.commit);
 }
 
+/* An instance, by its whole name. */
+static bool tell_host(struct story *story, const char *name)
+{
+    static const char *const states[] = { "CONNECTING", "ACTIVE", "LOST" };
+    const struct app *app = story->app;
+    const struct world_instance *seen = world_instance(app->world, name);
+    const char *wait = cycle_wait(app->cycle, name);
+    const char *upkeep = upkeep_text(app, name, story->arena);
+
+    if (app->driver == NULL || fleet_host(app->driver, name) == NULL)
+        return false;
+    say(story, "status", "%s, %zu tasks%s%s", states[seen == NULL ? 0 : seen->state],
+        seen == NULL ? 0 : seen->task_count, seen == NULL || seen->failure == NULL ? "" : ": ",
+        seen == NULL || seen->failure == NULL ? "" : seen->failure);
+    if (wait != NULL && !text_equal(wait, upkeep))
+        say(story, "waits for", "%s", wait);
+    if (upkeep != NULL)
+        say(story, "host", "%s", upkeep);
+    return true;
+}
+
 /* One of which nothing is seen yet. */
 static const struct wanted_task *find_wanted(struct story *story, const char *name)
 {
@@ -342,17 +406,18 @@ static void tell_unknown(struct story *story, const char *name, struct err *err)
 {
     const char *rejected = NULL;
 
-    (void)err_set(err, ERR_NOT_FOUND, "there is no service, task or container '%s'%s", name,
-                  task_hint(name));
+    (void)err_set(err, ERR_NOT_FOUND, "there is no service, task, container or instance '%s'%s",
+                  name, task_hint(name));
     if (follower_rejected(story->app->follower, &rejected) != NULL)
-        (void)err_set(err, ERR_NOT_FOUND,
-                      "there is no service, task or container '%s'%s; of commit %.8s, which has "
-                      "mistakes, nothing is done: see `berth status`",
-                      name, task_hint(name), rejected);
+        (void)err_set(
+            err, ERR_NOT_FOUND,
+            "there is no service, task, container or instance '%s'%s; of commit %.8s, which has "
+            "mistakes, nothing is done: see `berth status`",
+            name, task_hint(name), rejected);
 }
 
-/* A service first, then a task, a container, a task that is to come, one that stopped.  NULL and
- * *err: none of them. */
+/* A service first, then a task, a container, a task that is to come, one that stopped, an instance.
+ * NULL and *err: none of them. */
 static const char *tell(struct story *story, const char *name, struct err *err)
 {
     const struct world_container *container;
@@ -388,6 +453,8 @@ static const char *tell(struct story *story, const char *name, struct err *err)
         tell_stopped(story, stopped);
         return "task";
     }
+    if (tell_host(story, name))
+        return "instance";
     tell_unknown(story, name, err);
     return NULL;
 }

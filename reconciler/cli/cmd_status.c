@@ -122,6 +122,24 @@ static void print_instances(struct cli *cli, const struct json *status)
     }
 }
 
+static void print_maintenance(struct cli *cli, const struct json *status)
+{
+    const struct json *list = ask_list(status, "maintenance");
+
+    for (size_t i = 0; i < json_count(list); i++) {
+        const struct json *item = json_at(list, i);
+        const char *instance = json_text(item, "instance");
+        const char *step = json_as_text(json_get(item, "step"), "");
+        const char *text = json_as_text(json_get(item, "text"), step);
+        bool has_failed = text_equal(step, "FAILED");
+
+        if (instance != NULL)
+            text = arena_printf(cli->arena, "%s: %s%s", instance, text,
+                                has_failed ? "; see `berth hosts resume`" : "");
+        print_fact(cli, has_failed ? COLOR_RED : COLOR_YELLOW, i == 0 ? "maintenance" : "", text);
+    }
+}
+
 /* ---- Services -------------------------------------------------------------------------------- */
 
 /* One line is enough here: of more, the first says what it is about. */
@@ -215,6 +233,7 @@ int cmd_status(struct cli *cli)
         print_rejected(cli, status);
         print_state(cli, status);
         print_instances(cli, status);
+        print_maintenance(cli, status);
         fputc('\n', cli->out);
     }
     print_services(cli, status);

@@ -66,23 +66,24 @@ const char *upkeep_failed(const struct app *app)
     return NULL;
 }
 
-/* All else is as it should be, and hosts of the cluster are due that wait for a window. */
-static void add_rest(const struct plan_input *input, const struct resource *cluster,
-                     struct arena *arena, struct buf *out)
+/* All else is as it should be, and hosts of the cluster are due that wait for a window; NULL: none.
+ */
+static const char *rest_text(const struct plan_input *input, const struct resource *cluster,
+                             struct arena *arena)
 {
     const char *order = maintain_order(input, cluster, arena);
     struct window_look look;
 
     if (order == NULL)
-        return;
+        return NULL;
     window_look(resource_cluster(cluster)->maintenance, input->desired, input->now_ms, &look);
     if (look.is_open)
-        return;
-    buf_printf(out, "(cluster %s) maintenance of %s waits for a window, ", cluster->name, order);
+        return NULL;
     if (look.zone == NULL)
-        buf_text_add(out, "and none opens any more");
-    else
-        buf_printf(out, "which opens on %s", window_opens_text(&look, arena));
+        return arena_printf(arena, "maintenance of %s waits for a window, and none opens any more",
+                            order);
+    return arena_printf(arena, "maintenance of %s waits for a window, which opens on %s", order,
+                        window_opens_text(&look, arena));
 }
 
 void upkeep_tell_rest(struct app *app)
@@ -96,14 +97,13 @@ void upkeep_tell_rest(struct app *app)
     for (size_t i = 0; i < generation_count(generation, KIND_CLUSTER); i++) {
         const struct resource *cluster = generation_at(generation, KIND_CLUSTER, i);
         struct fact fact = { .kind = FACT_EVENT, .cluster = cluster->name, .at_ms = input.now_ms };
-        size_t before = all.size;
+        const char *rest = rest_text(&input, cluster, &arena);
         struct err err;
 
-        add_rest(&input, cluster, &arena, &all);
-        if (all.size == before)
+        if (rest == NULL)
             continue;
-        fact.text = arena_text(&arena, buf_text(&all) + before);
-        buf_text_add(&all, "\n");
+        fact.text = arena_printf(&arena, "(cluster %s) %s", cluster->name, rest);
+        buf_printf(&all, "%s\n", fact.text);
         if (app->rest_told != NULL && strstr(app->rest_told, fact.text) != NULL)
             continue;
         app_tell(app, "event", NULL, "%s", fact.text);
@@ -112,4 +112,28 @@ void upkeep_tell_rest(struct app *app)
     }
     free(app->rest_told);
     app->rest_told = mem_text(buf_text(&all));
+}
+
+void upkeep_each(const struct app *app, upkeep_fn *fn, void *context)
+{
+    const struct plan_input input = app_plan_input(app);
+    AUTO(arena) arena = { 0 };
+
+    for (const struct memory_host *at = app->memory->hosts; at != NULL; at = at->by_name.next) {
+        const char *name = at->record.instance;
+
+        if (maintenance_is_open(at->record.maintenance) && app->driver != NULL &&
+            fleet_host(app->driver, name) != NULL)
+            fn(context, name, at->record.maintenance, upkeep_text(app, name, &arena));
+    }
+    for (size_t i = 0;
+         app->desired != NULL && i < generation_count(app->desired->generation, KIND_CLUSTER);
+         i++) {
+        const struct resource *cluster = generation_at(app->desired->generation, KIND_CLUSTER, i);
+        const char *rest = rest_text(&input, cluster, &arena);
+
+        if (rest != NULL)
+            fn(context, /* instance= */ NULL, /* maintenance= */ NULL,
+               arena_printf(&arena, "cluster %s: %s", cluster->name, rest));
+    }
 }

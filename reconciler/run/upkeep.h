@@ -4,6 +4,7 @@
 #ifndef RECONCILER_RUN_UPKEEP_H
 #define RECONCILER_RUN_UPKEEP_H
 
+#include "reconciler/plan/maintenance.h"
 #include "reconciler/run/app.h"
 
 /* One that failed goes on, as `berth hosts resume` asks: everything is tried again, or, with
@@ -15,6 +16,12 @@ const char *upkeep_text(const struct app *app, const char *instance, struct aren
 
 /* An instance whose maintenance failed; NULL: none. */
 const char *upkeep_failed(const struct app *app);
+
+/* Each host that is out for its maintenance, and each cluster whose hosts wait for a window, which
+ * has neither instance nor maintenance.  `text` NULL: nothing is known of it yet. */
+typedef void upkeep_fn(void *context, const char *instance, const struct maintenance *maintenance,
+                       const char *text);
+void upkeep_each(const struct app *app, upkeep_fn *fn, void *context);
 
 /* Tells of clusters whose hosts wait for a window, once for each time that it opens. */
 void upkeep_tell_rest(struct app *app);

@@ -70,10 +70,35 @@ check 'the service is whole' eventually 30 sh -c \
     '"$1" status -o json --state "$2" | jq -e ".services[0].healthyCount == 3" >/dev/null' sh "$BERTH" \
     "$BERTH_STATE"
 check_not 'what has not failed is not resumed' ask hosts resume a
+check 'berth status says so' sh -c '"$1" status --state "$2" | grep -q "^maintenance *b: .*no room; see"' \
+    sh "$BERTH" "$BERTH_STATE"
+check 'and berth why' sh -c '"$1" why b --state "$2" | grep -q "maintenance failed: .*no room"' sh "$BERTH" \
+    "$BERTH_STATE"
 
 # ---- A person has it go on -----------------------------------------------------------------------
 rm "$IT_DIR/full"
 check 'resume' ask hosts resume b
 check 'it goes on' eventually 60 all_done || { berth_log; finish; }
 check 'where it had failed' ran 'a 0' 'b 0' 'c 0' 'a 0' 'b 0' 'b 0' 'c 0'
+
+# ---- In a window ---------------------------------------------------------------------------------
+# It opens with the next minute that is at least 10 seconds away, there where clocks are told by.
+at=$(($(date +%s) / 60 * 60 + 60))
+[ $((at - $(date +%s))) -ge 10 ] || at=$((at + 60))
+opens=$(TZ=Asia/Kathmandu date -d @$at '+%M %H %d %m ? %Y')
+EDGE_LINES=$(printf 'maintenance:\n  command: echo "$(hostname) $(date +%%s)" >>%s/when\n' "$IT_DIR"
+    printf '  windows: [{scheduleExpression: cron(%s), duration: 1h, timezone: Asia/Kathmandu}]' "$opens")
+edge a b c
+site_commit 'in a window'
+check 'nothing begins before it opens' eventually 30 hosts_say a \
+    "it waits for a window, which opens on .* $(TZ=Asia/Kathmandu date -d @$at '+%H:%M') Asia/Kathmandu"
+check 'and that is no work left to do' eventually 10 converged
+check 'events tell it' sh -c \
+    '"$1" events --state "$2" | grep -qF "(cluster edge) maintenance of a, b, c waits for a window"' sh \
+    "$BERTH" "$BERTH_STATE"
+worked() # all did, none before it opened
+{
+    all_done && [ "$(wc -l <"$IT_DIR/when")" = 3 ] && awk -v at=$at '$2 < at { exit 1 }' "$IT_DIR/when"
+}
+check 'then all are done' eventually 150 worked || { berth_log; finish; }
 finish

@@ -36,6 +36,9 @@ static const struct {
       "{\"looks\": 2, \"inFlight\": 0, \"converged\": true,"
       " \"commit\": {\"id\": \"6f86de7e00\", \"author\": \"Test\", \"subject\": \"x\"},"
       " \"instances\": [{\"name\": \"local\", \"state\": \"ACTIVE\"}],"
+      " \"maintenance\": [{\"instance\": \"b\", \"step\": \"FAILED\","
+      " \"text\": \"maintenance failed: exit code 1\"},"
+      " {\"text\": \"cluster edge: maintenance of c waits for a window\"}],"
       " \"verdict\": {\"services\": 2, \"pending\": 0, \"failed\": 0, \"blocked\": 0,"
       " \"rolledBack\": 1, \"undone\": [{\"cluster\": \"local\", \"service\": \"web\","
       " \"standing\": \"rolledBack\", \"reason\": \"deployment 12 failed: exit code 1\","
@@ -208,6 +211,16 @@ static void a_cell_has_the_first_line_and_says_where_the_others_are(void **state
     assert_null(strstr(fixture->out, "step 1"));
 }
 
+static void a_maintenance_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+
+    run(fixture, "status");
+    assert_has(fixture->out,
+               "maintenance b: maintenance failed: exit code 1; see `berth hosts resume`\n"
+               "            cluster edge: maintenance of c waits for a window\n");
+}
+
 static void what_is_not_there_is_called_so(void **state)
 {
     struct fixture *fixture = *state;
@@ -293,6 +306,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lines_stay_lines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cell_has_the_first_line_and_says_where_the_others_are,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_maintenance_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_called_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_there_and_does_not_run_is_told_apart, set_up,
                                         tear_down),
