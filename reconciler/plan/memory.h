@@ -223,9 +223,8 @@ bool memory_has_lines(const struct memory *memory, const char *task, const char 
 /* NULL: no pull of ours brought it. */
 const struct image_record *memory_image(const struct memory *memory, const char *engine,
                                         const char *image_id);
-/* NULL: nothing is remembered of it. */
+/* NULL: nothing is remembered of it; by the ID of the engine that was maintained. */
 const struct host_record *memory_host(const struct memory *memory, const char *instance);
-/* Whose maintenance is of that engine: the newest by when it was told; NULL: none. */
 const struct host_record *memory_host_of(const struct memory *memory, const char *engine);
 /* The newest deployment: ECS's PRIMARY; NULL: none yet. */
 const struct deployment *memory_primary(const struct memory_service *service);
