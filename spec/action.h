@@ -54,10 +54,10 @@ void container_name(const char *task, const char *container, char out[CONTAINER_
 /* Which task a container belongs to: everything that its labels say. */
 struct task_identity {
     char task[TASK_ID_SIZE];
-    char deployment[DEPLOYMENT_ID_SIZE];
-    char commit[COMMIT_SIZE];
     uint32_t slot;
     uint32_t attempt;
+    const char *deployment;
+    const char *commit;
 };
 
 /* The first 128 bits of SHA-256(deployment, slot, attempt): the same inputs name the same task, so

@@ -47,8 +47,9 @@ static size_t choose_by_chance(const struct placing *placing, const char *name)
     size_t host;
 
     for (chance_walk(rings, name); chance_next(rings, &host);) {
-        if (!placing->subset->has[host] || resources_fit(placing, host) != FIT_YES ||
-            (best != placing->pool->count && strategies_rank(placing, host, best) >= 0))
+        if (!placing->subset->has[host] ||
+            (best != placing->pool->count && strategies_rank(placing, host, best) >= 0) ||
+            resources_fit(placing, host) != FIT_YES)
             continue;
         best = host;
         if (strategies_are_met(placing, best, placing->spread_count))

@@ -227,8 +227,10 @@ const char *image_there(struct planner *planner, const struct deployment *deploy
         image = image_built_there(planner, &target->images[index], pinned, instance);
     else if (image == NULL && pinned->digest != NULL)
         image = world_image(instance, pinned_reference(reference, pinned->digest, planner->arena));
+    if (image == NULL || text_equal(image->id, pinned->image_id))
+        return image == NULL ? NULL : pinned->image_id;
     /* What is planned may outlive what the world knows. */
-    return image == NULL ? NULL : arena_text(planner->arena, image->id);
+    return arena_text(planner->arena, image->id);
 }
 
 static bool ready_reference(const struct image_need *need)

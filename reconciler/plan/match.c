@@ -556,8 +556,7 @@ void task_view_make(struct planner *planner, const struct world_task *task,
 {
     struct task_view view = { .task = task, .exit_code = -1 };
 
-    view.instance = world_instance(planner->input->world, task->instance);
-    ASSERT(view.instance != NULL);
+    view.instance = task->host;
     view.record = memory_task(planner->input->memory, task->id);
     find_target(&view, memory, current);
     if (task->service != NULL)

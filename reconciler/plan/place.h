@@ -77,6 +77,8 @@ struct host {
     const struct container_instance *listed;
     const struct world_instance *seen; /* NULL: nothing was told of it */
     struct host_use *use;              /* NULL with it */
+    uint32_t cpu_units;                /* it has in all; 0 with it */
+    uint32_t memory_mib;               /* likewise, but for what is reserved */
     bool drains;         /* its tasks are to leave: it is declared so, or maintained */
     const char *why_not; /* no new task goes there, in short; NULL: it may; pool_why_not() */
 };

@@ -68,7 +68,7 @@ static const char *group(const struct query_facts *facts, size_t index)
 static void find_groups(struct asked *asked, size_t index)
 {
     const struct placing *placing = asked->placing;
-    struct arena *arena = placing->planner->arena;
+    struct arena *arena = placing->arena;
     const struct world_instance *seen = asked->host->seen;
 
     asked->groups = arena_array(arena, const char *, seen == NULL ? 1 : seen->task_count + 1);
@@ -169,7 +169,7 @@ static bool is_fixed(const char *expression)
 
 static void add_query(struct placing *placing, struct gathered *gathered, const char *expression)
 {
-    struct arena *arena = placing->planner->arena;
+    struct arena *arena = placing->arena;
     const struct query *query = query_parse(expression, arena, NULL);
 
     if (query == NULL)
@@ -185,7 +185,7 @@ static void add_query(struct placing *placing, struct gathered *gathered, const 
 
 void constraints_count(struct placing *placing)
 {
-    struct arena *arena = placing->planner->arena;
+    struct arena *arena = placing->arena;
     size_t count = placing->pool->count;
     struct query_facts *facts;
     struct asked *asked;
@@ -206,7 +206,7 @@ void constraints_prepare(struct placing *placing)
 {
     const struct service_spec *spec = placing->target->spec;
     const struct task_spec *task = placing->target->task;
-    struct arena *arena = placing->planner->arena;
+    struct arena *arena = placing->arena;
     size_t most = spec->placement_constraints_count + task->placement_constraints_count;
     struct gathered gathered = { .fixed = arena_array(arena, const struct query *, most + 1),
                                  .key = "" };

@@ -15,7 +15,7 @@ static void count_task(struct placing *placing, const struct world_task *task, b
 
     if (host == placing->pool->count)
         return;
-    sparse_add(&placing->present, host, 1, placing->planner->arena);
+    sparse_add(&placing->present, host, 1, placing->arena);
     /* It is balanced what will be left when the tasks of other revisions are gone. */
     if (stays && text_equal(task->revision, placing->target->revision))
         strategies_count(placing, host);
@@ -28,7 +28,7 @@ static void count_pending(struct placing *placing, const struct plan_pending *pe
     if (host == placing->pool->count ||
         world_task(placing->planner->input->world, pending->task) != NULL)
         return;
-    sparse_add(&placing->present, host, 1, placing->planner->arena);
+    sparse_add(&placing->present, host, 1, placing->arena);
     if (text_equal(pending->target->revision, placing->target->revision))
         strategies_count(placing, host);
 }
@@ -54,8 +54,7 @@ static void count_all(struct placing *placing)
         count_task(placing, seen->tasks[i], /* stays= */ true);
     pending_count = pending_of(
         placing->planner,
-        unit_key(placing->planner->arena, placing->target->cluster, placing->target->service),
-        &pending);
+        unit_key(placing->arena, placing->target->cluster, placing->target->service), &pending);
     for (size_t i = 0; i < pending_count; i++)
         count_pending(placing, pending[i]);
 }
@@ -73,7 +72,7 @@ static void find_volumes(struct placing *placing)
         if (!is_named_volume(&task->volumes[v]))
             continue;
         const char *name = volume_name(planner, placing->target, &task->volumes[v]);
-        bool *has = arena_array(planner->arena, bool, count + 1);
+        bool *has = arena_array(placing->arena, bool, count + 1);
         bool any = false;
 
         for (size_t i = 0; i < count; i++) {
@@ -94,7 +93,7 @@ static void bind_volumes(struct placing *placing, size_t host)
 {
     if (!has_named_volumes(placing->target) || placing->holds != NULL || placing->is_daemon)
         return;
-    placing->holds = arena_array(placing->planner->arena, bool, placing->pool->count + 1);
+    placing->holds = arena_array(placing->arena, bool, placing->pool->count + 1);
     placing->holds[host] = true;
 }
 
@@ -113,7 +112,7 @@ static void find_underway(struct placing *placing)
         deployment = view->fallback;
     if (deployment == NULL || working->count == 0)
         return;
-    placing->underway = arena_array(placing->planner->arena, uint32_t, working->count);
+    placing->underway = arena_array(placing->arena, uint32_t, working->count);
     for (size_t i = 0; i < working->count; i++) {
         const struct world_instance *seen = placing->pool->hosts[working->items[i]].seen;
 
@@ -139,7 +138,7 @@ static void leave_underway(struct placing *placing, size_t host)
 static bool is_of_daemon(const struct planner *planner, const struct target *target)
 {
     const struct desired_service *desired = desired_service(
-        planner->input->desired, unit_key(planner->arena, target->cluster, target->service));
+        planner->input->desired, unit_key(planner->scratch, target->cluster, target->service));
 
     return is_daemon(desired == NULL ? target->spec : desired->goal->target->spec);
 }
@@ -147,20 +146,25 @@ static bool is_of_daemon(const struct planner *planner, const struct target *tar
 struct placing *placing_of(struct planner *planner, const struct target *target)
 {
     struct placing *placing = planner->placings;
+    struct arena *arena;
+    bool is_daemon;
 
     while (placing != NULL && placing->target != target)
         placing = placing->next;
     if (placing != NULL)
         return placing;
-    placing = arena_new(planner->arena, struct placing);
+    is_daemon = is_of_daemon(planner, target);
+    arena = is_daemon ? planner->arena : planner->scratch; /* as placings_drop() drops it */
+    placing = arena_new(arena, struct placing);
     placing->planner = planner;
+    placing->arena = arena;
     placing->pool = pool_of(planner, target->cluster);
     placing->target = target;
-    placing->is_daemon = is_of_daemon(planner, target);
-    placing->service_group = arena_printf(planner->arena, "service:%s", target->service);
+    placing->is_daemon = is_daemon;
+    placing->service_group = arena_printf(arena, "service:%s", target->service);
     placing->memory_mib = target_memory_mib(target);
     placing->cpu_units = target_cpu_units(target);
-    placing->host_ports = target_host_ports(target, planner->arena);
+    placing->host_ports = target_host_ports(target, arena);
     constraints_prepare(placing);
     strategies_prepare(placing);
     count_all(placing);
@@ -191,7 +195,7 @@ void placings_drop(struct planner *planner)
 static void take(struct placing *placing, size_t host)
 {
     use_take(placing->planner, placing->pool->hosts[host].use, placing->target);
-    sparse_add(&placing->present, host, 1, placing->planner->arena);
+    sparse_add(&placing->present, host, 1, placing->arena);
     leave_underway(placing, host);
     if (placing->daemon != NULL)
         placing->daemon->placed[host] = true;

@@ -12,13 +12,6 @@
 /* A Linux bridge carries little more than a thousand ports. */
 #define NETWORK_TASKS_MAX 1000
 
-static uint64_t memory_capacity(const struct host *host)
-{
-    uint64_t reserved = host->listed->reserved_memory;
-
-    return host->seen->memory_mib > reserved ? host->seen->memory_mib - reserved : 0;
-}
-
 /* Of memory or CPU, with what is kept for daemons, unless it is for one of them. */
 static uint64_t used_memory(const struct placing *placing, const struct host *host)
 {
@@ -108,9 +101,9 @@ enum fit resources_fit(const struct placing *placing, size_t index)
         return FIT_DISTINCT;
     if (taken_port(placing, host, &port))
         return FIT_PORTS;
-    if (used_cpu(placing, host) + placing->cpu_units > host->seen->cpu_units)
+    if (used_cpu(placing, host) + placing->cpu_units > host->cpu_units)
         return FIT_CPU;
-    if (used_memory(placing, host) + placing->memory_mib > memory_capacity(host))
+    if (used_memory(placing, host) + placing->memory_mib > host->memory_mib)
         return FIT_MEMORY;
     if (host->use->tasks >= NETWORK_TASKS_MAX && joins_network(placing->target))
         return FIT_NETWORK;
@@ -121,8 +114,7 @@ bool resources_suffice(const struct placing *placing, size_t index)
 {
     const struct host *host = &placing->pool->hosts[index];
 
-    return placing->cpu_units <= host->seen->cpu_units &&
-           placing->memory_mib <= memory_capacity(host);
+    return placing->cpu_units <= host->cpu_units && placing->memory_mib <= host->memory_mib;
 }
 
 /* The fixed ports of the task but those. */
@@ -140,7 +132,7 @@ static const char *ports_but(const struct placing *placing, const char *but)
         if (!has_port(but, key))
             buf_printf(&left, "%s%.*s", left.size > 0 ? " " : "", (int)strcspn(at, " "), at);
     }
-    return left.size == 0 ? NULL : arena_text(placing->planner->arena, buf_text(&left));
+    return left.size == 0 ? NULL : arena_text(placing->arena, buf_text(&left));
 }
 
 enum fit resources_fit_without(struct placing *placing, size_t index, const struct world_task *gone)
@@ -168,8 +160,8 @@ uint64_t resources_left(const struct placing *placing, size_t index, enum fit fi
     const struct host *host = &placing->pool->hosts[index];
 
     if (fit == FIT_CPU)
-        return left(host->seen->cpu_units, used_cpu(placing, host));
-    return fit == FIT_MEMORY ? left(memory_capacity(host), used_memory(placing, host)) : 0;
+        return left(host->cpu_units, used_cpu(placing, host));
+    return fit == FIT_MEMORY ? left(host->memory_mib, used_memory(placing, host)) : 0;
 }
 
 const char *resources_lack(const struct placing *placing, size_t index, enum fit fit)
@@ -196,16 +188,15 @@ const char *resources_lack(const struct placing *placing, size_t index, enum fit
     case FIT_CPU:
         return arena_printf(
             arena, "has insufficient CPU units available: the task needs %u, %llu of %u are left",
-            placing->cpu_units,
-            (unsigned long long)left(host->seen->cpu_units, used_cpu(placing, host)),
+            placing->cpu_units, (unsigned long long)left(host->cpu_units, used_cpu(placing, host)),
             host->seen->cpu_units);
     case FIT_MEMORY:
         return arena_printf(
             arena,
             "has insufficient memory available: the task needs %u MiB, %llu of %llu are left",
             placing->memory_mib,
-            (unsigned long long)left(memory_capacity(host), used_memory(placing, host)),
-            (unsigned long long)memory_capacity(host));
+            (unsigned long long)left(host->memory_mib, used_memory(placing, host)),
+            (unsigned long long)host->memory_mib);
     case FIT_NETWORK:
         return arena_printf(arena, "runs %d tasks, as many as its network holds",
                             NETWORK_TASKS_MAX);

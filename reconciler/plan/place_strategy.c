@@ -25,7 +25,7 @@ void strategies_prepare(struct placing *placing)
     const struct service_spec *spec = placing->target->spec;
     bool silent = spec->placement_strategy_count == 0;
     const struct placement_strategy *strategies = silent ? defaults : spec->placement_strategy;
-    struct arena *arena = placing->planner->arena;
+    struct arena *arena = placing->arena;
 
     placing->spread_count = silent ? ARRAY_COUNT(defaults) : spec->placement_strategy_count;
     placing->spreads = arena_array(arena, struct spread, placing->spread_count);
@@ -60,7 +60,7 @@ static void move_group(struct spread *spread, uint32_t from, uint32_t to, struct
 
 static void spread_count(struct placing *placing, size_t host, int by)
 {
-    struct arena *arena = placing->planner->arena;
+    struct arena *arena = placing->arena;
 
     for (size_t i = 0; i < placing->spread_count; i++) {
         struct spread *spread = &placing->spreads[i];

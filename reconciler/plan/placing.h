@@ -31,6 +31,7 @@ struct spread {
 /* One service in its pool. */
 struct placing {
     struct planner *planner;
+    struct arena *arena; /* of what is counted here */
     struct pool *pool;
     const struct target *target;
     const char *service_group; /* "service:NAME" */

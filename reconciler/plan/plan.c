@@ -239,7 +239,8 @@ bool step_allowed(struct planner *planner, const struct world_instance *instance
 void plan_compute(const struct plan_input *input, const struct plan_unit *units, size_t unit_count,
                   struct arena *arena, struct plan *out)
 {
-    struct planner planner = { .input = input, .arena = arena, .plan = out };
+    AUTO(arena) scratch = { 0 };
+    struct planner planner = { .input = input, .arena = arena, .scratch = &scratch, .plan = out };
 
     *out = (struct plan){ .looked = arena_array(arena, bool, unit_count + 1),
                           .watches = arena_array(arena, bool, unit_count + 1),
@@ -251,6 +252,7 @@ void plan_compute(const struct plan_input *input, const struct plan_unit *units,
         planner.unit_looked = false;
         planner.unit_watches = false;
         placings_drop(&planner);
+        arena_reset(&scratch);
         planner.wake_at_ms = NEVER;
         if (input->desired == NULL)
             ; /* no commit was ever accepted: nothing is touched */

@@ -27,6 +27,7 @@ struct wanted_list {
 struct planner {
     const struct plan_input *input;
     struct arena *arena;
+    struct arena *scratch; /* of the unit: nothing of the plan is in it */
     struct plan *plan;
     size_t action_capacity, fact_capacity, wait_capacity, work_capacity;
     const char *unit;  /* what is being planned */

@@ -194,6 +194,11 @@ static struct pool *pool_make(const struct planner *planner, struct pools *pools
         host->drains = is_drained(planner, host->listed);
         host->seen = world_instance(pools->world, host->listed->name);
         if (host->seen != NULL) {
+            uint32_t reserved = host->listed->reserved_memory;
+
+            host->cpu_units = host->seen->cpu_units;
+            host->memory_mib =
+                host->seen->memory_mib > reserved ? host->seen->memory_mib - reserved : 0;
             host->use = pools_use(pools, host->seen);
             pool->index_of[host->use - pools->uses] = (uint32_t)i;
         }

@@ -508,9 +508,11 @@ void preview_compute(const struct plan_input *input, const struct preview_base *
 
     *out = (struct preview){ 0 };
     gathering.items = arena_array(arena, struct ordered, capacity + 1);
-    previewer->planner = (struct planner){
-        .input = &previewer->input, .arena = arena, .plan = &previewer->scratch, .wake_at_ms = NEVER
-    };
+    previewer->planner = (struct planner){ .input = &previewer->input,
+                                           .arena = arena,
+                                           .scratch = arena,
+                                           .plan = &previewer->scratch,
+                                           .wake_at_ms = NEVER };
     if (before == NULL)
         preview_forecast(previewer);
     gather_desired(&gathering);

@@ -150,8 +150,10 @@ static struct task_view *take_surplus(const struct placing *placing, struct task
 static void hold_slots(struct planner *planner, struct service_view *view, struct count *count)
 {
     struct placing *placing = placing_of(planner, view->primary->goal->target);
-    struct task_view **held = arena_array(planner->arena, struct task_view *, view->task_count + 1);
-    struct task_view **gone = arena_array(planner->arena, struct task_view *, view->task_count + 1);
+    struct task_view **held =
+        arena_array(planner->scratch, struct task_view *, view->task_count + 1);
+    struct task_view **gone =
+        arena_array(planner->scratch, struct task_view *, view->task_count + 1);
     size_t held_count = 0;
     size_t gone_count = 0;
     size_t moving;
@@ -218,9 +220,9 @@ void count_tasks(struct planner *planner, struct service_view *view, struct coun
     count->desired = view->spec->desired_count;
     count->lower = lower_bound(view->spec);
     count->upper = upper_bound(view->spec);
-    count->holders = arena_array(planner->arena, struct task_view *, count->desired + 1);
-    count->coming_old = arena_array(planner->arena, bool, count->desired + 1);
-    count->there = arena_array(planner->arena, enum presence, count->desired + 1);
+    count->holders = arena_array(planner->scratch, struct task_view *, count->desired + 1);
+    count->coming_old = arena_array(planner->scratch, bool, count->desired + 1);
+    count->there = arena_array(planner->scratch, enum presence, count->desired + 1);
     for (size_t i = 0; i < view->task_count; i++) {
         struct task_view *task = &view->tasks[i];
 

@@ -8,7 +8,7 @@
 
 const char *slot_name(struct planner *planner, const struct deployment *deployment, uint32_t slot)
 {
-    return arena_printf(planner->arena, "%s %u %u", deployment->goal->target->revision, slot,
+    return arena_printf(planner->scratch, "%s %u %u", deployment->goal->target->revision, slot,
                         deployment->attempt_max);
 }
 
@@ -33,7 +33,7 @@ struct readiness {
 static bool is_ready(void *context, const struct world_instance *instance)
 {
     struct readiness *readiness = context;
-    struct arena *arena = readiness->planner->arena;
+    struct arena *arena = readiness->planner->scratch;
     size_t host = pool_index(readiness->view->pool, instance->name);
 
     if (sparse_get(&readiness->known, host) == 0) {
@@ -231,7 +231,7 @@ void rollout_prepare(struct planner *planner, struct service_view *view)
     planner->wanted = NULL; /* whoever asks is told by rollout() */
     count_tasks(planner, view, &count);
     planner->wanted = wanted;
-    view->places = arena_array(planner->arena, struct slot_place, count.desired + 1);
+    view->places = arena_array(planner->scratch, struct slot_place, count.desired + 1);
     if (view->daemon != NULL)
         daemon_prepare(planner, view, &count, is_ready, &readiness);
     else

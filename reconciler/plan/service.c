@@ -195,10 +195,10 @@ void next_identity(const struct service_view *view, const struct deployment *dep
 {
     uint32_t seen = view->attempts[slot];
 
-    *out = (struct task_identity){ .slot = slot };
+    *out = (struct task_identity){ .slot = slot,
+                                   .deployment = deployment->id,
+                                   .commit = deployment->commit };
     out->attempt = 1 + (seen > deployment->attempt_max ? seen : deployment->attempt_max);
-    text_copy(out->deployment, sizeof(out->deployment), deployment->id);
-    text_copy(out->commit, sizeof(out->commit), deployment->commit);
     task_id_make(deployment->id, slot, out->attempt, instance, out->task);
 }
 
@@ -207,10 +207,10 @@ static void view_tasks(struct planner *planner, struct service_view *view)
     const struct world_service *seen =
         world_service(planner->input->world, view->cluster, view->service);
 
-    view->attempts = arena_array(planner->arena, uint32_t, view->spec->desired_count + 1);
+    view->attempts = arena_array(planner->scratch, uint32_t, view->spec->desired_count + 1);
     if (seen == NULL)
         return;
-    view->tasks = arena_array(planner->arena, struct task_view, seen->task_count);
+    view->tasks = arena_array(planner->scratch, struct task_view, seen->task_count);
     view->task_count = seen->task_count;
     for (size_t i = 0; i < seen->task_count; i++) {
         const struct world_task *task = seen->tasks[i];
@@ -230,13 +230,14 @@ void task_step(struct planner *planner, const struct task_view *task,
 {
     const struct deployment *made =
         task->deployment == NULL && task->current ? primary : task->deployment;
-    struct task_identity identity = { .slot = task->task->slot, .attempt = task->task->attempt };
+    struct task_identity identity = { .slot = task->task->slot,
+                                      .attempt = task->task->attempt,
+                                      .deployment = task->task->deployment,
+                                      .commit = task->task->commit };
 
     if (made == NULL || task->instance->state != INSTANCE_ACTIVE)
         return;
     text_copy(identity.task, sizeof(identity.task), task->task->id);
-    text_copy(identity.deployment, sizeof(identity.deployment), task->task->deployment);
-    text_copy(identity.commit, sizeof(identity.commit), task->task->commit);
     if (task->status == TASK_ACTIVATING ||
         made->goal->target->task->container_definitions_count > 1)
         task_advance(planner, made, &identity, task->instance, task->task);

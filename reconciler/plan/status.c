@@ -8,7 +8,9 @@ static struct planner reader(const struct plan_input *input, struct arena *arena
                              struct plan *scratch)
 {
     *scratch = (struct plan){ 0 };
-    return (struct planner){ .input = input, .arena = arena, .plan = scratch, .wake_at_ms = NEVER };
+    return (struct planner){
+        .input = input, .arena = arena, .scratch = arena, .plan = scratch, .wake_at_ms = NEVER
+    };
 }
 
 void plan_service_status(const struct plan_input *input, const char *key, struct arena *arena,

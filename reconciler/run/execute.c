@@ -188,6 +188,8 @@ static void copy_action(struct running_call *running, const struct action *from)
     to->object = arena_text(arena, from->object);
     to->cause = arena_text(arena, from->cause);
     to->unit = arena_text(arena, from->unit);
+    to->identity.deployment = arena_text(arena, from->identity.deployment);
+    to->identity.commit = arena_text(arena, from->identity.commit);
     to->image_id = arena_text(arena, from->image_id);
     to->digest = arena_text(arena, from->digest);
     to->sandbox_id = arena_text(arena, from->sandbox_id);

@@ -324,8 +324,8 @@ static bool make_container(struct drive *drive, struct action *action, const cha
     action->image_id = image != NULL ? arena_text(&drive->arena, image->id) : "sha256:00";
     action->sandbox_id = sandbox != NULL ? arena_text(&drive->arena, sandbox->id) : NULL;
     action->network = drive->network;
-    (void)snprintf(action->identity.deployment, DEPLOYMENT_ID_SIZE, "%032d", 7);
-    (void)snprintf(action->identity.commit, COMMIT_SIZE, "%s", COMMIT);
+    action->identity.deployment = "00000000000000000000000000000007";
+    action->identity.commit = COMMIT;
     action->identity.slot = slot;
     action->identity.attempt = 1;
     task_id_make(action->identity.deployment, slot, 1, NULL, action->identity.task);

@@ -242,8 +242,8 @@ static struct action create_action(const struct fixture *fixture, const char *ta
                              .object = "the container" };
 
     text_copy(action.identity.task, sizeof(action.identity.task), task);
-    text_copy(action.identity.deployment, sizeof(action.identity.deployment), "d");
-    text_copy(action.identity.commit, sizeof(action.identity.commit), "c");
+    action.identity.deployment = "d";
+    action.identity.commit = "c";
     action.identity.attempt = 1;
     return action;
 }

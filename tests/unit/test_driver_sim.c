@@ -224,7 +224,7 @@ static struct action create_action(const struct fixture *fixture, uint32_t slot,
 
     action.identity.slot = slot;
     action.identity.attempt = 1;
-    text_copy(action.identity.deployment, sizeof(action.identity.deployment), "d");
+    action.identity.deployment = "d";
     task_id_make("d", slot, 1, NULL, action.identity.task);
     return action;
 }

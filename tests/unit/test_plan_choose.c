@@ -495,7 +495,9 @@ static void compare_plans(struct scene *scene, struct pools *pools)
     uint32_t tasks[HOSTS_MAX] = { 0 };
     AUTO(arena) arena = { 0 };
     struct plan plan = { 0 };
-    struct planner planner = { .input = &input, .arena = &arena, .plan = &plan, .unit = "e/s" };
+    struct planner planner = {
+        .input = &input, .arena = &arena, .scratch = &arena, .plan = &plan, .unit = "e/s"
+    };
 
     for (size_t i = draw(scene, 3); i < SERVICES; i += 1 + draw(scene, 3)) {
         const char *key = arena_printf(&arena, "e/s%zu", i);
