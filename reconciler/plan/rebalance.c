@@ -17,6 +17,7 @@
 #include "reconciler/plan/rebalance.h"
 
 #include "reconciler/plan/daemon.h"
+#include "reconciler/plan/subset.h"
 #include "spec/base/text.h"
 
 #define FAILED_MS (15 * 60 * 1000)
@@ -71,25 +72,50 @@ static bool is_open(const struct placing *placing, size_t host)
     return !placing->pool->hosts[host].drains;
 }
 
-/* Mostly it is even, which is found out with one look at each instance. */
+/* The fewest that a group has with an instance that is not to be left. */
+static uint32_t least_of(const struct spread *spread)
+{
+    const struct sparse *tasks = &spread->tasks;
+    uint32_t least = UINT32_MAX;
+    const uint32_t *count;
+    size_t open = 0;
+    size_t group;
+
+    for (size_t at = 0; (count = sparse_next(tasks, &at, &group)) != NULL;) {
+        if (!group_is_open(spread->grouping, group))
+            continue;
+        open++;
+        least = *count < least ? *count : least;
+    }
+    return open < spread->grouping->open_groups ? 0 : least;
+}
+
+/* The most that a group has where one is. */
+static uint32_t most_of(const struct placing *placing, const struct spread *spread)
+{
+    uint32_t most = 0;
+    const uint32_t *count;
+    size_t host;
+
+    for (size_t at = 0; (count = sparse_next(&placing->present, &at, &host)) != NULL;) {
+        uint32_t tasks = spread_tasks(spread, host);
+
+        most = *count > 0 && tasks > most ? tasks : most;
+    }
+    return most;
+}
+
+/* Mostly it is even, which is found out with one look at each of its tasks. */
 static bool is_uneven(const struct placing *placing)
 {
     for (size_t i = 0; i < placing->spread_count; i++) {
         const struct spread *spread = &placing->spreads[i];
-        uint32_t most = 0;
-        uint32_t least = UINT32_MAX;
+        uint32_t most;
 
         if (spread->strategy->type != PLACEMENT_STRATEGY_TYPE_SPREAD)
             return false;
-        for (size_t host = 0; host < placing->pool->count; host++) {
-            uint32_t tasks = spread_tasks(spread, host);
-
-            if (sparse_get(&placing->present, host) > 0 && tasks > most)
-                most = tasks;
-            if (is_open(placing, host) && tasks < least)
-                least = tasks;
-        }
-        if (most > 1 && most - 2 >= least)
+        most = most_of(placing, spread);
+        if (most > 1 && most - 2 >= least_of(spread))
             return true;
     }
     return false;

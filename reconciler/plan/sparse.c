@@ -21,6 +21,19 @@ uint32_t sparse_get(const struct sparse *sparse, size_t of)
     return sparse->entries == NULL ? 0 : entry_of(sparse, of)->count;
 }
 
+const uint32_t *sparse_next(const struct sparse *sparse, size_t *at, size_t *of)
+{
+    while (sparse->entries != NULL && *at <= sparse->mask) {
+        const struct sparse_entry *entry = &sparse->entries[(*at)++];
+
+        if (entry->of == 0)
+            continue;
+        *of = entry->of - 1;
+        return &entry->count;
+    }
+    return NULL;
+}
+
 static void enlarge(struct sparse *sparse, struct arena *arena)
 {
     struct sparse before = *sparse;

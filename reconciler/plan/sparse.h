@@ -19,6 +19,9 @@ struct sparse {
 };
 
 uint32_t sparse_get(const struct sparse *sparse, size_t of);
+/* How often there is something of *of, which was counted once, at or behind *at, which is moved on;
+ * NULL: there is no more. In no order. */
+const uint32_t *sparse_next(const struct sparse *sparse, size_t *at, size_t *of);
 /* One more, or less; less only where there is one. */
 void sparse_add(struct sparse *sparse, size_t of, int by, struct arena *arena);
 

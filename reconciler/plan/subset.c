@@ -30,6 +30,28 @@ bool group_is_able(const struct grouping *grouping, size_t group)
     return grouping->able == NULL ? is_able(grouping->subset, group) : grouping->able[group] > 0;
 }
 
+bool group_is_open(const struct grouping *grouping, size_t group)
+{
+    return grouping->open == NULL ? !grouping->subset->pool->hosts[group].drains
+                                  : grouping->open[group];
+}
+
+/* Which instances are to be left is the same as long as there is the pool. */
+static void find_open(struct grouping *grouping)
+{
+    const struct pool *pool = grouping->subset->pool;
+
+    for (size_t i = 0; i < pool->count; i++) {
+        size_t group = group_of(grouping, i);
+
+        if (pool->hosts[i].drains || (grouping->open != NULL && grouping->open[group]))
+            continue;
+        grouping->open_groups++;
+        if (grouping->open != NULL)
+            grouping->open[group] = true;
+    }
+}
+
 /* The instance is able now, or not any more. */
 static void turn(struct grouping *grouping, size_t host)
 {
@@ -77,6 +99,7 @@ static void find_groups(struct grouping *grouping, struct arena *arena)
         tree_put(&groups, value == NULL ? "" : value, &grouping->group[i], /* owner= */ NULL);
     }
     grouping->able = arena_array(arena, uint32_t, count + 1);
+    grouping->open = arena_array(arena, bool, count + 1);
 }
 
 const struct grouping *subset_grouping(struct subset *subset, const char *field)
@@ -92,6 +115,7 @@ const struct grouping *subset_grouping(struct subset *subset, const char *field)
     grouping->subset = subset;
     if (text_starts(field, attribute_prefix))
         find_groups(grouping, subset->arena);
+    find_open(grouping);
     for (size_t i = 0; i < subset->count; i++) {
         if (is_able(subset, subset->hosts[i]))
             turn(grouping, subset->hosts[i]);

@@ -18,6 +18,8 @@ struct grouping {
     uint32_t *group;    /* by host; NULL: each is a group of its own */
     uint32_t *able;     /* by group: instances of the subset that may take tasks; likewise */
     size_t able_groups; /* that have any */
+    bool *open;         /* by group: it has one, in the subset or not, that is not to be left */
+    size_t open_groups; /* of which that is true */
     const struct subset *subset;
     struct grouping *next;
 };
@@ -43,5 +45,7 @@ void subsets_turn(struct pool *pool, size_t host);
 size_t group_of(const struct grouping *grouping, size_t host);
 /* May an instance of the group take tasks? */
 bool group_is_able(const struct grouping *grouping, size_t group);
+/* Has the group an instance, in the subset or not, that is not to be left? */
+bool group_is_open(const struct grouping *grouping, size_t group);
 
 #endif
