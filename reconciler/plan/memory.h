@@ -232,8 +232,7 @@ const struct deployment *memory_primary(const struct memory_service *service);
  * of another revision that has proved itself, and did not fail since; one that led back to such a
  * revision is as good, though another one overtook it.  NULL: PRIMARY has, or none did. */
 const struct deployment *memory_fallback(const struct memory_service *service);
-/* What must not be forgotten for its age: what a rollback leads to, what has tasks, as far as is
- * seen or remembered, and what alone knows of a volume that goes with the service. */
+/* Not forgotten for its age: a rollback leads to it, it has tasks, or a volume to be removed. */
 bool memory_needs_deployment(const struct memory_service *service, const struct world *world,
                              const struct deployment *deployment);
 const struct deployment *memory_deployment(const struct memory_service *service, const char *id);

@@ -231,8 +231,7 @@ bool throttle(struct planner *planner, const struct service_view *view, const st
               int64_t ran_ms);
 void throttle_end(struct planner *planner, const struct service_view *view,
                   const struct deployment *of);
-/* True when it failed just now. */
-bool breaker(struct planner *planner, const struct service_view *view);
+bool breaker(struct planner *planner, const struct service_view *view); /* true: it just failed */
 void stop_task(struct planner *planner, const struct service_view *view, struct task_view *task,
                enum stop_code code, const char *reason);
 struct deployment *deployment_copy(struct planner *planner, const struct deployment *from);

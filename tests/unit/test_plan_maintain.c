@@ -603,7 +603,7 @@ static void a_first_connection_in_vain_is_no_failure(void **unused)
     scene_run(&scene, 85 * 1000);
     assert_int_equal(upkeep_step(&scene, "z"), MAINTENANCE_RETURNING);
     assert_string_equal(scene_wait(&scene, "z"), "maintenance: its engine does not answer yet");
-    scene_run(&scene, 10 * 1000); /* that failed, and what is asked for now is another one */
+    scene_run(&scene, 10 * 1000); /* that failed, and another one is asked */
     assert_int_equal(upkeep_step(&scene, "z"), MAINTENANCE_DRAINING);
     scene_close(&scene);
 }
