@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,7 +69,6 @@ static int set_up(void **state)
     struct cli_options options = { 0 };
     struct err err = { 0 };
     char path[512];
-    struct stat status;
 
     fixture->folder = scratch_make();
     snprintf(path, sizeof(path), "%s/berth.sock", fixture->folder);
@@ -79,11 +77,19 @@ static int set_up(void **state)
         run_server(path);
         _exit(0);
     }
-    for (int waited = 0; stat(path, &status) < 0 && waited < PATIENCE_MS; waited += 5)
-        (void)poll(NULL, 0, 5);
     options.run.state_dir = fixture->folder;
     *state = fixture;
-    return client_new(&options, &fixture->client, &err);
+    if (client_new(&options, &fixture->client, &err) < 0)
+        return -1;
+    /* That the socket is there does not say yet that somebody listens. */
+    for (int waited = 0; waited < PATIENCE_MS; waited += 5) {
+        struct json *answer = NULL;
+
+        if (client_call(fixture->client, "POST", "/empty", NULL, &answer, &err) == 0)
+            return 0;
+        (void)poll(NULL, 0, 5);
+    }
+    return -1;
 }
 
 static int tear_down(void **state)
