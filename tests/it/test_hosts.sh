@@ -236,8 +236,11 @@ drive_start
 check 'without a session, once more' eventually 20 said 'b LISTING_END .*'
 kill -KILL "$drive_pid"
 check 'a killed one leaves no connection' eventually 10 sh -c '! pgrep -x ssh'
+left=$(echo /run/berth-ssh.*)
+check 'its folder is left' test -d "$left"
 drive_start
-check 'the next one removes its folder' sh -c 'test "$(ls -d /run/berth-ssh.* | wc -l)" = 1'
+check 'the next one removes it' eventually 10 test ! -e "$left"
+check 'and is there' eventually 10 said 'b LISTING_END .*'
 echo quit >&9
 check 'it ends' wait "$drive_pid"
 finish
