@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "drivers/docker/engine.h"
+#include "spec/action.h"
 #include "spec/base/text.h"
 #include "tests/unit/io_server.h"
 #include "tests/unit/unit.h"
@@ -42,6 +43,7 @@ struct scene {
     bool info_at_loss;   /* but then, at once */
     bool images_fail;    /* once, when /info was asked for */
     bool two_is_gone;
+    bool has_network;
     struct buf told; /* what was reported, a word each */
 };
 
@@ -52,9 +54,10 @@ static void give_up(void *ctx)
 }
 
 static const char *const kinds[] = {
-    [WORLD_INSTANCE] = "instance",   [WORLD_INSTANCE_LOST] = "lost",
-    [WORLD_LISTING_BEGIN] = "begin", [WORLD_LISTING_END] = "end",
-    [WORLD_CONTAINER_GONE] = "gone", [WORLD_CONTAINER_SIGNALLED] = "signalled",
+    [WORLD_INSTANCE] = "instance",         [WORLD_INSTANCE_LOST] = "lost",
+    [WORLD_LISTING_BEGIN] = "begin",       [WORLD_LISTING_END] = "end",
+    [WORLD_CONTAINER_GONE] = "gone",       [WORLD_CONTAINER_SIGNALLED] = "signalled",
+    [WORLD_NETWORK_GONE] = "network-gone",
 };
 
 static void answer_info(struct scene *scene)
@@ -183,6 +186,10 @@ static void serve(void *ctx, struct io_server_peer *peer, const struct io_server
         answer_images(scene);
     } else if (strstr(path, "/containers/json") != NULL) {
         answer_list(peer);
+    } else if (strstr(path, "/start") != NULL) {
+        io_server_answer(peer, 404, "{\"message\":\"network net not found\"}");
+    } else if (strstr(path, "/networks/net") != NULL) {
+        io_server_answer(peer, scene->has_network ? 200 : 404, "{\"message\":\"none\"}");
     } else if (strstr(path, "/containers/") != NULL) {
         answer_inspect(scene, peer, path);
     } else if (strstr(path, "/events") != NULL) {
@@ -389,6 +396,54 @@ static void one_look_is_enough_for_an_end_and_a_start(void **state)
     assert_string_equal(buf_text(&scene->told), "inspected:one gone ");
 }
 
+/* ---- A start that misses something ---- */
+
+static void on_started(struct driver_call *call, const struct err *failure)
+{
+    struct scene *scene = call->context;
+
+    assert_non_null(failure);
+    assert_int_equal(failure->code, ERR_NOT_FOUND);
+    buf_text_add(&scene->told, "failed");
+    loop_stop(scene->loop);
+}
+
+/* What is told when the start of a container that joined a network is refused. */
+static const char *told_of_start(struct scene *scene, const char *network)
+{
+    const struct action action = { .kind = ACTION_CONTAINER_START,
+                                   .instance = "local",
+                                   .object = "berth-0123456789ab-one",
+                                   .container_id = ONE,
+                                   .network = network };
+    struct driver_call call = {
+        .action = &action, .timeout_ms = ENOUGH_MS, .done = on_started, .context = scene
+    };
+    struct err err = { 0 };
+
+    connect_and_list(scene);
+    buf_reset(&scene->told);
+    assert_int_equal(engine_apply(scene->engine, &call, &err), 0);
+    loop_run(scene->loop);
+    return buf_text(&scene->told);
+}
+
+static void a_network_that_a_start_missed_is_told_first(void **state)
+{
+    assert_string_equal(told_of_start(*state, "net"), "network-gone inspected:one failed");
+}
+
+static void one_that_is_there_is_not(void **state)
+{
+    ((struct scene *)*state)->has_network = true;
+    assert_string_equal(told_of_start(*state, "net"), "inspected:one failed");
+}
+
+static void without_a_network_none_is_looked_for(void **state)
+{
+    assert_string_equal(told_of_start(*state, NULL), "inspected:one failed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +457,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_start_after_an_end_is_seen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_look_is_enough_for_an_end_and_a_start, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_network_that_a_start_missed_is_told_first, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(one_that_is_there_is_not, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_a_network_none_is_looked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(facts_that_come_after_a_failure_are_none, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_failure_before_the_facts_ends_the_wait_for_them, set_up,
