@@ -11,10 +11,7 @@
 for name in a b c; do
     check "host $name starts" host_start $name || finish
 done
-visited_site
-edge_start
-check 'it converges' eventually 90 whole || { berth_log; finish; }
-visits_begin
+visits_open
 
 # The containers of a host whose sshd died go on, and so may the tasks that were placed elsewhere.
 # They are the same slots: what is too much goes when it is seen.

@@ -17,10 +17,7 @@ drained() # NAME
 for name in a b c; do
     check "host $name starts" host_start $name || finish
 done
-visited_site
-edge_start
-check 'it converges' eventually 90 whole || { berth_log; finish; }
-visits_begin
+visits_open
 
 edge a 'b, state: DRAINING' c
 site_commit 'drain b'

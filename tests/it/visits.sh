@@ -2,9 +2,9 @@
 # Sourced after edge.sh: a service with a fixed port on some of three hosts is asked without a pause,
 # whatever happens to them.
 #
-#     visited_site                $SITE: the cluster `edge` of a, b and c, an image, and the service
+#     visits_open, visits_end     between them somebody asks the service of the cluster `edge` of a, b and
+#                                 c, which run already; each request must have been answered
 #     service COLOUR [COUNT]
-#     visits_begin, visits_end    between them somebody asks; each request must have been answered
 #     whole [COUNT], without NAME, logged PATTERN
 
 EDGE_LINES='instanceLostTimeout: 4'
@@ -89,8 +89,11 @@ visit()
     done
 }
 
-visits_begin()
+visits_open()
 {
+    visited_site
+    edge_start
+    check 'it converges' eventually 90 whole || { berth_log; finish; }
     visit &
     visitor=$!
 }

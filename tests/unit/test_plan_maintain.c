@@ -204,6 +204,30 @@ static void a_daemon_leaves_last_and_is_back_before_the_next(void **unused)
     scene_close(&scene);
 }
 
+#define MAY_STOP "deploymentConfiguration: {minimumHealthyPercent: 0, maximumPercent: 100}, "
+
+static void open_hosts(struct scene *scene)
+{
+    scene_open(scene);
+    fleet_instance(scene, "a", 4096, 8000);
+    fleet_instance(scene, "b", 4096, 8000);
+    fleet_instance(scene, "c", 4096, 8000);
+}
+
+/* So many tasks of db run on one of three hosts, beside their data.  The manifests of db. */
+static const char *open_beside_data(struct scene *scene, int count)
+{
+    const char *db;
+
+    open_hosts(scene);
+    db = fleet_service(scene, "db", VOLUME,
+                       arena_printf(&scene->arena, MAY_STOP "desiredCount: %d", count));
+    upkeep_commit(scene, "c1", THREE, NULL, db);
+    scene_run(scene, 60 * 1000);
+    assert_int_equal(fleet_running(scene, "db", NULL), (size_t)count);
+    return db;
+}
+
 static void data_stays_and_its_task_comes_back(void **unused)
 {
     (void)unused;
@@ -211,15 +235,7 @@ static void data_stays_and_its_task_comes_back(void **unused)
     const char *host = NULL;
     const char *db;
 
-    scene_open(&scene);
-    db = fleet_service(&scene, "db", VOLUME,
-                       "desiredCount: 1, deploymentConfiguration: {minimumHealthyPercent: 0, "
-                       "maximumPercent: 100}");
-    fleet_instance(&scene, "a", 4096, 8000);
-    fleet_instance(&scene, "b", 4096, 8000);
-    fleet_instance(&scene, "c", 4096, 8000);
-    upkeep_commit(&scene, "c1", THREE, NULL, db);
-    scene_run(&scene, 60 * 1000);
+    db = open_beside_data(&scene, 1);
     for (const char *const *at = (const char *const[]){ "a", "b", "c", NULL }; *at != NULL; at++)
         host = fleet_running(&scene, "db", *at) == 1 ? *at : host;
     assert_non_null(host);
@@ -239,16 +255,7 @@ static void data_of_tasks_taken_over_is_theirs(void **unused)
     struct scene scene;
     const char *db;
 
-    scene_open(&scene);
-    db = fleet_service(&scene, "db", VOLUME,
-                       "desiredCount: 2, deploymentConfiguration: {minimumHealthyPercent: 0, "
-                       "maximumPercent: 100}");
-    fleet_instance(&scene, "a", 4096, 8000);
-    fleet_instance(&scene, "b", 4096, 8000);
-    fleet_instance(&scene, "c", 4096, 8000);
-    upkeep_commit(&scene, "c1", THREE, NULL, db);
-    scene_run(&scene, 60 * 1000);
-    assert_int_equal(fleet_running(&scene, "db", NULL), 2);
+    db = open_beside_data(&scene, 2);
     scene_forget(&scene);
     scene_run(&scene, 60 * 1000);
     upkeep_commit(&scene, "c2", THREE, UPGRADE, db);
@@ -264,18 +271,12 @@ static void data_of_tasks_taken_over_is_theirs(void **unused)
 static void who_waits_for_data_on_the_host_leaves_it(void **unused)
 {
     (void)unused;
-    static const char may_stop[] =
-        "deploymentConfiguration: {minimumHealthyPercent: 0, maximumPercent: 100}, "
-        "desiredCount: %d%s";
     struct scene scene;
     const char *db;
     const char *more;
 
-    scene_open(&scene);
-    fleet_instance(&scene, "a", 4096, 8000);
-    fleet_instance(&scene, "b", 4096, 8000);
-    fleet_instance(&scene, "c", 4096, 8000);
-    db = fleet_service(&scene, "db", VOLUME, arena_printf(&scene.arena, may_stop, 1, ""));
+    open_hosts(&scene);
+    db = fleet_service(&scene, "db", VOLUME, MAY_STOP "desiredCount: 1");
     more = fleet_service(&scene, "web", VOLUME, "desiredCount: 3");
     upkeep_commit(&scene, "c1", /* instances= */
                   "{name: a, host: a}, {name: b, host: b, state: DRAINING}, "
@@ -288,11 +289,11 @@ static void who_waits_for_data_on_the_host_leaves_it(void **unused)
     assert_int_equal(upkeep_open_ones(&scene), 1); /* web keeps its host */
 
     /* More of db is wanted, and finds no place; the next revision of web needs no data. */
-    db = fleet_service(&scene, "db", VOLUME, arena_printf(&scene.arena, may_stop, 2, ""));
+    db = fleet_service(&scene, "db", VOLUME, MAY_STOP "desiredCount: 2");
     more = fleet_service(&scene, "web",
                          "memory: 100, containerDefinitions: [{name: main, image: "
                          "'example/web:2', cpu: 128}]",
-                         arena_printf(&scene.arena, may_stop, 3, ", dependsOn: [db]"));
+                         MAY_STOP "desiredCount: 3, dependsOn: [db]");
     upkeep_commit(&scene, "c3", THREE, UPGRADE, arena_printf(&scene.arena, "%s%s", db, more));
     scene_plan(&scene);
     upkeep_run(&scene, 300, 0, 1);
