@@ -239,8 +239,8 @@ PUBLIC += test test-slow test-long check tidy lint format sim soak sim-coverage 
     fuzz bench bench-hosts bench-sim
 test: deps-test ## everything in its short form; ends in `N passed, N failed`
 	+@tests/run.sh unit fuzz sim mutants tidy it
-test-slow: deps-test ## the integration scripts that take too long for it
-	+@LOGS=build/test-slow tests/run.sh it_slow
+test-slow: deps-test ## the integration scripts that take too long for it, and the other compiler
+	+@LOGS=build/test-slow tests/run.sh clang it_slow
 test-long: deps-test ## everything in full, with clang and clang-tidy too
 	+@LONG=1 tests/run.sh unit fuzz sim mutants clang it it_slow crash torture tidy lint
 check: deps-test ## what a change should pass before it is committed: unit tests and tidy

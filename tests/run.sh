@@ -270,7 +270,7 @@ suite_lint()
 # The other compiler warns about other things.
 suite_clang()
 {
-    build clang MODE=debug CC=clang program units
+    build clang MODE=debug CC=clang program probes units fuzzers build/debug/tests/sim
 }
 
 rm -rf $LOGS

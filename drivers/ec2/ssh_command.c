@@ -124,7 +124,7 @@ static const char *const keeping_options[] = {
     "StreamLocalBindMask=0177",
     "ControlPersist=no",
     "PermitLocalCommand=yes",
-    "LocalCommand=echo " SSH_SAYS_FORWARDED, /* run when the socket listens */
+    ("LocalCommand=echo " SSH_SAYS_FORWARDED), /* run when the socket listens */
 };
 
 static const char *const running_options[] = {

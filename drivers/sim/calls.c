@@ -113,13 +113,17 @@ static void report_lines(struct sim *sim, const struct sim_request *request)
     sim_report(sim, &change);
 }
 
-static void report_start(struct sim *sim, struct sim_request *request)
+static void report_switched(struct sim *sim, struct sim_request *request)
 {
     const char *network = request->body == NULL ? NULL : request->body->seen.network;
 
-    if (request->failed && network != NULL &&
+    if (request->kind == ACTION_CONTAINER_START && request->failed && network != NULL &&
         sim_named_find(request->instance->networks, network) == NULL)
         sim_report_named(sim, WORLD_NETWORK_GONE, request->instance, network);
+    if (request->body != NULL)
+        sim_report_body(sim, request->body);
+    else
+        sim_report_named(sim, WORLD_CONTAINER_GONE, request->instance, request->container_id);
 }
 
 static void report_result(struct sim *sim, struct sim_request *request)
@@ -128,14 +132,9 @@ static void report_result(struct sim *sim, struct sim_request *request)
 
     switch (request->kind) {
     case ACTION_CONTAINER_CREATE: report_create(sim, request); break;
-    case ACTION_CONTAINER_START: report_start(sim, request); /* fall through */
+    case ACTION_CONTAINER_START:
     case ACTION_CONTAINER_STOP:
-    case ACTION_CONTAINER_REMOVE:
-        if (request->body != NULL)
-            sim_report_body(sim, request->body);
-        else
-            sim_report_named(sim, WORLD_CONTAINER_GONE, request->instance, request->container_id);
-        break;
+    case ACTION_CONTAINER_REMOVE: report_switched(sim, request); break;
     case ACTION_CONTAINER_LAST_LINES: report_lines(sim, request); break;
     case ACTION_NETWORK_CREATE:
         if (!request->failed)

@@ -73,8 +73,8 @@ struct command {
 static const char *const web_command[] = { "/bin/busybox", "httpd", "-f", "-p", "8080" };
 static const char *const side_command[] = {
     "/bin/busybox", "sh", "-c",
-    "trap 'exit 3' TERM; while :; do /bin/busybox sleep 1 & "
-    "wait; done"
+    ("trap 'exit 3' TERM; while :; do /bin/busybox sleep 1 & "
+     "wait; done")
 };
 static const char *const bad_command[] = { "/nothing/here" };
 static const char *const check_command[] = { "CMD", "/bin/busybox", "wget", "-qO-",

@@ -23,7 +23,8 @@ static struct process *process_of(const struct app *app)
 
 /* ---- What cycle and executor ask of the app ---- */
 
-static void say(struct app *app, const char *topic, const char *format, va_list arguments)
+static PRINTF_LIKE(3, 0) void say(struct app *app, const char *topic, const char *format,
+                                  va_list arguments)
 {
     struct process *process = process_of(app);
     AUTO(buf) text = { 0 };

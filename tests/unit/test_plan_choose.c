@@ -39,8 +39,8 @@ static const char *const constraints[] = {
     "{type: memberOf, expression: 'attribute:zone in [a, b]'}, {type: distinctInstance}",
     "{type: memberOf, expression: 'ec2InstanceId =~ h1.*'}",
     "{type: memberOf, expression: 'runningTasksCount < 4'}",
-    "{type: memberOf, expression: 'attribute:disk == ssd'}, "
-    "{type: memberOf, expression: 'runningTasksCount < 3'}",
+    ("{type: memberOf, expression: 'attribute:disk == ssd'}, "
+     "{type: memberOf, expression: 'runningTasksCount < 3'}"),
 };
 
 struct host_draw {
@@ -176,8 +176,8 @@ static void connect(struct scene *scene, const char *name)
                                               .instance = { .instance = name,
                                                             .engine_id = engine,
                                                             .architecture = "x86_64",
-                                                            .cpu_units = 1024 << draw(scene, 2),
-                                                            .memory_mib = 1024 << draw(scene, 2),
+                                                            .cpu_units = 1024U << draw(scene, 2),
+                                                            .memory_mib = 1024U << draw(scene, 2),
                                                             .connected_ms = 1 } });
     list(scene, name);
 }

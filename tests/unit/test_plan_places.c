@@ -235,7 +235,6 @@ static void all_forms_name_them(void **unused)
     (void)unused;
     struct scene scene;
     AUTO(buf) text = { 0 };
-    AUTO(json) *json = NULL;
     struct preview preview;
 
     open_three(&scene);
