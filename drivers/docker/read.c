@@ -237,6 +237,17 @@ static int64_t time_of(const struct json *value, const char *path)
     return text_parse_time_ms(json_as_text(json_path(value, path), ""), &ms) ? ms : 0;
 }
 
+/* An engine that died during a start finds the container running afterwards and never learns when
+ * it began: not before it was created, then. */
+static int64_t start_of(const struct json *state, const struct container_report *report)
+{
+    int64_t ms = time_of(state, "StartedAt");
+    bool is_up = report->status == CONTAINER_RUNNING || report->status == CONTAINER_PAUSED ||
+                 report->status == CONTAINER_RESTARTING;
+
+    return ms == 0 && is_up ? report->created_ms : ms;
+}
+
 static const char *address_of(const struct json *value)
 {
     const char *mode = json_text(value, "HostConfig.NetworkMode");
@@ -309,7 +320,7 @@ bool read_container(const struct reader *reader, const struct json *value,
     report.restarts = restarts > 0 && restarts <= UINT32_MAX ? (uint32_t)restarts : 0;
     report.oom_killed = json_bool(state, "OOMKilled", /* fallback= */ false);
     report.created_ms = time_of(value, "Created");
-    report.started_ms = time_of(state, "StartedAt");
+    report.started_ms = start_of(state, &report);
     report.finished_ms = time_of(state, "FinishedAt");
     report.address = address_of(value);
     report.on_host = is_on_host(value);
@@ -506,7 +517,8 @@ struct event_report read_event(const struct reader *reader, const struct json *v
     report.signal = signal_number(json_as_text(json_get(attributes, "signal"), ""));
     report.time_ms = json_int(value, "timeNano", /* fallback= */ 0) / NS_PER_MS;
     if (text_is_empty(report.id) ||
-        !text_equal(label_of(attributes, LABEL_OWNER, LIMIT_NAME), reader->owner))
+        !text_equal(label_of(attributes, LABEL_OWNER, LIMIT_NAME), reader->owner) ||
+        !is_task_id(label_of(attributes, LABEL_TASK, TASK_ID_SIZE - 1)))
         return report;
     for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
         if (text_starts(action, types[i].action))

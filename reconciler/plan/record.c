@@ -106,7 +106,8 @@ static bool record_start(struct planner *planner, const struct service_view *vie
     if (!started) {
         const char *why = rebalance_started(planner, view, task);
 
-        record->started_ms = task->started_ms;
+        /* Stated once, also of one whose engine can't say when. */
+        record->started_ms = task->started_ms == 0 ? planner->input->now_ms : task->started_ms;
         service_event(planner, view, "(service %s) has %s: (task %s).%s%s", view->service,
                       is_adopted(view, task) ? "taken over 1 running tasks" : "started 1 tasks",
                       task->task->id, why == NULL ? "" : " ", why == NULL ? "" : why);

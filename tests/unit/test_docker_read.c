@@ -86,6 +86,31 @@ static void inspect_says_everything(void **state)
     assert_null(report.drift);
 }
 
+/* One that the engine found running after it died in the middle of the start. */
+static void a_start_that_nobody_saw(void **state)
+{
+    static const char *const cases[] = { "running", "paused", "restarting" };
+    struct container_report report;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        AUTO(arena) arena = { 0 };
+        AUTO(json) *value = changed(
+            "\"running\",\"Paused\":false,\"OOMKilled\":true,\"ExitCode\":137,"
+            "\"StartedAt\":\"2026-01-01T00:00:01.5Z\"",
+            arena_printf(&arena, "\"%s\",\"StartedAt\":\"0001-01-01T00:00:00Z\"", cases[i]));
+
+        assert_true(read_container(&reader, value, &report));
+        assert_true(report.created_ms > 0);
+        assert_int_equal(report.started_ms, report.created_ms);
+    }
+    AUTO(json) *created = changed("\"running\",\"Paused\":false,\"OOMKilled\":true,"
+                                  "\"ExitCode\":137,\"StartedAt\":\"2026-01-01T00:00:01.5Z\"",
+                                  "\"created\",\"StartedAt\":\"0001-01-01T00:00:00Z\"");
+    assert_true(read_container(&reader, created, &report));
+    assert_int_equal(report.started_ms, 0);
+}
+
 static void ports_of_the_host_are_told(void **state)
 {
     static const struct {
@@ -334,7 +359,8 @@ static void events(void **state)
         char text[400];
         (void)snprintf(text, sizeof(text),
                        "{\"Type\":\"container\",\"Action\":\"%s\",\"Actor\":{\"ID\":\"aa\","
-                       "\"Attributes\":{\"berth.owner\":\"demo\",\"name\":\"n\"}}}",
+                       "\"Attributes\":{\"berth.owner\":\"demo\",\"berth.task\":\"" TASK "\","
+                       "\"name\":\"n\"}}}",
                        cases[i].action);
         AUTO(json) *value = parse(text);
         struct event_report event = read_event(&reader, value);
@@ -345,6 +371,9 @@ static void events(void **state)
     AUTO(json) *foreign = parse("{\"Type\":\"container\",\"Action\":\"start\","
                                 "\"Actor\":{\"ID\":\"aa\",\"Attributes\":{}}}");
     assert_int_equal(read_event(&reader, foreign).type, EVENT_OTHER);
+    AUTO(json) *no_task = parse("{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":"
+                                "{\"ID\":\"aa\",\"Attributes\":{\"berth.owner\":\"demo\"}}}");
+    assert_int_equal(read_event(&reader, no_task).type, EVENT_OTHER);
 }
 
 static void signals(void **state)
@@ -425,6 +454,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inspect_says_everything),
+        cmocka_unit_test(a_start_that_nobody_saw),
         cmocka_unit_test(ports_of_the_host_are_told),
         cmocka_unit_test(whose_network_is_the_hosts_is_told),
         cmocka_unit_test(the_last_failed_check_is_told),

@@ -185,6 +185,25 @@ static void a_task_that_never_runs_is_throttled(void **unused)
     scene_close(&scene);
 }
 
+/* Of an engine that died in the middle of the start. */
+static void a_start_without_a_time_is_stated_once(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const struct task_record *record;
+
+    scene_open(&scene);
+    commit(&scene, "c1", "red", 1);
+    scene_settle(&scene);
+    scene_forget(&scene);
+    scene.containers[0].started_ms = 0;
+    scene_tell(&scene, 0);
+    scene_plan(&scene); /* until nothing new is stated */
+    record = &memory_service(scene.memory, WEB)->tasks->record;
+    assert_int_equal(record->started_ms, scene.now_ms);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +213,7 @@ int main(void)
         cmocka_unit_test(an_engine_that_does_not_answer_is_no_failure),
         cmocka_unit_test(the_sandbox_counts_as_its_task),
         cmocka_unit_test(a_task_that_never_runs_is_throttled),
+        cmocka_unit_test(a_start_without_a_time_is_stated_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
