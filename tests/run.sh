@@ -86,6 +86,12 @@ start()
     ) 2>>"$log.log" &
 }
 
+# The names of what failed, said once more at the end: a long output may be cut before it.
+failed_ones() # LOG
+{
+    grep -E '^(FAIL|not ok)' "$1" | head -n 10 | cut -c 1-200 | sed 's/^/    /'
+}
+
 # Counts what has ended.
 harvest()
 {
@@ -105,6 +111,7 @@ harvest()
                 "$status"
             grep -v '^ok ' "$log.log" | tail -n 100 | sed 's/^/    /' # short enough to be read
             failures+=("$name ($log.log)")
+            mapfile -t -O ${#failures[@]} failures < <(failed_ones "$log.log")
         fi
     done
 }

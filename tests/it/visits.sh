@@ -73,14 +73,15 @@ without() # NAME: two are healthy on others
     tasks "[.[] | select(.healthy and .instance != \"$1\")] | length == 2"
 }
 
-# As a client with three addresses does: the next one where one does not answer.
+# As a client with three addresses does: the next one where one does not answer. The kernel takes a
+# connection at once, however busy the machine; the answer may take its time.
 visit()
 {
     local name answered
     while [ ! -e "$IT_DIR/visited" ]; do
         answered=false
         for name in a b c; do
-            ! curl -fs --max-time 2 -o /dev/null "http://${engine_address[$name]}:$PORT/" ||
+            ! curl -fs --connect-timeout 2 --max-time 30 -o /dev/null "http://${engine_address[$name]}:$PORT/" ||
                 answered=true
             ! $answered || break
         done
@@ -106,5 +107,5 @@ visits_end()
     asked=$(wc -l <"$IT_DIR/visits")
     check "each of $asked requests was answered" test "$(grep -c false "$IT_DIR/visits")" = 0 ||
         grep false "$IT_DIR/visits" | head -20
-    check 'there were some' test "$asked" -gt 50
+    check 'there were some' test "$asked" -gt 10
 }

@@ -13,10 +13,6 @@ files c h def | xargs -r awk '
             print FILENAME ":" FNR ": white space at the end"
     }' | report
 status=$?
-for file in $(files c h def sh); do
-    if [ -s "$file" ] && [ -n "$(tail -c 1 "$file")" ]; then
-        echo "$file:$(wc -l <"$file"): no newline at the end"
-        status=1
-    fi
-done
-exit $status
+files c h def sh | xargs -r grep -LzP '\n\z' | while read -r file; do
+    [ ! -s "$file" ] || echo "$file:$(wc -l <"$file"): no newline at the end"
+done | report && exit $status

@@ -3,9 +3,7 @@
 . "$TIDY/lib.sh"
 {
     sed '/^#/d' "$TIDY/ratchet.txt"
-    for file in $(files c h); do
-        echo "lines $file $(wc -l <"$file")"
-    done
+    files c h | xargs -r wc -l | sed -n '/ total$/d; s/^ *\([0-9]*\) \(.*\)/lines \2 \1/p'
 } | awk '
     $1 != "lines" { most[$1] = $2; next }
     {
