@@ -28,6 +28,8 @@ struct exec {
     int64_t rows; /* of the terminal; 0: not known */
     int64_t columns;
     bool tty;
+    bool resizing; /* a call about it is in flight, */
+    bool resized;  /* and it has another size since */
 };
 
 static void exec_free_when_over(struct exec *exec)
@@ -151,6 +153,26 @@ static void on_end(void *context, const struct err *failure)
         call(exec, "GET", "/json", NULL, on_result);
 }
 
+static void on_resized(void *context, const struct docker_answer *answer,
+                       const struct err *failure);
+
+/* One call at a time: of two, the engine may obey the second one first. */
+static void resize(struct exec *exec)
+{
+    AUTO(buf) query = { 0 };
+
+    if (!exec->tty || exec->rows == 0 || exec->columns == 0)
+        return;
+    exec->resized = exec->resizing;
+    if (exec->resizing)
+        return;
+    exec->resizing = true;
+    buf_init(&query, 64);
+    docker_query_add_int(&query, "h", exec->rows);
+    docker_query_add_int(&query, "w", exec->columns);
+    call(exec, "POST", "/resize", buf_text(&query), on_resized);
+}
+
 static void on_resized(void *context, const struct docker_answer *answer, const struct err *failure)
 {
     struct exec *exec = context;
@@ -158,19 +180,10 @@ static void on_resized(void *context, const struct docker_answer *answer, const 
     (void)answer;
     (void)failure; /* a terminal of the wrong size still works */
     exec->calls--;
+    exec->resizing = false;
+    if (exec->resized && exec->request != NULL)
+        resize(exec);
     exec_free_when_over(exec);
-}
-
-static void resize(struct exec *exec)
-{
-    AUTO(buf) query = { 0 };
-
-    if (!exec->tty || exec->rows == 0 || exec->columns == 0)
-        return;
-    buf_init(&query, 64);
-    docker_query_add_int(&query, "h", exec->rows);
-    docker_query_add_int(&query, "w", exec->columns);
-    call(exec, "POST", "/resize", buf_text(&query), on_resized);
 }
 
 static void on_started(void *context)

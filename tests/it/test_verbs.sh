@@ -175,8 +175,9 @@ check 'a terminal needs one' exits 2 verb exec -t web /bin/busybox true
 terminal()
 {
     python3 - "$BERTH" exec --state "$BERTH_STATE" -it web /bin/busybox sh -c \
-        'until [ "$(stty size 2>&1)" = "33 101" ]; do :; done; echo begun; read line; echo "got $line"
-         until [ "$(stty size)" = "40 120" ]; do :; done; exit 5' <<'END'
+        'until [ "$(stty size 2>&1)" = "33 101" ]; do /bin/busybox usleep 50000; done; echo begun; read line; echo "got $line"
+         until [ "$(stty size)" = "40 120" ]; do /bin/busybox usleep 50000; done; echo sized; read line
+         [ "$(stty size)" = "40 120" ] && exit 5' <<'END'
 import fcntl, os, pty, select, signal, struct, subprocess, sys, termios, time
 
 ours, theirs = pty.openpty()
@@ -190,7 +191,7 @@ shown = b""
 
 def until(text):
     global shown
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 100
     while text not in shown:
         if time.monotonic() > limit:
             sys.exit("never shown: %r in %r" % (text, shown))
@@ -200,8 +201,11 @@ def until(text):
 until(b"begun")
 os.write(ours, b"typed\r")
 until(b"got typed")
-size(40, 120)
-code = child.wait(20)
+for rows in range(10, 41): # at once: the last one counts
+    size(rows, 120)
+until(b"sized")
+os.write(ours, b"done\r")
+code = child.wait(100)
 print(code, "restored" if termios.tcgetattr(theirs) == before else "changed")
 END
 }

@@ -108,7 +108,8 @@ static void event_text(const char *action, const char *signal, struct buf *out)
 {
     buf_printf(out,
                "{\"Type\":\"container\",\"Action\":\"%s\",\"Actor\":{\"ID\":\"" ONE
-               "\",\"Attributes\":{\"berth.owner\":\"it\",\"signal\":\"%s\"}}}\n",
+               "\",\"Attributes\":{\"berth.owner\":\"it\",\"berth.task\":\"" TASK
+               "\",\"signal\":\"%s\"}}}\n",
                action, signal);
 }
 
