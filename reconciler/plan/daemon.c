@@ -18,6 +18,14 @@ bool is_daemon(const struct service_spec *spec)
     return spec->scheduling_strategy == SCHEDULING_STRATEGY_DAEMON;
 }
 
+bool is_of_daemon(const struct planner *planner, const struct target *target)
+{
+    const struct desired_service *desired = desired_service(
+        planner->input->desired, unit_key(planner->scratch, target->cluster, target->service));
+
+    return is_daemon(desired == NULL ? target->spec : desired->goal->target->spec);
+}
+
 static bool is_fit(struct planner *planner, const struct placing *placing, size_t index)
 {
     const struct host *host = &placing->pool->hosts[index];

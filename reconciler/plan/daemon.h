@@ -19,6 +19,8 @@ struct daemon {
 };
 
 bool is_daemon(const struct service_spec *spec);
+/* As the current commit says: a former revision may have been of another kind of service. */
+bool is_of_daemon(const struct planner *planner, const struct target *target);
 /* Found once per plan.  NULL: a REPLICA, or no pool. */
 const struct daemon *daemon_of(struct planner *planner, const struct target *target);
 /* The spec, with the count of instances that are to have a task. */

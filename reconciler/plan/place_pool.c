@@ -134,15 +134,6 @@ static void leave_underway(struct placing *placing, size_t host)
     }
 }
 
-/* As the current commit says: a former revision may have been of another kind of service. */
-static bool is_of_daemon(const struct planner *planner, const struct target *target)
-{
-    const struct desired_service *desired = desired_service(
-        planner->input->desired, unit_key(planner->scratch, target->cluster, target->service));
-
-    return is_daemon(desired == NULL ? target->spec : desired->goal->target->spec);
-}
-
 struct placing *placing_of(struct planner *planner, const struct target *target)
 {
     struct placing *placing = planner->placings;

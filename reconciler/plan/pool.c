@@ -330,7 +330,7 @@ bool pool_is_known(struct planner *planner, const struct pool *pool, const struc
                       seen == NULL || seen->failure == NULL ? "" : seen->failure);
             return false;
         }
-        if (has_named_volumes(target) && !is_daemon(target->spec)) {
+        if (has_named_volumes(target) && !is_of_daemon(planner, target)) {
             plan_wait(
                 planner,
                 "instance %s was not reached yet, and volumes of the service may be there: %s",
@@ -354,7 +354,7 @@ bool instance_is_left(struct planner *planner, const char *cluster, const struct
         return !text_equal(instance->name, LOCAL_INSTANCE);
     index = pool_index(pool, instance->name);
     /* Its data is there, and stays there: it stops for a maintenance only, and comes back. */
-    if (target != NULL && has_named_volumes(target) && !is_daemon(target->spec))
+    if (target != NULL && has_named_volumes(target) && !is_of_daemon(planner, target))
         return index < pool->count && pool->hosts[index].drains &&
                pool->hosts[index].listed->state != CONTAINER_INSTANCE_DRAINING;
     return index == pool->count || pool->hosts[index].drains;

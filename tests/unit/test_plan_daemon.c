@@ -291,14 +291,41 @@ static void the_circuit_breaker_rolls_it_back(void **unused)
     scene_close(&scene);
 }
 
+#define DATA(color)                                                                                \
+    "memory: 100, volumes: [{name: data}], containerDefinitions: [{name: main, image: "            \
+    "'example/web:1', environment: {COLOR: " color "}, mountPoints: [{sourceVolume: data, "        \
+    "containerPath: /data}]}]"
+
+/* Rolled back to a revision from before it became a REPLICA: it stays where its data is. */
+static void what_it_was_does_not_count(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const char *replica = "desiredCount: 3, deploymentConfiguration: {minimumHealthyPercent: 0, "
+                          "deploymentCircuitBreaker: {enable: true, rollback: true}}";
+
+    open_three(&scene);
+    commit(&scene, "c1", THREE, DATA("red"), DAEMON);
+    scene_run(&scene, 20 * 1000);
+    scene.exits_on_start = true;
+    commit(&scene, "c2", THREE, DATA("blue"), replica);
+    scene_run(&scene, 60 * 1000);
+    assert_true(scene_primary(&scene, "e/logs")->rollback);
+    scene.exits_on_start = false;
+    scene_run(&scene, 20 * 60 * 1000);
+    assert_on(&scene, 1, 1, 1);
+    commit(&scene, "c3", B ", " C, DATA("blue"), replica);
+    scene_run(&scene, 60 * 1000);
+    assert_on(&scene, 1, 1, 1);
+    scene_close(&scene);
+}
+
 /* Each instance keeps a volume of its own, and keeps it when the task leaves. */
 static void each_has_a_volume_of_its_own(void **unused)
 {
     (void)unused;
     struct scene scene;
-    const char *task =
-        "memory: 100, volumes: [{name: data}], containerDefinitions: [{name: main, image: "
-        "'example/web:1', mountPoints: [{sourceVolume: data, containerPath: /data}]}]";
+    const char *task = DATA("red");
 
     open_three(&scene);
     commit(&scene, "c1", THREE, task, DAEMON);
@@ -345,6 +372,7 @@ int main(void)
         cmocka_unit_test(an_instance_without_room_is_named),
         cmocka_unit_test(one_that_would_not_fit_replaces_none),
         cmocka_unit_test(the_circuit_breaker_rolls_it_back),
+        cmocka_unit_test(what_it_was_does_not_count),
         cmocka_unit_test(each_has_a_volume_of_its_own),
         cmocka_unit_test(it_is_known_again_and_removed),
     };
