@@ -57,6 +57,14 @@ static void want_pending(struct planner *planner, const struct service_view *vie
     plan_wanted(planner, &task);
 }
 
+/* Not on an instance that is left meanwhile. */
+static bool may_stay(const struct service_view *view, const struct plan_pending *pending)
+{
+    size_t host = view->pool == NULL ? 0 : pool_index(view->pool, pending->instance);
+
+    return view->pool != NULL && host < view->pool->count && !view->pool->hosts[host].drains;
+}
+
 /* Tasks that are being created: they count as PENDING, and those of the current revision hold their
  * slot, so that nothing is started twice or beside the bounds. */
 static void count_pending(struct planner *planner, const struct service_view *view,
@@ -81,8 +89,10 @@ static void count_pending(struct planner *planner, const struct service_view *vi
         count->alive++;
         count->old += !current;
         count->good_old += !current;
-        if (pending->slot >= count->desired)
+        if (pending->slot >= count->desired) {
+            count->coming += current && may_stay(view, pending);
             continue;
+        }
         if (!current)
             count->coming_old[pending->slot] = true;
         else if (count->holders[pending->slot] == NULL)
@@ -187,7 +197,8 @@ static void hold_slots(struct planner *planner, struct service_view *view, struc
     count->stray_count = held_count;
 }
 
-/* Those that stay and whose slot is not wanted any more hold what is free. */
+/* Those that stay and whose slot is not wanted any more hold what is free, then those that are
+ * being created, be it to take the place of one that is gone since. */
 static void hold_free_slots(struct count *count)
 {
     uint32_t slot = 0;
@@ -207,6 +218,12 @@ static void hold_free_slots(struct count *count)
                 at++;
         if (at < count->desired)
             count->holders[at] = task;
+    }
+    for (slot = 0; slot < count->desired && count->coming > 0; slot++) {
+        if (count->holders[slot] != NULL)
+            continue;
+        count->holders[slot] = &count->unseen;
+        count->coming--;
     }
 }
 

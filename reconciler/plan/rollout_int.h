@@ -28,6 +28,7 @@ struct count {
     bool *coming_old;           /* by slot: a task of another revision is being created */
     struct task_view **strays;  /* in a pool: those that hold a slot, their own or another */
     size_t stray_count;
+    uint32_t coming; /* in a pool: good current tasks beyond the slots that are being created */
     struct task_view *moving; /* it is to take another one's place: rebalance.c */
     enum presence *there;     /* by slot, of a DAEMON */
     struct task_view unseen;  /* holds the slots of tasks that are being created */

@@ -101,6 +101,39 @@ static void a_draining_instance_is_left_and_nothing_is_missing(void **unused)
     scene_close(&scene);
 }
 
+/* What is being created to restore the balance takes the place of one on an instance that is left
+ * meanwhile: no healthy one stops for the room of one more. */
+static void what_comes_for_the_balance_counts(void **unused)
+{
+    (void)unused;
+    static const struct plan_unit unit = { DIRTY_SERVICE, "e/web" };
+    const char *service = "desiredCount: 2, deploymentConfiguration: {minimumHealthyPercent: 0}";
+    struct scene scene;
+    struct plan_input input;
+    struct plan plan;
+
+    open_three(&scene);
+    commit(&scene, "c1", "{name: a, host: a}, {name: b, host: b}", TASK, service);
+    scene_run(&scene, 20 * 1000);
+    commit(&scene, "c2", "{name: a, host: a}, {name: b, host: b, state: DRAINING}", TASK, service);
+    scene_run(&scene, 60 * 1000);
+    assert_spread(&scene, 2, 0, 0);
+    commit(&scene, "c3", "{name: a, host: a, state: DRAINING}, {name: b, host: b}", TASK, service);
+
+    const struct plan_pending pending = { .unit = unit.key,
+                                          .task = "0123456789abcdef0123456789abcdef",
+                                          .instance = "b",
+                                          .slot = 2,
+                                          .target = scene_primary(&scene, unit.key)->goal->target };
+    input = scene_input(&scene);
+    input.pending = &pending;
+    input.pending_count = 1;
+    plan_compute(&input, &unit, 1, &scene.arena, &plan);
+    for (size_t i = 0; i < plan.fact_count; i++)
+        assert_false(plan.facts[i].kind == FACT_TASK && plan.facts[i].task->stopping_ms != 0);
+    scene_close(&scene);
+}
+
 /* With no room above, one is stopped first, as far as the minimum allows. */
 static void draining_without_room_stops_first(void **unused)
 {
@@ -404,6 +437,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(tasks_are_spread_and_stay_so),
         cmocka_unit_test(a_draining_instance_is_left_and_nothing_is_missing),
+        cmocka_unit_test(what_comes_for_the_balance_counts),
         cmocka_unit_test(draining_without_room_stops_first),
         cmocka_unit_test(what_is_in_the_way_makes_room),
         cmocka_unit_test(an_instance_that_is_not_listed_any_more_is_left),
