@@ -335,8 +335,9 @@ static void check_stop_decision(struct check *check, const struct fact *facts, s
         check_failed(check, "%s: a task is stopped while %u are healthy and %u must be", key,
                      standing.healthy, lower);
     bool hosts = check->people->host_count > 0;
-    bool no_room = standing.alive + missing_of(check, spec, &standing) > upper ||
-                   (check->memory_mib < PLENTY_MIB && !hosts_have_room(check));
+    uint32_t missing = missing_of(check, spec, &standing);
+    bool no_room = standing.alive + missing > upper ||
+                   (check->memory_mib < PLENTY_MIB && !hosts_have_room(check, missing));
     if (!text_equal(stopped->revision, revision)) {
         if (standing.old + standing.healthy_current <= spec->desired_count && !no_room &&
             !upkeep_must_stop(check, stopped, primary))

@@ -238,19 +238,21 @@ static uint32_t may_get(const struct check *check)
     return tasks;
 }
 
-bool hosts_have_room(const struct check *check)
+bool hosts_have_room(const struct check *check, uint32_t wanted)
 {
+    uint32_t room = check->memory_mib / TASK_MIB;
     uint32_t more = may_get(check);
+    uint32_t found = 0;
 
     for (const struct world_instance *at = check->process->app.world->instances; at != NULL;
          at = at->by_name.next) {
         uint32_t tasks = (uint32_t)at->task_count + creates_on(check, at->name) + more;
 
         if (at->state == INSTANCE_ACTIVE && at->complete && at->lost_ms == 0 &&
-            !hosts_is_left(check->people, at->name) && tasks < check->memory_mib / TASK_MIB)
-            return true;
+            !hosts_is_left(check->people, at->name) && tasks < room)
+            found += room - tasks;
     }
-    return false;
+    return found > 0 && found >= wanted;
 }
 
 /* A task that stays last on a host that is to be maintained leaves when the others have. Whether
@@ -268,6 +270,15 @@ static bool leaves_last(const struct check *check, const struct fact *fact)
     return false;
 }
 
+/* A task of which nothing is left on an instance that is not listed any more: nobody waits for that
+ * one, so its end is stated when all is looked at again. */
+static bool ended_where_nobody_waits(const struct check *check, const struct fact *fact)
+{
+    return fact->kind == FACT_TASK && fact->task->stopped_ms != 0 &&
+           world_task(check->process->app.world, fact->task->id) == NULL &&
+           has_bit(check->people->wanted.absent, hosts_index(fact->task->instance));
+}
+
 bool hosts_decide(const struct check *check, const struct fact *fact)
 {
     AUTO(arena) arena = { 0 };
@@ -280,6 +291,7 @@ bool hosts_decide(const struct check *check, const struct fact *fact)
                                                   unit_key(&arena, fact->cluster, fact->service)),
                                    fact->deployment->id);
     return fact->kind == FACT_EVENT || leaves_last(check, fact) ||
+           ended_where_nobody_waits(check, fact) ||
            (before != NULL && before->state == fact->deployment->state);
 }
 

@@ -36,8 +36,8 @@ const char *hosts_engine(const struct check *check, const char *engine_id);
 bool hosts_decide(const struct check *check, const struct fact *fact);
 /* Of several hosts nothing is unknown. */
 bool hosts_are_seen(const struct check *check);
-/* Surely a task more finds a place, whatever any service is about to get. */
-bool hosts_have_room(const struct check *check);
+/* Surely so many more tasks find a place, one at least, whatever any service is about to get. */
+bool hosts_have_room(const struct check *check, uint32_t wanted);
 bool hosts_have_volume(const struct check *check, const char *name);
 /* A new task where nothing is missing: one that moves, if it may. */
 void hosts_check_move(struct check *check, const struct action *action);
