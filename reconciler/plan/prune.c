@@ -173,6 +173,8 @@ static bool may_go(struct planner *planner, const struct service_view *view)
 void plan_removed(struct planner *planner, const char *key)
 {
     struct service_view view;
+    const struct plan_pending *const *pending;
+    size_t pending_count;
     const char *why;
 
     removed_view_make(planner, key, &view);
@@ -206,6 +208,11 @@ void plan_removed(struct planner *planner, const char *key)
                        view.tasks[i].record != NULL && view.tasks[i].record->stopped_ms != 0);
     if (view.task_count > 0) {
         plan_progress(planner, "%zu tasks are being removed", view.task_count);
+        return;
+    }
+    pending_count = pending_of(planner, key, &pending);
+    if (pending_count > 0) { /* what it needs to end is remembered as long as it may come */
+        plan_progress(planner, "%zu tasks are being created and then removed", pending_count);
         return;
     }
     if (may_run_elsewhere(planner, &view))

@@ -160,6 +160,48 @@ static void a_suspended_service_is_not_removed(void **unused)
 }
 
 /* The removal of "v" has begun; that its task was to stop was lost with the process. */
+static bool forgets(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->fact_count; i++) {
+        if (plan->facts[i].kind == FACT_FORGET)
+            return true;
+    }
+    return false;
+}
+
+/* How long it may take to stop is remembered until its tasks have come and gone. */
+static void what_is_being_created_is_not_forgotten(void **unused)
+{
+    (void)unused;
+    static const struct plan_unit unit = { DIRTY_SERVICE, "c/u" };
+    struct scene scene;
+    struct plan_input input;
+    struct plan plan;
+
+    run_five(&scene);
+    commit(&scene, "c2", "uvwxyz");
+    scene_plan(&scene);
+
+    const struct plan_pending pending = { .unit = unit.key,
+                                          .task = "0123456789abcdef0123456789abcdef",
+                                          .instance = "local",
+                                          .target = scene_primary(&scene, unit.key)->goal->target };
+    commit(&scene, "c3", "vwxyz");
+    for (size_t round = 0; round < 2; round++) { /* the removal is a fact of its own */
+        input = scene_input(&scene);
+        input.pending = &pending;
+        input.pending_count = 1;
+        plan_compute(&input, &unit, 1, &scene.arena, &plan);
+        assert_false(forgets(&plan));
+        for (size_t i = 0; i < plan.fact_count; i++)
+            memory_apply(scene.memory, &plan.facts[i]);
+    }
+    input.pending_count = 0;
+    plan_compute(&input, &unit, 1, &scene.arena, &plan);
+    assert_true(forgets(&plan));
+    scene_close(&scene);
+}
+
 static void begin_removal(struct scene *scene)
 {
     run_five(scene);
@@ -346,6 +388,7 @@ int main(void)
         cmocka_unit_test(what_is_suspended_is_judged_at_once),
         cmocka_unit_test(what_is_confirmed_is_not_held_any_more),
         cmocka_unit_test(a_suspended_service_is_not_removed),
+        cmocka_unit_test(what_is_being_created_is_not_forgotten),
         cmocka_unit_test(a_stop_that_was_forgotten_was_for_the_removal),
         cmocka_unit_test(what_had_ended_before_was_not_removed),
         cmocka_unit_test(a_rename_of_everything_is_held),
