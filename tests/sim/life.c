@@ -15,7 +15,7 @@
 #define START_MS   INT64_C(1700000000000)
 #define MINUTE_MS  INT64_C(60000)
 #define LATENT_MS  (3 * MINUTE_MS)
-#define FAILED_MS  (16 * MINUTE_MS) /* where a task failed no other one moves, for so long */
+#define FAILED_MS  (26 * MINUTE_MS) /* for 15 of them no task moves to where one failed */
 #define SETTLE_MS  (90 * MINUTE_MS)
 #define QUIET_MS   (20 * MINUTE_MS)
 #define MEMORY_MIB 65536
@@ -344,7 +344,15 @@ static void tell_waits(struct run *run)
     check_failed(&run->check, "does not converge, and nobody says why");
 }
 
-/* What failed stays failed until its revision is another one (design rule 5). */
+/* What failed stays failed until its revision is another one (design rule 5), and what has begun
+ * to may yet fail by what the faults left behind. A difference that came back is left alone
+ * likewise. */
+static bool is_failing(const struct deployment *primary)
+{
+    return primary->state == ROLLOUT_FAILED ||
+           (primary->state == ROLLOUT_IN_PROGRESS && primary->failed_tasks > 0);
+}
+
 static uint32_t failed_services(const struct run *run)
 {
     uint32_t failed = 0;
@@ -354,7 +362,8 @@ static uint32_t failed_services(const struct run *run)
         const char *key = unit_key(&arena, PEOPLE_CLUSTER, people_service_name(i));
         const struct memory_service *memory = memory_service(run->process.app.memory, key);
         const struct deployment *primary = memory_primary(memory);
-        if (primary != NULL && (primary->state == ROLLOUT_FAILED || memory->quarantined[0] != '\0'))
+        if (primary != NULL &&
+            (is_failing(primary) || memory->quarantined[0] != '\0' || memory->frozen != NULL))
             failed |= 1U << i;
     }
     return failed;
@@ -385,7 +394,8 @@ static void settle(struct run *run)
     while ((has_long_call(run) || !hosts_are_seen(&run->check)) && !run->check.failed);
     people_commit_fine(&run->people, failed_services(run));
     adopt(run, /* confirmed= */ true);
-    pass(run, sim_now(run->sim) + SETTLE_MS, /* troubled= */ false, /* until_converged= */ true);
+    pass(run, sim_now(run->sim) + SETTLE_MS + upkeep_windows_ms(&run->people),
+         /* troubled= */ false, /* until_converged= */ true);
     if (run->check.failed)
         return;
     if (!cycle_is_converged(run->process.app.cycle)) {

@@ -79,6 +79,8 @@ void upkeep_settle(struct people *people)
     if (people->each > 0 || hosts_active(people) < 2 || rng_chance(&people->upkeep, 30))
         return;
     ask_for_another(people, /* is_fine= */ true);
+    if (people->wanted.at_once >= hosts_active(people))
+        people->wanted.at_once = 1; /* else nobody could leave to anywhere */
     /* What has its data there must stop for that, and may. */
     for (size_t i = 0; i < SERVICES_MAX; i++) {
         if (people->wanted.services[i].volume)
@@ -264,6 +266,11 @@ void upkeep_check_engine(struct check *check, const char *object)
 static bool is_of_now(const struct check *check, size_t host)
 {
     return check->begun[host] == check->people->wanted.upkeep;
+}
+
+int64_t upkeep_windows_ms(const struct people *people)
+{
+    return (int64_t)people->host_count * people->wanted.window_every * 60 * 1000;
 }
 
 bool upkeep_is_awaited(const struct check *check)

@@ -31,6 +31,8 @@ void upkeep_check_apply(struct check *check, const struct action *action);
 /* A command has reached its host, "HOST/...". */
 void upkeep_check_engine(struct check *check, const char *object);
 void upkeep_check_end(struct check *check);
+/* Until each host had a window of its own. */
+int64_t upkeep_windows_ms(const struct people *people);
 /* Hosts wait for a window, and all else is done. */
 bool upkeep_is_awaited(const struct check *check);
 /* The memory was deleted. */
