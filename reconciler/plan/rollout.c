@@ -295,7 +295,8 @@ static enum use use_of(const struct task_view *task)
 /* The upper bound leaves no room for what is missing, and there is some otherwise. */
 static bool is_full(const struct count *count)
 {
-    return count->missing > 0 && count->alive >= count->upper && !count->wait_for_place;
+    return count->missing > 0 && count->alive - count->going >= count->upper &&
+           !count->wait_for_place;
 }
 
 /* Step 4.  The least useful first, then the highest slots.  What is unknown, as its instance does

@@ -57,12 +57,12 @@ static void want_pending(struct planner *planner, const struct service_view *vie
     plan_wanted(planner, &task);
 }
 
-/* Not on an instance that is left meanwhile. */
-static bool may_stay(const struct service_view *view, const struct plan_pending *pending)
+/* Its instance is left meanwhile. */
+static bool is_going(const struct service_view *view, const struct plan_pending *pending)
 {
     size_t host = view->pool == NULL ? 0 : pool_index(view->pool, pending->instance);
 
-    return view->pool != NULL && host < view->pool->count && !view->pool->hosts[host].drains;
+    return view->pool != NULL && (host == view->pool->count || view->pool->hosts[host].drains);
 }
 
 /* Tasks that are being created: they count as PENDING, and those of the current revision hold their
@@ -89,8 +89,9 @@ static void count_pending(struct planner *planner, const struct service_view *vi
         count->alive++;
         count->old += !current;
         count->good_old += !current;
+        count->going += is_going(view, pending);
         if (pending->slot >= count->desired) {
-            count->coming += current && may_stay(view, pending);
+            count->coming += current && view->pool != NULL && !is_going(view, pending);
             continue;
         }
         if (!current)

@@ -28,7 +28,8 @@ struct count {
     bool *coming_old;           /* by slot: a task of another revision is being created */
     struct task_view **strays;  /* in a pool: those that hold a slot, their own or another */
     size_t stray_count;
-    uint32_t coming; /* in a pool: good current tasks beyond the slots that are being created */
+    uint32_t coming; /* in a pool: good current tasks beyond the slots that are being created, */
+    uint32_t going;  /* and those that are where they can't stay, which end as soon as they came */
     struct task_view *moving; /* it is to take another one's place: rebalance.c */
     enum presence *there;     /* by slot, of a DAEMON */
     struct task_view unseen;  /* holds the slots of tasks that are being created */

@@ -102,15 +102,15 @@ static void a_draining_instance_is_left_and_nothing_is_missing(void **unused)
 }
 
 /* What is being created to restore the balance takes the place of one on an instance that is left
- * meanwhile: no healthy one stops for the room of one more. */
+ * meanwhile, or ends at once where it is left itself: no healthy one stops for the room of one
+ * more. */
 static void what_comes_for_the_balance_counts(void **unused)
 {
     (void)unused;
     static const struct plan_unit unit = { DIRTY_SERVICE, "e/web" };
+    static const char *const comes_to[] = { "b", "a" };
     const char *service = "desiredCount: 2, deploymentConfiguration: {minimumHealthyPercent: 0}";
     struct scene scene;
-    struct plan_input input;
-    struct plan plan;
 
     open_three(&scene);
     commit(&scene, "c1", "{name: a, host: a}, {name: b, host: b}", TASK, service);
@@ -119,18 +119,22 @@ static void what_comes_for_the_balance_counts(void **unused)
     scene_run(&scene, 60 * 1000);
     assert_spread(&scene, 2, 0, 0);
     commit(&scene, "c3", "{name: a, host: a, state: DRAINING}, {name: b, host: b}", TASK, service);
+    for (size_t i = 0; i < ARRAY_COUNT(comes_to); i++) {
+        const struct plan_pending pending = { .unit = unit.key,
+                                              .task = "0123456789abcdef0123456789abcdef",
+                                              .instance = comes_to[i],
+                                              .slot = 2,
+                                              .target =
+                                                  scene_primary(&scene, unit.key)->goal->target };
+        struct plan_input input = scene_input(&scene);
+        struct plan plan;
 
-    const struct plan_pending pending = { .unit = unit.key,
-                                          .task = "0123456789abcdef0123456789abcdef",
-                                          .instance = "b",
-                                          .slot = 2,
-                                          .target = scene_primary(&scene, unit.key)->goal->target };
-    input = scene_input(&scene);
-    input.pending = &pending;
-    input.pending_count = 1;
-    plan_compute(&input, &unit, 1, &scene.arena, &plan);
-    for (size_t i = 0; i < plan.fact_count; i++)
-        assert_false(plan.facts[i].kind == FACT_TASK && plan.facts[i].task->stopping_ms != 0);
+        input.pending = &pending;
+        input.pending_count = 1;
+        plan_compute(&input, &unit, 1, &scene.arena, &plan);
+        for (size_t f = 0; f < plan.fact_count; f++)
+            assert_false(plan.facts[f].kind == FACT_TASK && plan.facts[f].task->stopping_ms != 0);
+    }
     scene_close(&scene);
 }
 
