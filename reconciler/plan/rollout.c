@@ -108,6 +108,9 @@ static void restore_old(struct planner *planner, struct service_view *view, stru
             images_ready(planner, view->fallback, view->instance, /* starting= */ true);
     if (throttled(planner, view, view->fallback) || !ready)
         return;
+    /* Likewise while those that keep failing take the room. */
+    if (view->pool != NULL && view->daemon == NULL && count->alive >= count->upper)
+        (void)place_old(planner, view, slot);
     while (count->good_old + count->healthy_current < count->lower && count->alive < count->upper &&
            slot < count->desired) {
         bool taken = count->coming_old[slot] || count->there[slot] != THERE_NONE;

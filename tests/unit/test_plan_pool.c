@@ -138,6 +138,60 @@ static void what_comes_for_the_balance_counts(void **unused)
     scene_close(&scene);
 }
 
+static bool pulls(const struct plan *plan, const char *reference)
+{
+    for (size_t i = 0; i < plan->action_count; i++) {
+        if (plan->actions[i].kind == ACTION_IMAGE_PULL &&
+            strstr(plan->actions[i].object, reference) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* The former revision, which is to come back, is prepared also while the new one, which does not
+ * get healthy, takes the room: else its pull would be begun and cancelled each time one fails. */
+static void what_is_to_come_back_is_prepared(void **unused)
+{
+    (void)unused;
+    static const struct plan_unit unit = { DIRTY_SERVICE, "e/web" };
+    const char *service = "desiredCount: 2, deploymentConfiguration: "
+                          "{minimumHealthyPercent: 50, maximumPercent: 100, "
+                          "deploymentCircuitBreaker: {enable: true, rollback: true}}";
+    struct scene scene;
+    struct plan_input input;
+    struct plan plan;
+
+    open_three(&scene);
+    commit(&scene, "c1", "{name: a, host: a}, {name: b, host: b, state: DRAINING}", TASK, service);
+    scene_run(&scene, 20 * 60 * 1000);
+    assert_spread(&scene, 2, 0, 0);
+    scene.checks = HEALTH_STARTING;
+    commit(&scene, "c2", "{name: a, host: a, state: DRAINING}, {name: b, host: b}",
+           "memory: 100, containerDefinitions: [{name: main, image: 'example/new:1', cpu: 128, "
+           "healthCheck: {command: [CMD, /check]}}]",
+           service);
+    scene_run(&scene, 20 * 1000);
+    assert_spread(&scene, 1, 1, 0);
+    for (size_t i = 0; i < scene.container_count; i++) {
+        if (text_equal(scene.containers[i].instance, "a"))
+            scene_end_container(&scene, i, 1);
+    }
+    scene_plan(&scene);
+    assert_true(pulls(&scene.plan, "example/web"));
+
+    const struct plan_pending pending = { .unit = unit.key,
+                                          .task = "0123456789abcdef0123456789abcdef",
+                                          .instance = "b",
+                                          .slot = 1,
+                                          .target = scene_primary(&scene, unit.key)->goal->target };
+    input = scene_input(&scene);
+    input.pending = &pending;
+    input.pending_count = 1;
+    plan_compute(&input, &unit, 1, &scene.arena, &plan);
+    assert_true(pulls(&plan, "example/web"));
+    scene_close(&scene);
+}
+
 /* With no room above, one is stopped first, as far as the minimum allows. */
 static void draining_without_room_stops_first(void **unused)
 {
@@ -442,6 +496,7 @@ int main(void)
         cmocka_unit_test(tasks_are_spread_and_stay_so),
         cmocka_unit_test(a_draining_instance_is_left_and_nothing_is_missing),
         cmocka_unit_test(what_comes_for_the_balance_counts),
+        cmocka_unit_test(what_is_to_come_back_is_prepared),
         cmocka_unit_test(draining_without_room_stops_first),
         cmocka_unit_test(what_is_in_the_way_makes_room),
         cmocka_unit_test(an_instance_that_is_not_listed_any_more_is_left),
