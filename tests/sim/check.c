@@ -192,12 +192,12 @@ static void check_remade(struct check *check, const struct action *action)
     struct remade *remade = &check->remade[service][action->identity.slot];
 
     ASSERT(action->identity.slot < SLOTS_MAX);
-    if (is_repeated(check, action))
+    if (is_repeated(check, action) || !is_fine(check, action))
         return;
     if (now_ms - remade->since_ms > REMADE_MS)
         *remade = (struct remade){ .since_ms = now_ms };
     remade->count++;
-    if (!check->programs_fail && remade->count > REMADE_MAX && is_fine(check, action))
+    if (!check->programs_fail && remade->count > REMADE_MAX)
         check_failed(check, "%s: slot %u got %u tasks within ten minutes", action->unit,
                      action->identity.slot, remade->count);
 }

@@ -15,7 +15,7 @@
 #define START_MS   INT64_C(1700000000000)
 #define MINUTE_MS  INT64_C(60000)
 #define LATENT_MS  (3 * MINUTE_MS)
-#define FAILED_MS  (26 * MINUTE_MS) /* for 15 of them no task moves to where one failed */
+#define FAILED_MS  (16 * MINUTE_MS) /* where a task failed no other one moves, for so long */
 #define SETTLE_MS  (90 * MINUTE_MS)
 #define QUIET_MS   (20 * MINUTE_MS)
 #define MEMORY_MIB 65536
@@ -378,6 +378,17 @@ static bool has_long_call(const struct run *run)
     return false;
 }
 
+/* Once all is at rest, what could not move to where a task had failed does. */
+static void come_to_rest(struct run *run)
+{
+    pass(run, sim_now(run->sim) + SETTLE_MS + upkeep_windows_ms(&run->people),
+         /* troubled= */ false, /* until_converged= */ true);
+    if (run->people.host_count == 0)
+        return;
+    pass(run, sim_now(run->sim) + FAILED_MS, /* troubled= */ false, /* until_converged= */ false);
+    pass(run, sim_now(run->sim) + SETTLE_MS, /* troubled= */ false, /* until_converged= */ true);
+}
+
 static void settle(struct run *run)
 {
     sim_set_faults(run->sim, &(struct sim_faults){ 0 });
@@ -394,8 +405,7 @@ static void settle(struct run *run)
     while ((has_long_call(run) || !hosts_are_seen(&run->check)) && !run->check.failed);
     people_commit_fine(&run->people, failed_services(run));
     adopt(run, /* confirmed= */ true);
-    pass(run, sim_now(run->sim) + SETTLE_MS + upkeep_windows_ms(&run->people),
-         /* troubled= */ false, /* until_converged= */ true);
+    come_to_rest(run);
     if (run->check.failed)
         return;
     if (!cycle_is_converged(run->process.app.cycle)) {

@@ -81,9 +81,9 @@ void upkeep_settle(struct people *people)
     ask_for_another(people, /* is_fine= */ true);
     if (people->wanted.at_once >= hosts_active(people))
         people->wanted.at_once = 1; /* else nobody could leave to anywhere */
-    /* What has its data there must stop for that, and may. */
+    /* What has its data there must stop for that, and may; and so what waits for it. */
     for (size_t i = 0; i < SERVICES_MAX; i++) {
-        if (people->wanted.services[i].volume)
+        if (people->wanted.services[i].volume || people->wanted.services[i].depends_on >= 0)
             people->wanted.services[i].minimum = 0;
     }
 }
