@@ -220,6 +220,7 @@ static void check_new_task(struct check *check, const struct action *action)
         check_percent(spec->desired_count, spec->deployment_configuration->maximum_percent, 0);
     uint32_t alive = count_alive(check, seen, action);
     daemons_check_room(check, action);
+    hosts_check_known(check, action);
     hosts_check_move(check, action);
     if (daemons_is(check, action->unit))
         daemons_check_new(check, action);

@@ -332,6 +332,26 @@ static bool may_move(const struct people *people, size_t service)
            strategy != STRATEGY_ANY && wanted->count * wanted->maximum / 100 > wanted->count;
 }
 
+void hosts_check_known(struct check *check, const struct action *action)
+{
+    const struct app *app = &check->process->app;
+    const struct cluster_spec *cluster =
+        check->people->host_count == 0
+            ? NULL
+            : resource_cluster(
+                  generation_find(app->desired->generation, KIND_CLUSTER, PEOPLE_CLUSTER));
+
+    for (size_t i = 0; cluster != NULL && i < cluster->instances_count; i++) {
+        const char *name = cluster->instances[i].name;
+        const struct world_instance *seen = world_instance(app->world, name);
+        const struct host_record *record = memory_host(app->memory, name);
+
+        if ((seen == NULL || !(seen->was_complete || hosts_is_given_up(check, seen))) &&
+            (record == NULL || record->forgotten_ms == 0))
+            check_failed(check, "%s: a task is placed before %s was seen", action->unit, name);
+    }
+}
+
 void hosts_check_move(struct check *check, const struct action *action)
 {
     const struct app *app = &check->process->app;

@@ -39,6 +39,8 @@ bool hosts_are_seen(const struct check *check);
 /* Surely so many more tasks find a place, one at least, whatever any service is about to get. */
 bool hosts_have_room(const struct check *check, uint32_t wanted);
 bool hosts_have_volume(const struct check *check, const char *name);
+/* Tasks may be on any instance that was not seen yet. */
+void hosts_check_known(struct check *check, const struct action *action);
 /* A new task where nothing is missing: one that moves, if it may. */
 void hosts_check_move(struct check *check, const struct action *action);
 /* In the end tasks are spread, where it is declared that they are and may move. */

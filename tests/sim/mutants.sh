@@ -21,42 +21,6 @@ WORK=build/mutants
 SHRUNK=03-upper-off-by-one # found in the first seed
 export SEEDS SHRUNK WORK MUTANT_CC MUTANT_SIM MUTANT_LINK
 
-# Prints the file $2 as the patch $1 makes it.
-plant() # PATCH FILE
-{
-    awk -v patch="$1" '
-        function hunk_end() {
-            if (!hunk)
-                return
-            at = index("\n" text, "\n" old)
-            if (old == "" || at == 0 || index(substr("\n" text, at + 1), "\n" old) != 0)
-                wrong = 1
-            else
-                text = substr(text, 1, at - 1) new substr(text, at + length(old))
-            old = new = ""
-        }
-        { text = text $0 "\n" }
-        END {
-            while ((getline line <patch) > 0) {
-                kind = substr(line, 1, 1)
-                rest = substr(line, 2) "\n"
-                if (line == "@@") {
-                    hunk_end()
-                    hunk = ++hunks
-                } else if (hunk) {
-                    if (kind != "+")
-                        old = old rest
-                    if (kind != "-")
-                        new = new rest
-                }
-            }
-            hunk_end()
-            if (wrong || !hunks)
-                exit 1
-            printf "%s", text
-        }' "$2"
-}
-
 # Builds the simulator with the mistake in it; says why not.
 grow() # NAME
 {
@@ -67,7 +31,7 @@ grow() # NAME
         return 1
     fi
     mkdir -p "$tree/$(dirname "$file")"
-    if ! plant "$patch" "$file" >"$tree/$file"; then
+    if ! tests/sim/plant.sh "$patch" "$file" >"$tree/$file"; then
         echo "does not fit $file any more"
         return 1
     fi
@@ -132,7 +96,7 @@ shrink()
         echo "passed shrink: $again: $rule"
     fi
 }
-export -f plant grow examine shrink
+export -f grow examine shrink
 
 mkdir -p $WORK
 names='none shrink'

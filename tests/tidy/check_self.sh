@@ -45,6 +45,9 @@ yes '' | head -n 601 >spec/long.c
 plant spec/line.def "$(printf '%0101d' 0)" 'end ' "$(printf '%099d' 0)é"
 plant spec/format.c 'int  x;'
 touch other
+mkdir -p tests/sim/mutants
+plant tests/sim/mutants/fits.patch 'One.' '--- spec/format.c' '@@' '-int  x;' '+int y;'
+plant tests/sim/mutants/stale.patch 'Another.' '--- spec/format.c' '@@' '-int z;' '+int y;'
 plant spec/lonely.c '' 'int lonely = 1;' 'int shared = 2;' 'int tested = 3;'
 plant spec/friend.c 'extern int shared;' 'int *const tested_too = &shared;'
 plant tests/unit/user.c 'extern int tested;' 'extern int *const tested_too;'
@@ -84,10 +87,11 @@ generated docs/reference/stale.md:1
 generated docs/reference/gone.md:1
 generated docs/reference/new.md:1
 places other:1
+mutants tests/sim/mutants/stale.patch:2
 TEXT
 )
 found=$(for rule in layers headers alone guards size functions banned lines words places symbols \
-    generated; do
+    generated mutants; do
     "$TIDY/check_$rule.sh" 2>&1 | awk -F : -v rule="$rule" '!/note:/ { print rule, $1 ":" $2 }'
 done
 "$TIDY/check_format.sh" | awk -F : '/^spec\/format/ && !n++ { print "format", $1 ":" $2 }')
