@@ -267,6 +267,22 @@ static void one_that_would_not_fit_replaces_none(void **unused)
     scene_close(&scene);
 }
 
+/* What a Task and its Service are, and what a commit makes of them, which fails everywhere. */
+static void roll_back(struct scene *scene, const char *task, const char *service,
+                      const char *next_task, const char *next_service)
+{
+    open_three(scene);
+    commit(scene, "c1", THREE, task, service);
+    scene_run(scene, 20 * 1000);
+    scene->exits_on_start = true;
+    commit(scene, "c2", THREE, next_task, next_service);
+    scene_run(scene, 60 * 1000);
+    assert_true(scene_primary(scene, "e/logs")->rollback);
+    scene->exits_on_start = false;
+    scene_run(scene, 20 * 60 * 1000);
+    assert_on(scene, 1, 1, 1);
+}
+
 /* A revision that fails everywhere is given up, and the one before it comes back everywhere. */
 static void the_circuit_breaker_rolls_it_back(void **unused)
 {
@@ -276,16 +292,7 @@ static void the_circuit_breaker_rolls_it_back(void **unused)
         DAEMON ", deploymentConfiguration: {deploymentCircuitBreaker: {enable: true, rollback: "
                "true}}";
 
-    open_three(&scene);
-    commit(&scene, "c1", THREE, TASK("red"), breaker);
-    scene_run(&scene, 20 * 1000);
-    scene.exits_on_start = true;
-    commit(&scene, "c2", THREE, TASK("blue"), breaker);
-    scene_run(&scene, 60 * 1000);
-    assert_true(scene_primary(&scene, "e/logs")->rollback);
-    scene.exits_on_start = false;
-    scene_run(&scene, 20 * 60 * 1000);
-    assert_on(&scene, 1, 1, 1);
+    roll_back(&scene, TASK("red"), breaker, TASK("blue"), breaker);
     assert_int_equal(scene_running_of(&scene, "c1"), 3);
     assert_int_equal(scene_primary(&scene, "e/logs")->state, ROLLOUT_COMPLETED);
     scene_close(&scene);
@@ -304,16 +311,7 @@ static void what_it_was_does_not_count(void **unused)
     const char *replica = "desiredCount: 3, deploymentConfiguration: {minimumHealthyPercent: 0, "
                           "deploymentCircuitBreaker: {enable: true, rollback: true}}";
 
-    open_three(&scene);
-    commit(&scene, "c1", THREE, DATA("red"), DAEMON);
-    scene_run(&scene, 20 * 1000);
-    scene.exits_on_start = true;
-    commit(&scene, "c2", THREE, DATA("blue"), replica);
-    scene_run(&scene, 60 * 1000);
-    assert_true(scene_primary(&scene, "e/logs")->rollback);
-    scene.exits_on_start = false;
-    scene_run(&scene, 20 * 60 * 1000);
-    assert_on(&scene, 1, 1, 1);
+    roll_back(&scene, DATA("red"), DAEMON, DATA("blue"), replica);
     commit(&scene, "c3", B ", " C, DATA("blue"), replica);
     scene_run(&scene, 60 * 1000);
     assert_on(&scene, 1, 1, 1);
