@@ -36,6 +36,8 @@ static void action_check(const struct action *action)
     case ACTION_VOLUME_REMOVE: ASSERT(action->name != NULL); break;
     case ACTION_SANDBOX_LOAD: break;
     case ACTION_HOST_RUN: ASSERT(action->timeout_s > 0); break;
+    case ACTION_BALANCER_APPLY: ASSERT(action->balancer != NULL); break;
+    case ACTION_BALANCER_STOP: break;
     case ACTION_KIND_COUNT: ASSERT(action->kind < ACTION_KIND_COUNT);
     }
 }

@@ -6,6 +6,7 @@
 #ifndef SPEC_ACTION_H
 #define SPEC_ACTION_H
 
+#include "spec/balancer.h"
 #include "spec/base/base.h"
 #include "spec/base/buf.h"
 #include "spec/world.h"
@@ -31,7 +32,9 @@ struct goal;
     X(CONTAINER_STOP, "stop", "-", false)                                                          \
     X(CONTAINER_LAST_LINES, "read last lines of", " ", false)                                      \
     X(CONTAINER_REMOVE, "remove", "-", false)                                                      \
-    X(HOST_RUN, "maintain", "~", true)
+    X(HOST_RUN, "maintain", "~", true)                                                             \
+    X(BALANCER_APPLY, "set up load balancer", "~", false)                                          \
+    X(BALANCER_STOP, "stop load balancer", "-", false)
 
 #define ACTION_ENUM(name, text, mark, is_long) ACTION_##name,
 enum action_kind { ACTION_KINDS(ACTION_ENUM) ACTION_KIND_COUNT };
@@ -69,6 +72,9 @@ void task_id_make(const char *deployment, uint32_t slot, uint32_t attempt, const
 /* Which container of a target an action creates: an index of containerDefinitions, or the sandbox.
  * */
 #define SANDBOX_INDEX SIZE_MAX
+
+/* Where load balancers run: beside Berth.  No instance is called so. */
+#define BALANCER_HOST "load balancers"
 
 struct action {
     enum action_kind kind;
@@ -115,6 +121,9 @@ struct action {
     const char *cluster;
     const char *service;
     const struct volume *volume; /* its driver and options; NULL: defaults */
+
+    /* BALANCER_*: `object` is its name, `instance` BALANCER_HOST. */
+    const struct balancer *balancer; /* _APPLY: how it is to be, whole */
 };
 
 #endif

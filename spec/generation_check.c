@@ -337,6 +337,8 @@ static void check_cycles(struct checking *checking, const struct resource *start
 
 /* ---- All of it ------------------------------------------------------------------------------ */
 
+static void look_at_balancers(struct checking *checking, const struct resource *service);
+
 static void look_at(struct checking *checking, const struct resource *resource)
 {
     struct tree *looked_at = &checking->looked_at[resource->kind];
@@ -351,6 +353,25 @@ static void look_at(struct checking *checking, const struct resource *resource)
         check_launch_type(checking, resource);
         check_constraints(checking, resource);
         check_cycles(checking, resource);
+        check_targets(checking->check, resource, &checking->arena);
+        look_at_balancers(checking, resource);
+    }
+    if (resource->kind == KIND_LOAD_BALANCER)
+        check_balancer(checking->check, resource, &checking->arena);
+}
+
+/* Another one may say the same to them. */
+static void look_at_balancers(struct checking *checking, const struct resource *service)
+{
+    for (size_t i = 0; i < service->reference_count; i++) {
+        const struct reference *reference = &service->references[i];
+        const struct resource *balancer =
+            reference->kind != KIND_LOAD_BALANCER
+                ? NULL
+                : generation_find(checking->check->generation, KIND_LOAD_BALANCER, reference->name);
+
+        if (balancer != NULL)
+            look_at(checking, balancer);
     }
 }
 
@@ -358,12 +379,14 @@ void generation_check(struct generation_check *check)
 {
     struct checking checking = { .check = check };
     bool clusters = false;
+    bool balancers = false;
 
     for (size_t i = 0; i < check->touched_count; i++) {
         const struct touched *touched = &check->touched[i];
         const struct resource *resource =
             generation_find(check->generation, touched->kind, touched->name);
         clusters |= touched->kind == KIND_CLUSTER;
+        balancers |= touched->kind == KIND_LOAD_BALANCER;
         if (resource != NULL)
             look_at(&checking, resource);
         size_t cursor = 0;
@@ -373,6 +396,8 @@ void generation_check(struct generation_check *check)
     }
     if (clusters)
         check_instances(&checking);
+    if (balancers)
+        check_listening(check, &checking.arena);
     for (enum kind kind = 0; kind < KIND_COUNT; kind++)
         tree_release(&checking.looked_at[kind]);
     for (size_t i = 0; i < ARRAY_COUNT(checking.refused); i++)

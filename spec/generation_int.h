@@ -4,6 +4,7 @@
 #ifndef SPEC_GENERATION_INT_H
 #define SPEC_GENERATION_INT_H
 
+#include "spec/base/arena.h"
 #include "spec/generation.h"
 
 struct generation {
@@ -39,6 +40,14 @@ struct generation_check {
  * wrong.
  */
 void generation_check(struct generation_check *check);
+
+/* Of those, about load balancers (generation_balancers.c): of a Service that names some, of one
+ * LoadBalancer and all that name it, of all of them. */
+void check_targets(struct generation_check *check, const struct resource *service,
+                   struct arena *arena);
+void check_balancer(struct generation_check *check, const struct resource *balancer,
+                    struct arena *arena);
+void check_listening(struct generation_check *check, struct arena *arena);
 
 /* Position of a reference or refusal of a resource. */
 static inline struct pos resource_pos(const struct resource *resource, uint32_t line,

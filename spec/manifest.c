@@ -80,6 +80,7 @@ bool resource_is_protected(const struct resource *resource)
     case KIND_TASK: return resource_task(resource)->deletion_protection;
     case KIND_CLUSTER: return resource_cluster(resource)->deletion_protection;
     case KIND_SERVICE: return resource_service(resource)->deletion_protection;
+    case KIND_LOAD_BALANCER: return false;
     case KIND_COUNT: break;
     }
     ASSERT(false);
@@ -240,8 +241,8 @@ static void refer_from_task(const struct validation *v, struct references *refer
 static void refer_from_service(const struct validation *v, struct references *references,
                                const struct service_spec *service)
 {
-    references->items =
-        arena_array(references->arena, struct reference, service->depends_on_count + 2);
+    references->items = arena_array(references->arena, struct reference,
+                                    service->depends_on_count + service->load_balancers_count + 2);
     if (service->cluster != NULL)
         refer(references, KIND_CLUSTER, service->cluster, validation_node(v, "cluster"));
     if (service->task_definition != NULL)
@@ -258,6 +259,10 @@ static void refer_from_service(const struct validation *v, struct references *re
             references->items[references->count - 1].cluster =
                 arena_text_n(references->arena, name, (size_t)(slash - name));
     }
+    for (size_t i = 0; i < service->load_balancers_count; i++)
+        if (text_is_name(service->load_balancers[i].load_balancer))
+            refer(references, KIND_LOAD_BALANCER, service->load_balancers[i].load_balancer,
+                  validation_node(v, "loadBalancers[%zu].loadBalancer", i));
 }
 
 /* ---- Files ---------------------------------------------------------------------------------- */
@@ -313,6 +318,7 @@ static void validate(const struct validation *v, enum kind kind, const void *spe
     case KIND_TASK: validate_task(v, spec); break;
     case KIND_CLUSTER: validate_cluster(v, spec); break;
     case KIND_SERVICE: validate_service(v, spec); break;
+    case KIND_LOAD_BALANCER: validate_load_balancer(v, spec); break;
     case KIND_COUNT: ASSERT(false); break;
     }
 }

@@ -15,6 +15,7 @@ const char *manual_summary(enum kind kind)
         [KIND_TASK] = "Containers that start and stop together: an ECS task definition.",
         [KIND_CLUSTER] = "Where services run.",
         [KIND_SERVICE] = "How many copies of a Task run, where, and how they are replaced.",
+        [KIND_LOAD_BALANCER] = "Where requests come in that services answer.",
     };
 
     ASSERT(kind < KIND_COUNT);

@@ -5,6 +5,7 @@
 #ifndef SPEC_REPORT_H
 #define SPEC_REPORT_H
 
+#include "spec/balancer.h"
 #include "spec/base/base.h"
 #include "spec/base/digest.h"
 #include "spec/base/err.h"
@@ -178,7 +179,11 @@ struct instance_report {
     X(NETWORK, named)                                                                              \
     X(NETWORK_GONE, named)                                                                         \
     X(VOLUME, named)                                                                               \
-    X(VOLUME_GONE, named)
+    X(VOLUME_GONE, named)                                                                          \
+    X(BALANCERS_KNOWN, named) /* all that run were told of; before that nothing is concluded */    \
+    X(BALANCER, balancer)                                                                          \
+    X(BALANCER_GONE, named)  /* it does not run */                                                 \
+    X(BALANCER_FAILED, lost) /* an action on it did; `instance` is its name */
 
 #define WORLD_ENUM_CHANGE(name, member) WORLD_##name,
 enum world_change_kind { WORLD_CHANGES(WORLD_ENUM_CHANGE) WORLD_CHANGE_COUNT };
@@ -192,6 +197,7 @@ struct world_change {
         struct image_report image;
         struct effort_report effort;
         struct named_report named; /* *_GONE, *_ENDED, *_STOPPING: `name` is an id */
+        struct balancer_report balancer;
         struct {
             const char *instance;
             const char *failure;

@@ -385,4 +385,5 @@ void validate_service(const struct validation *v, const struct service_spec *ser
         validate_percentages(v, service);
     validate_dependencies(v, service);
     validate_service_placement(v, service);
+    validate_targets(v, service);
 }

@@ -20,6 +20,7 @@ void validate_image(const struct validation *v, const struct image_spec *image);
 void validate_cluster(const struct validation *v, const struct cluster_spec *cluster);
 void validate_service(const struct validation *v, const struct service_spec *service);
 void validate_task(const struct validation *v, const struct task_spec *task);
+void validate_load_balancer(const struct validation *v, const struct load_balancer_spec *balancer);
 
 /* Before that: what a DAEMON does not say has other defaults than the table's. */
 void complete_daemon(const struct validation *v, struct service_spec *service);
@@ -34,6 +35,7 @@ const struct node *validation_node(const struct validation *v, const char *forma
 
 /* Rules that are files of their own. */
 void validate_daemon(const struct validation *v, const struct service_spec *service);
+void validate_targets(const struct validation *v, const struct service_spec *service);
 void validate_service_placement(const struct validation *v, const struct service_spec *service);
 void validate_ec2(const struct validation *v, const struct task_spec *task);
 void validate_task_placement(const struct validation *v, const struct task_spec *task);

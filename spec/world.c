@@ -10,52 +10,6 @@
 #include "spec/base/text.h"
 #include "spec/world_int.h"
 
-/* ---- Words ---- */
-
-#define WORLD_TEXT(name, text) text,
-static const char *const container_texts[] = { CONTAINER_STATUSES(WORLD_TEXT) };
-static const char *const health_texts[] = { HEALTH_STATUSES(WORLD_TEXT) };
-#undef WORLD_TEXT
-
-/* The index of `text`, or `count`. */
-static size_t word_find(const char *const *words, size_t count, const char *text)
-{
-    size_t i = 0;
-    while (i < count && !text_equal(words[i], text))
-        i++;
-    return i;
-}
-
-const char *container_status_text(enum container_status status)
-{
-    ASSERT((size_t)status < ARRAY_COUNT(container_texts));
-    return container_texts[status];
-}
-
-bool container_status_parse(const char *text, enum container_status *out)
-{
-    size_t found = word_find(container_texts, ARRAY_COUNT(container_texts), text);
-    if (found == ARRAY_COUNT(container_texts))
-        return false;
-    *out = (enum container_status)found;
-    return true;
-}
-
-const char *health_status_text(enum health_status status)
-{
-    ASSERT((size_t)status < ARRAY_COUNT(health_texts));
-    return health_texts[status];
-}
-
-bool health_status_parse(const char *text, enum health_status *out)
-{
-    size_t found = word_find(health_texts, ARRAY_COUNT(health_texts), text);
-    if (found == ARRAY_COUNT(health_texts))
-        return false;
-    *out = (enum health_status)found;
-    return true;
-}
-
 /* ---- Texts ---- */
 
 size_t pack_size(const char *text)
@@ -528,6 +482,16 @@ static bool change_apply(struct world *world, const struct world_change *change)
     case WORLD_VOLUME_GONE:
         instance = instance_need(world, named->instance);
         return named_gone(world, instance, &instance->volumes, named->name);
+    case WORLD_BALANCERS_KNOWN:
+        if (world->balancers_known)
+            return false;
+        world->balancers_known = true;
+        return true;
+    case WORLD_BALANCER: return world_balancer_apply(world, &change->balancer);
+    case WORLD_BALANCER_GONE: return world_balancer_gone(world, named->name);
+    case WORLD_BALANCER_FAILED:
+        return world_balancer_failed(world, change->lost.instance, change->lost.failure,
+                                     change->lost.at_ms);
     case WORLD_CHANGE_COUNT: break;
     }
     ASSERT(change->kind < WORLD_CHANGE_COUNT);
@@ -541,6 +505,8 @@ bool world_apply(struct world *world, const struct world_change *change)
     if (!changed)
         return false;
     world->version++;
+    if (change->kind >= WORLD_BALANCERS_KNOWN)
+        return true; /* no instance has them */
     /* Every kind names it first, and those of containers need not. */
     const char *name = change->kind == WORLD_INSTANCE_GONE ? NULL : change->named.instance;
     struct world_instance *instance = name == NULL ? NULL : instance_find(world, name);
@@ -565,6 +531,7 @@ void world_free(struct world *world)
     world_containers_free(world);
     while (world->instances != NULL)
         instance_free(world, world->instances);
+    world_balancers_free(world);
     free(world);
 }
 
@@ -594,4 +561,5 @@ void world_clock_moved(struct world *world, int64_t moved_ms)
 {
     for (struct world_instance *at = world->instances; at != NULL; at = at->by_name.next)
         instance_clock_moved(at, moved_ms);
+    world_balancers_clock_moved(world, moved_ms);
 }

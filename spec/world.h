@@ -11,6 +11,7 @@
 #include "spec/base/hash.h"
 #include "spec/base/intern.h"
 #include "spec/report.h"
+#include "spec/world_balancer.h"
 #include "spec/world_effort.h"
 
 struct world_container {
@@ -160,6 +161,7 @@ struct world_instance {
  *     container, task                        its service; the instance too if that frees something
  *     instance connected, complete, lost     the instance, and all services with tasks there
  *     image, effort, network, volume         the instance
+ *     load balancer                          it, and the services of targets that changed
  *     one of these gone, or another          its reliers
  *     instance gone                          it, and all services that had tasks there
  *
@@ -171,7 +173,8 @@ struct world_instance {
 #define DIRTY_KINDS(X)                                                                             \
     X(SERVICE, "service")   /* key "CLUSTER/SERVICE" */                                            \
     X(INSTANCE, "instance") /* key: its name (claim, images, networks) */                          \
-    X(RELIERS, "reliers")   /* key: an instance: it, and all services */
+    X(RELIERS, "reliers")   /* key: an instance: it, and all services */                           \
+    X(BALANCER, "balancer") /* key: BALANCER_KEY and its name */
 
 #define WORLD_ENUM_DIRTY(name, text) DIRTY_##name,
 enum dirty_kind { DIRTY_KINDS(WORLD_ENUM_DIRTY) DIRTY_KIND_COUNT };
@@ -187,8 +190,10 @@ struct world {
     struct world_task *tasks;
     struct world_container *containers;
     struct world_engine *engines; /* world_int.h */
-    struct interned texts;        /* that tasks and containers share */
-    uint64_t version;             /* grows with every change that was one */
+    struct world_balancer *balancers;
+    bool balancers_known;  /* all that run were told of */
+    struct interned texts; /* that tasks and containers share */
+    uint64_t version;      /* grows with every change that was one */
     /* For who keeps something about each instance: what changed since is at the front of a list. */
     struct world_instance *latest;
     uint64_t changes;

@@ -60,6 +60,13 @@ bool world_engine_set(struct world *world, struct world_instance *instance, cons
 void world_touch(struct world *world, struct world_instance *instance);
 void world_untouch(struct world *world, struct world_instance *instance);
 
+bool world_balancer_apply(struct world *world, const struct balancer_report *report);
+bool world_balancer_gone(struct world *world, const char *name);
+bool world_balancer_failed(struct world *world, const char *name, const char *failure,
+                           int64_t at_ms);
+void world_balancers_clock_moved(struct world *world, int64_t moved_ms);
+void world_balancers_free(struct world *world);
+
 /* Forgets all that run there. */
 void world_containers_forget(struct world *world, struct world_instance *host);
 /* Forgets the containers (images) that the listing did not see. */

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "drivers/sim/sim_int.h"
+#include "drivers/sim/balancer.h"
+#include "drivers/sim/images.h"
 #include "spec/base/text.h"
 #include "spec/kinds/kinds.h"
 #include "spec/names.h"
@@ -161,6 +162,8 @@ static void report_result(struct sim *sim, struct sim_request *request)
     case ACTION_IMAGE_COPY:
     case ACTION_SANDBOX_LOAD:
     case ACTION_HOST_RUN: break; /* sim_work_ended() */
+    case ACTION_BALANCER_APPLY:
+    case ACTION_BALANCER_STOP: sim_balancer_answered(sim, request); break;
     case ACTION_KIND_COUNT: ASSERT(request->kind < ACTION_KIND_COUNT);
     }
 }
@@ -235,6 +238,12 @@ bool sim_has_stop(const struct sim *sim, const struct sim_body *body)
 }
 
 /* ---- Requests ---- */
+
+/* Load balancers are on no engine. */
+static void balancer_arrived(struct sim *sim, const struct sim_job *job)
+{
+    sim_balancer_arrived(sim, job->subject);
+}
 
 static void arrived(struct sim *sim, const struct sim_job *job)
 {
@@ -382,6 +391,8 @@ static struct sim_request *request_make(struct sim *sim, const struct action *ac
     if (action->giver != NULL)
         request->giver = sim_instance_find(sim, action->giver);
     request->named = sim_named_copy(sim, &named);
+    if (action->kind == ACTION_BALANCER_APPLY)
+        request->wanted = sim_balancer_wanted(sim, action->balancer);
     if (action->kind == ACTION_CONTAINER_CREATE)
         request->body = body_make(sim, action, driver->owner);
     return request;
@@ -402,7 +413,6 @@ static struct sim_call *call_make(struct sim *sim, struct driver_call *outer,
 
 static void request_send(struct sim *sim, struct sim_request *request, int64_t timeout_ms)
 {
-    ASSERT(request->instance != NULL);
     const struct sim_faults *faults = &sim->faults;
     int64_t delay_ms = sim_latency(sim);
     int64_t stop_ms = (int64_t)request->stop_timeout_s * 1000 + STOP_MARGIN_MS;
@@ -414,8 +424,12 @@ static void request_send(struct sim *sim, struct sim_request *request, int64_t t
     bool lost = rng_chance(&sim->rng, faults->lose_request);
     request->lose_answer = rng_chance(&sim->rng, faults->lose_answer);
     sim_later(sim, timeout_ms, timed_out, NULL, request->call);
-    if (!lost)
+    if (lost)
+        return;
+    if (request->instance != NULL)
         sim_later(sim, delay_ms, arrived, request, request->instance->epoch);
+    else
+        sim_later(sim, delay_ms, balancer_arrived, request, 0);
 }
 
 /* ---- The driver ---- */
@@ -454,7 +468,8 @@ static int sim_apply(struct driver *driver, struct driver_call *outer, struct er
     struct sim_instance *instance = NULL;
 
     ASSERT(sim->driver == self && !self->freeing);
-    if (connected_instance(sim, action->instance, &instance, err) < 0)
+    if (!text_equal(action->instance, BALANCER_HOST) &&
+        connected_instance(sim, action->instance, &instance, err) < 0)
         return -1;
     if (action_kind_is_long(action->kind) && is_in_flight(self, instance, action))
         return err_set(err, ERR_CONFLICT, "%s is being done", action->object);
@@ -523,6 +538,7 @@ static void sim_start(struct driver *driver)
     self->started = true;
     for (struct sim_instance *at = self->sim->instances; at != NULL; at = at->next)
         sim_dial(self->sim, at, /* delay_ms= */ 0);
+    sim_balancers_look(self->sim);
 }
 
 static const struct driver_ops sim_ops = { .name = "sim",
@@ -539,6 +555,7 @@ struct driver *sim_driver(struct sim *sim, const struct sim_driver_options *opti
     ASSERT(sim->driver == NULL && options->sink.change != NULL && options->owner != NULL);
     driver->base.ops = &sim_ops;
     driver->sim = sim;
+    driver->serial = ++sim->sequence;
     driver->sink = options->sink;
     driver->owner = sim_text(sim, options->owner);
     driver->root = sim_text(sim, options->root);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "drivers/sim/sim_int.h"
+#include "drivers/sim/images.h"
 #include "spec/base/text.h"
 
 #define EXIT_SIGKILL 137
@@ -99,11 +99,19 @@ void sim_body_sicken(struct sim *sim, struct sim_body *body)
     body->checking = true;
 }
 
+bool sim_body_is_well(const struct sim *sim, const struct sim_body *body)
+{
+    const struct sim_program *program = &body->seen.program;
+    int64_t age_ms = engine_clock(sim, body) - body->seen.report.started_ms;
+
+    return !body->sick && !program->never_healthy && age_ms >= program->healthy_after_ms &&
+           (program->sick_after_ms == 0 || age_ms < program->sick_after_ms);
+}
+
 /* One run of the health check, as the engine counts them. */
 static void check_run(struct sim *sim, const struct sim_job *job)
 {
     struct sim_body *body = job->subject;
-    const struct sim_program *program = &body->seen.program;
 
     if (job->number != body->life || !sim_is_up(body))
         return;
@@ -112,8 +120,7 @@ static void check_run(struct sim *sim, const struct sim_job *job)
         return;
     }
     int64_t age_ms = engine_clock(sim, body) - body->seen.report.started_ms;
-    bool passes = !body->sick && !program->never_healthy && age_ms >= program->healthy_after_ms &&
-                  (program->sick_after_ms == 0 || age_ms < program->sick_after_ms);
+    bool passes = sim_body_is_well(sim, body);
     body->seen.report.check_exit_code = passes ? 0 : 1;
     body->seen.report.check_output = passes ? NULL : "the program is not ready";
     if (passes) {
@@ -479,6 +486,8 @@ bool sim_engine_do(struct sim *sim, struct sim_request *request)
     case ACTION_IMAGE_COPY:
     case ACTION_SANDBOX_LOAD:
     case ACTION_HOST_RUN: sim_image_work(sim, request); return false;
+    case ACTION_BALANCER_APPLY:
+    case ACTION_BALANCER_STOP: /* on no engine */
     case ACTION_KIND_COUNT: ASSERT(request->kind < ACTION_KIND_COUNT);
     }
     request->failed = result < 0;

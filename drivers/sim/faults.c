@@ -1,7 +1,7 @@
 /*
  * What goes wrong by itself, at the rates the test has set.
  */
-#include "drivers/sim/sim_int.h"
+#include "drivers/sim/balancer.h"
 #include "spec/base/text.h"
 
 #define REBOOTS_MS     1000
@@ -184,6 +184,8 @@ static void tick(struct sim *sim, const struct sim_job *job)
     if (instance != NULL)
         sim_stop_engine(sim, instance->name, rng_between(&sim->rng, DOWN_MIN_MS, STOP_MAX_MS),
                         rng_between(&sim->rng, DOWN_MIN_MS, DOWN_MAX_MS));
+    if (draw_rate(sim, faults->balancer_down))
+        sim_balancer_kill(sim, rng_next(&sim->rng));
     sim_weather(sim);
 }
 
@@ -191,7 +193,7 @@ void sim_weather(struct sim *sim)
 {
     const struct sim_faults *faults = &sim->faults;
     bool any = faults->link_down + faults->engine_down + faults->engine_stop + faults->meddle +
-                   faults->crash + faults->sicken >
+                   faults->crash + faults->sicken + faults->balancer_down >
                0;
 
     if (any && !sim->weather) {

@@ -2,10 +2,11 @@
  * The registry, and the images that engines have of it. A reference names what was last put there,
  * as a tag does; an image once pulled or built stays what it is.
  */
+#include "drivers/sim/images.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "drivers/sim/sim_int.h"
 #include "spec/base/digest.h"
 #include "spec/base/text.h"
 #include "spec/reference.h"
@@ -367,6 +368,8 @@ static void work_done(struct sim *sim, struct sim_request *request)
     case ACTION_CONTAINER_START:
     case ACTION_CONTAINER_STOP:
     case ACTION_CONTAINER_LAST_LINES:
+    case ACTION_BALANCER_APPLY:
+    case ACTION_BALANCER_STOP:
     case ACTION_CONTAINER_REMOVE:
     case ACTION_KIND_COUNT: ASSERT(action_kind_is_long(request->kind));
     }

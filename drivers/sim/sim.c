@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "drivers/sim/sim_int.h"
+#include "drivers/sim/images.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 

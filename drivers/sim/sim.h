@@ -40,6 +40,7 @@ struct sim_faults {
     uint32_t meddle;      /* somebody stops, kills, pauses, alters or removes a container by hand */
     uint32_t crash;       /* a program ends */
     uint32_t sicken;      /* a program's check fails from now on */
+    uint32_t balancer_down; /* a load balancer dies */
 };
 
 /* What a program does when it is run. */
@@ -180,6 +181,10 @@ const struct sim_container *sim_container_at(const struct sim *sim, size_t index
 const struct sim_container *sim_container(const struct sim *sim, const char *id);
 bool sim_image_is_foreign(const struct sim *sim, const char *instance, const char *id);
 bool sim_has_volume(const struct sim *sim, const char *instance, const char *name);
+/* Would a load balancer send the next request to that task? */
+bool sim_leads_to(const struct sim *sim, const char *task);
+size_t sim_target_count(const struct sim *sim);
+bool sim_balancer_runs(const struct sim *sim, const char *name);
 
 struct sim_counts {
     uint64_t accepted[ACTION_KIND_COUNT]; /* calls */

@@ -5,6 +5,7 @@
  *     engine.c   what an engine does: the truth about containers, networks, volumes
  *     images.c   the registry, and images on engines
  *     calls.c    the driver: what was asked of it, and what became of it
+ *     balancer.c load balancers, and what the driver tells of them
  *     watch.c    the driver: its connections, events and listings
  *     faults.c   what goes wrong by itself
  *
@@ -128,6 +129,7 @@ struct sim_request {
     struct sim_instance *giver; /* of a copy; NULL: there is no such instance */
     uint64_t giver_epoch;       /* when it began */
     struct named_report named;
+    struct sim_wanted *wanted; /* of a load balancer */
 };
 
 struct sim_call {
@@ -146,8 +148,10 @@ struct sim_driver {
     struct driver_sink sink;
     const char *owner;
     const char *root;
+    uint64_t serial;
     bool started;
     bool freeing;
+    bool knows_balancers;   /* they were told of */
     struct sim_call *calls; /* in the order they were made */
 };
 
@@ -171,6 +175,7 @@ struct sim {
     struct sim_body **living;
     size_t living_count;
     struct sim_source *sources;
+    struct sim_balancer *balancers; /* balancer.c: all there ever were */
     struct sim_driver *driver;
 };
 
@@ -194,25 +199,11 @@ void sim_body_stop(struct sim *sim, struct sim_body *body, int64_t grace_ms);
 void sim_body_end(struct sim *sim, struct sim_body *body, int exit_code, bool oom);
 void sim_body_remove(struct sim *sim, struct sim_body *body);
 void sim_body_sicken(struct sim *sim, struct sim_body *body);
+bool sim_body_is_well(const struct sim *sim, const struct sim_body *body); /* would a check pass? */
 /* Does what was asked.  True: it is done or failed; false: it goes on, sim_answer() comes later. */
 bool sim_engine_do(struct sim *sim, struct sim_request *request);
 void sim_named_replace(struct sim *sim, struct sim_named **all, const struct named_report *report);
 struct sim_named *sim_named_find(struct sim_named *all, const char *name);
-
-/* ---- images.c ---- */
-struct sim_image *sim_image_find(const struct sim_instance *instance, const char *reference);
-/* Pulls, builds, pushes, copies, commands of hosts: sim_answer() comes when it is over. */
-void sim_image_work(struct sim *sim, struct sim_request *request);
-int sim_image_remove(struct sim *sim, struct sim_instance *instance, const char *reference,
-                     struct err *err);
-/* Reports that it goes on, and how it ended: with `failure`, or as the request says. */
-void sim_work_began(struct sim *sim, const struct sim_request *request);
-void sim_work_ended(struct sim *sim, struct sim_request *request, const struct err *failure);
-/* As if it had been pulled. */
-struct sim_image *sim_image_had(struct sim *sim, struct sim_instance *instance,
-                                const char *reference);
-struct sim_image *sim_image_called(struct sim *sim, struct sim_instance *instance,
-                                   const char *reference, const char *name);
 
 /* ---- calls.c ---- */
 /* The engine is done with it: its answer is on the way. */

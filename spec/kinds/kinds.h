@@ -10,6 +10,7 @@
 #include "spec/field.h"
 #include "spec/kinds/cluster.def"
 #include "spec/kinds/image.def"
+#include "spec/kinds/loadbalancer.def"
 #include "spec/kinds/metadata.def"
 #include "spec/kinds/service.def"
 #include "spec/kinds/task.def"
@@ -19,16 +20,19 @@
     X(IMAGE, image, "Image")                                                                       \
     X(TASK, task, "Task")                                                                          \
     X(CLUSTER, cluster, "Cluster")                                                                 \
-    X(SERVICE, service, "Service")
+    X(SERVICE, service, "Service")                                                                 \
+    X(LOAD_BALANCER, load_balancer, "LoadBalancer")
 
 #define KIND_ENUM(constant, name, text) KIND_##constant,
 enum kind { KINDS(KIND_ENUM) KIND_COUNT };
 #undef KIND_ENUM
 
 /* Every enumeration and record of the tables, leaf first. */
-#define ALL_ENUMS(E) IMAGE_ENUMS(E) TASK_ENUMS(E) CLUSTER_ENUMS(E) SERVICE_ENUMS(E)
+#define ALL_ENUMS(E)                                                                               \
+    IMAGE_ENUMS(E) TASK_ENUMS(E) CLUSTER_ENUMS(E) SERVICE_ENUMS(E) LOAD_BALANCER_ENUMS(E)
 #define ALL_RECORDS(R)                                                                             \
-    METADATA_RECORDS(R) IMAGE_RECORDS(R) TASK_RECORDS(R) CLUSTER_RECORDS(R) SERVICE_RECORDS(R)
+    METADATA_RECORDS(R)                                                                            \
+    IMAGE_RECORDS(R) TASK_RECORDS(R) CLUSTER_RECORDS(R) SERVICE_RECORDS(R) LOAD_BALANCER_RECORDS(R)
 
 ALL_ENUMS(ENUM_DECLARE)
 ALL_RECORDS(RECORD_STRUCT)
