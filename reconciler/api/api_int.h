@@ -76,6 +76,8 @@ struct json *show_stopped_task(const struct task_record *task);
 struct json *show_deployment(const struct deployment *deployment);
 struct json *show_event(const struct history_event *event);
 const char *effort_state_text(enum effort_state state);
+/* Every load balancer that is declared, or runs (balancers.c). */
+struct json *list_balancers(const struct app *app, struct arena *arena);
 struct json *show_mistakes(const struct diag_list *diags);
 
 /* cluster, service and limit from the query; false: the request has failed. */

@@ -174,6 +174,7 @@ void get_status(struct request *request)
     upkeep_each(app, show_upkeep, upkeep);
     json_set(answer, "maintenance", upkeep);
     json_set(answer, "services", list_services(request, NULL));
+    json_set(answer, "loadBalancers", list_balancers(app, request_arena(request)));
     tell_each(app->teller, show_told, progress);
     json_set(answer, "progress", progress);
     request_answer(request, answer);

@@ -381,6 +381,36 @@ static bool tell_host(struct story *story, const char *name)
     return true;
 }
 
+/* By its whole name. */
+static bool tell_balancer(struct story *story, const char *name)
+{
+    const struct app *app = story->app;
+    const struct world_balancer *seen = world_balancer(app->world, name);
+    const struct resource *declared =
+        app->desired == NULL ? NULL
+                             : generation_find(app->desired->generation, KIND_LOAD_BALANCER, name);
+    const char *wait = cycle_wait(app->cycle, arena_printf(story->arena, BALANCER_KEY "%s", name));
+
+    if (seen == NULL && declared == NULL)
+        return false;
+    say(story, "status", "%s",
+        seen == NULL || !seen->runs ? "it does not run"
+        : seen->stopping            ? "it ends when what is open has ended"
+                                    : "it runs");
+    if (wait != NULL)
+        say(story, "waits for", "%s", wait);
+    for (size_t i = 0; seen != NULL && i < seen->target_count; i++) {
+        const struct world_target *target = &seen->targets[i];
+
+        say(story, "target", "task %.12s of %s is %s%s%s", target->task, target->group,
+            target_state_text(target->state), target->reason == NULL ? "" : ": ",
+            target->reason == NULL ? "" : target->reason);
+    }
+    if (declared != NULL)
+        say(story, "manifest", "%s:%u", declared->pos.file, declared->pos.line);
+    return true;
+}
+
 /* One of which nothing is seen yet. */
 static const struct wanted_task *find_wanted(struct story *story, const char *name)
 {
@@ -406,8 +436,9 @@ static void tell_unknown(struct story *story, const char *name, struct err *err)
 {
     const char *rejected = NULL;
 
-    (void)err_set(err, ERR_NOT_FOUND, "there is no service, task, container or instance '%s'%s",
-                  name, task_hint(name));
+    (void)err_set(err, ERR_NOT_FOUND,
+                  "there is no service, task, container, instance or load balancer '%s'%s", name,
+                  task_hint(name));
     if (follower_rejected(story->app->follower, &rejected) != NULL)
         (void)err_set(
             err, ERR_NOT_FOUND,
@@ -416,7 +447,8 @@ static void tell_unknown(struct story *story, const char *name, struct err *err)
             name, task_hint(name), rejected);
 }
 
-/* A service first, then a task, a container, a task that is to come, one that stopped, an instance.
+/* A service first, then a task, a container, a task that is to come, one that stopped, an instance,
+ * a load balancer.
  * NULL and *err: none of them. */
 static const char *tell(struct story *story, const char *name, struct err *err)
 {
@@ -455,6 +487,8 @@ static const char *tell(struct story *story, const char *name, struct err *err)
     }
     if (tell_host(story, name))
         return "instance";
+    if (tell_balancer(story, name))
+        return "load balancer";
     tell_unknown(story, name, err);
     return NULL;
 }

@@ -140,6 +140,43 @@ static void print_maintenance(struct cli *cli, const struct json *status)
     }
 }
 
+static const char *listener_text(struct cli *cli, const struct json *balancer)
+{
+    const struct json *listeners = ask_list(balancer, "listeners");
+    const char *text = "";
+
+    for (size_t i = 0; i < json_count(listeners); i++) {
+        const struct json *listener = json_at(listeners, i);
+        const char *address = json_as_text(json_get(listener, "address"), "?");
+        bool is_six = strchr(address, ':') != NULL;
+
+        text =
+            arena_printf(cli->arena, "%s%s %s%s%s:%lld", text, i == 0 ? "" : ",", is_six ? "[" : "",
+                         address, is_six ? "]" : "", (long long)json_int(listener, "port", 0));
+    }
+    return text;
+}
+
+static void print_balancers(struct cli *cli, const struct json *status)
+{
+    const struct json *list = ask_list(status, "loadBalancers");
+
+    for (size_t i = 0; i < json_count(list); i++) {
+        const struct json *balancer = json_at(list, i);
+        const char *waits = json_text(balancer, "waitsFor");
+        const char *failure = json_text(balancer, "failure");
+
+        print_fact(cli, failure != NULL ? COLOR_RED : COLOR_PLAIN, i == 0 ? "balancer" : "",
+                   arena_printf(cli->arena, "%s %s%s, %lld of %zu targets healthy%s%s",
+                                json_as_text(json_get(balancer, "name"), "?"),
+                                json_as_text(json_get(balancer, "state"), "?"),
+                                listener_text(cli, balancer),
+                                (long long)json_int(balancer, "healthyTargets", 0),
+                                json_count(ask_list(balancer, "targets")),
+                                waits == NULL ? "" : ": ", waits == NULL ? "" : waits));
+    }
+}
+
 /* ---- Services -------------------------------------------------------------------------------- */
 
 /* One line is enough here: of more, the first says what it is about. */
@@ -234,6 +271,7 @@ int cmd_status(struct cli *cli)
         print_state(cli, status);
         print_instances(cli, status);
         print_maintenance(cli, status);
+        print_balancers(cli, status);
         fputc('\n', cli->out);
     }
     print_services(cli, status);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "reconciler/plan/place.h"
+#include "reconciler/plan/traffic.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 
@@ -394,8 +395,7 @@ static void judge_containers(struct planner *planner, struct task_view *view,
         ended(view, STOP_ESSENTIAL_CONTAINER_EXITED, "a container of the task was removed", -1);
 }
 
-/* ecs.md 1.5, healthCheckGracePeriodSeconds: so long failed checks do not count. */
-static bool in_grace(struct planner *planner, const struct service_spec *spec, int64_t started_ms)
+bool in_grace(struct planner *planner, const struct service_spec *spec, int64_t started_ms)
 {
     int64_t end_ms =
         started_ms + (spec == NULL ? 0 : spec->health_check_grace_period_seconds * INT64_C(1000));
@@ -482,7 +482,8 @@ static void judge_health(struct planner *planner, struct task_view *view,
         view->health = HEALTH_UNHEALTHY;
     else if (checks > 0)
         view->health = healthy == checks ? HEALTH_HEALTHY : HEALTH_STARTING;
-    if (view->status != TASK_RUNNING || view->unhealthy || view->unknown)
+    if (traffic_judge(planner, view, spec, healthy == checks) || view->status != TASK_RUNNING ||
+        view->unhealthy || view->unknown)
         return; /* of what was only listed, nobody knows since when it runs */
     if (checks > 0 || spec == NULL) {
         view->healthy = healthy == checks;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "reconciler/plan/place.h"
+#include "reconciler/plan/traffic.h"
 #include "spec/base/text.h"
 
 #define STOP_TIMEOUT_S 30 /* ecs.md 1.3, where the definition is not remembered */
@@ -283,16 +284,20 @@ static void remove_container(struct planner *planner, const struct task_view *vi
 void task_wind_down(struct planner *planner, const struct task_view *view, bool recorded)
 {
     const struct world_task *task = view->task;
+    bool may_stop_now;
 
     if (!instance_is_seen(planner, view->instance))
         return;
     if (view->unknown && view->status != TASK_STOPPING)
         return; /* a container that was only listed is never removed */
+    may_stop_now = view->status != TASK_STOPPING || traffic_is_over(planner, view);
     for (size_t i = 0; i < task->container_count; i++) {
         const struct world_container *container = task->containers[i];
 
-        if (container_is_up(container))
+        if (container_is_up(container) && may_stop_now)
             stop(planner, view, container);
+        else if (container_is_up(container))
+            continue;
         else if (view->status != TASK_DEPROVISIONING || !recorded || !container->inspected)
             continue;
         else if (wants_lines(planner, view, container))

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reconciler/plan/plan_int.h"
+#include "reconciler/plan/traffic.h"
 #include "spec/base/text.h"
 
 #define RETRY_MAX_MS (15 * 60 * 1000)
@@ -258,12 +258,21 @@ void plan_compute(const struct plan_input *input, const struct plan_unit *units,
             ; /* no commit was ever accepted: nothing is touched */
         else if (units[i].kind == DIRTY_SERVICE)
             plan_service(&planner, units[i].key);
+        else if (units[i].kind == DIRTY_BALANCER)
+            plan_balancer(&planner, units[i].key);
         else
             plan_instance(&planner, units[i].key);
         out->looked[i] = planner.unit_looked;
         out->watches[i] = planner.unit_watches;
         out->wake_at_ms[i] = planner.wake_at_ms;
     }
+}
+
+enum dirty_kind plan_unit_kind(const char *key)
+{
+    return text_starts(key, BALANCER_KEY) ? DIRTY_BALANCER
+           : strchr(key, '/') != NULL     ? DIRTY_SERVICE
+                                          : DIRTY_INSTANCE;
 }
 
 static int compare_units(const void *a, const void *b)
@@ -278,10 +287,13 @@ static int compare_units(const void *a, const void *b)
 
 size_t plan_units(const struct plan_input *input, struct arena *arena, struct plan_unit **out)
 {
-    size_t capacity = HASH_CNT(by_key, input->memory->services) +
-                      HASH_CNT(by_key, input->world->services) +
-                      HASH_CNT(by_name, input->world->instances) +
-                      (input->desired == NULL ? 0 : input->desired->service_count);
+    size_t declared = input->desired == NULL
+                          ? 0
+                          : generation_count(input->desired->generation, KIND_LOAD_BALANCER);
+    size_t capacity =
+        HASH_CNT(by_key, input->memory->services) + HASH_CNT(by_key, input->world->services) +
+        HASH_CNT(by_name, input->world->instances) + HASH_CNT(by_name, input->world->balancers) +
+        (input->desired == NULL ? 0 : input->desired->service_count + declared);
     struct plan_unit *units = arena_array(arena, struct plan_unit, capacity + 1);
     size_t count = 0;
     size_t kept = 0;
@@ -298,6 +310,15 @@ size_t plan_units(const struct plan_input *input, struct arena *arena, struct pl
     for (const struct world_instance *at = input->world->instances; at != NULL;
          at = at->by_name.next)
         units[count++] = (struct plan_unit){ DIRTY_INSTANCE, at->name };
+    for (const struct world_balancer *at = input->world->balancers; at != NULL;
+         at = at->by_name.next)
+        units[count++] = (struct plan_unit){ DIRTY_BALANCER, at->key };
+    for (size_t i = 0; i < declared; i++) {
+        const char *name = generation_at(input->desired->generation, KIND_LOAD_BALANCER, i)->name;
+
+        units[count++] =
+            (struct plan_unit){ DIRTY_BALANCER, arena_printf(arena, BALANCER_KEY "%s", name) };
+    }
     qsort(units, count, sizeof(*units), compare_units);
     for (size_t i = 0; i < count; i++) {
         if (kept == 0 || compare_units(&units[kept - 1], &units[i]) != 0)

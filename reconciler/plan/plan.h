@@ -34,6 +34,8 @@ struct plan_input {
     const struct memory *memory;
     const struct plan_pending *pending;
     size_t pending_count;
+    const char *const *setting_up; /* load balancers on which an action is under way */
+    size_t setting_up_count;
     /* What the commits that running tasks name declared then, read again because nothing was
      * remembered; else none. */
     struct goal *const *recalled;
@@ -48,11 +50,17 @@ struct plan_input {
     struct pools *pools; /* of this world only, while it lives; NULL: none are kept */
 };
 
-/* One thing to plan: a service by "CLUSTER/SERVICE", or an instance by name. */
+/* One thing to plan: a service by "CLUSTER/SERVICE", an instance by name, or a load balancer by
+ * BALANCER_KEY and its name. */
 struct plan_unit {
     enum dirty_kind kind;
     const char *key;
 };
+enum dirty_kind plan_unit_kind(const char *key);
+/* The load balancers that a service is, or was, behind: when it is planned they are, too. */
+typedef void plan_balancer_fn(void *context, const char *key);
+void plan_balancers_of(const struct plan_input *input, const char *service_key,
+                       plan_balancer_fn *fn, void *context);
 
 /* Why a unit does not move, for people. */
 struct plan_wait {
@@ -90,7 +98,8 @@ struct plan {
 void plan_compute(const struct plan_input *input, const struct plan_unit *units, size_t unit_count,
                   struct arena *arena, struct plan *out);
 
-/* Every unit there is: desired, remembered, seen; services by key, then instances by name. */
+/* Every unit there is: desired, remembered, seen; services by key, then instances, then load
+ * balancers by name. */
 size_t plan_units(const struct plan_input *input, struct arena *arena, struct plan_unit **out);
 
 /* An image that the service's newest deployment needs was built in vain, so often or in such a way

@@ -8,11 +8,10 @@
 #include "spec/kinds/kinds.h"
 
 #define NEVER INT64_MAX
-
 struct placement;
 struct place_names;
-struct pool;
 struct placing;
+struct pool;
 struct slot_place;
 struct service_view;
 struct daemon;
@@ -118,7 +117,8 @@ struct task_view {
     int exit_code;
     int64_t healthy_at_ms; /* without a check, when it will be healthy; 0: no matter of time */
     uint32_t min_ready_seconds;
-    int64_t started_ms; /* the last start of any container of it, our clock; 0: none was started */
+    const char *traffic; /* why its targets are not healthy; NULL: they are, or it has none */
+    int64_t started_ms;  /* the last start of any container of it, our clock; 0: none was started */
 };
 
 void task_view_make(struct planner *planner, const struct world_task *task,
@@ -223,7 +223,7 @@ void pins_make(const struct planner *planner, const struct service_view *view,
 #define FOUND_RUNNING "found running, as commit " /* then recall() stated the deployment */
 /* With nothing remembered: states the revision that runs, if that is known.  True when it did. */
 bool recall(struct planner *planner, const struct service_view *view);
-/* States what changed: tasks that run, got healthy, ended.  True when facts came out. */
+/* States which tasks run, got healthy, ended.  True when facts came out. */
 bool record_tasks(struct planner *planner, struct service_view *view);
 /* A task of the deployment (NULL: none that is remembered) ended that ran for so long (0: never):
  * when it never got going, that deployment's next one waits (ecs.md 1.5, throttle), and true. */

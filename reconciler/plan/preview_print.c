@@ -174,8 +174,11 @@ static void print_service(const struct preview_service *service, struct buf *out
 
 static void print_resource(const struct preview_resource *resource, struct buf *out)
 {
-    print_title(resource->verdict, resource->kind == KIND_IMAGE ? "image" : "cluster",
-                resource->name, resource->file, resource->line, out);
+    const char *kind = resource->kind == KIND_IMAGE     ? "image"
+                       : resource->kind == KIND_CLUSTER ? "cluster"
+                                                        : "load balancer";
+
+    print_title(resource->verdict, kind, resource->name, resource->file, resource->line, out);
     print_sentence(" ", "because ", resource->cause, "", out);
     for (size_t i = 0; i < resource->field_count; i++)
         print_field(&resource->fields[i], out);

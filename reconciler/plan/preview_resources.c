@@ -1,6 +1,6 @@
 /*
- * What would happen to Images and Clusters: they are compared with those of the commit before, and
- * the planner is asked which images of the engine go.
+ * What would happen to Images, Clusters and LoadBalancers: they are compared with those of the
+ * commit before, and the planner is asked which images of the engine go.
  */
 #include "reconciler/plan/maintain.h"
 #include "reconciler/plan/preview_int.h"
@@ -131,10 +131,26 @@ static void tell_changed(const struct comparing *comparing, const struct resourc
 {
     if (old->kind == KIND_IMAGE)
         tell_image_changed(comparing, resource_image(old), resource_image(new));
+    else if (old->kind == KIND_LOAD_BALANCER)
+        add_effect(comparing, "what is open goes on");
     else if (resource_cluster(old)->cpu_overcommit != resource_cluster(new)->cpu_overcommit)
         add_effect(comparing, "it counts for tasks that are started; those that run stay");
     if (new->kind == KIND_CLUSTER)
         tell_maintenance(comparing, new);
+}
+
+/* Where requests will come in. */
+static void tell_listeners(const struct comparing *comparing,
+                           const struct load_balancer_spec *balancer)
+{
+    for (size_t i = 0; i < balancer->listeners_count; i++) {
+        const struct listener *listener = &balancer->listeners[i];
+
+        add_effect(comparing,
+                   arena_printf(comparing->previewer->arena, "%s on port %u of %s",
+                                enumeration_text(&listener_protocol_values, listener->protocol),
+                                listener->port, listener->address));
+    }
 }
 
 static void tell_added(const struct comparing *comparing, const struct resource *new)
@@ -142,6 +158,8 @@ static void tell_added(const struct comparing *comparing, const struct resource 
     if (new->kind == KIND_CLUSTER) {
         add_effect(comparing, "its network is created before its first task");
         tell_maintenance(comparing, new);
+    } else if (new->kind == KIND_LOAD_BALANCER) {
+        tell_listeners(comparing, resource_load_balancer(new));
     } else if (!is_used(comparing->previewer->input.desired, comparing->resource->name))
         add_effect(comparing, "no service uses it: nothing is built or pulled");
 }
@@ -177,8 +195,10 @@ static void tell_removed(const struct comparing *comparing, const struct resourc
                                            "held until it is confirmed: %s", why));
         return;
     }
-    if (old->kind == KIND_CLUSTER) {
-        add_effect(comparing, "its network is removed after its last task");
+    if (old->kind == KIND_CLUSTER || old->kind == KIND_LOAD_BALANCER) {
+        add_effect(comparing, old->kind == KIND_CLUSTER
+                                  ? "its network is removed after its last task"
+                                  : "nothing new comes in, and what is open may finish");
         return;
     }
     add_effect(comparing, removals_text(comparing->previewer, resource->name));
@@ -205,6 +225,8 @@ static bool is_found_on(const struct previewer *previewer, const struct resource
 
         return world_network(instance, network) != NULL;
     }
+    if (resource->kind == KIND_LOAD_BALANCER)
+        return world_balancer(previewer->input.world, resource->name) != NULL;
     for (const struct world_image *at = instance->images; at != NULL; at = at->by_id.next) {
         if (text_equal(at->name, resource->name) && text_equal(at->owner, previewer->input.owner))
             return true;
@@ -258,7 +280,8 @@ static void compare(void *context, enum generation_change change, enum kind kind
     struct comparing *comparing = context;
     struct preview *preview = comparing->previewer->preview;
 
-    if (change == GENERATION_REFERRER || (kind != KIND_IMAGE && kind != KIND_CLUSTER))
+    if (change == GENERATION_REFERRER ||
+        (kind != KIND_IMAGE && kind != KIND_CLUSTER && kind != KIND_LOAD_BALANCER))
         return;
     comparing->resource = &preview->resources[preview->resource_count];
     if (!fill(comparing,
@@ -291,7 +314,8 @@ static size_t room(const struct generation *generation)
 {
     return generation == NULL ? 0
                               : generation_count(generation, KIND_IMAGE) +
-                                    generation_count(generation, KIND_CLUSTER);
+                                    generation_count(generation, KIND_CLUSTER) +
+                                    generation_count(generation, KIND_LOAD_BALANCER);
 }
 
 void preview_resources(struct previewer *previewer)

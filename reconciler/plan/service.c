@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "reconciler/plan/daemon.h"
+#include "reconciler/plan/traffic.h"
 #include "spec/base/text.h"
 
 static void deployment_id(const struct planner *planner, const struct target *target,
@@ -267,6 +268,8 @@ static const char *in_the_way(struct planner *planner, const struct service_view
 
         if (!task->current || task->healthy || task->status != TASK_RUNNING)
             continue;
+        if (task->traffic != NULL && task->health != HEALTH_STARTING)
+            return task->traffic;
         return task->min_ready_seconds > 0
                    ? arena_printf(planner->arena, "without a health check that takes %u s",
                                   task->min_ready_seconds)
@@ -278,8 +281,11 @@ static const char *in_the_way(struct planner *planner, const struct service_view
 static void wait_for_health(struct planner *planner, const struct service_view *view)
 {
     const char *why = in_the_way(planner, view);
+    const char *failure = traffic_failure(planner, view->spec);
 
-    if (why == NULL)
+    if (failure != NULL)
+        plan_wait(planner, "%s", failure);
+    else if (why == NULL)
         plan_progress(planner, "%u of %u tasks are healthy", view->healthy,
                       view->spec->desired_count);
     else

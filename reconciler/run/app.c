@@ -194,32 +194,21 @@ static void let_go_soon(struct app *app)
 static void on_change(void *context, const struct world_change *change)
 {
     struct app *app = context;
-    const struct world_instance *instance;
-    struct log_fields fields = { 0 };
 
-    cycle_check_clock(app->cycle);           /* before anything is told by it */
-    app->reporting = change->named.instance; /* the first member of all */
+    cycle_check_clock(app->cycle); /* before anything is told by it */
+    app->reporting = change->kind >= WORLD_BALANCERS_KNOWN
+                         ? BALANCER_HOST
+                         : change->named.instance; /* the first member of all */
+    app_say_report(app, change);
     if (change->kind == WORLD_INSTANCE_LOST) {
-        fields.instance = change->lost.instance;
-        instance = world_instance(app->world, change->lost.instance);
-        /* Why it is still lost may say more: a connection's end comes after those of its calls. */
-        if (instance == NULL || !text_equal(instance->failure, change->lost.failure))
-            app_tell(app, "engine", &fields, "%s: %s", change->lost.instance,
-                     change->lost.failure == NULL ? "connection lost" : change->lost.failure);
         installer_stir(app->installer); /* first: what it begins is no reason to give up */
         if (app->options->once)
             loop_defer(app->loop, give_up, app); /* not from within the driver */
     }
-    if (change->kind == WORLD_INSTANCE) {
-        fields.instance = change->instance.instance;
-        instance = world_instance(app->world, change->instance.instance);
-        if (instance == NULL || instance->state != INSTANCE_ACTIVE)
-            app_tell(app, "engine", &fields, "%s: Docker Engine %s, %u CPU units, %u MiB",
-                     change->instance.instance, change->instance.engine_version,
-                     change->instance.cpu_units, change->instance.memory_mib);
-    }
     (void)world_apply(app->world, change);
     app->reporting = NULL;
+    if (change->kind == WORLD_BALANCERS_KNOWN)
+        cycle_mark_all(app->cycle);
     if (change->kind == WORLD_EFFORT) {
         outputs_begin(&app->outputs, &change->effort);
         tell_stir(app->teller); /* how far it is dirties nothing */
@@ -271,6 +260,7 @@ static void make_fleet(struct app *app, const char *root)
     const struct fleet_options options = {
         .loop = app->loop,
         .docker_host = app->options->docker_host,
+        .state_dir = app->options->state_dir,
         .mandate = { .owner = app->options->owner,
                      .root_commit = root,
                      .holds = true,

@@ -187,8 +187,34 @@ static bool depends_on(const struct cycle *cycle, const struct unit *unit, const
     return false;
 }
 
+/* Services wait until one of theirs can be set up. */
+static bool is_behind(const struct cycle *cycle, const struct unit *unit, const char *key)
+{
+    const struct desired_service *service =
+        unit->kind == DIRTY_SERVICE ? desired_service(cycle->app->desired, unit->key) : NULL;
+    const struct service_spec *spec = service == NULL ? NULL : service->goal->target->spec;
+
+    for (size_t i = 0; spec != NULL && i < spec->load_balancers_count; i++)
+        if (text_equal(spec->load_balancers[i].load_balancer, key + sizeof(BALANCER_KEY) - 1))
+            return true;
+    return false;
+}
+
+static void mark_balancer(struct cycle *cycle, const char *key)
+{
+    unit_get(cycle, DIRTY_BALANCER, key)->dirty = true;
+    for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
+        at->dirty |= (at->wait != NULL && is_behind(cycle, at, key)) ||
+                     (at->watches && at->kind == DIRTY_SERVICE);
+    schedule(cycle);
+}
+
 void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key)
 {
+    if (kind == DIRTY_BALANCER) {
+        mark_balancer(cycle, key);
+        return;
+    }
     unit_get(cycle, kind == DIRTY_RELIERS ? DIRTY_INSTANCE : kind, key)->dirty = true;
     /* Images, networks and the claim belong to the instance: who waits may go on now, and when one
      * of them is gone, who does not wait may have to. */
@@ -225,7 +251,7 @@ void cycle_renew(struct cycle *cycle)
      * there as long as any manifest names it; what found no room may have got some (a Cluster's
      * cpuOvercommit); and what leaves an instance last may not be so any more. */
     for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
-        at->dirty |= at->wait != NULL || at->watches || at->kind == DIRTY_INSTANCE ||
+        at->dirty |= at->wait != NULL || at->watches || at->kind != DIRTY_SERVICE ||
                      desired_service(cycle->app->desired, at->key) == NULL;
     schedule(cycle);
 }
@@ -279,53 +305,6 @@ static void mark_affected(struct cycle *cycle, const struct fact *fact)
         at->dirty |= at->wait != NULL || at->kind == DIRTY_INSTANCE;
 }
 
-static void say_fact(struct app *app, const struct fact *fact)
-{
-    const struct deployment *deployment = fact->deployment;
-    AUTO(arena) scratch = { 0 };
-    struct log_fields fields = { .commit = fact->commit };
-
-    if (fact->kind == FACT_EVENT && fact->service == NULL)
-        return; /* of a cluster: the fact that it comes with is told */
-    if (fact->kind != FACT_IMAGE && fact->kind != FACT_HOST)
-        fields.service = unit_key(&scratch, fact->cluster, fact->service);
-    switch (fact->kind) {
-    case FACT_EVENT: app_tell(app, "event", &fields, "%s", fact->text); break;
-    case FACT_DEPLOYMENT:
-        fields.deployment = deployment->id;
-        if (deployment->created_ms == fact->at_ms && !deployment->rollback)
-            app_tell(app, "deployment", &fields, "%s/%s: deployment %.12s of commit %.8s begins",
-                     fact->cluster, fact->service, deployment->id, deployment->commit);
-        break;
-    case FACT_HOLD:
-        if (!text_is_empty(fact->text))
-            app_tell(app, "warning", &fields, "%s/%s: its removal is held: %s", fact->cluster,
-                     fact->service, fact->text);
-        break;
-    case FACT_REMOVAL:
-        if (!text_is_empty(fact->text))
-            app_tell(app, "event", &fields,
-                     "(service %s) is being removed: commit %.8s declares it no more.",
-                     fact->service, fact->text);
-        break;
-    case FACT_FORGET:
-        app_tell(app, "event", &fields, "(service %s) was removed.", fact->service);
-        break;
-    case FACT_HOST:
-        fields.instance = fact->host->instance;
-        app_tell(app, "engine", &fields, "%s: %s", fact->host->instance, fact->text);
-        break;
-    case FACT_TASK:
-    case FACT_QUARANTINE:
-    case FACT_SUSPEND:
-    case FACT_FREEZE:
-    case FACT_THROTTLE:
-    case FACT_IMAGE:
-    case FACT_LINES:
-    case FACT_KIND_COUNT: break;
-    }
-}
-
 static void flush(void *context)
 {
     struct cycle *cycle = context;
@@ -345,7 +324,7 @@ int cycle_state(struct cycle *cycle, const struct fact *facts, size_t count, str
     if (!gathered && store_gathers(app->store))
         timer_start(app->loop, &cycle->gathering, GATHER_MS, flush, cycle);
     for (size_t i = 0; i < count; i++) {
-        say_fact(app, &facts[i]);
+        app_say_fact(app, &facts[i]);
         mark_affected(cycle, &facts[i]);
         memory_apply(app->memory, &facts[i]);
     }
@@ -353,10 +332,20 @@ int cycle_state(struct cycle *cycle, const struct fact *facts, size_t count, str
     return 0;
 }
 
+static void mark_behind(void *context, const char *key)
+{
+    unit_get(context, DIRTY_BALANCER, key)->dirty = true;
+}
+
+/* Services come before load balancers, whose members are theirs. */
 static size_t take_dirty(struct cycle *cycle, struct plan_unit **out)
 {
-    struct plan_unit *units =
-        arena_array(&cycle->arena, struct plan_unit, HASH_CNT(by_key, cycle->units) + 1);
+    const struct plan_input input = app_plan_input(cycle->app);
+    size_t declared =
+        input.desired == NULL ? 0 : generation_count(input.desired->generation, KIND_LOAD_BALANCER);
+    struct plan_unit *units = arena_array(&cycle->arena, struct plan_unit,
+                                          HASH_CNT(by_key, cycle->units) + declared +
+                                              HASH_CNT(by_name, input.world->balancers) + 1);
     int64_t now_ms = loop_wall_ms();
     size_t count = 0;
 
@@ -366,6 +355,8 @@ static size_t take_dirty(struct cycle *cycle, struct plan_unit **out)
                 continue;
             at->dirty = false;
             at->wake_at_ms = INT64_MAX;
+            if (at->kind == DIRTY_SERVICE)
+                plan_balancers_of(&input, at->key, mark_behind, cycle);
             units[count++] = (struct plan_unit){ at->kind, at->key };
         }
     }
@@ -461,6 +452,8 @@ static bool plan_rounds(struct cycle *cycle)
         }
         input.pending_count = executor_pending(app->executor, &cycle->arena, &pending);
         input.pending = pending;
+        input.setting_up_count =
+            executor_setting_up(app->executor, &cycle->arena, &input.setting_up);
         input.pools = cycle->pools;
         plan_compute(&input, units, count, &cycle->arena, &plan);
         if (plan.fact_count > 0 && cycle_state(cycle, plan.facts, plan.fact_count, &err) < 0) {

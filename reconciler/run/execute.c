@@ -33,7 +33,8 @@ struct running_call {
     struct action action; /* a copy whose texts lie in the arena */
     struct arena arena;
     struct executor *executor;
-    struct lanes *lanes; /* of its instance */
+    struct lanes *lanes;           /* of its instance */
+    struct generation *generation; /* counted; NULL: the action needs none */
     enum lane lane;
     bool cancelled;
     const char *key;
@@ -156,6 +157,19 @@ size_t executor_pending(const struct executor *executor, struct arena *arena,
     return count;
 }
 
+size_t executor_setting_up(const struct executor *executor, struct arena *arena,
+                           const char *const **out)
+{
+    const char **names = arena_array(arena, const char *, HASH_CNT(by_key, executor->calls) + 1);
+    size_t count = 0;
+
+    for (const struct running_call *at = executor->calls; at != NULL; at = at->by_key.next)
+        if (text_equal(at->action.instance, BALANCER_HOST))
+            names[count++] = at->action.object;
+    *out = names;
+    return count;
+}
+
 static enum lane lane_of(enum action_kind kind)
 {
     if (kind == ACTION_HOST_RUN)
@@ -176,6 +190,31 @@ static int64_t timeout_of(const struct action *action)
     if (action->kind == ACTION_CONTAINER_STOP)
         return (int64_t)action->stop_timeout_s * 1000 + STOP_MARGIN_MS;
     return action->kind == ACTION_CONTAINER_LAST_LINES ? LINES_TIMEOUT_MS : SHORT_TIMEOUT_MS;
+}
+
+/* Its specs lie in the generation, and in the goals of what is retired. */
+static const struct balancer *copy_balancer(const struct balancer *from, struct arena *arena)
+{
+    struct balancer *to = arena_copy(arena, from, sizeof(*from));
+    struct balancer_group *groups =
+        arena_copy(arena, from->groups, from->group_count * sizeof(*groups));
+
+    for (size_t i = 0; i < from->group_count; i++) {
+        struct balancer_group *group = &groups[i];
+        struct balancer_member *members =
+            arena_copy(arena, group->members, group->member_count * sizeof(*members));
+
+        for (size_t m = 0; m < group->member_count; m++) {
+            members[m].task = arena_text(arena, members[m].task);
+            members[m].address = arena_text(arena, members[m].address);
+        }
+        group->name = arena_text(arena, group->name);
+        group->members = members;
+        if (group->goal != NULL)
+            group->goal = goal_ref(group->goal);
+    }
+    to->groups = groups;
+    return to;
 }
 
 static void copy_action(struct running_call *running, const struct action *from)
@@ -207,11 +246,19 @@ static void copy_action(struct running_call *running, const struct action *from)
     to->service = arena_text(arena, from->service);
     if (from->goal != NULL)
         to->goal = goal_ref(from->goal); /* keeps target and volume alive */
+    if (from->balancer != NULL) {
+        running->generation = generation_ref(running->executor->app->desired->generation);
+        to->balancer = copy_balancer(from->balancer, arena);
+    }
 }
 
 static void running_free(struct running_call *running)
 {
+    for (size_t i = 0;
+         running->action.balancer != NULL && i < running->action.balancer->group_count; i++)
+        goal_unref(running->action.balancer->groups[i].goal);
     goal_unref(running->action.goal);
+    generation_unref(running->generation);
     arena_release(&running->arena);
     free(running);
 }
@@ -253,7 +300,9 @@ static void say_action(struct app *app, const char *topic, const struct action *
                        const char *text)
 {
     const struct log_fields fields = {
-        .service = action->unit == NULL || strchr(action->unit, '/') == NULL ? NULL : action->unit,
+        .service = action->unit == NULL || plan_unit_kind(action->unit) != DIRTY_SERVICE
+                       ? NULL
+                       : action->unit,
         .instance = action->instance,
         .object = action->object
     };
@@ -279,14 +328,13 @@ static void call_done(struct driver_call *call, const struct err *failure)
         say_action(app, "warning", action, failure->text);
     cycle_disturb(app->cycle, action->instance);
     if (action->unit != NULL)
-        cycle_mark(app->cycle, strchr(action->unit, '/') == NULL ? DIRTY_INSTANCE : DIRTY_SERVICE,
-                   action->unit);
+        cycle_mark(app->cycle, plan_unit_kind(action->unit), action->unit);
     /* A task that does not come takes no room, which another service may have been waiting for. */
     if (failure != NULL && action->kind == ACTION_CONTAINER_CREATE)
         cycle_mark(app->cycle, DIRTY_INSTANCE, action->instance);
     /* Two, so that places which one unit leaves unused are found by the next. */
     for (int i = 0; i < 2 && (unit = starved_pop(lanes)) != NULL; i++) {
-        cycle_mark(app->cycle, strchr(unit, '/') == NULL ? DIRTY_INSTANCE : DIRTY_SERVICE, unit);
+        cycle_mark(app->cycle, plan_unit_kind(unit), unit);
         free(unit);
     }
     running_free(running);
@@ -298,8 +346,8 @@ static void begin(struct executor *executor, const struct action *action, const 
     struct running_call *running = mem_alloc(sizeof(*running));
     struct err err;
 
-    copy_action(running, action);
     running->executor = executor;
+    copy_action(running, action);
     running->lanes = lanes_get(executor, action->instance);
     running->lane = lane_of(action->kind);
     running->key = arena_text(&running->arena, key);

@@ -19,6 +19,9 @@ void execute(struct executor *executor, const struct action *actions, size_t cou
 void execute_cancel_unwanted(struct executor *executor);
 
 /* Tasks whose first container is being created, for the planner's count of what is reserved. */
+/* Names of the load balancers that an action is under way on. */
+size_t executor_setting_up(const struct executor *executor, struct arena *arena,
+                           const char *const **out);
 size_t executor_pending(const struct executor *executor, struct arena *arena,
                         struct plan_pending **out);
 size_t executor_in_flight(const struct executor *executor);

@@ -5,10 +5,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "drivers/ec2/ec2.h"
 #include "drivers/fargate/fargate.h"
+#include "drivers/haproxy/haproxy.h"
 #include "reconciler/run/fleet_members.h"
+#include "reconciler/run/runtime_dir.h"
 #include "spec/base/arena.h"
 #include "spec/base/hash.h"
 #include "spec/base/json.h"
@@ -19,9 +22,10 @@ struct fleet {
     struct driver driver; /* first: the driver is the fleet */
     struct arena arena;   /* of the options' texts */
     struct fleet_options options;
-    struct driver *local; /* NULL: nothing needs it */
-    struct driver *ec2;   /* NULL: there were no instances yet */
-    char *local_engine;   /* its ID; NULL: not known */
+    struct driver *local;     /* NULL: nothing needs it */
+    struct driver *ec2;       /* NULL: there were no instances yet */
+    struct driver *balancers; /* NULL: none was ever declared */
+    char *local_engine;       /* its ID; NULL: not known */
     struct members members;
     struct transfers *transfers; /* between all engines */
     bool was_set;                /* a commit is in force */
@@ -105,6 +109,31 @@ static int need_ec2(struct fleet *fleet, struct err *err)
     return 0;
 }
 
+/* One that ran for a former process is known by its folder. */
+static int need_balancers(struct fleet *fleet, bool declared, struct err *err)
+{
+    struct haproxy_options options = {
+        .loop = fleet->options.loop,
+        .owner = fleet->options.mandate.owner,
+        .sink = fleet->options.mandate.sink,
+    };
+    AUTO_TEXT char *directory = NULL;
+
+    if (fleet->balancers != NULL)
+        return 0;
+    directory = runtime_dir(fleet->options.state_dir, options.owner, err);
+    if (directory == NULL)
+        return declared ? -1 : 0;
+    if (!declared && access(directory, F_OK) < 0)
+        return 0;
+    options.directory = directory;
+    if (haproxy_new(&options, &fleet->balancers, err) < 0)
+        return -1;
+    if (fleet->started)
+        driver_start(fleet->balancers);
+    return 0;
+}
+
 static int connect_members(struct fleet *fleet, struct err *err)
 {
     AUTO(arena) scratch = { 0 };
@@ -153,6 +182,8 @@ int fleet_set(struct driver *driver, const struct generation *generation,
     struct members next = { 0 };
 
     if (may_have_local(fleet, generation, memory) && need_local(fleet, err) < 0)
+        return -1;
+    if (need_balancers(fleet, generation_count(generation, KIND_LOAD_BALANCER) > 0, err) < 0)
         return -1;
     members_next(&fleet->members, &(struct members_known){ generation, world, memory }, &next);
     members_release(&fleet->members);
@@ -249,7 +280,9 @@ void fleet_restore(struct driver *driver, const char *text)
 
 static struct driver *driver_of(struct fleet *fleet, const char *instance, struct err *err)
 {
-    struct driver *driver = is_local(instance) ? fleet->local : fleet->ec2;
+    struct driver *driver = is_local(instance)                    ? fleet->local
+                            : text_equal(instance, BALANCER_HOST) ? fleet->balancers
+                                                                  : fleet->ec2;
 
     if (driver == NULL)
         (void)err_set(err, ERR_NOT_FOUND, "there is no instance '%s'", instance);
@@ -265,6 +298,8 @@ static void fleet_start(struct driver *driver)
         driver_start(fleet->local);
     if (fleet->ec2 != NULL)
         driver_start(fleet->ec2);
+    if (fleet->balancers != NULL)
+        driver_start(fleet->balancers);
 }
 
 static int fleet_apply(struct driver *driver, struct driver_call *call, struct err *err)
@@ -307,6 +342,7 @@ static void fleet_free(struct driver *driver)
 
     driver_free(fleet->local);
     driver_free(fleet->ec2);
+    driver_free(fleet->balancers);
     members_release(&fleet->members);
     transfers_free(fleet->transfers);
     arena_release(&fleet->arena);
@@ -338,6 +374,7 @@ struct driver *fleet_new(const struct fleet_options *options)
 
     fleet->driver.ops = &ops;
     fleet->options = *options;
+    fleet->options.state_dir = arena_text(&fleet->arena, options->state_dir);
     if (options->docker_host != NULL)
         fleet->options.docker_host = arena_text(&fleet->arena, options->docker_host);
     fleet->options.mandate = mandate_copy(&options->mandate, &fleet->arena);

@@ -4,6 +4,8 @@
  *
  * The local engine is dialled only when a FARGATE cluster may have something on it; instances of
  * EC2 clusters are those of the commit in force, and those that left it as long as tasks are there.
+ * Load balancers run beside Berth: they are looked for when a commit declares one, or their folder
+ * is there.
  */
 #ifndef RECONCILER_RUN_FLEET_H
 #define RECONCILER_RUN_FLEET_H
@@ -19,6 +21,7 @@
 struct fleet_options {
     struct loop *loop;
     const char *docker_host; /* of the local engine */
+    const char *state_dir;   /* tells the load balancers of this installation from others */
     struct mandate mandate;
 };
 
@@ -28,7 +31,8 @@ struct driver *fleet_new(const struct fleet_options *options);
 /* What another process knew: fleet_state() of it.  Those are dialled before a commit is read. */
 void fleet_restore(struct driver *driver, const char *state);
 /* What the generation names, and what memory and world still know.  Not from inside a report.
- * ERR_INVALID: the local engine is needed, and docker_host cannot be understood. */
+ * ERR_INVALID: the local engine is needed, and docker_host cannot be understood.  ERR_DENIED: load
+ * balancers are declared, and have no folder. */
 int fleet_set(struct driver *driver, const struct generation *generation,
               const struct memory *memory, const struct world *world, struct err *err);
 /* What was seen of it is gone, and it is dialled no more until fleet_set() comes, if that lists it.

@@ -14,6 +14,7 @@
 #include "tests/sim/check_int.h"
 #include "tests/sim/daemons.h"
 #include "tests/sim/hosts.h"
+#include "tests/sim/traffic.h"
 #include "tests/sim/upkeep.h"
 
 #define REMADE_MS  (10 * 60 * 1000)
@@ -81,10 +82,12 @@ bool check_is_healthy(const struct check *check, const struct world_task *task)
         if (container->started_ms > started_ms)
             started_ms = container->started_ms;
     }
+    if (traffic_is_expected(check, task))
+        return traffic_is_healthy(check, task);
     started_ms -= host->clock_skew_ms;
     int64_t ready_ms = started_ms + (spec == NULL ? 0 : (int64_t)spec->min_ready_seconds * 1000);
     return checked > 0 || ready_ms <= sim_now(check->process->sim) ||
-           was_proven(check, task, started_ms);
+           was_proven(check, task, started_ms) || traffic_proved(check, task);
 }
 
 bool check_is_leaving(const struct task_record *record)
@@ -318,7 +321,8 @@ void check_apply(void *context, const struct action *action)
     if (text_is_empty(action->cause))
         check_failed(check, "%s %s: without a cause", action_kind_text(action->kind),
                      action->object);
-    if ((instance == NULL || !instance->complete) && *action_kind_mark(action->kind) == '-')
+    if (!text_equal(action->instance, BALANCER_HOST) && (instance == NULL || !instance->complete) &&
+        *action_kind_mark(action->kind) == '-')
         check_failed(check, "%s %s: before a complete listing", action_kind_text(action->kind),
                      action->object);
     if (action->unit != NULL) {
@@ -338,6 +342,8 @@ void check_apply(void *context, const struct action *action)
     check_images(check, action);
     check_order(check, action);
     check_repetition(check, action);
+    if (action->kind == ACTION_BALANCER_APPLY)
+        traffic_check_apply(check, action->balancer);
     upkeep_check_apply(check, action);
 }
 
@@ -437,6 +443,7 @@ void check_whole_plan(struct check *check)
 
     input.pending_count = executor_pending(app->executor, &arena, &pending);
     input.pending = pending;
+    input.setting_up_count = executor_setting_up(app->executor, &arena, &input.setting_up);
     size_t count = plan_units(&input, &arena, &units);
     plan_compute(&input, units, count, &arena, &plan);
     for (size_t i = 0; i < plan.fact_count; i++) {

@@ -42,6 +42,7 @@ struct check {
     struct remade remade[SERVICES_MAX][SLOTS_MAX];
     struct ledger ledgers[SERVICES_MAX];
     struct repeated *repeated;
+    char set_up[SHA256_HEX_SIZE]; /* how the load balancer was last */
     struct arena arena;
     uint32_t leaving;   /* bits of services whose removal has begun */
     uint32_t held;      /* of those that must not be removed without a person's word */

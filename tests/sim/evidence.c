@@ -10,6 +10,7 @@
 #include "spec/base/text.h"
 #include "spec/kinds/kinds.h"
 #include "tests/sim/check_int.h"
+#include "tests/sim/traffic.h"
 
 #define WINDOW_MS (10 * 60 * 1000)
 #define CALLS_MAX 30 /* of one kind to one object, in that time */
@@ -365,6 +366,8 @@ void check_repetition(struct check *check, const struct action *action)
     buf_init(&key, KEY_MAX);
     buf_printf(&key, "%s ", action->instance); /* each host has pauses of its own */
     action_effort_key(action->kind, action->object, &key);
+    if (action->kind == ACTION_BALANCER_APPLY && traffic_is_new(check, action->balancer))
+        return;
     /* What a container wrote last is asked for once, whatever comes of it. */
     repeat(check, buf_text(&key), action->kind == ACTION_CONTAINER_LAST_LINES ? 1 : CALLS_MAX);
     if (action->kind != ACTION_CONTAINER_CREATE ||

@@ -37,6 +37,7 @@ struct run {
     int64_t claimed_ms;  /* so long it is another repository's */
     uint32_t forgets;    /* of so many crashes in a hundred nothing is remembered */
     uint32_t slow_look;
+    uint32_t balancer_down;
     uint32_t vanishes_per_hour; /* of hosts */
     uint64_t steps;
     uint32_t crashes;
@@ -72,6 +73,7 @@ static void draw_faults(struct run *run)
         .sicken = draw_rate(rng, 30),
     };
     run->faults.slow_look = run->slow_look;
+    run->faults.balancer_down = run->balancer_down;
     run->crashes_per_hour = draw_rate(rng, 30) * density;
     run->faults.meddle *= density;
     run->faults.crash *= density;
@@ -120,14 +122,27 @@ static void begin_people(struct run *run)
     people_init(people);
 }
 
+/* Some of the others have a load balancer, which dies now and then. */
+static void draw_traffic(struct run *run)
+{
+    struct rng *rng = &run->people.traffic;
+
+    rng->state = run->people.more.state ^ 0xa54ff53a5f1d36f1;
+    run->people.balances = rng_chance(rng, 50) && switch_is_on(run->switches, SWITCH_balance);
+    run->balancer_down =
+        run->people.balances && rng_chance(rng, 40) ? (uint32_t)rng_between(rng, 1, 20) : 0;
+}
+
 /* Some lives are on several hosts; what they draw is their own. */
 static void draw_hosts(struct run *run)
 {
     struct rng *rng = &run->people.more;
 
     run->people.newest.state = rng->state ^ 0x6a09e667f3bcc908;
-    if (!rng_chance(rng, 40))
+    if (!rng_chance(rng, 40)) {
+        draw_traffic(run);
         return;
+    }
     run->people.daemons =
         rng_chance(&run->people.newest, 60) && switch_is_on(run->switches, SWITCH_daemon);
     run->people.host_count = (size_t)rng_between(rng, 1, run->people.scale.hosts);

@@ -5,6 +5,7 @@
 #include "spec/kinds/kinds.h"
 #include "spec/names.h"
 #include "tests/sim/check_int.h"
+#include "tests/sim/traffic.h"
 
 #define STOP_S 30 /* where nothing is remembered */
 
@@ -168,6 +169,7 @@ void check_order(struct check *check, const struct action *action)
         check_stop_order(check, container);
         check_stop_timeout(check, action);
         check_removal_order(check, action);
+        traffic_check_stop(check, container);
     }
     if (action->kind == ACTION_CONTAINER_START)
         check_start_order(check, action);

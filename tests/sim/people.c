@@ -11,6 +11,7 @@
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
 #include "tests/sim/hosts.h"
+#include "tests/sim/traffic.h"
 #include "tests/sim/upkeep.h"
 
 #define FILE_MAX 65536
@@ -94,6 +95,7 @@ static void print_container(struct buf *out, const struct wanted_service *servic
     if (container->checked)
         buf_printf(out, "      healthCheck: {command: [CMD, check], interval: 5, retries: 2, "
                         "startPeriod: 30}\n");
+    traffic_print_ports(service, index, out);
     if (service->chained && index == 1)
         buf_printf(out, "      dependsOn: [{containerName: c0, condition: %s}]\n",
                    service->containers[0].checked ? "HEALTHY" : "START");
@@ -143,6 +145,7 @@ static void print_service(struct buf *out, const struct people *people, size_t i
                service->daemon ? 100 : service->maximum, service->breaker ? "true" : "false",
                service->rollback ? "true" : "false");
     hosts_print_placement(people, index, out);
+    traffic_print_targets(service, index, out);
     if (service->depends_on >= 0 && people->wanted.services[service->depends_on].exists)
         buf_printf(out, "  dependsOn: [%s]\n", people_service_name((size_t)service->depends_on));
 }
@@ -169,6 +172,12 @@ static void publish(const struct people *people, struct generation *generation, 
     }
 }
 
+static void print_common(const struct people *people, struct buf *out)
+{
+    hosts_print_cluster(people, out);
+    traffic_print_balancer(people, out);
+}
+
 /* All files as they are wanted; `broken` is one more that cannot be accepted. */
 static struct generation *derive(struct people *people, bool broken)
 {
@@ -185,7 +194,7 @@ static struct generation *derive(struct people *people, bool broken)
         if (i < SERVICES_MAX && people->wanted.services[i].exists)
             print_service(&text, people, i, &arena);
         else if (i == SERVICES_MAX)
-            hosts_print_cluster(people, &text);
+            print_common(people, &text);
         else if (i == SERVICES_MAX + 1 && broken)
             buf_text_add(&text, "apiVersion: berth/v1\nkind: Service\nmetadata: {name: wrong}\n"
                                 "spec: {taskDefinition: nothing}\n");
@@ -323,6 +332,7 @@ static void draw_kind(struct people *people, struct wanted_service *service)
 {
     struct rng *rng = &people->newest;
 
+    traffic_draw(people, service);
     if (people->host_count == 0)
         return;
     service->daemon = rng_chance(rng, 40) && people->daemons;
@@ -353,6 +363,8 @@ static void change_something(struct people *people)
     default: service->containers[rng_below(rng, service->container_count)] = draw_container(people);
     }
     draw_late(people, service);
+    if (people->balances && (service->grace_s == 0 || rng_chance(&people->traffic, 20)))
+        traffic_draw(people, service);
     if (people->host_count > 0 && rng_chance(&people->newest, 20))
         draw_kind(people, service);
 }

@@ -53,10 +53,13 @@ struct wanted_service {
     bool chained; /* its second container starts when the first is healthy (or has started) */
     bool volume;
     bool delete_volume;
-    int depends_on; /* an earlier service, or -1 */
-    bool daemon;    /* on several hosts: one task on each, */
-    uint32_t where; /* of those that a constraint allows: hosts.c */
-    bool stays;     /* tasks that run are not moved to a host that joins */
+    int depends_on;   /* an earlier service, or -1 */
+    bool daemon;      /* on several hosts: one task on each, */
+    uint32_t where;   /* of those that a constraint allows: hosts.c */
+    bool balanced;    /* behind the load balancer, */
+    bool second_port; /* with two ports */
+    uint32_t delay_s; /* what is open may take so long */
+    bool stays;       /* tasks that run are not moved to a host that joins */
 };
 
 /* All that one commit declares. */
@@ -109,6 +112,8 @@ struct people {
     struct rng upkeep;  /* draws what is done to hosts, */
     bool maintains;     /* if anything is, in this life */
     struct rng windows; /* draws when */
+    struct rng traffic; /* draws what is behind a load balancer, */
+    bool balances;      /* if anything is, in this life */
     uint32_t upkeeps;   /* so many were asked for */
     uint32_t kept_free; /* bits of hosts whose tasks leave for that */
     uint32_t

@@ -108,6 +108,8 @@ static void on_change(void *context, const struct world_change *change)
     struct process *process = process_of(app);
 
     (void)world_apply(app->world, change);
+    if (change->kind == WORLD_BALANCERS_KNOWN)
+        cycle_mark_all(app->cycle);
     if (change->kind == WORLD_LISTING_BEGIN)
         process->calm = is_idle(process);
     if (change->kind == WORLD_LISTING_END && process->calm)

@@ -24,7 +24,8 @@
     X(engine_stop)                                                                                 \
     X(meddle)                                                                                      \
     X(crash)                                                                                       \
-    X(sicken)
+    X(sicken)                                                                                      \
+    X(balancer_down)
 /* Other troubles.  X(name) */
 #define SWITCH_OTHERS(X)                                                                           \
     X(suspend)  /* people suspend and resume services */                                           \
@@ -37,7 +38,8 @@
     X(forget)   /* a crash takes all memory along */                                               \
     X(vanish)   /* hosts are away for minutes */                                                   \
     X(daemon)   /* services with one task on each host */                                          \
-    X(maintain) /* hosts are maintained */
+    X(maintain) /* hosts are maintained */                                                         \
+    X(balance)  /* services are behind a load balancer */
 
 #define SWITCH_ENUM(name) SWITCH_##name,
 enum switch_name { SWITCH_FAULTS(SWITCH_ENUM) SWITCH_OTHERS(SWITCH_ENUM) SWITCH_COUNT };

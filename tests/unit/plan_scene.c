@@ -44,6 +44,8 @@ void scene_open(struct scene *scene)
     scene_engine(scene, 8192, 65536);
     apply(scene, WORLD_LISTING_BEGIN, NULL);
     apply(scene, WORLD_LISTING_END, NULL);
+    apply(scene, WORLD_BALANCERS_KNOWN, NULL);
+    scene->new_targets = TARGET_HEALTHY;
 }
 
 void scene_close(struct scene *scene)
@@ -396,6 +398,7 @@ static void obey_start(struct scene *scene, const struct action *action)
     if (report->health == HEALTH_STARTING)
         report->health = scene->checks;
     report->started_ms = scene->now_ms;
+    report->address = arena_printf(&scene->arena, "172.20.0.%zu", index + 2);
     scene_tell(scene, index);
     if (scene->exits_on_start)
         scene_end_container(scene, index, 1);
@@ -419,6 +422,88 @@ static void obey_run(struct scene *scene, const struct action *action)
                                action->instance, how);
     report_effort(scene, action, scene->run_failure.text == NULL ? NULL : &scene->run_failure,
                   &done);
+}
+
+/* ---- The load balancer ---- */
+
+void scene_tell_balancer(struct scene *scene)
+{
+    const struct world_change change = { .kind = WORLD_BALANCER,
+                                         .balancer = { .name = "public",
+                                                       .shape = scene->shape,
+                                                       .applied = true,
+                                                       .targets = scene->targets,
+                                                       .target_count = scene->target_count } };
+
+    (void)world_apply(scene->world, &change);
+}
+
+void scene_end_balancer(struct scene *scene)
+{
+    const struct world_change change = { .kind = WORLD_BALANCER_GONE,
+                                         .named = { .name = "public" } };
+
+    scene->shape = NULL;
+    scene->target_count = 0;
+    (void)world_apply(scene->world, &change);
+}
+
+static struct target_report *find_target(struct scene *scene, const char *group, const char *task)
+{
+    for (size_t i = 0; i < scene->target_count; i++) {
+        if (text_equal(scene->targets[i].group, group) && text_equal(scene->targets[i].task, task))
+            return &scene->targets[i];
+    }
+    return NULL;
+}
+
+static struct target_report target_as_wanted(struct scene *scene, const char *group,
+                                             const struct balancer_member *member)
+{
+    const struct target_report *before = find_target(scene, group, member->task);
+    struct target_report target = { .state = scene->new_targets };
+
+    if (before != NULL)
+        target = *before;
+    target.group = arena_text(&scene->arena, group);
+    target.task = arena_text(&scene->arena, member->task);
+    target.address = arena_text(&scene->arena, member->address);
+    target.port = member->port;
+    target.check_port = member->check_port;
+    if (member->drains && target.state != TARGET_DRAINING) {
+        target.state = TARGET_DRAINING;
+        target.connections = scene->open;
+    }
+    return target;
+}
+
+static void obey_balancer(struct scene *scene, const struct action *action)
+{
+    const struct world_change failed = { .kind = WORLD_BALANCER_FAILED,
+                                         .lost = { .instance = action->object,
+                                                   .failure = scene->balancer_failure,
+                                                   .at_ms = scene->now_ms } };
+    struct target_report targets[ARRAY_COUNT(scene->targets)];
+    size_t count = 0;
+
+    assert_string_equal(action->object, "public");
+    if (scene->balancer_failure != NULL) {
+        (void)world_apply(scene->world, &failed);
+        return;
+    }
+    for (size_t g = 0; g < action->balancer->group_count; g++) {
+        const struct balancer_group *group = &action->balancer->groups[g];
+
+        for (size_t m = 0; m < group->member_count; m++) {
+            assert_true(count < ARRAY_COUNT(targets));
+            targets[count++] = target_as_wanted(scene, group->name, &group->members[m]);
+        }
+    }
+    memcpy(scene->targets, targets, count * sizeof(*targets));
+    scene->target_count = count;
+    scene->shape = arena_text(&scene->arena, action->balancer->shape);
+    scene->balancer_count++;
+    scene_tell_balancer(scene);
 }
 
 static void obey(struct scene *scene, const struct action *action)
@@ -454,6 +539,8 @@ static void obey(struct scene *scene, const struct action *action)
         have_image(scene, action, scene_image_id(scene, action->reference), /* digest= */ true);
         break;
     case ACTION_HOST_RUN: obey_run(scene, action); break;
+    case ACTION_BALANCER_APPLY: obey_balancer(scene, action); break;
+    case ACTION_BALANCER_STOP: scene_end_balancer(scene); break;
     case ACTION_KIND_COUNT: fail_msg("%s is not part of a scene", action_kind_text(action->kind));
     }
 }

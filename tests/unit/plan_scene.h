@@ -60,7 +60,16 @@ struct scene {
     bool needs_reboot;                /* likewise */
     bool run_hangs;                   /* commands of hosts do not end, */
     struct scene_failure run_failure; /* or end so */
-    enum health_status checks;        /* what the checks of a container tell as soon as it runs */
+    /* The only load balancer. */
+    struct target_report targets[64];
+    size_t target_count;
+    const char *shape;             /* NULL: it does not run */
+    enum target_state new_targets; /* what one that comes is at once */
+    uint32_t open;                 /* connections of one that begins to drain */
+    const char *balancer_failure;  /* why it cannot be set up; NULL: it can */
+    size_t balancer_count;         /* so often it was set up */
+
+    enum health_status checks; /* what the checks of a container tell as soon as it runs */
 };
 
 void scene_open(struct scene *scene);
@@ -90,6 +99,10 @@ void scene_settle(struct scene *scene);
 const char *scene_image_id(struct scene *scene, const char *reference);
 /* The image gets one more name, and digest unless it is NULL: somebody else gave it that. */
 void scene_name_image(struct scene *scene, const char *id, const char *tag, const char *digest);
+/* The load balancer tells of its targets anew. */
+void scene_tell_balancer(struct scene *scene);
+/* It ends by itself. */
+void scene_end_balancer(struct scene *scene);
 /* The engine tells of its container anew. */
 void scene_tell(struct scene *scene, size_t index);
 void scene_end_container(struct scene *scene, size_t index, int exit_code);
