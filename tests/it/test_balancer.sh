@@ -1,0 +1,160 @@
+#!/bin/bash
+# A browser's view: one port, whatever becomes of the tasks behind it.  Somebody asks without a pause,
+# with connections that stay open and with new ones, and each request is answered.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/engine.sh"
+. "$(dirname "$0")/site.sh"
+
+PORT=8080
+
+service() # COLOUR [COUNT]
+{
+    site_file web.yaml <<END_OF_FILE
+apiVersion: berth/v1
+kind: Task
+metadata: {name: web}
+spec:
+  cpu: 64
+  memory: 32
+  containerDefinitions:
+    - name: web
+      image: web
+      stopTimeout: 2
+      environment: {COLOUR: $1}
+      portMappings: [{containerPort: 8080}]
+---
+apiVersion: berth/v1
+kind: Service
+metadata: {name: web}
+spec:
+  cluster: local
+  taskDefinition: web
+  desiredCount: ${2:-3}
+  loadBalancers:
+    - {loadBalancer: public, containerName: web, containerPort: 8080, deregistrationDelay: 10,
+       healthCheck: {path: /, interval: 1, timeout: 2, healthyThreshold: 2}}
+---
+apiVersion: berth/v1
+kind: LoadBalancer
+metadata: {name: public}
+spec: {listeners: [{port: $PORT}]}
+END_OF_FILE
+}
+
+ask() # VERB...
+{
+    "$BERTH" "$1" --state "$BERTH_STATE" "${@:2}"
+}
+
+running() # COUNT: so many tasks run and are healthy, and nothing is left to do
+{
+    ask ps -o json | jq -e "[.tasks[] | select(.status == \"RUNNING\" and .healthy)] | length == $1" \
+        >/dev/null && converged
+}
+
+says() # COLOUR
+{
+    [ "$(curl -sS --max-time 5 --noproxy '*' "http://127.0.0.1:$PORT/")" = "$1" ]
+}
+
+targets() # JQ: over those of the load balancer
+{
+    ask status -o json | jq -e ".loadBalancers[0].targets | $1" >/dev/null
+}
+
+# Fifty requests a second each: over one connection, and over one each.
+visits_begin()
+{
+    stdbuf -oL curl -s --noproxy '*' --max-time 30 --rate 50/s -o /dev/null \
+        -w '%{http_code} %{time_total}\n' "http://127.0.0.1:$PORT/?[1-1000000]" >"$IT_DIR/kept" &
+    visitors=($!)
+    stdbuf -oL curl -s --noproxy '*' --max-time 30 --rate 50/s -o /dev/null -H 'Connection: close' \
+        -w '%{http_code} %{time_total}\n' "http://127.0.0.1:$PORT/?[1-1000000]" >"$IT_DIR/anew" &
+    visitors+=($!)
+}
+
+visits_end()
+{
+    kill "${visitors[@]}"
+    wait "${visitors[@]}" 2>/dev/null
+    return 0
+}
+
+unanswered() # COUNT: at most so many requests were
+{
+    local failed
+    failed=$(cat "$IT_DIR/kept" "$IT_DIR/anew" | grep -vc '^200 ')
+    [ "$failed" -le "$1" ] || { grep -hv '^200 ' "$IT_DIR/kept" "$IT_DIR/anew" | head; return 1; }
+}
+
+master() # the process of the load balancer
+{
+    pgrep -o -x haproxy
+}
+
+ended()
+{
+    ! pgrep -x haproxy >/dev/null
+}
+
+check 'an engine starts' engine_start one || finish
+check 'a repository of manifests' site_begin || finish
+sed -i 's/^CMD.*/CMD ["\/bin\/busybox", "sh", "-c", "echo $COLOUR >\/www\/index.html; exec \/bin\/busybox httpd -f -p 8080 -h \/www"]/' \
+    "$SITE/apps/web/Dockerfile"
+sed -i 's/COPY busybox .*/&\nCOPY busybox \/bin\/sh/' "$SITE/apps/web/Dockerfile"
+service red
+site_commit 'a service behind a load balancer'
+berth_start
+check 'it converges' eventually 90 running 3 || { berth_log 100; finish; }
+check 'the service answers on one port' says red
+check 'all its tasks are healthy targets' targets 'length == 3 and all(.state == "healthy")'
+
+visits_begin
+service blue
+site_commit 'another colour'
+check 'a change rolls' eventually 90 says blue || berth_log 60
+check 'and converges' eventually 60 running 3 || berth_log 60
+git -C "$SITE" revert --no-edit HEAD >/dev/null
+check 'a revert rolls back' eventually 90 says red || berth_log 60
+check 'and converges as well' eventually 60 running 3 || berth_log 60
+check 'no request failed meanwhile' unanswered 0
+
+service red 6
+site_commit 'six tasks'
+check 'it grows' eventually 60 running 6 || berth_log 60
+service red 2
+site_commit 'two tasks'
+check 'it shrinks' eventually 60 running 2 || berth_log 60
+check 'no request failed meanwhile' unanswered 0
+
+pid=$(master)
+berth_kill9
+: >"$IT_DIR/berth.log"
+check 'without Berth it goes on' says red
+berth_start
+check 'Berth is back' eventually 60 running 2 || berth_log 60
+check 'it took the load balancer over as it was' test "$pid" = "$(master)"
+site_edit 's/pathPattern.*//; s/deregistrationDelay: 10,/deregistrationDelay: 10, pathPattern: [\/*], priority: 1,/' \
+    manifests/web.yaml 'a rule'
+check 'another shape is loaded' eventually 60 running 2 || berth_log 60
+check 'by the same process' test "$pid" = "$(master)"
+check 'no request failed meanwhile' unanswered 0
+
+victim=$(containers "$(service_is web)" | jq -r '.[0].Id')
+check 'someone kills a container' engine_api POST "/containers/$victim/kill"
+check 'it is replaced' eventually 60 running 2 || berth_log 60
+visits_end
+check 'at most what was under way there failed' unanswered 2
+asked=$(cat "$IT_DIR/kept" "$IT_DIR/anew" | wc -l)
+check "there were requests, $asked" test "$asked" -gt 200
+
+kill -KILL "$(master)"
+check 'a load balancer that is killed is back' eventually 20 says red || berth_log 40
+check 'with its targets' eventually 30 targets 'length == 2 and all(.state == "healthy")'
+
+rm "$SITE/manifests/web.yaml"
+site_commit 'nothing is left'
+check 'a removal is confirmed' ask confirm
+check 'the load balancer ends' eventually 60 ended || berth_log 40
+berth_stop
+finish
