@@ -2,12 +2,7 @@
 # Fetching from a real sshd with the user's own configuration, and over https with real certificates.
 . "$(dirname "$0")/lib.sh"
 
-DRIVER=$ROOT/build/release/tests/test_source_fetch
-
-build_driver()
-{
-    make -C "$ROOT" --no-print-directory MODE=release build/release/tests/test_source_fetch
-}
+DRIVER=$ROOT/build/release/tests/it/source_tip
 
 make_repo()
 {
@@ -23,14 +18,14 @@ commit_more()
 
 tip_is_head() # URL
 {
-    [ "$("$DRIVER" tip "$1" "$IT_DIR/state")" = "$(git -C "$IT_DIR/repo" rev-parse HEAD)" ]
+    [ "$("$DRIVER" "$1" "$IT_DIR/state")" = "$(git -C "$IT_DIR/repo" rev-parse HEAD)" ]
 }
 
 fails_with() # URL TEXT
 {
     local said
 
-    said=$("$DRIVER" tip "$1" "$IT_DIR/state") && return 1
+    said=$("$DRIVER" "$1" "$IT_DIR/state") && return 1
     echo "$said"
     [[ $said == *"$2"* ]]
 }
@@ -105,12 +100,11 @@ is_empty() # URL
 {
     local said
 
-    said=$("$DRIVER" tip "$1" "$IT_DIR/state")
+    said=$("$DRIVER" "$1" "$IT_DIR/state")
     echo "$said"
     [[ $said == *"has no commit yet"* ]]
 }
 
-check 'the driver is built' build_driver || finish
 make_repo || finish
 
 check 'sshd starts' start_sshd || finish

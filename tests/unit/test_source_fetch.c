@@ -1,6 +1,6 @@
 /*
  * URLs: clones under the state directory, over file, ssh and http, with passwords, deadlines and
- * accidents.  This program is its own fetching child, as berth is.
+ * accidents.
  */
 #include <poll.h>
 #include <signal.h>
@@ -477,32 +477,7 @@ static void killed_at_any_moment(void **state)
     }
 }
 
-/* ---- For tests/it/test_fetch.sh ------------------------------------------------------------ */
-
-/* Prints what one refresh answers. */
-static int print_tip(const char *url, const char *state_dir)
-{
-    struct source_options options = { .location = url,
-                                      .state_dir = state_dir,
-                                      .timeout_ms = GENEROUS_MS };
-    AUTO(source) *source = NULL;
-    struct source_tip tip = { 0 };
-    struct err err = { 0 };
-    int result;
-
-    if (source_global_init(&err) < 0 || source_open(&options, &source, &err) < 0)
-        return 1;
-    result = source_refresh(source, &tip, &err);
-    if (result < 0)
-        (void)printf("%s: %s\n", err_code_text(err.code), err.text);
-    else
-        (void)printf("%s\n", tip.state == SOURCE_FOUND ? tip.commit : tip.text);
-    source_close(TAKE(source));
-    source_global_exit();
-    return result < 0 ? 1 : 0;
-}
-
-int main(int argc, char **argv)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -520,9 +495,5 @@ int main(int argc, char **argv)
 #undef TEST
     };
 
-    if (argc == 2 && strcmp(argv[1], SOURCE_FETCH_VERB) == 0)
-        return source_fetch_main();
-    if (argc == 4 && strcmp(argv[1], "tip") == 0)
-        return print_tip(argv[2], argv[3]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

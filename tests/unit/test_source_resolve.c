@@ -184,8 +184,7 @@ static void what_is_followed_is_a_name(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-/* This program is its own fetching child, as berth is. */
-int main(int argc, char **argv)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(names_ids_and_what_hangs_on_them),
@@ -194,7 +193,5 @@ int main(int argc, char **argv)
         TEST(what_is_followed_is_a_name),
     };
 
-    if (argc == 2 && text_equal(argv[1], SOURCE_FETCH_VERB))
-        return source_fetch_main();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
