@@ -494,6 +494,19 @@ static bool engine_is_known(const struct world *world, const char *engine)
     return false;
 }
 
+/* A process that sees a host for the first time may find tasks there that were being created when
+ * the one before it died: of these nothing is remembered but their deployment. */
+static bool tasks_are_known(const struct memory *memory, const struct world *world)
+{
+    for (const struct world_instance *at = world->instances; at != NULL; at = at->by_name.next) {
+        const struct host_record *host = memory_host(memory, at->name);
+
+        if (!at->was_complete && at->same_as == NULL && (host == NULL || host->forgotten_ms == 0))
+            return false;
+    }
+    return true;
+}
+
 static void expire_images(struct memory *memory, const struct world *world, int64_t before_ms)
 {
     struct memory_image *image;
@@ -521,6 +534,8 @@ void memory_expire(struct memory *memory, const struct world *world, int64_t bef
     }
     expire_images(memory, world, before_ms - ENGINE_KEPT_MS);
     hosts_expire(memory, world, before_ms);
+    if (!tasks_are_known(memory, world))
+        return;
     for (struct memory_service *service = memory->services; service != NULL;
          service = service->by_key.next) {
         size_t kept = 0;

@@ -207,7 +207,7 @@ void memory_apply(struct memory *memory, const struct fact *fact);
 /* A memory of its own, to try facts on. */
 struct memory *memory_copy(const struct memory *memory);
 /* Drops records of tasks that stopped before `before_ms` and are not in the world any more, and
- * deployments that nothing refers to, and images of engines that are long gone. */
+ * deployments that nothing refers to, all instances known, and images of engines long gone. */
 void memory_expire(struct memory *memory, const struct world *world, int64_t before_ms);
 
 /* The clock was moved by so much: remembered times move along.  (In memory only: the store keeps

@@ -593,6 +593,7 @@ static void a_deployment_is_remembered_while_it_has_a_task(void **unused)
     struct task_record task = {
         .id = "e1", .deployment = "d00", .cluster = "default", .service = "web", .started_ms = 1
     };
+    struct world_change host = { .kind = WORLD_INSTANCE_LOST, .lost.instance = "host" };
     struct fact fact = fact_of(FACT_TASK, "web");
     struct bench bench;
 
@@ -601,8 +602,13 @@ static void a_deployment_is_remembered_while_it_has_a_task(void **unused)
     fact.task = &task;
     state(&bench, &fact, 1);
     state_deployments(&bench, goal, 2, 20);
+    (void)world_apply(world, &host); /* what it has was not seen yet */
     memory_expire(bench.memory, world, 2);
     const struct memory_service *service = memory_service(bench.memory, "default/web");
+    assert_non_null(memory_deployment(service, "d01"));
+    host = (struct world_change){ .kind = WORLD_INSTANCE_GONE, .named.instance = "host" };
+    (void)world_apply(world, &host);
+    memory_expire(bench.memory, world, 2);
     assert_non_null(memory_deployment(service, "d00"));
     assert_null(memory_deployment(service, "d01"));
     task.stopped_ms = 3;
