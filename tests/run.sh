@@ -212,7 +212,7 @@ suite_mutants()
 }
 
 # The longest first: at the end there is not one of them alone.  Others come after these, by name.
-LONGEST='test_edge_faults test_crash test_run test_hosts test_fargate test_apply test_order test_verbs
+LONGEST='test_run test_crash test_hosts test_fargate test_apply test_order test_verbs
     test_maintenance test_hosts_work test_api test_sample_hello test_restart'
 
 # The names of the scripts KIND_*.sh, in the order in which they are to be started.

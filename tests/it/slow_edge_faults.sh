@@ -1,6 +1,6 @@
 #!/bin/bash
-# Whatever happens to one of three hosts, somebody answers: as test_edge_faults.sh, while sshd is killed
-# and dockerd is killed.
+# Whatever happens to one of three hosts, somebody answers: as test_edge_faults.sh, while a commit drains
+# one, a cable is pulled, sshd is killed and dockerd is killed.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/engine.sh"
 . "$(dirname "$0")/hosts.sh"
@@ -8,10 +8,29 @@
 . "$(dirname "$0")/edge.sh"
 . "$(dirname "$0")/visits.sh"
 
+drained() # NAME
+{
+    without "$1" && tasks "all(.instance != \"$1\")"
+}
+
 for name in a b c; do
     check "host $name starts" host_start $name || finish
 done
 visits_open
+
+edge a 'b, state: DRAINING' c
+site_commit 'drain b'
+check 'b is drained by a commit' eventually 60 drained b || berth_log
+edge a b c
+site_commit 'b is back'
+
+check 'all is well' eventually 60 whole || { ask ps; berth_log; }
+host_cut a
+check 'a is cut off' eventually 30 host_is a LOST
+check 'nothing waits for it' eventually 60 without a || { ask ps; berth_log; }
+host_join a
+check 'a has its cable again' eventually 60 host_is a ACTIVE
+check 'none is there twice' eventually 60 whole || { ask ps; berth_log; }
 
 # The containers of a host whose sshd died go on, and so may the tasks that were placed elsewhere.
 # They are the same slots: what is too much goes when it is seen.

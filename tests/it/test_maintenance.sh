@@ -1,6 +1,7 @@
 #!/bin/bash
 # Hosts are worked on one after the other: each is empty when its command runs, the service keeps its
 # tasks, the first failure stops it, and a person has it go on.
+# slow_window.sh: they wait for a window.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/engine.sh"
 . "$(dirname "$0")/hosts.sh"
@@ -80,25 +81,4 @@ rm "$IT_DIR/full"
 check 'resume' ask hosts resume b
 check 'it goes on' eventually 60 all_done || { berth_log; finish; }
 check 'where it had failed' ran 'a 0' 'b 0' 'c 0' 'a 0' 'b 0' 'b 0' 'c 0'
-
-# ---- In a window ---------------------------------------------------------------------------------
-# It opens with the next minute that is at least 10 seconds away, there where clocks are told by.
-at=$(($(date +%s) / 60 * 60 + 60))
-[ $((at - $(date +%s))) -ge 10 ] || at=$((at + 60))
-opens=$(TZ=Asia/Kathmandu date -d @$at '+%M %H %d %m ? %Y')
-EDGE_LINES=$(printf 'maintenance:\n  command: echo "$(hostname) $(date +%%s)" >>%s/when\n' "$IT_DIR"
-    printf '  windows: [{scheduleExpression: cron(%s), duration: 1h, timezone: Asia/Kathmandu}]' "$opens")
-edge a b c
-site_commit 'in a window'
-check 'nothing begins before it opens' eventually 30 hosts_say a \
-    "it waits for a window, which opens on .* $(TZ=Asia/Kathmandu date -d @$at '+%H:%M') Asia/Kathmandu"
-check 'and that is no work left to do' eventually 10 converged
-check 'events tell it' sh -c \
-    '"$1" events --state "$2" | grep -qF "(cluster edge) maintenance of a, b, c waits for a window"' sh \
-    "$BERTH" "$BERTH_STATE"
-worked() # all did, none before it opened
-{
-    all_done && [ "$(wc -l <"$IT_DIR/when")" = 3 ] && awk -v at=$at '$2 < at { exit 1 }' "$IT_DIR/when"
-}
-check 'then all are done' eventually 150 worked || { berth_log; finish; }
 finish
