@@ -27,6 +27,7 @@ same()
 {
     sed -E -e '/^local\/[a-z]+: \(service /d' \
         -e '/^local\/[a-z]+: [0-9]+ (of [0-9]+ tasks are healthy|tasks are being stopped)$/d' \
+        -e '/^local\/[a-z]+: task [0-9a-zA-Z]+:? (is being taken out|what load balancer)/d' \
         -e 's/[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32}|\b[0-9a-f]{12}\b|\b[0-9a-f]{8}\b/ID/g' \
         -e 's/[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+/ADDRESS/g' \
         -e 's/\b20[0-9]{2}-[0-9-]{5}T[0-9:.]+Z/TIME/g' \
