@@ -312,15 +312,22 @@ static struct action *act(struct planner *planner, enum action_kind kind, const 
     return plan_action(planner, kind, BALANCER_HOST, name);
 }
 
-/* Before the first look at the engine it is not known which tasks there are. */
-static bool engine_is_known(struct planner *planner)
+/* Before the first look at the engine it is not known which tasks there are, nor whose the engine
+ * is, and with it all that bears the owner's name on this machine. */
+static bool engine_is_ours(struct planner *planner)
 {
     const struct world_instance *local = world_instance(planner->input->world, LOCAL_INSTANCE);
 
     if (local != NULL && local->was_complete)
-        return true;
+        return place_is_ours(planner, local);
     plan_progress(planner, "it is not known yet what runs on the local engine");
     return false;
+}
+
+/* Is there a local engine?  With EC2 clusters alone there need not be. */
+static bool has_engine(const struct planner *planner)
+{
+    return world_instance(planner->input->world, LOCAL_INSTANCE) != NULL;
 }
 
 /* Nobody declares it.  Its listeners close, what is open may finish. */
@@ -357,6 +364,8 @@ void plan_balancer(struct planner *planner, const char *key)
         return;
     }
     building.seen = world_balancer(planner->input->world, building.name);
+    if ((resource != NULL || has_engine(planner)) && !engine_is_ours(planner))
+        return;
     if (resource == NULL) {
         retire(planner, building.seen, building.name);
         return;
@@ -365,8 +374,6 @@ void plan_balancer(struct planner *planner, const char *key)
         plan_progress(planner, "the former one is about to end");
         return;
     }
-    if (!engine_is_known(planner))
-        return;
     while ((service = generation_next_referrer(generation, KIND_LOAD_BALANCER, building.name,
                                                &cursor)) != NULL)
         add_service(&building, service);

@@ -260,7 +260,6 @@ static void make_fleet(struct app *app, const char *root)
     const struct fleet_options options = {
         .loop = app->loop,
         .docker_host = app->options->docker_host,
-        .state_dir = app->options->state_dir,
         .mandate = { .owner = app->options->owner,
                      .root_commit = root,
                      .holds = true,

@@ -121,7 +121,7 @@ static int need_balancers(struct fleet *fleet, bool declared, struct err *err)
 
     if (fleet->balancers != NULL)
         return 0;
-    directory = runtime_dir(fleet->options.state_dir, options.owner, err);
+    directory = runtime_dir(options.owner, err);
     if (directory == NULL)
         return declared ? -1 : 0;
     if (!declared && access(directory, F_OK) < 0)
@@ -374,7 +374,6 @@ struct driver *fleet_new(const struct fleet_options *options)
 
     fleet->driver.ops = &ops;
     fleet->options = *options;
-    fleet->options.state_dir = arena_text(&fleet->arena, options->state_dir);
     if (options->docker_host != NULL)
         fleet->options.docker_host = arena_text(&fleet->arena, options->docker_host);
     fleet->options.mandate = mandate_copy(&options->mandate, &fleet->arena);

@@ -21,7 +21,6 @@
 struct fleet_options {
     struct loop *loop;
     const char *docker_host; /* of the local engine */
-    const char *state_dir;   /* tells the load balancers of this installation from others */
     struct mandate mandate;
 };
 

@@ -1,17 +1,14 @@
 #include "reconciler/run/runtime_dir.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "drivers/haproxy/folder.h"
 #include "spec/base/arena.h"
-#include "spec/base/digest.h"
 #include "spec/base/text.h"
-
-#define DIGITS 12 /* that tell one state directory from another */
 
 /* systemd separates several by colons: the first is ours. */
 static const char *base_dir(struct arena *arena)
@@ -45,19 +42,14 @@ static int check_dir(const char *path, struct err *err)
     return 0;
 }
 
-char *runtime_dir(const char *state_dir, const char *owner, struct err *err)
+char *runtime_dir(const char *owner, struct err *err)
 {
     AUTO(arena) arena = { 0 };
     const char *base = base_dir(&arena);
-    char path[PATH_MAX];
-    char hex[SHA256_HEX_SIZE];
-    struct sha256 *hash;
+    char name[FOLDER_NAME_SIZE];
 
     if (check_dir(base, err) < 0)
         return NULL;
-    hash = sha256_new();
-    sha256_add_text(hash, realpath(state_dir, path) == NULL ? state_dir : path);
-    sha256_add_text(hash, owner);
-    sha256_finish(hash, hex);
-    return mem_text(arena_printf(&arena, "%s/lb-%.*s", base, DIGITS, hex));
+    folder_name(owner, name);
+    return mem_text(arena_printf(&arena, "%s/lb-%s", base, name));
 }

@@ -6,9 +6,9 @@
 
 #include "spec/base/err.h"
 
-/* Of this owner and state directory: in RUNTIME_DIRECTORY, /run/berth (root), or berth in
+/* Of this owner, like all that it makes: in RUNTIME_DIRECTORY, /run/berth (root), or berth in
  * XDG_RUNTIME_DIR or TMPDIR, which is made and must be ours alone to write.  The folder itself is
  * not made.  Heap text that the caller frees; NULL and *err. */
-char *runtime_dir(const char *state_dir, const char *owner, struct err *err);
+char *runtime_dir(const char *owner, struct err *err);
 
 #endif

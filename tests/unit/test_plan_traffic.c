@@ -297,6 +297,29 @@ static void an_engine_that_is_not_known_yet(void **unused)
     scene_close(&scene);
 }
 
+/* Whoever holds the engine under this owner's name has its load balancers, too. */
+static void an_engine_of_others(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const struct world_change claim = { .kind = WORLD_VOLUME,
+                                        .named = { .instance = "local",
+                                                   .name = "berth-me",
+                                                   .owner = "me",
+                                                   .root = "another repository" } };
+
+    open_steady(&scene);
+    (void)world_apply(scene.world, &claim);
+    commit(&scene, "c2", "blue", 80);
+    scene_plan(&scene);
+    assert_int_equal(scene_actions(&scene, ACTION_BALANCER_APPLY), 0);
+    scene_commit(&scene, "c3", "");
+    scene.prune_allowed = true;
+    scene_run(&scene, 60 * 1000);
+    assert_non_null(scene.shape);
+    scene_close(&scene);
+}
+
 /* What is under way may lead to a task that is to stop. */
 static void it_is_being_set_up(void **unused)
 {
@@ -346,6 +369,7 @@ int main(void)
         cmocka_unit_test(a_service_that_is_removed),
         cmocka_unit_test(nothing_is_known_yet),
         cmocka_unit_test(an_engine_that_is_not_known_yet),
+        cmocka_unit_test(an_engine_of_others),
         cmocka_unit_test(it_is_being_set_up),
     };
 
