@@ -11,6 +11,7 @@
 #include "spec/kinds/cluster.def"
 #include "spec/kinds/image.def"
 #include "spec/kinds/metadata.def"
+#include "spec/kinds/override.def"
 #include "spec/kinds/service.def"
 #include "spec/kinds/task.def"
 
@@ -28,7 +29,8 @@ enum kind { KINDS(KIND_ENUM) KIND_COUNT };
 /* Every enumeration and record of the tables, leaf first. */
 #define ALL_ENUMS(E) IMAGE_ENUMS(E) TASK_ENUMS(E) CLUSTER_ENUMS(E) SERVICE_ENUMS(E)
 #define ALL_RECORDS(R)                                                                             \
-    METADATA_RECORDS(R) IMAGE_RECORDS(R) TASK_RECORDS(R) CLUSTER_RECORDS(R) SERVICE_RECORDS(R)
+    METADATA_RECORDS(R)                                                                            \
+    IMAGE_RECORDS(R) TASK_RECORDS(R) CLUSTER_RECORDS(R) SERVICE_RECORDS(R) OVERRIDE_RECORDS(R)
 
 ALL_ENUMS(ENUM_DECLARE)
 ALL_RECORDS(RECORD_STRUCT)
