@@ -77,13 +77,24 @@ static void record_release(struct memory *memory, const struct task_record *reco
     intern_drop(&memory->texts, record->cluster);
     intern_drop(&memory->texts, record->service);
     intern_drop(&memory->texts, record->instance);
+    intern_drop(&memory->texts, record->started_by);
     intern_drop(&memory->texts, record->reason);
+}
+
+static void claim_note(struct memory *memory, struct memory_task *task, bool is_claim)
+{
+    if (is_claim && !task->is_claim)
+        DL_APPEND2(memory->claims, task, claim_previous, claim_next);
+    else if (!is_claim && task->is_claim)
+        DL_DELETE2(memory->claims, task, claim_previous, claim_next);
+    task->is_claim = is_claim;
 }
 
 static void task_free(struct memory *memory, struct memory_task *task)
 {
     ASSERT(memory->tasks != NULL);
     HASH_DELETE(by_id, memory->tasks, task);
+    claim_note(memory, task, /* is_claim= */ false);
     if (task->service != NULL)
         DL_DELETE2(task->service->tasks, task, previous, next);
     record_release(memory, &task->record);
@@ -250,10 +261,12 @@ static void apply_task(struct memory *memory, const struct task_record *from)
     record.cluster = kept(memory, from->cluster);
     record.service = kept(memory, from->service);
     record.instance = kept(memory, from->instance);
+    record.started_by = kept(memory, from->started_by);
     record.reason = kept(memory, from->reason);
     if (entry != NULL) {
         record_release(memory, &entry->record);
         entry->record = record;
+        claim_note(memory, entry, record.claimed_ms != 0 && record.stopped_ms == 0);
         return;
     }
     entry = mem_alloc(sizeof(*entry));
@@ -262,6 +275,7 @@ static void apply_task(struct memory *memory, const struct task_record *from)
     if (entry->service != NULL)
         DL_APPEND2(entry->service->tasks, entry, previous, next);
     HASH_ADD_KEYPTR(by_id, memory->tasks, entry->record.id, strlen(entry->record.id), entry);
+    claim_note(memory, entry, record.claimed_ms != 0 && record.stopped_ms == 0);
 }
 
 static void apply_lines(struct memory *memory, const struct task_lines *lines)
@@ -451,6 +465,8 @@ static void change_clock(struct memory *memory, const struct clock_change *chang
         }
     }
     for (struct memory_task *at = memory->tasks; at != NULL; at = at->by_id.next) {
+        change_time(change, 0, &at->record.claimed_ms);
+        change_time(change, 0, &at->record.begun_ms);
         change_time(change, 0, &at->record.started_ms);
         change_time(change, 0, &at->record.healthy_ms);
         change_time(change, 0, &at->record.stopping_ms);

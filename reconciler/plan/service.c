@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "reconciler/plan/daemon.h"
+#include "reconciler/plan/job_int.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 static void deployment_id(const struct planner *planner, const struct target *target,
                           const char *commit, char out[DEPLOYMENT_ID_SIZE])
@@ -391,7 +393,9 @@ void plan_service(struct planner *planner, const char *key)
 {
     const struct desired_service *desired = desired_service(planner->input->desired, key);
 
-    if (desired == NULL)
+    if (unit_is_job(key))
+        plan_job(planner, key);
+    else if (desired == NULL)
         plan_removed(planner, key);
     else
         plan_declared(planner, desired);

@@ -78,6 +78,8 @@ static void print_task(struct buf *out, const struct memory_task *entry)
                stop_code_text(task->stop_code), task->exit_code, task->failed,
                (long long)task->started_ms, (long long)task->healthy_ms,
                (long long)task->stopping_ms, (long long)task->stopped_ms);
+    buf_printf(out, " %lld %lld", (long long)task->claimed_ms, (long long)task->begun_ms);
+    print_text(out, "by", task->started_by);
     print_text(out, "reason", task->reason);
     print_text(out, "lines", entry->has_lines);
     buf_char(out, '\n');
@@ -246,7 +248,9 @@ static void every_kind_of_fact_comes_back(void **unused)
                                 .healthy_ms = 2,
                                 .stopping_ms = 3,
                                 .stopped_ms = 4 };
-    struct task_record bare = { .id = "t2", .cluster = "default" };
+    struct task_record bare = {
+        .started_by = "alice", .claimed_ms = 5, .begun_ms = 6, .id = "t2", .cluster = "default"
+    };
     struct fact facts[] = {
         fact_of(FACT_DEPLOYMENT, "web"), fact_of(FACT_TASK, "web"),
         fact_of(FACT_QUARANTINE, "web"), fact_of(FACT_HOLD, "api"),
