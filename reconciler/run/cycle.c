@@ -8,9 +8,11 @@
 
 #include "reconciler/run/execute.h"
 #include "reconciler/run/looks.h"
+#include "reconciler/run/say.h"
 #include "reconciler/run/wants.h"
 #include "spec/base/hash.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 /* Facts lead to facts a few times (ended, counted, failed, rolled back); more is a mistake of ours.
  * */
@@ -85,6 +87,39 @@ void cycle_check_clock(struct cycle *cycle)
     loop_defer(app->loop, tell_driver, cycle);
 }
 
+static void unit_free(struct cycle *cycle, struct unit *unit)
+{
+    HASH_DELETE(by_key, cycle->units, unit);
+    free(unit->key);
+    free(unit->wait);
+    free(unit->told);
+    wants_release(&unit->wants);
+    free(unit);
+}
+
+static bool is_seen(const struct world *world, const char *key)
+{
+    AUTO(arena) scratch = { 0 };
+    size_t size = strcspn(key, "/");
+
+    return world_service(world, arena_text_n(&scratch, key, size), key + size + 1) != NULL;
+}
+
+/* Runs of jobs come and go, and are asked for by no name again. */
+static void drop_runs(struct cycle *cycle)
+{
+    const struct app *app = cycle->app;
+    struct unit *unit;
+    struct unit *next;
+
+    HASH_ITER(by_key, cycle->units, unit, next)
+    {
+        if (unit_is_job(unit->key) && !unit->dirty && !unit->busy &&
+            memory_service(app->memory, unit->key) == NULL && !is_seen(app->world, unit->key))
+            unit_free(cycle, unit);
+    }
+}
+
 static void maintain(void *context)
 {
     struct cycle *cycle = context;
@@ -93,6 +128,7 @@ static void maintain(void *context)
 
     cycle_check_clock(cycle);
     memory_expire(app->memory, app->world, loop_wall_ms() - RECORDS_KEPT_MS);
+    drop_runs(cycle);
     if (store_prune(app->store, app->memory, loop_wall_ms(), &err) < 0)
         app_say(app, "warning", "state: %s", err.text);
     timer_start(app->loop, &cycle->maintenance, MAINTAIN_MS, maintain, cycle);
@@ -108,16 +144,6 @@ struct cycle *cycle_new(struct app *app)
     cycle->clock_offset_ms = loop_wall_ms() - loop_steady_ms();
     timer_start(app->loop, &cycle->maintenance, MAINTAIN_MS, maintain, cycle);
     return cycle;
-}
-
-static void unit_free(struct cycle *cycle, struct unit *unit)
-{
-    HASH_DELETE(by_key, cycle->units, unit);
-    free(unit->key);
-    free(unit->wait);
-    free(unit->told);
-    wants_release(&unit->wants);
-    free(unit);
 }
 
 void cycle_free(struct cycle *cycle)
@@ -249,6 +275,13 @@ static void mark_watchers(struct cycle *cycle)
         at->dirty |= at->kind == DIRTY_INSTANCE && at->watches;
 }
 
+/* A task of a job that had its place, and never came to it. */
+static bool is_place_given_back(const struct fact *fact)
+{
+    return fact->kind == FACT_TASK && fact->task->claimed_ms != 0 && fact->task->begun_ms == 0 &&
+           fact->task->stopped_ms != 0;
+}
+
 /* What a fact of one service may let others do: dependents go on, images are not needed any more,
  * be it that a deployment ended or that it is not the newest any more. */
 static void mark_affected(struct cycle *cycle, const struct fact *fact)
@@ -262,7 +295,7 @@ static void mark_affected(struct cycle *cycle, const struct fact *fact)
     }
     bool turning =
         fact->kind == FACT_FORGET || fact->kind == FACT_HOLD || fact->kind == FACT_REMOVAL ||
-        fact->kind == FACT_QUARANTINE ||
+        fact->kind == FACT_QUARANTINE || is_place_given_back(fact) ||
         (fact->kind == FACT_DEPLOYMENT && (fact->deployment->state != ROLLOUT_IN_PROGRESS ||
                                            fact->deployment->created_ms == fact->at_ms));
 
@@ -277,53 +310,6 @@ static void mark_affected(struct cycle *cycle, const struct fact *fact)
         return;
     for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
         at->dirty |= at->wait != NULL || at->kind == DIRTY_INSTANCE;
-}
-
-static void say_fact(struct app *app, const struct fact *fact)
-{
-    const struct deployment *deployment = fact->deployment;
-    AUTO(arena) scratch = { 0 };
-    struct log_fields fields = { .commit = fact->commit };
-
-    if (fact->kind == FACT_EVENT && fact->service == NULL)
-        return; /* of a cluster: the fact that it comes with is told */
-    if (fact->kind != FACT_IMAGE && fact->kind != FACT_HOST)
-        fields.service = unit_key(&scratch, fact->cluster, fact->service);
-    switch (fact->kind) {
-    case FACT_EVENT: app_tell(app, "event", &fields, "%s", fact->text); break;
-    case FACT_DEPLOYMENT:
-        fields.deployment = deployment->id;
-        if (deployment->created_ms == fact->at_ms && !deployment->rollback)
-            app_tell(app, "deployment", &fields, "%s/%s: deployment %.12s of commit %.8s begins",
-                     fact->cluster, fact->service, deployment->id, deployment->commit);
-        break;
-    case FACT_HOLD:
-        if (!text_is_empty(fact->text))
-            app_tell(app, "warning", &fields, "%s/%s: its removal is held: %s", fact->cluster,
-                     fact->service, fact->text);
-        break;
-    case FACT_REMOVAL:
-        if (!text_is_empty(fact->text))
-            app_tell(app, "event", &fields,
-                     "(service %s) is being removed: commit %.8s declares it no more.",
-                     fact->service, fact->text);
-        break;
-    case FACT_FORGET:
-        app_tell(app, "event", &fields, "(service %s) was removed.", fact->service);
-        break;
-    case FACT_HOST:
-        fields.instance = fact->host->instance;
-        app_tell(app, "engine", &fields, "%s: %s", fact->host->instance, fact->text);
-        break;
-    case FACT_TASK:
-    case FACT_QUARANTINE:
-    case FACT_SUSPEND:
-    case FACT_FREEZE:
-    case FACT_THROTTLE:
-    case FACT_IMAGE:
-    case FACT_LINES:
-    case FACT_KIND_COUNT: break;
-    }
 }
 
 static void flush(void *context)
