@@ -273,8 +273,10 @@ static bool is_run_over(const struct listing *listing)
     const struct memory *memory = listing->input.memory;
 
     for (const struct memory_service *at = memory->services; at != NULL; at = at->by_key.next) {
+        const char *wait = cycle_wait(app_of(listing->request)->cycle, at->key);
+
         if (memory_deployment(at, listing->run) != NULL && service_is_job(at->service))
-            return false;
+            return wait != NULL && text_starts(wait, JOB_IS_OVER);
     }
     return true;
 }

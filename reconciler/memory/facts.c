@@ -116,7 +116,7 @@ static int task_write(struct sql *sql, const struct task_record *task, struct er
         query_start(sql, "INSERT OR REPLACE INTO task (id, deployment, revision, commit_id,"
                          " cluster, service, instance, slot, attempt, stop_code, reason,"
                          " exit_code, failed, started_ms, healthy_ms, stopping_ms, stopped_ms,"
-                         " started_by, claimed_ms, begun_ms)"
+                         " started_by, claimed_ms, begun)"
                          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     query_text(&query, task->id);
     query_text(&query, task_word(task->deployment));
@@ -137,7 +137,7 @@ static int task_write(struct sql *sql, const struct task_record *task, struct er
     query_int(&query, task->stopped_ms);
     query_text(&query, text_or_null(task->started_by));
     query_int(&query, task->claimed_ms);
-    query_int(&query, task->begun_ms);
+    query_text(&query, text_or_null(task->begun));
     return query_run(&query, err);
 }
 

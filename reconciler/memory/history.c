@@ -451,6 +451,7 @@ static int read_tasks(struct store *store, const char *statement,
         task.instance = arena_text(arena, task.instance);
         task.reason = arena_text(arena, task.reason);
         task.started_by = arena_text(arena, task.started_by);
+        task.begun = arena_text(arena, task.begun);
         *(struct task_record *)rows_add(rows, sizeof(task)) = task;
     }
     return query_end(&row, err) < 0 ? err_wrap(err, "read stopped tasks") : 0;

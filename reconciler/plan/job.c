@@ -4,12 +4,14 @@
  *   1. All its tasks are remembered, each with its id, before anything is done for them.
  *   2. A task gets its instance once, and that is durable before anything is created there: a
  *      claim.  It never moves.
- *   3. That its first container is about to be started is durable before it is.  Until then a task
- *      that is not there never ran, and is created again where it was claimed; from then on one
- *      that is not there is over.
+ *   3. That a container is about to be started is durable before it is.  Until then one that is not
+ *      there never ran, and is created again where the task was claimed; from then on its task is
+ *      over when it is not there.
  *   4. What ended is not replaced.  When all tasks have ended and are removed, so are the volumes
  *      of the run, and it is forgotten: history keeps what they did.
  */
+#include <string.h>
+
 #include "reconciler/plan/job_int.h"
 #include "reconciler/plan/rollout_int.h"
 #include "spec/base/text.h"
@@ -17,6 +19,9 @@
 
 /* An image that could not be had so often will not be had by itself. */
 #define IMAGE_TRIES 3
+
+/* What is remembered of its tasks expires after an hour; no event tells that. */
+#define LOOK_AGAIN_MS (60 * 60 * 1000)
 
 struct job {
     struct planner *planner;
@@ -28,6 +33,42 @@ struct job {
     size_t asked_count;
     bool no_room;
 };
+
+static bool has_begun(const struct task_record *record, const char *container)
+{
+    const char *at = record->begun;
+    size_t size = strlen(container);
+
+    while (at != NULL && (at = strstr(at, container)) != NULL) {
+        if (at > record->begun && at[-1] == ' ' && at[size] == ' ')
+            return true;
+        at++;
+    }
+    return false;
+}
+
+bool job_has_begun(const struct task_record *record)
+{
+    return !text_is_empty(record->begun);
+}
+
+bool job_lacks_begun(const struct task_view *view)
+{
+    const char *name = view->record == NULL ? NULL : view->record->begun;
+
+    for (; name != NULL && *(name += strspn(name, " ")) != '\0'; name += strcspn(name, " ")) {
+        size_t i = 0;
+        size_t size = strcspn(name, " ");
+
+        while (i < view->task->container_count &&
+               (strlen(view->task->containers[i]->container) != size ||
+                strncmp(view->task->containers[i]->container, name, size) != 0))
+            i++;
+        if (i == view->task->container_count)
+            return true;
+    }
+    return false;
+}
 
 static void find_records(struct job *job)
 {
@@ -109,13 +150,14 @@ static const char *why_lost(const struct job *job, const struct task_record *rec
         return NULL; /* it is waited for */
     if (instance_is_forgotten(planner, record->instance))
         return arena_printf(planner->arena, "instance %s was given up", record->instance);
-    if (instance == NULL)
-        return pool_lists(planner, record->instance)
+    if (instance == NULL) /* not told of yet: only a person knows that it will not be */
+        return pool_lists(planner, record->instance) ||
+                       (job_has_begun(record) && record->stopping_ms == 0)
                    ? NULL
                    : arena_printf(planner->arena, "instance %s is gone", record->instance);
     if (instance_is_given_up(planner, job->view->cluster, instance))
         return arena_printf(planner->arena, "instance %s does not answer%s", record->instance,
-                            record->begun_ms == 0 ? "" : ": how the task ended is not known");
+                            !job_has_begun(record) ? "" : ": how the task ended is not known");
     return NULL;
 }
 
@@ -138,20 +180,33 @@ static const char *why_uncreated(const struct job *job, const struct task_record
     return step_failure(job->planner, instance, ACTION_CONTAINER_CREATE, name);
 }
 
+/* It never ran, and will not where it was to; NULL: it may. */
+static const char *why_unborn(const struct job *job, const struct task_record *record)
+{
+    const struct pool *pool = job->view->pool;
+    const char *why = why_nowhere(job);
+
+    if (why == NULL && pool != NULL && pool_index(pool, record->instance) == pool->count)
+        return arena_printf(job->planner->arena, "instance %s is none of its cluster any more",
+                            record->instance);
+    return why != NULL
+               ? why
+               : why_uncreated(job, record,
+                               world_instance(job->planner->input->world, record->instance));
+}
+
 static void end_unseen(const struct job *job, const struct task_record *record)
 {
     const struct world_instance *instance =
         world_instance(job->planner->input->world, record->instance);
+    bool began = job_has_begun(record);
     const char *why = why_lost(job, record);
 
-    if (why != NULL) {
-        end(job, record, record->begun_ms == 0 ? STOP_TASK_FAILED_TO_START : STOP_NONE, why);
-        return;
-    }
-    why = record->begun_ms == 0 ? why_uncreated(job, record, instance) : NULL;
+    if (why == NULL && !began)
+        why = why_unborn(job, record);
     if (why != NULL)
-        end(job, record, STOP_TASK_FAILED_TO_START, why);
-    else if (record->stopping_ms != 0 && record->begun_ms == 0 && instance != NULL &&
+        end(job, record, began ? STOP_NONE : STOP_TASK_FAILED_TO_START, why);
+    else if (record->stopping_ms != 0 && !began && instance != NULL &&
              instance_is_seen(job->planner, instance) &&
              !is_being_created(job->planner->input, record->id))
         end(job, record, STOP_USER_INITIATED, record->reason);
@@ -273,30 +328,52 @@ static void create(struct job *job, const struct task_record *record)
                   record->instance, record->id);
         return;
     }
-    if (record->begun_ms == 0 && record->stopping_ms == 0 && is_ready(job, instance))
+    if (!job_has_begun(record) && record->stopping_ms == 0 && is_ready(job, instance))
         task_advance(job->planner, job->view->primary, &identity, instance, NULL);
     if (!unit_stated(job->planner))
         tell_wanted(job, record, instance);
 }
 
-static void begin(const struct job *job, const struct task_record *record)
+/* What was made and may be started next.  NULL: nothing that was not so before. */
+static const char *about_to_begin(const struct job *job, const struct task_record *record,
+                                  const struct task_view *task)
 {
-    struct task_record *begun = arena_copy(job->planner->arena, record, sizeof(*record));
+    struct arena *arena = job->planner->arena;
+    const char *all = NULL;
 
-    begun->begun_ms = job->planner->input->now_ms;
-    task_fact(job->planner, job->view, begun, /* durable= */ true);
+    for (size_t i = 0; i < task->task->container_count; i++) {
+        const struct world_container *container = task->task->containers[i];
+
+        if (container->status != CONTAINER_CREATED || has_begun(record, container->container))
+            continue;
+        if (all == NULL)
+            all = text_is_empty(record->begun) ? " " : record->begun;
+        all = arena_printf(arena, "%s%s ", all, container->container);
+    }
+    return all;
 }
 
-static void step(const struct job *job, const struct task_record *record,
-                 const struct task_view *task)
+static void step(struct job *job, const struct task_record *record, const struct task_view *task)
 {
-    if (task->unknown)
+    const char *begun;
+
+    if (task->unknown) {
         plan_wait(job->planner, "what became of task %.12s on %s is not known yet", record->id,
                   task->task->instance);
-    else if (record->begun_ms == 0)
-        begin(job, record);
-    else
-        task_step(job->planner, task, job->view->primary);
+        return;
+    }
+    begun = about_to_begin(job, record, task);
+    if (begun == NULL) {
+        /* What it lacks is made from images that may have gone meanwhile. */
+        if (task->task->container_count < task->task->expected)
+            (void)is_ready(job, task->instance);
+        if (!unit_stated(job->planner))
+            task_step(job->planner, task, job->view->primary);
+        return;
+    }
+    struct task_record *changed = arena_copy(job->planner->arena, record, sizeof(*record));
+    changed->begun = begun;
+    task_fact(job->planner, job->view, changed, /* durable= */ true);
 }
 
 static void step_tasks(struct job *job)
@@ -334,11 +411,31 @@ static bool wind_down(struct planner *planner, const struct service_view *view)
 
 /* ---- The run --------------------------------------------------------------------------------- */
 
+/* An instance that was given up may come back with a task of it: what that was is then known. */
+static const char *may_come_back(struct planner *planner, const struct service_view *view)
+{
+    for (const struct memory_task *at = view->memory->tasks; at != NULL; at = at->next) {
+        const char *name = job_has_begun(&at->record) ? at->record.instance : NULL;
+        const struct world_instance *instance =
+            name == NULL ? NULL : world_instance(planner->input->world, name);
+
+        if (name != NULL && !text_equal(name, LOCAL_INSTANCE) &&
+            !instance_is_forgotten(planner, name) &&
+            (instance == NULL || !instance_is_seen(planner, instance)))
+            return name;
+    }
+    return NULL;
+}
+
 static void forget(struct planner *planner, const struct service_view *view)
 {
+    const char *away = may_come_back(planner, view);
     const struct plan_pending *const *pending;
 
-    if (pending_of(planner, planner->unit, &pending) > 0)
+    if (away != NULL) {
+        plan_rest(planner, JOB_IS_OVER ", and %s may come back with a task of it", away);
+        plan_wake(planner, planner->input->now_ms + LOOK_AGAIN_MS);
+    } else if (pending_of(planner, planner->unit, &pending) > 0)
         plan_progress(planner, "what is being created for it is removed then");
     else if (prune_volumes(planner, view))
         plan_progress(planner, "its volumes are being removed");

@@ -6,6 +6,11 @@
 
 #include "reconciler/plan/plan_int.h"
 
+/* Was any container of it started, or about to be? */
+bool job_has_begun(const struct task_record *record);
+/* One that was is not there any more. */
+bool job_lacks_begun(const struct task_view *view);
+
 void plan_job(struct planner *planner, const char *key);
 
 /* For people: "service web", "group family:report". */

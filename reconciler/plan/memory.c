@@ -78,6 +78,7 @@ static void record_release(struct memory *memory, const struct task_record *reco
     intern_drop(&memory->texts, record->service);
     intern_drop(&memory->texts, record->instance);
     intern_drop(&memory->texts, record->started_by);
+    intern_drop(&memory->texts, record->begun);
     intern_drop(&memory->texts, record->reason);
 }
 
@@ -262,19 +263,19 @@ static void apply_task(struct memory *memory, const struct task_record *from)
     record.service = kept(memory, from->service);
     record.instance = kept(memory, from->instance);
     record.started_by = kept(memory, from->started_by);
+    record.begun = kept(memory, from->begun);
     record.reason = kept(memory, from->reason);
     if (entry != NULL) {
         record_release(memory, &entry->record);
         entry->record = record;
-        claim_note(memory, entry, record.claimed_ms != 0 && record.stopped_ms == 0);
-        return;
+    } else {
+        entry = mem_alloc(sizeof(*entry));
+        entry->record = record;
+        entry->service = service_of(memory, &entry->record);
+        if (entry->service != NULL)
+            DL_APPEND2(entry->service->tasks, entry, previous, next);
+        HASH_ADD_KEYPTR(by_id, memory->tasks, entry->record.id, strlen(entry->record.id), entry);
     }
-    entry = mem_alloc(sizeof(*entry));
-    entry->record = record;
-    entry->service = service_of(memory, &entry->record);
-    if (entry->service != NULL)
-        DL_APPEND2(entry->service->tasks, entry, previous, next);
-    HASH_ADD_KEYPTR(by_id, memory->tasks, entry->record.id, strlen(entry->record.id), entry);
     claim_note(memory, entry, record.claimed_ms != 0 && record.stopped_ms == 0);
 }
 
@@ -466,7 +467,6 @@ static void change_clock(struct memory *memory, const struct clock_change *chang
     }
     for (struct memory_task *at = memory->tasks; at != NULL; at = at->by_id.next) {
         change_time(change, 0, &at->record.claimed_ms);
-        change_time(change, 0, &at->record.begun_ms);
         change_time(change, 0, &at->record.started_ms);
         change_time(change, 0, &at->record.healthy_ms);
         change_time(change, 0, &at->record.stopping_ms);

@@ -48,11 +48,12 @@ struct task_record {
     uint32_t attempt;
     enum stop_code stop_code;
     const char *started_by; /* of a job: who asked for it, in their words; NULL or "": not said */
+    const char *begun;      /* likewise: its containers that were started, or about to be, each
+                             * between spaces; NULL or "": none */
     const char *reason;     /* stoppedReason */
     int exit_code;          /* of the essential container that ended it; -1: none */
     bool failed;        /* it ended by itself or was unhealthy: counts for the circuit breaker */
     int64_t claimed_ms; /* of a job: when `instance` became the one it runs on; 0: not yet */
-    int64_t begun_ms;   /* likewise: when its first container was about to be started */
     int64_t started_ms;
     int64_t healthy_ms;  /* first seen healthy; 0: never */
     int64_t stopping_ms; /* decided to stop it; 0: not */

@@ -315,6 +315,15 @@ static const char *why_gone(struct planner *planner, const struct task_record *r
     return NULL;
 }
 
+/* Of a job that never ran, or is on an instance that may tell of it later: job.c. */
+static bool is_judged_here(struct planner *planner, const struct task_record *record)
+{
+    const struct world_instance *instance =
+        record->instance == NULL ? NULL : world_instance(planner->input->world, record->instance);
+
+    return job_has_begun(record) && instance != NULL && instance_is_seen(planner, instance);
+}
+
 /* Tasks that were there and are not: all their containers were removed, or their host given up. */
 static void record_vanished(struct planner *planner, const struct service_view *view,
                             struct ends *ends)
@@ -328,8 +337,7 @@ static void record_vanished(struct planner *planner, const struct service_view *
         const char *why;
 
         if (at->record.stopped_ms != 0 || world_task(world, at->record.id) != NULL ||
-            (service_is_job(view->service) &&
-             at->record.begun_ms == 0)) /* nothing of it ran: job.c */
+            (service_is_job(view->service) && !is_judged_here(planner, &at->record)))
             continue;
         why = why_gone(planner, &at->record);
         if (why == NULL)

@@ -278,8 +278,8 @@ static void mark_watchers(struct cycle *cycle)
 /* A task of a job that had its place, and never came to it. */
 static bool is_place_given_back(const struct fact *fact)
 {
-    return fact->kind == FACT_TASK && fact->task->claimed_ms != 0 && fact->task->begun_ms == 0 &&
-           fact->task->stopped_ms != 0;
+    return fact->kind == FACT_TASK && fact->task->claimed_ms != 0 &&
+           text_is_empty(fact->task->begun) && fact->task->stopped_ms != 0;
 }
 
 /* What a fact of one service may let others do: dependents go on, images are not needed any more,

@@ -83,7 +83,7 @@ static void assert_allowed(const struct scene *scene, const struct action *actio
         assert_string_equal(record->instance, action->instance);
     }
     if (action->kind == ACTION_CONTAINER_START)
-        assert_true(record->begun_ms != 0);
+        assert_false(text_is_empty(record->begun));
 }
 
 void job_watch(struct scene *scene, int64_t for_ms)

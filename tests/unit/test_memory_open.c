@@ -471,7 +471,7 @@ static void version_1_becomes_the_current_one(void **unused)
             "DROP TABLE host;"
             "ALTER TABLE task DROP COLUMN started_by;"
             "ALTER TABLE task DROP COLUMN claimed_ms;"
-            "ALTER TABLE task DROP COLUMN begun_ms;"
+            "ALTER TABLE task DROP COLUMN begun;"
             "PRAGMA user_version = 1;"
             "INSERT INTO service (cluster, service, start_failures, retry_at_ms)"
             " VALUES ('c', 's', 4, 99);"

@@ -78,7 +78,8 @@ static void print_task(struct buf *out, const struct memory_task *entry)
                stop_code_text(task->stop_code), task->exit_code, task->failed,
                (long long)task->started_ms, (long long)task->healthy_ms,
                (long long)task->stopping_ms, (long long)task->stopped_ms);
-    buf_printf(out, " %lld %lld", (long long)task->claimed_ms, (long long)task->begun_ms);
+    buf_printf(out, " %lld", (long long)task->claimed_ms);
+    print_text(out, "begun", task->begun);
     print_text(out, "by", task->started_by);
     print_text(out, "reason", task->reason);
     print_text(out, "lines", entry->has_lines);
@@ -249,7 +250,7 @@ static void every_kind_of_fact_comes_back(void **unused)
                                 .stopping_ms = 3,
                                 .stopped_ms = 4 };
     struct task_record bare = {
-        .started_by = "alice", .claimed_ms = 5, .begun_ms = 6, .id = "t2", .cluster = "default"
+        .started_by = "alice", .claimed_ms = 5, .begun = " main ", .id = "t2", .cluster = "default"
     };
     struct fact facts[] = {
         fact_of(FACT_DEPLOYMENT, "web"), fact_of(FACT_TASK, "web"),

@@ -123,11 +123,11 @@ static void what_never_began_is_created_again(void **unused)
         scene.now_ms++;
     }
     assert_true(job_record(&scene, run, 0)->claimed_ms != 0);
-    if (job_record(&scene, run, 0)->begun_ms != 0) { /* planned right after: as if it were not */
+    if (job_record(&scene, run, 0)->begun != NULL) { /* planned right after: as if it were not */
         struct task_record record = *job_record(&scene, run, 0);
         const struct fact fact = { .kind = FACT_TASK, .task = &record };
 
-        record.begun_ms = 0;
+        record.begun = NULL;
         memory_apply(scene.memory, &fact);
     }
     const struct world_change gone = { .kind = WORLD_CONTAINER_GONE,
@@ -159,6 +159,38 @@ static void what_began_and_is_gone_is_over(void **unused)
     assert_string_equal(job_record(&scene, run, 0)->reason,
                         "the containers of the task were removed by hand");
     assert_over(&scene, run, "c");
+    scene_close(&scene);
+}
+
+/* Also before its task was seen to run. */
+static void a_container_that_ran_is_not_made_again(void **unused)
+{
+    (void)unused;
+    struct scene scene;
+    const char *run;
+    size_t setup = 0;
+
+    scene_open(&scene);
+    scene_commit(&scene, "c1",
+                 job_task(&scene, "t",
+                          ", dependsOn: [{containerName: setup, condition: SUCCESS}]}\n"
+                          "    - {name: setup, image: 'example/setup:1', essential: false"));
+    run = job_run(&scene, "c", "t", 1, NULL, NULL);
+    job_watch(&scene, 10 * 1000);
+    while (!text_equal(scene.containers[setup].container, "setup"))
+        setup++;
+    scene.create_failure = (struct scene_failure){ ERR_UNREACHABLE, "no answer" };
+    scene_end_container(&scene, setup, 0);
+    job_watch(&scene, 10 * 1000);
+    const struct world_change gone = { .kind = WORLD_CONTAINER_GONE,
+                                       .named = { .instance = "local",
+                                                  .name = scene.containers[setup].id } };
+    (void)world_apply(scene.world, &gone);
+    scene.create_failure.text = NULL;
+    job_watch(&scene, LONG_MS);
+    assert_int_equal(scene.container_count, 2); /* and the sandbox */
+    assert_over(&scene, run, "c");
+    assert_string_equal(job_record(&scene, run, 0)->reason, "a container of the task was removed");
     scene_close(&scene);
 }
 
@@ -576,6 +608,7 @@ int main(void)
         cmocka_unit_test(all_containers_of_a_task_end),
         cmocka_unit_test(what_never_began_is_created_again),
         cmocka_unit_test(what_began_and_is_gone_is_over),
+        cmocka_unit_test(a_container_that_ran_is_not_made_again),
         cmocka_unit_test(a_claim_takes_its_room),
         cmocka_unit_test(without_room_it_waits),
         cmocka_unit_test(it_is_stopped_before_it_has_a_place),
