@@ -31,6 +31,7 @@ struct ledger {
 };
 
 struct repeated;
+struct job_container; /* jobs.c */
 
 struct check {
     struct process *process;
@@ -42,6 +43,7 @@ struct check {
     struct remade remade[SERVICES_MAX][SLOTS_MAX];
     struct ledger ledgers[SERVICES_MAX];
     struct repeated *repeated;
+    struct job_container *jobs;
     struct arena arena;
     uint32_t leaving;   /* bits of services whose removal has begun */
     uint32_t held;      /* of those that must not be removed without a person's word */

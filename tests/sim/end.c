@@ -6,6 +6,7 @@
 #include "tests/sim/check_int.h"
 #include "tests/sim/daemons.h"
 #include "tests/sim/hosts.h"
+#include "tests/sim/jobs.h"
 #include "tests/sim/upkeep.h"
 
 static void check_container_end(struct check *check, const struct sim_container *container,
@@ -107,6 +108,7 @@ void check_end(struct check *check)
     size_t known = 0;
 
     upkeep_check_end(check);
+    jobs_check_end(check);
     for (size_t i = 0; i < SERVICES_MAX; i++) {
         known += check_service_end(check, i);
         check_volume_end(check, i);
