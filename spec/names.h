@@ -8,6 +8,7 @@
 #define SPEC_NAMES_H
 
 #include "spec/base/arena.h"
+#include "spec/base/base.h"
 
 /* The engine of FARGATE clusters: no instance of an EC2 cluster is called so. */
 #define LOCAL_INSTANCE "local"
@@ -19,5 +20,22 @@ char *cluster_network_name(struct arena *arena, const char *owner, const char *c
 /* "berth-OWNER-CLUSTER.SERVICE.VOLUME": one volume for all tasks of the service. */
 char *service_volume_name(struct arena *arena, const char *owner, const char *cluster,
                           const char *service, const char *volume);
+
+/*
+ * Jobs: tasks that no Service asked for.  Their group is "family:FAMILY" (ecs.md 1.4), and one run
+ * of them is planned by itself, as the service "family:FAMILY/RUN": no Service is called so.
+ */
+#define JOB_GROUP "family:"
+
+bool service_is_job(const char *service);
+/* Of "CLUSTER/SERVICE". */
+bool unit_is_job(const char *key);
+char *job_service(struct arena *arena, const char *family, const char *run);
+/* "family:FAMILY" of "family:FAMILY/RUN". */
+char *job_group(struct arena *arena, const char *service);
+/* "berth-OWNER-CLUSTER.family.FAMILY.RUN.VOLUME": for the tasks of that run; with `stays`
+ * "berth-OWNER-CLUSTER.family.FAMILY.VOLUME": for all of the family. */
+char *job_volume_name(struct arena *arena, const char *owner, const char *cluster,
+                      const char *service, const char *volume, bool stays);
 
 #endif

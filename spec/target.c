@@ -3,8 +3,6 @@
  * what it comes from, not how it is called: renaming an Image, or writing its reference in the Task
  * itself, replaces nothing.
  */
-#include "spec/target.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +10,7 @@
 #include "spec/base/text.h"
 #include "spec/canonical.h"
 #include "spec/decode.h"
+#include "spec/target_int.h"
 #include "spec/variable_file.h"
 #include "spec/yaml.h"
 
@@ -199,35 +198,42 @@ static void make_revision(const struct generation *generation, struct target *ta
     sha256_finish(hash, target->revision);
 }
 
+bool target_finish(const struct generation *generation, const struct task_spec *task,
+                   const struct target_secrets *secrets, struct arena *arena, struct target *target)
+{
+    target->cluster_is_protected =
+        resource_is_protected(generation_find(generation, KIND_CLUSTER, target->cluster));
+    target->task = resolve_environments(generation, task, arena);
+    if (target->task == NULL)
+        return false;
+    target->is_ec2 = default_network_mode(generation, target->cluster) == NETWORK_MODE_BRIDGE;
+    if (target->is_ec2 && target->task->network_mode == NETWORK_MODE_UNSET)
+        target->task = with_network_mode(target->task, NETWORK_MODE_BRIDGE, arena);
+    target->images =
+        arena_array(arena, struct target_image, target->task->container_definitions_count);
+    for (size_t i = 0; i < target->task->container_definitions_count; i++)
+        if (!resolve_image(generation, target, target->task->container_definitions[i].image, arena,
+                           &target->images[i]))
+            return false;
+    make_revision(generation, target, secrets->digest, secrets->context, arena);
+    return true;
+}
+
 const struct target *target_make(const struct generation *generation,
                                  const struct resource *service, secret_digest_fn *secret_digest,
                                  void *context, struct arena *arena)
 {
     const struct service_spec *spec = resource_service(service);
     const struct resource *task = generation_find(generation, KIND_TASK, spec->task_definition);
+    const struct target_secrets secrets = { secret_digest, context };
 
     ASSERT(task != NULL);
     struct target *target = arena_new(arena, struct target);
     target->cluster = spec->cluster;
-    target->cluster_is_protected =
-        resource_is_protected(generation_find(generation, KIND_CLUSTER, spec->cluster));
     target->service = service->name;
     target->spec = spec;
-    target->task = resolve_environments(generation, resource_task(task), arena);
-    if (target->task == NULL)
-        return NULL;
-    target->is_ec2 = default_network_mode(generation, target->cluster) == NETWORK_MODE_BRIDGE;
-    if (target->is_ec2 && target->task->network_mode == NETWORK_MODE_UNSET)
-        target->task = with_network_mode(target->task, NETWORK_MODE_BRIDGE, arena);
     target->task_name = task->name;
-    target->images =
-        arena_array(arena, struct target_image, target->task->container_definitions_count);
-    for (size_t i = 0; i < target->task->container_definitions_count; i++)
-        if (!resolve_image(generation, target, target->task->container_definitions[i].image, arena,
-                           &target->images[i]))
-            return NULL;
-    make_revision(generation, target, secret_digest, context, arena);
-    return target;
+    return target_finish(generation, resource_task(task), &secrets, arena, target) ? target : NULL;
 }
 
 /* ---- Text and back -------------------------------------------------------------------------- */

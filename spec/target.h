@@ -52,6 +52,30 @@ const struct target *target_make(const struct generation *generation,
                                  const struct resource *service, secret_digest_fn *secret_digest,
                                  void *context, struct arena *arena);
 
+/*
+ * Likewise the target of one run of a Task that no Service asked for: a job (names.h), of that many
+ * tasks, with what is overridden; the cluster and the Task must be there.  NULL and *err when that
+ * cannot be: an override of a container that the Task does not have, a Task that the cluster's
+ * launchType refuses.
+ */
+struct job_request {
+    const char *cluster;
+    const char *task; /* the name of the Task */
+    const char *run;
+    uint32_t count;
+    const struct task_override *overrides; /* NULL: none */
+};
+const struct target *target_make_job(const struct generation *generation,
+                                     const struct job_request *request,
+                                     secret_digest_fn *secret_digest, void *context,
+                                     struct arena *arena, struct err *err);
+
+/* The volume of the engine that a volume of the task is. */
+char *target_volume_name(struct arena *arena, const char *owner, const struct target *target,
+                         const struct volume *volume);
+/* Of a job: it is not removed with its run. */
+bool volume_outlives_run(const struct volume *volume);
+
 /* What one of its tasks reserves: what the task says, else the sum of its containers. */
 uint32_t target_memory_mib(const struct target *target);
 uint32_t target_cpu_units(const struct target *target);

@@ -10,8 +10,10 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "spec/base/arena.h"
 #include "spec/base/buf.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 #include "spec/world.h"
 #include "spec/world_int.h"
 
@@ -48,12 +50,25 @@ static bool is_cut(const char *kept, const char *text, size_t size)
     return strcmp(kept, cut(text, size, copy)) == 0;
 }
 
+/* The unit that it is planned in: its service, or of a job the run it belongs to; NULL: none. */
+static const char *unit_service(const struct container_report *report, struct arena *scratch)
+{
+    char run[SHA256_HEX_SIZE];
+
+    if (report->service != NULL || !service_is_job(report->group))
+        return report->service;
+    return arena_printf(scratch, "%s/%s", report->group,
+                        cut(report->deployment, DEPLOYMENT_ID_SIZE, run));
+}
+
 static bool task_matches(const struct world_task *task, const struct world_instance *host,
                          const struct container_report *report)
 {
+    AUTO(arena) scratch = { 0 };
+    const char *service = unit_service(report, &scratch);
     bool same_service = task->service == NULL
-                            ? report->service == NULL
-                            : text_equal(task->service->service, report->service) &&
+                            ? service == NULL
+                            : text_equal(task->service->service, service) &&
                                   text_equal(task->service->cluster, report->cluster);
     return task->host == host && same_service && is_cut(task->id, report->task, TASK_ID_SIZE) &&
            is_cut(task->revision, report->revision, SHA256_HEX_SIZE) &&
@@ -94,6 +109,8 @@ static void task_fill(struct world *world, struct world_task *task,
 static struct world_task *task_need(struct world *world, struct world_instance *host,
                                     const struct container_report *report)
 {
+    AUTO(arena) scratch = { 0 };
+    const char *service = unit_service(report, &scratch);
     char copy[SHA256_HEX_SIZE];
     struct world_task *first = task_first(world, cut(report->task, TASK_ID_SIZE, copy));
     for (struct world_task *task = first; task != NULL; task = task->twin) {
@@ -111,8 +128,8 @@ static struct world_task *task_need(struct world *world, struct world_instance *
     host->used_memory_mib += task->memory_mib;
     host->used_cpu_units += task->cpu_units;
     world_touch(world, host);
-    if (report->service != NULL) {
-        task->service = world_service_need(world, report->cluster, report->service);
+    if (service != NULL) {
+        task->service = world_service_need(world, report->cluster, service);
         world_service_add(task->service, task);
     }
     if (first != NULL) {

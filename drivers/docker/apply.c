@@ -14,6 +14,7 @@
 #include "drivers/docker/query.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 #define PATH_SIZE      1024
 #define HTTP_FORBIDDEN 403 /* a bridge of that name is there already */
@@ -105,7 +106,7 @@ static void report_created(struct engine_call *call, const char *id)
         .id = id,
         .name = name,
         .cluster = target->cluster,
-        .service = target->service,
+        .service = service_is_job(target->service) ? NULL : target->service,
         .task = action->identity.task,
         .container = action->container == SANDBOX_INDEX
                          ? SANDBOX_NAME
@@ -126,6 +127,8 @@ static void report_created(struct engine_call *call, const char *id)
         .created_ms = loop_wall_ms() + call->engine->clock_skew_ms,
     };
 
+    if (service_is_job(target->service))
+        report.group = job_group(&scratch, target->service);
     report.host_ports = target_host_ports(target, &scratch);
     created_name(action, name);
     engine_report_container(call->engine, &report);

@@ -428,7 +428,7 @@ bool read_volume(const struct reader *reader, const struct json *value, struct n
         .name = json_text(value, "Name"),
         .owner = label_of(labels, LABEL_VOLUME_OWNER, LIMIT_NAME),
         .cluster = label_of(labels, LABEL_VOLUME_CLUSTER, LIMIT_NAME),
-        .service = label_of(labels, LABEL_VOLUME_SERVICE, LIMIT_NAME),
+        .service = label_of(labels, LABEL_VOLUME_SERVICE, LIMIT_NAME * 2),
         .root = label_of(labels, LABEL_VOLUME_ROOT, COMMIT_SIZE - 1),
     };
 

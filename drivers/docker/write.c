@@ -13,6 +13,7 @@
 #include "drivers/docker/write_int.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 #include "spec/port.h"
 
 #define NS_PER_S         ((int64_t)1000 * 1000 * 1000)
@@ -49,7 +50,10 @@ static struct json *write_labels(const struct write_scope *scope, const char *li
     }
     json_set_text(labels, LABEL_OWNER, scope->writer->owner);
     json_set_text(labels, LABEL_CLUSTER, target->cluster);
-    json_set_text(labels, LABEL_SERVICE, target->service);
+    if (service_is_job(target->service))
+        json_set_text(labels, LABEL_GROUP, job_group(&scratch, target->service));
+    else
+        json_set_text(labels, LABEL_SERVICE, target->service);
     json_set_text(labels, LABEL_TASK, identity->task);
     json_set_text(labels, LABEL_CONTAINER, definition != NULL ? definition->name : SANDBOX_NAME);
     set_label_number(labels, LABEL_CONTAINERS, count + (count > 1 ? 1 : 0));
@@ -272,7 +276,7 @@ static void write_namespaces(struct write_scope *scope, struct json *host)
         json_set_text(host, "IpcMode", sandbox != NULL ? sandbox : "shareable");
 }
 
-/* Other tasks find this one by the name of its service. */
+/* Other tasks find this one by the name of its service; one of a job is not looked for. */
 static void write_endpoint(const struct write_scope *scope, struct json *body)
 {
     struct json *networking;
@@ -284,7 +288,7 @@ static void write_endpoint(const struct write_scope *scope, struct json *body)
     networking = json_object();
     endpoints = json_object();
     endpoint = json_object();
-    if (scope->target->service != NULL)
+    if (scope->target->service != NULL && !service_is_job(scope->target->service))
         json_set(endpoint, "Aliases", write_text_array(&scope->target->service, 1));
     json_set(endpoints, scope->action->network, endpoint);
     json_set(networking, "EndpointsConfig", endpoints);

@@ -213,10 +213,9 @@ static int append_mount(struct write_scope *scope, const struct mount_point *mou
         json_set_text(item, "Source", volume->host->source_path);
     } else {
         json_set_text(item, "Type", "volume");
-        json_set_text(item, "Source",
-                      service_volume_name(&scope->arena, scope->writer->owner,
-                                          scope->target->cluster, scope->target->service,
-                                          volume->name));
+        json_set_text(
+            item, "Source",
+            target_volume_name(&scope->arena, scope->writer->owner, scope->target, volume));
         json_set(item, "VolumeOptions", volume_options(scope, volume));
     }
     json_set_text(item, "Target", mount->container_path);

@@ -281,8 +281,8 @@ static void volumes_collect(struct sim *sim, const struct action *action, const 
         for (size_t v = 0; v < target->task->volumes_count; v++) {
             const struct volume *volume = &target->task->volumes[v];
             if (volume->host == NULL && text_equal(volume->name, source))
-                seen->volumes[seen->volume_count++] = service_volume_name(
-                    &sim->arena, owner, target->cluster, target->service, volume->name);
+                seen->volumes[seen->volume_count++] =
+                    target_volume_name(&sim->arena, owner, target, volume);
         }
     }
 }
@@ -316,6 +316,7 @@ static struct sim_body *body_make(struct sim *sim, const struct action *action, 
     const struct target *target = action->target;
     const struct task_spec *task = target->task;
     const struct task_identity *identity = &action->identity;
+    bool is_job = service_is_job(target->service);
     char name[CONTAINER_NAME_SIZE];
     const char *container = SANDBOX_NAME;
 
@@ -336,7 +337,8 @@ static struct sim_body *body_make(struct sim *sim, const struct action *action, 
         .instance = body->host->name,
         .name = sim_text(sim, name),
         .cluster = sim_text(sim, target->cluster),
-        .service = sim_text(sim, target->service),
+        .service = is_job ? NULL : sim_text(sim, target->service),
+        .group = is_job ? job_group(&sim->arena, target->service) : NULL,
         .task = sim_text(sim, identity->task),
         .container = sim_text(sim, container),
         .family = sim_text(sim, task->family != NULL ? task->family : target->task_name),

@@ -72,7 +72,9 @@ struct json *show_service(const struct app *app, const struct plan_input *input,
 struct json *show_task(const struct app *app, const struct plan_input *input,
                        const struct world_task *task, struct arena *arena);
 struct json *show_wanted_task(const struct wanted_task *task, struct arena *arena);
-struct json *show_stopped_task(const struct task_record *task);
+struct json *show_stopped_task(const struct task_record *task, struct arena *arena);
+/* `cluster`, and `service`, or of a job its `group` and `run`. */
+void show_unit(struct json *object, const char *cluster, const char *service, struct arena *arena);
 struct json *show_deployment(const struct deployment *deployment);
 struct json *show_event(const struct history_event *event);
 const char *effort_state_text(enum effort_state state);

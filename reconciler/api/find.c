@@ -6,6 +6,7 @@
 #include "reconciler/api/api_int.h"
 #include "spec/base/buf.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 #define CONTAINER_NAMES_MAX 1024
 
@@ -22,7 +23,7 @@ int find_service(const struct app *app, const char *name, struct arena *arena, c
         const char *key = units[i].key;
         const char *slash = strchr(key, '/');
 
-        if (units[i].kind != DIRTY_SERVICE || slash == NULL ||
+        if (units[i].kind != DIRTY_SERVICE || slash == NULL || unit_is_job(key) ||
             !text_equal(has_cluster ? key : slash + 1, name))
             continue;
         if (found != NULL)
@@ -72,12 +73,16 @@ const struct task_record *find_stopped(const struct app *app, const char *name, 
     struct task_record *stopped;
     size_t count;
 
-    if (strlen(name) < TASK_DIGITS_MIN ||
-        history_tasks(app->store, &filter, arena, &stopped, &count, NULL) < 0)
+    if (strlen(name) < TASK_DIGITS_MIN)
         return NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (text_starts(stopped[i].id, name))
-            return &stopped[i];
+    for (int jobs = 0; jobs < 2; jobs++) {
+        if ((jobs == 0 ? history_tasks : history_jobs)(app->store, &filter, arena, &stopped, &count,
+                                                       NULL) < 0)
+            return NULL;
+        for (size_t i = 0; i < count; i++) {
+            if (text_starts(stopped[i].id, name))
+                return &stopped[i];
+        }
     }
     return NULL;
 }

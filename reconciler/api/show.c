@@ -7,6 +7,7 @@
 #include "reconciler/run/cycle.h"
 #include "reconciler/run/execute.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 struct plan_input input_of(struct request *request)
 {
@@ -62,13 +63,23 @@ struct json *show_deployment(const struct deployment *deployment)
     return object;
 }
 
+void show_unit(struct json *object, const char *cluster, const char *service, struct arena *arena)
+{
+    json_set_text(object, "cluster", cluster);
+    if (service_is_job(service)) {
+        json_set_text(object, "group", job_group(arena, service));
+        json_set_text(object, "run", strchr(service, '/') + 1);
+    } else {
+        json_set_text(object, "service", service);
+    }
+}
+
 static void set_key(struct json *object, const char *key, struct arena *arena)
 {
     const char *slash = strchr(key, '/');
 
     ASSERT(slash != NULL);
-    json_set_text(object, "cluster", arena_text_n(arena, key, (size_t)(slash - key)));
-    json_set_text(object, "service", slash + 1);
+    show_unit(object, arena_text_n(arena, key, (size_t)(slash - key)), slash + 1, arena);
 }
 
 const char *effort_state_text(enum effort_state state)
@@ -168,7 +179,8 @@ struct json *show_task(const struct app *app, const struct plan_input *input,
     json_set_text(object, "id", task->id);
     if (task->service != NULL)
         set_key(object, task->service->key, arena);
-    json_set_text(object, "group", text_or_null(task->group));
+    if (text_is_empty(json_text(object, "group")))
+        json_set_text(object, "group", text_or_null(task->group));
     json_set_text(object, "instance", task->instance);
     json_set_text(object, "status", task_status_text(state.status));
     json_set_text(object, "health", health_status_text(state.health));
@@ -209,14 +221,14 @@ struct json *show_wanted_task(const struct wanted_task *task, struct arena *aren
     return object;
 }
 
-struct json *show_stopped_task(const struct task_record *task)
+struct json *show_stopped_task(const struct task_record *task, struct arena *arena)
 {
     struct json *object = json_object();
 
     json_set_text(object, "id", task->id);
-    json_set_text(object, "cluster", task->cluster);
-    json_set_text(object, "service", task->service);
-    json_set_text(object, "instance", task->instance);
+    show_unit(object, task->cluster, task->service, arena);
+    json_set_text(object, "startedBy", text_or_null(task->started_by));
+    json_set_text(object, "instance", text_or_null(task->instance));
     json_set_text(object, "status", task_status_text(TASK_STOPPED));
     json_set_text(object, "stopCode", stop_code_text(task->stop_code));
     json_set_text(object, "reason", text_or_null(task->reason));
@@ -228,6 +240,7 @@ struct json *show_stopped_task(const struct task_record *task)
     json_set_text(object, "commit", task->commit);
     json_set_int(object, "slot", task->slot);
     json_set_int(object, "attempt", task->attempt);
+    show_time(object, "claimedAt", task->claimed_ms);
     show_time(object, "startedAt", task->started_ms);
     show_time(object, "healthyAt", task->healthy_ms);
     show_time(object, "stoppingAt", task->stopping_ms);

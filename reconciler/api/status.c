@@ -84,7 +84,7 @@ static struct json *list_services(struct request *request, const char *cluster)
         const char *key = units[i].key;
         const char *slash = strchr(key, '/');
 
-        if (units[i].kind != DIRTY_SERVICE || slash == NULL)
+        if (units[i].kind != DIRTY_SERVICE || slash == NULL || unit_is_job(key))
             continue;
         if (cluster != NULL &&
             !text_equal(arena_text_n(arena, key, (size_t)(slash - key)), cluster))
@@ -205,7 +205,7 @@ static int add_history(struct request *request, const struct history_filter *fil
         return -1;
     stopped = json_array();
     for (size_t i = 0; i < count; i++)
-        json_append(stopped, show_stopped_task(&tasks[i]));
+        json_append(stopped, show_stopped_task(&tasks[i], arena));
     json_set(answer, "stoppedTasks", stopped);
     if (history_events(app->store, filter, arena, &events, &count, err) < 0)
         return -1;
@@ -284,12 +284,27 @@ static void list_wanted_of(const struct plan_input *input, const struct history_
 {
     const struct desired_service *at = input->desired == NULL ? NULL : input->desired->services;
 
+    for (const struct memory_service *job = input->memory->services;
+         job != NULL && filter->service == NULL; job = job->by_key.next) {
+        if (service_is_job(job->service) &&
+            (filter->cluster == NULL || text_equal(job->cluster, filter->cluster)))
+            list_wanted(input, job->key, arena, list);
+    }
     for (; at != NULL; at = at->by_key.next) {
         const struct target *target = at->goal->target;
 
         if ((filter->cluster == NULL || text_equal(target->cluster, filter->cluster)) &&
             (filter->service == NULL || text_equal(target->service, filter->service)))
             list_wanted(input, at->key, arena, list);
+    }
+}
+
+static void append_stopped(struct request *request, const struct task_record *stopped, size_t count,
+                           struct json *list)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (world_task(app_of(request)->world, stopped[i].id) == NULL)
+            json_append(list, show_stopped_task(&stopped[i], request_arena(request)));
     }
 }
 
@@ -303,10 +318,12 @@ static int add_stopped(struct request *request, struct history_filter filter, st
     filter.limit = HISTORY_TASKS;
     if (history_tasks(app->store, &filter, request_arena(request), &stopped, &count, err) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
-        if (world_task(app->world, stopped[i].id) == NULL)
-            json_append(list, show_stopped_task(&stopped[i]));
-    }
+    append_stopped(request, stopped, count, list);
+    if (filter.service != NULL)
+        return 0;
+    if (history_jobs(app->store, &filter, request_arena(request), &stopped, &count, err) < 0)
+        return -1;
+    append_stopped(request, stopped, count, list);
     return 0;
 }
 
@@ -467,7 +484,7 @@ static void add_services(const struct app *app, struct arena *arena, struct json
     size_t count = plan_units(&input, arena, &units);
 
     for (size_t i = 0; i < count; i++) {
-        if (units[i].kind == DIRTY_SERVICE)
+        if (units[i].kind == DIRTY_SERVICE && !unit_is_job(units[i].key))
             json_append_text(names, units[i].key);
     }
 }

@@ -11,6 +11,7 @@
 #include "reconciler/run/upkeep.h"
 #include "spec/base/text.h"
 #include "spec/last_lines.h"
+#include "spec/names.h"
 
 #define RECENT 5
 
@@ -295,6 +296,25 @@ static void tell_origin(struct story *story, const char *key, const char *deploy
     tell_manifest(story, key);
 }
 
+/* Of a job: who asked for it, and of which commit the Task is. */
+static void tell_unit(struct story *story, const char *key, const char *deployment_id,
+                      const char *commit, const char *task)
+{
+    const struct task_record *record = memory_task(story->app->memory, task);
+    size_t cluster = strcspn(key, "/");
+
+    if (!unit_is_job(key)) {
+        say(story, "service", "%s", key);
+        tell_origin(story, key, deployment_id, commit);
+        return;
+    }
+    say(story, "job", "%s in cluster %.*s, run %.12s", job_group(story->arena, key + cluster + 1),
+        (int)cluster, key, deployment_id);
+    if (record != NULL && !text_is_empty(record->started_by))
+        say(story, "started by", "%s", record->started_by);
+    tell_commit(story, commit);
+}
+
 static void tell_task(struct story *story, const struct world_task *task)
 {
     struct upkeep_story upkeep = { .story = story, .instance = task->instance };
@@ -310,10 +330,8 @@ static void tell_task(struct story *story, const struct world_task *task)
     say(story, "task", "%s, slot %u, attempt %u, on %s", task->id, task->slot, task->attempt,
         task->instance);
     say(story, "revision", "%.12s", task->revision);
-    if (task->service != NULL) {
-        say(story, "service", "%s", task->service->key);
-        tell_origin(story, task->service->key, task->deployment, task->commit);
-    }
+    if (task->service != NULL)
+        tell_unit(story, task->service->key, task->deployment, task->commit, task->id);
 }
 
 static void tell_container(struct story *story, const struct world_container *container)
@@ -342,8 +360,7 @@ static void tell_stopped(struct story *story, const struct task_record *task)
     if (task->service != NULL) {
         const char *key = unit_key(story->arena, task->cluster, task->service);
 
-        say(story, "service", "%s", key);
-        tell_origin(story, key, task->deployment, task->commit);
+        tell_unit(story, key, task->deployment, task->commit, task->id);
     }
 }
 
@@ -356,8 +373,7 @@ static void tell_wanted(struct story *story, const struct wanted_task *task)
     say(story, "task", "%s, slot %u, attempt %u", task->identity.task, task->identity.slot,
         task->identity.attempt);
     say(story, "revision", "%.12s", target->revision);
-    say(story, "service", "%s", key);
-    tell_origin(story, key, task->identity.deployment, task->identity.commit);
+    tell_unit(story, key, task->identity.deployment, task->identity.commit, task->identity.task);
 }
 
 /* An instance, by its whole name. */
@@ -442,8 +458,8 @@ static void tell_unknown(struct story *story, const char *name, struct err *err)
     if (follower_rejected(story->app->follower, &rejected) != NULL)
         (void)err_set(
             err, ERR_NOT_FOUND,
-            "there is no service, task, container or instance '%s'%s; of commit %.8s, which has "
-            "mistakes, nothing is done: see `berth status`",
+            "there is no service, task, container, instance or load balancer '%s'%s; of commit "
+            "%.8s, which has mistakes, nothing is done: see `berth status`",
             name, task_hint(name), rejected);
 }
 

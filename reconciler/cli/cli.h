@@ -23,7 +23,10 @@
     X(ROLLED_BACK, 3, "apply", "a deployment failed and was rolled back")                          \
     X(TIMED_OUT, 4, "apply", "not converged within --timeout")                                     \
     X(UNREAD, 141, NULL, "what reads standard output has closed it, as `head` does")               \
-    X(NOT_RUN, 125, "exec", "the command could not be run; any other code is its own")
+    X(NOT_RUN, 125, "exec", "the command could not be run; any other code is its own")             \
+    X(NOT_OVER, 124, "run-task", "with --wait: not over within --timeout, and going on")           \
+    X(NOT_STARTED, 125, "run-task",                                                                \
+      "with --wait: the task did not start, or was stopped; any other code is its own")
 
 #define EXIT_ENUM(name, number, verb, meaning) CLI_##name = (number),
 enum cli_exit { EXIT_CODES(EXIT_ENUM) };

@@ -37,6 +37,11 @@ struct cli_options {
     bool done;
     bool commits;
     const char *reason;
+    uint32_t count;
+    const char *overrides;
+    const char *started_by;
+    bool wait;
+    const char *family;
     const char *log;
 };
 

@@ -7,6 +7,7 @@
 #include "reconciler/memory/store_int.h"
 #include "spec/base/digest.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 static const char *text_or_null(const char *text)
 {
@@ -111,10 +112,12 @@ static int task_write(struct sql *sql, const struct task_record *task, struct er
     struct query query;
 
     ASSERT(task->id[0] != '\0');
-    query = query_start(sql, "INSERT OR REPLACE INTO task (id, deployment, revision, commit_id,"
-                             " cluster, service, instance, slot, attempt, stop_code, reason,"
-                             " exit_code, failed, started_ms, healthy_ms, stopping_ms, stopped_ms)"
-                             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    query =
+        query_start(sql, "INSERT OR REPLACE INTO task (id, deployment, revision, commit_id,"
+                         " cluster, service, instance, slot, attempt, stop_code, reason,"
+                         " exit_code, failed, started_ms, healthy_ms, stopping_ms, stopped_ms,"
+                         " started_by, claimed_ms, begun)"
+                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     query_text(&query, task->id);
     query_text(&query, task_word(task->deployment));
     query_text(&query, task_word(task->revision));
@@ -132,6 +135,9 @@ static int task_write(struct sql *sql, const struct task_record *task, struct er
     query_int(&query, task->healthy_ms);
     query_int(&query, task->stopping_ms);
     query_int(&query, task->stopped_ms);
+    query_text(&query, text_or_null(task->started_by));
+    query_int(&query, task->claimed_ms);
+    query_text(&query, text_or_null(task->begun));
     return query_run(&query, err);
 }
 
@@ -224,9 +230,12 @@ static int forget_write(struct sql *sql, const struct fact *fact, struct err *er
                     " WHERE cluster = ? AND service = ? AND goal IS NOT NULL)",
                     fact, err) < 0)
         return -1;
+    /* A run of a job is no deployment: what its tasks did is told by them. */
     return forget_step(sql,
-                       "UPDATE deployment SET goal = NULL"
-                       " WHERE cluster = ? AND service = ? AND goal IS NOT NULL",
+                       service_is_job(fact->service)
+                           ? "DELETE FROM deployment WHERE cluster = ? AND service = ?"
+                           : "UPDATE deployment SET goal = NULL"
+                             " WHERE cluster = ? AND service = ? AND goal IS NOT NULL",
                        fact, err);
 }
 

@@ -7,6 +7,7 @@
 
 #include "reconciler/memory/store_int.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 #define TEXT_ROW(name, text) text,
 static const char *const outcome_texts[] = { COMMIT_OUTCOMES(TEXT_ROW) };
@@ -76,7 +77,7 @@ static int is_repeat(struct sql *sql, const struct fact *fact, bool *out, struct
     return 0;
 }
 
-int history_add_event(struct sql *sql, const struct fact *fact, struct err *err)
+static int add_event(struct sql *sql, const struct fact *fact, struct err *err)
 {
     struct query query;
     bool repeat;
@@ -93,6 +94,17 @@ int history_add_event(struct sql *sql, const struct fact *fact, struct err *err)
     query_text(&query, fact->commit);
     query_text(&query, fact->text);
     return query_run(&query, err);
+}
+
+/* Runs of a job are told of together: each by itself would be kept for long. */
+int history_add_event(struct sql *sql, const struct fact *fact, struct err *err)
+{
+    AUTO(arena) scratch = { 0 };
+    struct fact told = *fact;
+
+    if (service_is_job(fact->service))
+        told.service = job_group(&scratch, fact->service);
+    return add_event(sql, &told, err);
 }
 
 static int commit_write(struct sql *sql, const struct history_commit *commit, struct err *err)
@@ -128,6 +140,12 @@ int history_add_commit(struct store *store, const struct history_commit *commit,
     return 0;
 }
 
+/* Conditions: a task of a service, of a job that is over. */
+#define OF_A_SERVICE "coalesce(service, '') NOT LIKE '" JOB_GROUP "%'"
+#define OF_A_JOB     "service LIKE '" JOB_GROUP "%'"
+/* "family:FAMILY" of "family:FAMILY/RUN". */
+#define GROUP_OF_JOB "substr(service, 1, instr(service, '/') - 1)"
+
 /* What goes beyond the limits.  The first '?' is a count or a time. */
 int history_prune(struct sql *sql, int64_t now_ms, struct err *err)
 {
@@ -140,10 +158,20 @@ int history_prune(struct sql *sql, int64_t now_ms, struct err *err)
           " WHERE place > ?)",
           HISTORY_EVENTS },
         { "DELETE FROM event WHERE at_ms < ?", now_ms - HISTORY_AGE_MS },
-        { "DELETE FROM task WHERE stopped_ms <> 0 AND stopped_ms < ?", now_ms - HISTORY_TASKS_MS },
+        { "DELETE FROM task WHERE stopped_ms <> 0 AND " OF_A_SERVICE " AND stopped_ms < ?",
+          now_ms - HISTORY_TASKS_MS },
         { "DELETE FROM task WHERE stopped_ms <> 0 AND id IN (SELECT id FROM task"
-          " WHERE stopped_ms <> 0 ORDER BY stopped_ms DESC, id LIMIT -1 OFFSET ?)",
+          " WHERE stopped_ms <> 0 AND " OF_A_SERVICE
+          " ORDER BY stopped_ms DESC, id LIMIT -1 OFFSET ?)",
           HISTORY_TASKS },
+        { "DELETE FROM task WHERE stopped_ms <> 0 AND stopped_ms < ?", now_ms - HISTORY_AGE_MS },
+        { "DELETE FROM task WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER"
+          " (PARTITION BY cluster, " GROUP_OF_JOB " ORDER BY stopped_ms DESC, id) AS place"
+          " FROM task WHERE stopped_ms <> 0 AND " OF_A_JOB ") WHERE place > ?)",
+          HISTORY_JOBS },
+        { "DELETE FROM task WHERE stopped_ms <> 0 AND id IN (SELECT id FROM task"
+          " WHERE stopped_ms <> 0 AND " OF_A_JOB " ORDER BY stopped_ms DESC, id LIMIT -1 OFFSET ?)",
+          HISTORY_JOBS_ALL },
         { "DELETE FROM output WHERE task NOT IN (SELECT id FROM task) OR number IN (SELECT number"
           " FROM (SELECT number, sum(length(text)) OVER (ORDER BY number DESC) AS total"
           " FROM output) WHERE total > ?)",
@@ -277,7 +305,7 @@ int history_deployments(struct store *store, const struct history_filter *filter
         " FROM deployment"
         " LEFT JOIN git_commit ON git_commit.number ="
         " (SELECT max(number) FROM git_commit WHERE git_commit.id = commit_id)"
-        " WHERE" OF_SERVICE " AND (?3 = 0 OR deployment.number < ?3)"
+        " WHERE" OF_SERVICE " AND " OF_A_SERVICE " AND (?3 = 0 OR deployment.number < ?3)"
         " ORDER BY deployment.number DESC LIMIT ?4");
 
     query_text(&row, filter->cluster);
@@ -401,13 +429,11 @@ int history_lines(struct store *store, const char *task, struct arena *arena,
     return 0;
 }
 
-int history_tasks(struct store *store, const struct history_filter *filter, struct arena *arena,
-                  struct task_record **out, size_t *out_count, struct err *err)
+static int read_tasks(struct store *store, const char *statement,
+                      const struct history_filter *filter, struct rows *rows, struct err *err)
 {
-    struct rows rows = { .arena = arena };
-    struct query row =
-        query_start(store->sql, "SELECT " TASK_COLUMNS " FROM task WHERE" OF_SERVICE
-                                " AND stopped_ms <> 0 ORDER BY stopped_ms DESC, id LIMIT ?3");
+    struct query row = query_start(store->sql, statement);
+    struct arena *arena = rows->arena;
 
     query_text(&row, filter->cluster);
     query_text(&row, filter->service);
@@ -424,10 +450,39 @@ int history_tasks(struct store *store, const struct history_filter *filter, stru
         task.service = arena_text(arena, task.service);
         task.instance = arena_text(arena, task.instance);
         task.reason = arena_text(arena, task.reason);
-        *(struct task_record *)rows_add(&rows, sizeof(task)) = task;
+        task.started_by = arena_text(arena, task.started_by);
+        task.begun = arena_text(arena, task.begun);
+        *(struct task_record *)rows_add(rows, sizeof(task)) = task;
     }
-    if (query_end(&row, err) < 0)
-        return err_wrap(err, "read stopped tasks");
+    return query_end(&row, err) < 0 ? err_wrap(err, "read stopped tasks") : 0;
+}
+
+int history_tasks(struct store *store, const struct history_filter *filter, struct arena *arena,
+                  struct task_record **out, size_t *out_count, struct err *err)
+{
+    struct rows rows = { .arena = arena };
+
+    if (read_tasks(store,
+                   "SELECT " TASK_COLUMNS " FROM task WHERE" OF_SERVICE " AND " OF_A_SERVICE
+                   " AND stopped_ms <> 0 ORDER BY stopped_ms DESC, id LIMIT ?3",
+                   filter, &rows, err) < 0)
+        return -1;
+    *out = (struct task_record *)(void *)rows.items;
+    *out_count = rows.count;
+    return 0;
+}
+
+int history_jobs(struct store *store, const struct history_filter *filter, struct arena *arena,
+                 struct task_record **out, size_t *out_count, struct err *err)
+{
+    struct rows rows = { .arena = arena };
+
+    if (read_tasks(store,
+                   "SELECT " TASK_COLUMNS " FROM task WHERE (?1 IS NULL OR cluster = ?1)"
+                   " AND " OF_A_JOB " AND (?2 IS NULL OR " GROUP_OF_JOB " = ?2)"
+                   " AND stopped_ms <> 0 ORDER BY stopped_ms DESC, id LIMIT ?3",
+                   filter, &rows, err) < 0)
+        return -1;
     *out = (struct task_record *)(void *)rows.items;
     *out_count = rows.count;
     return 0;

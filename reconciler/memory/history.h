@@ -2,8 +2,9 @@
  * History: what happened, for people.  Nothing is decided by it.
  *
  * What it keeps: HISTORY_EVENTS events per service, HISTORY_DEPLOYMENTS deployments per service,
- * stopped tasks for HISTORY_TASKS_MS and at most HISTORY_TASKS of them, HISTORY_LINES_BYTES of what
- * they wrote last, HISTORY_COMMITS commits; nothing but deployments and commits longer than
+ * stopped tasks for HISTORY_TASKS_MS and at most HISTORY_TASKS of them (those of jobs for
+ * HISTORY_AGE_MS, HISTORY_JOBS of a family and HISTORY_JOBS_ALL of all), HISTORY_LINES_BYTES of
+ * what they wrote last, HISTORY_COMMITS commits; nothing but deployments and commits longer than
  * HISTORY_AGE_MS.
  */
 #ifndef RECONCILER_MEMORY_HISTORY_H
@@ -18,6 +19,8 @@
 #define HISTORY_DEPLOYMENTS 1000
 #define HISTORY_TASKS       2000
 #define HISTORY_COMMITS     10000
+#define HISTORY_JOBS        100 /* of each family, */
+#define HISTORY_JOBS_ALL    2000
 #define HISTORY_LINES_BYTES (4 * 1024 * 1024)
 #define HISTORY_TASKS_MS    (INT64_C(24) * 3600 * 1000)
 #define HISTORY_AGE_MS      (INT64_C(90) * 24 * 3600 * 1000)
@@ -122,9 +125,13 @@ int history_commits(struct store *store, const struct history_filter *filter, st
  * ERR_NOT_FOUND when there is none, ERR_INVALID when there are several. */
 int history_commit(struct store *store, const char *id, struct arena *arena,
                    struct history_commit *out, struct err *err);
-/* cluster, service, limit.  Stopped tasks, last stopped first. */
+/* cluster, service, limit.  Stopped tasks of services, last stopped first. */
 int history_tasks(struct store *store, const struct history_filter *filter, struct arena *arena,
                   struct task_record **out, size_t *out_count, struct err *err);
+/* cluster, service (the group of a job, "family:FAMILY"), limit.  Stopped tasks of jobs, last
+ * stopped first. */
+int history_jobs(struct store *store, const struct history_filter *filter, struct arena *arena,
+                 struct task_record **out, size_t *out_count, struct err *err);
 /* Of a stopped task, each container's, by name; spec/last_lines.h.  Words of a program: the socket
  * serves them only. */
 int history_lines(struct store *store, const char *task, struct arena *arena,

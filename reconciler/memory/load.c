@@ -224,6 +224,9 @@ bool task_read(struct query *row, struct task_record *out)
     out->healthy_ms = query_get_int(row, 14);
     out->stopping_ms = query_get_int(row, 15);
     out->stopped_ms = query_get_int(row, 16);
+    out->started_by = query_get_text(row, 17);
+    out->claimed_ms = query_get_int(row, 18);
+    out->begun = query_get_text(row, 19);
     return known && !row->broken && exit_code >= INT_MIN && exit_code <= INT_MAX;
 }
 

@@ -153,8 +153,13 @@ static const char step_11[] = "ALTER TABLE host ADD COLUMN step TEXT;"
 /* 12: which machine that was done to. */
 static const char step_12[] = "ALTER TABLE host ADD COLUMN engine TEXT;";
 
-static const char *const steps[] = { step_1, step_2, step_3, step_4,  step_5,  step_6,
-                                     step_7, step_8, step_9, step_10, step_11, step_12 };
+/* 14: jobs: who asked for a task, and that no other one is made in its place. */
+static const char step_13[] = "ALTER TABLE task ADD COLUMN started_by TEXT;"
+                              "ALTER TABLE task ADD COLUMN claimed_ms INTEGER NOT NULL DEFAULT 0;"
+                              "ALTER TABLE task ADD COLUMN begun TEXT;";
+
+static const char *const steps[] = { step_1, step_2, step_3,  step_4,  step_5,  step_6, step_7,
+                                     step_8, step_9, step_10, step_11, step_12, step_13 };
 
 int store_schema_version(void)
 {

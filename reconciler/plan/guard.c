@@ -4,6 +4,13 @@
  */
 #include "reconciler/plan/plan_int.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
+
+/* No commit declares a job: it is not removed, it ends. */
+static bool is_undeclared(const struct plan_input *input, const char *key)
+{
+    return !unit_is_job(key) && desired_service(input->desired, key) == NULL;
+}
 
 /* Was it there before the current commit: brought to another one's goal, or running of another?
  * One on its way out since an earlier commit was not: that it is declared again adds it. */
@@ -40,9 +47,9 @@ static void count_removed(const struct plan_input *input, size_t *out_known, siz
         known += was_there(input, at);
     for (const struct memory_service *at = input->memory->services; at != NULL;
          at = at->by_key.next)
-        removed += at->removal == NULL && desired_service(input->desired, at->key) == NULL;
+        removed += at->removal == NULL && is_undeclared(input, at->key);
     for (const struct world_service *at = input->world->services; at != NULL; at = at->by_key.next)
-        removed += at->task_count > 0 && desired_service(input->desired, at->key) == NULL &&
+        removed += at->task_count > 0 && is_undeclared(input, at->key) &&
                    memory_service(input->memory, at->key) == NULL;
     *out_known = known + removed;
     *out_removed = removed;
@@ -151,12 +158,12 @@ bool removal_is_open(const struct plan_input *input)
 {
     for (const struct memory_service *at = input->memory->services; at != NULL;
          at = at->by_key.next) {
-        if (at->removal == NULL && desired_service(input->desired, at->key) == NULL)
+        if (at->removal == NULL && is_undeclared(input, at->key))
             return true;
     }
     for (const struct world_service *at = input->world->services; at != NULL;
          at = at->by_key.next) {
-        if (at->task_count > 0 && desired_service(input->desired, at->key) == NULL &&
+        if (at->task_count > 0 && is_undeclared(input, at->key) &&
             memory_service(input->memory, at->key) == NULL)
             return true;
     }

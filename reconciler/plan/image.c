@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "reconciler/plan/image_int.h"
+#include "reconciler/plan/job_int.h"
 #include "spec/base/text.h"
 
 /* A step of a Dockerfile that failed so often in a row will not succeed by itself. */
@@ -109,8 +110,8 @@ static void tell_unable(const struct image_need *need, enum action_kind kind, co
     state_reason(planner, need->deployment,
                  arena_printf(planner->arena, "%s" UNABLE "%s", reason == NULL ? "" : reason, why));
     event = plan_fact(planner, FACT_EVENT, target->cluster, target->service);
-    event->text = arena_printf(planner->arena, "(service %s) was unable to start a task because %s",
-                               target->service, why);
+    event->text = arena_printf(planner->arena, "(%s) was unable to start a task because %s",
+                               unit_title(planner, target->service), why);
     event->commit = need->deployment->commit;
 }
 

@@ -220,10 +220,12 @@ static size_t tasks_left(const struct upkeep *upkeep)
 {
     const struct plan_input *input = upkeep->planner->input;
     size_t count = upkeep->seen->task_count;
+    const struct plan_pending *const *pending;
+    size_t pending_count = pending_all(upkeep->planner, &pending);
 
-    for (size_t i = 0; i < input->pending_count; i++)
-        count += text_equal(input->pending[i].instance, upkeep->seen->name) &&
-                 world_task(input->world, input->pending[i].task) == NULL;
+    for (size_t i = 0; i < pending_count; i++)
+        count += text_equal(pending[i]->instance, upkeep->seen->name) &&
+                 world_task(input->world, pending[i]->task) == NULL;
     return count;
 }
 

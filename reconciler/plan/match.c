@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "reconciler/plan/job_int.h"
 #include "reconciler/plan/place.h"
 #include "reconciler/plan/traffic.h"
 #include "spec/base/text.h"
@@ -390,8 +391,9 @@ static void judge_containers(struct planner *planner, struct task_view *view,
     /* It is made first, and whoever joined its namespaces is not in those of another one. */
     if (task->expected > 1 && world_task_container(task, SANDBOX_NAME) == NULL)
         ended(view, STOP_ESSENTIAL_CONTAINER_EXITED, "the sandbox of the task was removed", -1);
-    if (view->record != NULL && view->record->started_ms != 0 &&
-        task->container_count < task->expected)
+    if ((view->record != NULL && view->record->started_ms != 0 &&
+         task->container_count < task->expected) ||
+        job_lacks_begun(view))
         ended(view, STOP_ESSENTIAL_CONTAINER_EXITED, "a container of the task was removed", -1);
 }
 

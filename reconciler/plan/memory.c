@@ -77,13 +77,25 @@ static void record_release(struct memory *memory, const struct task_record *reco
     intern_drop(&memory->texts, record->cluster);
     intern_drop(&memory->texts, record->service);
     intern_drop(&memory->texts, record->instance);
+    intern_drop(&memory->texts, record->started_by);
+    intern_drop(&memory->texts, record->begun);
     intern_drop(&memory->texts, record->reason);
+}
+
+static void claim_note(struct memory *memory, struct memory_task *task, bool is_claim)
+{
+    if (is_claim && !task->is_claim)
+        DL_APPEND2(memory->claims, task, claim_previous, claim_next);
+    else if (!is_claim && task->is_claim)
+        DL_DELETE2(memory->claims, task, claim_previous, claim_next);
+    task->is_claim = is_claim;
 }
 
 static void task_free(struct memory *memory, struct memory_task *task)
 {
     ASSERT(memory->tasks != NULL);
     HASH_DELETE(by_id, memory->tasks, task);
+    claim_note(memory, task, /* is_claim= */ false);
     if (task->service != NULL)
         DL_DELETE2(task->service->tasks, task, previous, next);
     record_release(memory, &task->record);
@@ -250,18 +262,21 @@ static void apply_task(struct memory *memory, const struct task_record *from)
     record.cluster = kept(memory, from->cluster);
     record.service = kept(memory, from->service);
     record.instance = kept(memory, from->instance);
+    record.started_by = kept(memory, from->started_by);
+    record.begun = kept(memory, from->begun);
     record.reason = kept(memory, from->reason);
     if (entry != NULL) {
         record_release(memory, &entry->record);
         entry->record = record;
-        return;
+    } else {
+        entry = mem_alloc(sizeof(*entry));
+        entry->record = record;
+        entry->service = service_of(memory, &entry->record);
+        if (entry->service != NULL)
+            DL_APPEND2(entry->service->tasks, entry, previous, next);
+        HASH_ADD_KEYPTR(by_id, memory->tasks, entry->record.id, strlen(entry->record.id), entry);
     }
-    entry = mem_alloc(sizeof(*entry));
-    entry->record = record;
-    entry->service = service_of(memory, &entry->record);
-    if (entry->service != NULL)
-        DL_APPEND2(entry->service->tasks, entry, previous, next);
-    HASH_ADD_KEYPTR(by_id, memory->tasks, entry->record.id, strlen(entry->record.id), entry);
+    claim_note(memory, entry, record.claimed_ms != 0 && record.stopped_ms == 0);
 }
 
 static void apply_lines(struct memory *memory, const struct task_lines *lines)
@@ -451,6 +466,7 @@ static void change_clock(struct memory *memory, const struct clock_change *chang
         }
     }
     for (struct memory_task *at = memory->tasks; at != NULL; at = at->by_id.next) {
+        change_time(change, 0, &at->record.claimed_ms);
         change_time(change, 0, &at->record.started_ms);
         change_time(change, 0, &at->record.healthy_ms);
         change_time(change, 0, &at->record.stopping_ms);
@@ -475,36 +491,14 @@ void memory_clock_limit(struct memory *memory, int64_t now_ms)
     change_clock(memory, &(struct clock_change){ .limit_ms = now_ms });
 }
 
-/* Of an engine that was not reached yet nobody knows which one it is. */
-static bool engines_are_known(const struct world *world)
+/* One that was not reached yet may be any. */
+static bool engine_may_be_there(const struct world *world, const char *engine)
 {
     for (const struct world_instance *at = world->instances; at != NULL; at = at->by_name.next) {
-        if (at->engine_id == NULL)
-            return false;
-    }
-    return world->instances != NULL;
-}
-
-static bool engine_is_known(const struct world *world, const char *engine)
-{
-    for (const struct world_instance *at = world->instances; at != NULL; at = at->by_name.next) {
-        if (text_equal(at->engine_id, engine))
+        if (at->engine_id == NULL || text_equal(at->engine_id, engine))
             return true;
     }
-    return false;
-}
-
-/* A process that sees a host for the first time may find tasks there that were being created when
- * the one before it died: of these nothing is remembered but their deployment. */
-static bool tasks_are_known(const struct memory *memory, const struct world *world)
-{
-    for (const struct world_instance *at = world->instances; at != NULL; at = at->by_name.next) {
-        const struct host_record *host = memory_host(memory, at->name);
-
-        if (!at->was_complete && at->same_as == NULL && (host == NULL || host->forgotten_ms == 0))
-            return false;
-    }
-    return true;
+    return world->instances == NULL;
 }
 
 static void expire_images(struct memory *memory, const struct world *world, int64_t before_ms)
@@ -512,11 +506,10 @@ static void expire_images(struct memory *memory, const struct world *world, int6
     struct memory_image *image;
     struct memory_image *next;
 
-    if (!engines_are_known(world))
-        return;
     HASH_ITER(by_key, memory->images, image, next)
     {
-        if (image->record.brought_ms < before_ms && !engine_is_known(world, image->record.engine))
+        if (image->record.brought_ms < before_ms &&
+            !engine_may_be_there(world, image->record.engine))
             image_free(memory, image);
     }
 }
@@ -534,7 +527,7 @@ void memory_expire(struct memory *memory, const struct world *world, int64_t bef
     }
     expire_images(memory, world, before_ms - ENGINE_KEPT_MS);
     hosts_expire(memory, world, before_ms);
-    if (!tasks_are_known(memory, world))
+    if (!hosts_were_seen(memory, world))
         return;
     for (struct memory_service *service = memory->services; service != NULL;
          service = service->by_key.next) {

@@ -7,36 +7,11 @@
 #define RECONCILER_PLAN_MEMORY_H
 
 #include "reconciler/plan/goal.h"
+#include "reconciler/plan/memory_words.h"
 #include "spec/base/base.h"
 #include "spec/base/hash.h"
 #include "spec/base/intern.h"
 #include "spec/world.h"
-
-/* ecs.md 1.5, rolloutState. */
-#define ROLLOUT_STATES(X)                                                                          \
-    X(IN_PROGRESS, "IN_PROGRESS")                                                                  \
-    X(COMPLETED, "COMPLETED")                                                                      \
-    X(FAILED, "FAILED")
-
-/* ecs.md 1.4, stopCode. */
-#define STOP_CODES(X)                                                                              \
-    X(NONE, "")                                                                                    \
-    X(TASK_FAILED_TO_START, "TaskFailedToStart")                                                   \
-    X(ESSENTIAL_CONTAINER_EXITED, "EssentialContainerExited")                                      \
-    X(USER_INITIATED, "UserInitiated")                                                             \
-    X(SERVICE_SCHEDULER_INITIATED, "ServiceSchedulerInitiated")
-
-#define MEMORY_ENUM_ROLLOUT(name, text) ROLLOUT_##name,
-enum rollout_state { ROLLOUT_STATES(MEMORY_ENUM_ROLLOUT) ROLLOUT_STATE_COUNT };
-#undef MEMORY_ENUM_ROLLOUT
-#define MEMORY_ENUM_STOP(name, text) STOP_##name,
-enum stop_code { STOP_CODES(MEMORY_ENUM_STOP) STOP_CODE_COUNT };
-#undef MEMORY_ENUM_STOP
-
-const char *rollout_state_text(enum rollout_state state);
-MUST_USE bool rollout_state_parse(const char *text, enum rollout_state *out);
-const char *stop_code_text(enum stop_code code);
-MUST_USE bool stop_code_parse(const char *text, enum stop_code *out);
 
 /* What a deployment pinned for one container. */
 struct pin {
@@ -72,9 +47,13 @@ struct task_record {
     uint32_t slot;
     uint32_t attempt;
     enum stop_code stop_code;
-    const char *reason; /* stoppedReason */
-    int exit_code;      /* of the essential container that ended it; -1: none */
+    const char *started_by; /* of a job: who asked for it, in their words; NULL or "": not said */
+    const char *begun;      /* likewise: its containers that were started, or about to be, each
+                             * between spaces; NULL or "": none */
+    const char *reason;     /* stoppedReason */
+    int exit_code;          /* of the essential container that ended it; -1: none */
     bool failed;        /* it ended by itself or was unhealthy: counts for the circuit breaker */
+    int64_t claimed_ms; /* of a job: when `instance` became the one it runs on; 0: not yet */
     int64_t started_ms;
     int64_t healthy_ms;  /* first seen healthy; 0: never */
     int64_t stopping_ms; /* decided to stop it; 0: not */
@@ -163,6 +142,9 @@ struct memory_task {
     struct memory_service *service; /* NULL: it was forgotten, or never remembered */
     struct memory_task *next;       /* of the service, in no order */
     struct memory_task *previous;   /* the first one's is the last */
+    struct memory_task *claim_next; /* in memory->claims; */
+    struct memory_task *claim_previous;
+    bool is_claim; /* it is in there */
     UT_hash_handle by_id;
 };
 
@@ -192,6 +174,7 @@ struct memory_service {
 struct memory {
     struct memory_service *services;
     struct memory_task *tasks;
+    struct memory_task *claims; /* of jobs: those that have an instance, and have not stopped */
     struct memory_image *images;
     struct memory_host *hosts; /* memory_hosts.h */
     struct memory_host *hosts_by_engine;

@@ -141,3 +141,14 @@ const struct host_record *memory_host_of(const struct memory *memory, const char
 
     return host == NULL ? NULL : &host->record;
 }
+
+bool hosts_were_seen(const struct memory *memory, const struct world *world)
+{
+    for (const struct world_instance *at = world->instances; at != NULL; at = at->by_name.next) {
+        const struct host_record *host = memory_host(memory, at->name);
+
+        if (!at->was_complete && at->same_as == NULL && (host == NULL || host->forgotten_ms == 0))
+            return false;
+    }
+    return true;
+}

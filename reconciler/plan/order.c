@@ -8,6 +8,7 @@
 #include "reconciler/plan/place.h"
 #include "reconciler/plan/traffic.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 #define STOP_TIMEOUT_S 30 /* ecs.md 1.3, where the definition is not remembered */
 
@@ -241,12 +242,13 @@ static bool ended_badly(const struct world_container *container)
             container->exit_code != EXIT_SIGKILL);
 }
 
-/* What its program wrote last says why a task failed, and goes with its container: it is asked for
- * once, and whatever comes of it, the container is removed then. */
+/* What its program wrote last says why a task failed, or what a job did, and goes with its
+ * container: it is asked for once, and whatever comes of it, the container is removed then. */
 static bool wants_lines(const struct planner *planner, const struct task_view *view,
                         const struct world_container *container)
 {
-    bool failed = view->record != NULL && view->record->failed;
+    bool failed = (view->record != NULL && view->record->failed) ||
+                  (view->task->service != NULL && service_is_job(view->task->service->service));
 
     if (container->lines_asked || !container_ran(container) ||
         text_equal(container->container, SANDBOX_NAME) ||

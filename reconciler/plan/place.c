@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "reconciler/plan/job_int.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 
@@ -193,6 +194,8 @@ static struct placement *placement_of(struct planner *planner,
 {
     const struct plan_input *input = planner->input;
     struct placement *placement = planner->placement;
+    const struct plan_pending *const *pending;
+    size_t pending_count;
 
     if (placement != NULL && placement->instance == instance)
         return placement;
@@ -201,13 +204,13 @@ static struct placement *placement_of(struct planner *planner,
     for (const struct world_service *service = input->world->services; service != NULL;
          service = service->by_key.next)
         take_service(planner, placement, service);
-    for (size_t i = 0; i < input->pending_count; i++) {
-        const struct plan_pending *pending = &input->pending[i];
+    pending_count = pending_all(planner, &pending);
+    for (size_t i = 0; i < pending_count; i++) {
+        const struct target *target = pending[i]->target;
 
-        if (text_equal(pending->instance, instance->name) &&
-            world_task(input->world, pending->task) == NULL)
-            take_target(placement, use_of_cluster(planner, placement, pending->target->cluster),
-                        pending->target);
+        if (text_equal(pending[i]->instance, instance->name) &&
+            world_task(input->world, pending[i]->task) == NULL)
+            take_target(placement, use_of_cluster(planner, placement, target->cluster), target);
     }
     planner->placement = placement;
     return placement;
@@ -286,7 +289,7 @@ void place_release(struct planner *planner, const struct target *target, uint32_
 }
 
 #define NO_PLACE                                                                                   \
-    "service %s was unable to place a task because no container instance met all of its "          \
+    "%s was unable to place a task because no container instance met all of its "                  \
     "requirements: "
 
 /* By the name that the engine gives it, its kernel's or Go's. */
@@ -307,7 +310,8 @@ bool place_architecture(struct planner *planner, const struct target *target,
 
     if (platform == NULL || is_architecture(platform->cpu_architecture, instance->architecture))
         return true;
-    plan_wait(planner, NO_PLACE "it needs the architecture %s, %s has %s", target->service,
+    plan_wait(planner, NO_PLACE "it needs the architecture %s, %s has %s",
+              unit_title(planner, target->service),
               enumeration_text(&cpu_architecture_values, platform->cpu_architecture),
               instance->name, instance->architecture == NULL ? "none" : instance->architecture);
     return false;
@@ -330,7 +334,7 @@ const struct world_instance *place_task(struct planner *planner, const struct ta
     use = use_of_cluster(planner, placement, target->cluster);
     lacks = shortage(planner, placement, use, target);
     if (lacks != NULL) {
-        plan_wait(planner, NO_PLACE "%s", target->service, lacks);
+        plan_wait(planner, NO_PLACE "%s", unit_title(planner, target->service), lacks);
         return NULL;
     }
     if (use->tasks >= NETWORK_TASKS_MAX) {
@@ -367,8 +371,7 @@ bool is_named_volume(const struct volume *volume)
 const char *volume_name(struct planner *planner, const struct target *target,
                         const struct volume *volume)
 {
-    return service_volume_name(planner->arena, planner->input->owner, target->cluster,
-                               target->service, volume->name);
+    return target_volume_name(planner->arena, planner->input->owner, target, volume);
 }
 
 static bool network_ready(struct planner *planner, const struct target *target,
@@ -413,8 +416,8 @@ static bool volume_ready(struct planner *planner, const struct target *target,
     action->service = target->service;
     action->target = target;
     action->volume = volume;
-    action->cause =
-        arena_printf(planner->arena, "volume %s of service %s", volume->name, target->service);
+    action->cause = arena_printf(planner->arena, "volume %s of %s", volume->name,
+                                 unit_title(planner, target->service));
     return false;
 }
 

@@ -44,7 +44,10 @@ bool instance_is_ours(struct planner *planner, const struct world_instance *inst
 bool place_ready(struct planner *planner, const struct target *target,
                  const struct world_instance *instance);
 
-/* What is being created for the unit, in the order that the planner was told. */
+/* Tasks of which nothing is seen yet, and which take their room: what is being created, and what
+ * jobs have claimed.  Some may be seen meanwhile. */
+size_t pending_all(struct planner *planner, const struct plan_pending *const **out);
+/* Those of the unit. */
 size_t pending_of(struct planner *planner, const char *unit,
                   const struct plan_pending *const **out);
 

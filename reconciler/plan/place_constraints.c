@@ -6,6 +6,7 @@
 
 #include "reconciler/plan/subset.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 /* What an expression asks about. */
 struct asked {
@@ -81,7 +82,9 @@ static void find_groups(struct asked *asked, size_t index)
         else if (text_equal(at->service->cluster, placing->pool->cluster) &&
                  !text_equal(at->service->service, placing->target->service))
             asked->groups[asked->group_count++] =
-                arena_printf(arena, "service:%s", at->service->service);
+                service_is_job(at->service->service)
+                    ? job_group(arena, at->service->service)
+                    : arena_printf(arena, "service:%s", at->service->service);
     }
 }
 

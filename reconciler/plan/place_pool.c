@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "reconciler/plan/daemon.h"
+#include "reconciler/plan/job_int.h"
 #include "reconciler/plan/pools.h"
 #include "reconciler/plan/subset.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 static void count_task(struct placing *placing, const struct world_task *task, bool stays)
 {
@@ -152,7 +154,9 @@ struct placing *placing_of(struct planner *planner, const struct target *target)
     placing->pool = pool_of(planner, target->cluster);
     placing->target = target;
     placing->is_daemon = is_daemon;
-    placing->service_group = arena_printf(arena, "service:%s", target->service);
+    placing->service_group = service_is_job(target->service)
+                                 ? job_group(arena, target->service)
+                                 : arena_printf(arena, "service:%s", target->service);
     placing->memory_mib = target_memory_mib(target);
     placing->cpu_units = target_cpu_units(target);
     placing->host_ports = target_host_ports(target, arena);
@@ -199,17 +203,18 @@ static void take(struct placing *placing, size_t host)
 void pool_wait(const struct placing *placing, size_t closest, enum fit fit)
 {
     struct planner *planner = placing->planner;
+    const char *title = unit_title(planner, placing->target->service);
 
     if (placing->pool->count == 0)
         plan_wait(planner,
-                  "service %s was unable to place a task because no container instances were found "
-                  "in your cluster.",
-                  placing->target->service);
+                  "%s was unable to place a task because no container instances were found in your "
+                  "cluster.",
+                  title);
     else
         plan_wait(planner,
-                  "service %s was unable to place a task because no container instance met all of "
-                  "its requirements. The closest matching container-instance %s %s.",
-                  placing->target->service, placing->pool->hosts[closest].listed->name,
+                  "%s was unable to place a task because no container instance met all of its "
+                  "requirements. The closest matching container-instance %s %s.",
+                  title, placing->pool->hosts[closest].listed->name,
                   resources_lack(placing, closest, fit));
 }
 

@@ -34,7 +34,7 @@ struct placing {
     struct arena *arena; /* of what is counted here */
     struct pool *pool;
     const struct target *target;
-    const char *service_group; /* "service:NAME" */
+    const char *service_group; /* "service:NAME"; of a job "family:FAMILY" */
     uint32_t memory_mib;
     uint32_t cpu_units;
     const char *host_ports;

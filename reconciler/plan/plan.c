@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconciler/plan/job_int.h"
+#include "reconciler/plan/plan_int.h"
 #include "reconciler/plan/traffic.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 #define RETRY_MAX_MS (15 * 60 * 1000)
 #define WAIT_BYTES   1024
@@ -163,6 +166,13 @@ void plan_wake(struct planner *planner, int64_t at_ms)
 void plan_watch(struct planner *planner)
 {
     planner->unit_watches = true;
+}
+
+const char *unit_title(struct planner *planner, const char *service)
+{
+    if (service_is_job(service))
+        return arena_printf(planner->arena, "group %s", job_group(planner->arena, service));
+    return arena_printf(planner->arena, "service %s", service);
 }
 
 bool unit_stated(const struct planner *planner)

@@ -111,6 +111,9 @@ bool plan_is_unbuildable(const struct plan_input *input, const struct memory_ser
  * not. */
 const char *image_guard(const struct plan_input *input, const char *name);
 
+/* What a run of a job waits for begins so, when none of its tasks will do any more. */
+#define JOB_IS_OVER "it is over"
+
 /* How a task stands: of ecs.md 1.4 what there is here. */
 #define TASK_STATUSES(X)                                                                           \
     X(PENDING, "PENDING")       /* it waits for a place, or for what it depends on */              \

@@ -28,7 +28,7 @@ struct planner {
     struct arena *arena;
     struct arena *scratch; /* of the unit: nothing of the plan is in it */
     struct plan *plan;
-    size_t action_capacity, fact_capacity, wait_capacity, work_capacity;
+    size_t action_capacity, fact_capacity, wait_capacity, work_capacity, pending_count;
     const char *unit;  /* what is being planned */
     size_t unit_facts; /* stated before it */
     size_t unit_waits;

@@ -118,6 +118,8 @@ static void add_ports(struct planner *planner, struct host_use *use, const char 
 static void find_ports(struct planner *planner, struct host_use *use)
 {
     const struct plan_input *input = planner->input;
+    const struct plan_pending *const *pending;
+    size_t pending_count;
 
     if (use->ports_known)
         return;
@@ -125,12 +127,11 @@ static void find_ports(struct planner *planner, struct host_use *use)
     use->ports_known = true;
     for (const struct world_task *at = use->instance->tasks; at != NULL; at = at->host_next)
         add_ports(planner, use, at->host_ports);
-    for (size_t i = 0; i < input->pending_count; i++) {
-        const struct plan_pending *pending = &input->pending[i];
-
-        if (text_equal(pending->instance, use->instance->name) &&
-            world_task(input->world, pending->task) == NULL)
-            add_ports(planner, use, target_host_ports(pending->target, planner->arena));
+    pending_count = pending_all(planner, &pending);
+    for (size_t i = 0; i < pending_count; i++) {
+        if (text_equal(pending[i]->instance, use->instance->name) &&
+            world_task(input->world, pending[i]->task) == NULL)
+            add_ports(planner, use, target_host_ports(pending[i]->target, planner->arena));
     }
 }
 
@@ -252,13 +253,14 @@ static void follow(struct pools *pools)
 static void take_pending(struct planner *planner)
 {
     const struct plan_input *input = planner->input;
+    const struct plan_pending *const *pending;
+    size_t count = pending_all(planner, &pending);
 
-    for (size_t i = 0; i < input->pending_count; i++) {
-        const struct plan_pending *pending = &input->pending[i];
-        const struct world_instance *instance = world_instance(input->world, pending->instance);
+    for (size_t i = 0; i < count; i++) {
+        const struct world_instance *instance = world_instance(input->world, pending[i]->instance);
 
-        if (instance != NULL && world_task(input->world, pending->task) == NULL)
-            use_take(planner, pools_use(planner->pools, instance), pending->target);
+        if (instance != NULL && world_task(input->world, pending[i]->task) == NULL)
+            use_take(planner, pools_use(planner->pools, instance), pending[i]->target);
     }
 }
 

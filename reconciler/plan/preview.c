@@ -10,6 +10,7 @@
 #include "reconciler/plan/daemon.h"
 #include "reconciler/plan/preview_int.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 #define FIELDS_MAX 200 /* shown of one service or resource; a new one is summed up instead */
 #define NOTES_MAX  8
@@ -480,12 +481,13 @@ static void gather_undeclared(struct gathering *gathering)
 
     for (const struct memory_service *at = input->memory->services; at != NULL;
          at = at->by_key.next) {
-        if (desired_service(input->desired, at->key) == NULL)
+        if (!unit_is_job(at->key) && desired_service(input->desired, at->key) == NULL)
             gather_removed(gathering, at->key, removal_guard(input, at, arena));
     }
     for (const struct world_service *at = input->world->services; at != NULL;
          at = at->by_key.next) {
-        if (at->task_count > 0 && desired_service(input->desired, at->key) == NULL &&
+        if (at->task_count > 0 && !unit_is_job(at->key) &&
+            desired_service(input->desired, at->key) == NULL &&
             memory_service(input->memory, at->key) == NULL)
             gather_removed(gathering, at->key, removal_guard(input, NULL, arena));
     }

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "reconciler/plan/job_int.h"
 #include "reconciler/plan/maintain.h"
 #include "reconciler/plan/place.h"
 #include "spec/base/text.h"
@@ -50,6 +51,12 @@ static bool instance_is_usable(struct planner *planner, const struct world_insta
            instance_is_ours(planner, instance);
 }
 
+static bool goes_along(const struct service_view *view, const struct volume *volume)
+{
+    return service_is_job(view->service) ? is_named_volume(volume) && !volume_outlives_run(volume)
+                                         : volume->delete_with_service;
+}
+
 /* Those of former revisions too. */
 static bool prune_volumes_on(struct planner *planner, const struct service_view *view,
                              const struct world_instance *instance)
@@ -62,7 +69,7 @@ static bool prune_volumes_on(struct planner *planner, const struct service_view 
         const char *name = volume_name(planner, view->primary->goal->target, volumes[i]);
         struct action *action;
 
-        if (!volumes[i]->delete_with_service || world_volume(instance, name) == NULL)
+        if (!goes_along(view, volumes[i]) || world_volume(instance, name) == NULL)
             continue;
         waiting = true;
         if (!instance_is_usable(planner, instance) ||
@@ -70,13 +77,14 @@ static bool prune_volumes_on(struct planner *planner, const struct service_view 
             continue;
         action = plan_action(planner, ACTION_VOLUME_REMOVE, instance->name, name);
         action->name = name;
-        action->cause = "its service was removed, and the volume has deleteWithService";
+        action->cause = service_is_job(view->service)
+                            ? "the run that used it has ended"
+                            : "its service was removed, and the volume has deleteWithService";
     }
     return waiting;
 }
 
-/* True when a volume is still to go. */
-static bool prune_volumes(struct planner *planner, const struct service_view *view)
+bool prune_volumes(struct planner *planner, const struct service_view *view)
 {
     bool waiting = false;
 

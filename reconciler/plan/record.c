@@ -4,6 +4,7 @@
  */
 #include <stdarg.h>
 
+#include "reconciler/plan/job_int.h"
 #include "reconciler/plan/rebalance.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
@@ -66,8 +67,8 @@ static struct task_record *record_copy(struct planner *planner, const struct ser
     return record;
 }
 
-static void task_fact(struct planner *planner, const struct service_view *view,
-                      const struct task_record *record, bool durable)
+void task_fact(struct planner *planner, const struct service_view *view,
+               const struct task_record *record, bool durable)
 {
     struct fact *fact = plan_fact(planner, FACT_TASK, view->cluster, view->service);
 
@@ -104,11 +105,13 @@ static bool record_start(struct planner *planner, const struct service_view *vie
         return false;
     record = record_copy(planner, view, task);
     if (!started) {
-        const char *why = rebalance_started(planner, view, task);
+        const char *why =
+            service_is_job(view->service) ? NULL : rebalance_started(planner, view, task);
 
         /* Stated once, also of one whose engine can't say when. */
         record->started_ms = task->started_ms == 0 ? planner->input->now_ms : task->started_ms;
-        service_event(planner, view, "(service %s) has %s: (task %s).%s%s", view->service,
+        service_event(planner, view, "(%s) has %s: (task %s).%s%s",
+                      unit_title(planner, view->service),
                       is_adopted(view, task) ? "taken over 1 running tasks" : "started 1 tasks",
                       task->task->id, why == NULL ? "" : " ", why == NULL ? "" : why);
     }
@@ -159,6 +162,8 @@ static void tally_end(struct planner *planner, const struct service_view *view, 
     const struct deployment *made = memory_deployment(view->memory, record->deployment);
     struct tally *entry;
 
+    if (service_is_job(view->service))
+        return; /* none follows it */
     if (of != NULL)
         tally_of(planner, ends, of)->failed += record->failed;
     if (made == NULL)
@@ -173,7 +178,8 @@ static void tally_end(struct planner *planner, const struct service_view *view, 
 static void throttle_once(struct planner *planner, const struct service_view *view,
                           struct ends *ends, const struct deployment *of, int64_t ran_ms)
 {
-    struct tally *entry = of == NULL ? NULL : tally_of(planner, ends, of);
+    struct tally *entry =
+        of == NULL || service_is_job(view->service) ? NULL : tally_of(planner, ends, of);
 
     if (entry != NULL && !entry->throttled)
         entry->throttled = throttle(planner, view, of, ran_ms);
@@ -185,8 +191,8 @@ static void tally_state(struct planner *planner, const struct service_view *view
                         bool healthier)
 {
     bool reset =
-        healthier && view->primary != NULL && view->spec != NULL &&
-        view->primary->state == ROLLOUT_IN_PROGRESS &&
+        healthier && !service_is_job(view->service) && view->primary != NULL &&
+        view->spec != NULL && view->primary->state == ROLLOUT_IN_PROGRESS &&
         view->spec->deployment_configuration->deployment_circuit_breaker->reset_on_healthy_task;
 
     if (reset && view->primary->failed_tasks > 0)
@@ -204,21 +210,22 @@ static void tally_state(struct planner *planner, const struct service_view *view
     }
 }
 
-static void state_stopped(struct planner *planner, const struct service_view *view,
-                          struct task_record *record)
+void state_stopped(struct planner *planner, const struct service_view *view,
+                   struct task_record *record)
 {
     record->stopped_ms = planner->input->now_ms;
     if (record->stopping_ms == 0)
         record->stopping_ms = record->stopped_ms;
-    task_fact(planner, view, record, /* durable= */ record->failed); /* what the breaker counts */
+    /* What the breaker counts; and of a job there is no other try to learn it again from. */
+    task_fact(planner, view, record,
+              /* durable= */ record->failed || service_is_job(view->service));
     if (record->stop_code == STOP_TASK_FAILED_TO_START &&
         world_task(planner->input->world, record->id) == NULL)
-        service_event(planner, view,
-                      "(service %s) failed to launch a task (task %s) with (error %s).",
-                      view->service, record->id, record->reason);
+        service_event(planner, view, "(%s) failed to launch a task (task %s) with (error %s).",
+                      unit_title(planner, view->service), record->id, record->reason);
     else
-        service_event(planner, view, "(service %s) has stopped 1 running tasks: (task %s). %s",
-                      view->service, record->id, record->reason);
+        service_event(planner, view, "(%s) has stopped 1 running tasks: (task %s). %s",
+                      unit_title(planner, view->service), record->id, record->reason);
 }
 
 /* It ended by itself, which is its reason unless we had decided to stop it. */
@@ -231,7 +238,9 @@ static struct task_record *record_of_end(struct planner *planner, const struct s
         record->stop_code = task->stop_code;
         record->reason = task->reason;
         record->exit_code = task->exit_code;
-        record->failed = !task->excused;
+        record->failed = service_is_job(view->service) ? task->exit_code != 0 : !task->excused;
+    } else if (service_is_job(view->service) && record->exit_code < 0) {
+        record->exit_code = task->exit_code; /* what it made of being stopped */
     }
     return record;
 }
@@ -306,6 +315,15 @@ static const char *why_gone(struct planner *planner, const struct task_record *r
     return NULL;
 }
 
+/* Of a job that never ran, or is on an instance that may tell of it later: job.c. */
+static bool is_judged_here(struct planner *planner, const struct task_record *record)
+{
+    const struct world_instance *instance =
+        record->instance == NULL ? NULL : world_instance(planner->input->world, record->instance);
+
+    return job_has_begun(record) && instance != NULL && instance_is_seen(planner, instance);
+}
+
 /* Tasks that were there and are not: all their containers were removed, or their host given up. */
 static void record_vanished(struct planner *planner, const struct service_view *view,
                             struct ends *ends)
@@ -318,7 +336,8 @@ static void record_vanished(struct planner *planner, const struct service_view *
         struct task_record *record;
         const char *why;
 
-        if (at->record.stopped_ms != 0 || world_task(world, at->record.id) != NULL)
+        if (at->record.stopped_ms != 0 || world_task(world, at->record.id) != NULL ||
+            (service_is_job(view->service) && !is_judged_here(planner, &at->record)))
             continue;
         why = why_gone(planner, &at->record);
         if (why == NULL)
@@ -327,6 +346,7 @@ static void record_vanished(struct planner *planner, const struct service_view *
         if (record->stopping_ms == 0) {
             record->stop_code = STOP_USER_INITIATED;
             record->reason = why;
+            record->failed = service_is_job(view->service);
         }
         state_stopped(planner, view, record);
         tally_end(planner, view, ends, of == NULL ? view->primary : of, record);
@@ -337,15 +357,6 @@ static bool any_create_failed(const struct world_instance *instance)
 {
     for (const struct world_effort *at = instance->efforts; at != NULL; at = at->by_key.next) {
         if (at->state == EFFORT_FAILED && text_starts(at->key, "create "))
-            return true;
-    }
-    return false;
-}
-
-static bool is_being_created(const struct plan_input *input, const char *task)
-{
-    for (size_t i = 0; i < input->pending_count; i++) {
-        if (text_equal(input->pending[i].task, task))
             return true;
     }
     return false;
@@ -418,7 +429,7 @@ static void record_uncreated_on(struct planner *planner, const struct service_vi
 static void record_all_uncreated(struct planner *planner, const struct service_view *view,
                                  struct ends *ends)
 {
-    if (view->spec == NULL || view->primary == NULL)
+    if (view->spec == NULL || view->primary == NULL || service_is_job(view->service))
         return;
     if (view->pool == NULL)
         record_uncreated_on(planner, view, view->instance, ends);

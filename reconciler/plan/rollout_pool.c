@@ -5,6 +5,7 @@
  */
 #include "reconciler/plan/daemon.h"
 #include "reconciler/plan/rebalance.h"
+#include "spec/names.h"
 
 const char *slot_name(struct planner *planner, const struct deployment *deployment, uint32_t slot)
 {
@@ -185,7 +186,8 @@ static bool comes_back(const struct planner *planner, const struct world_task *t
     const struct deployment *next =
         memory_primary(memory_service(planner->input->memory, task->service->key));
 
-    return next != NULL && has_named_volumes(next->goal->target);
+    return next != NULL && !service_is_job(task->service->service) &&
+           has_named_volumes(next->goal->target);
 }
 
 /* Its successor waits for another service, which may wait for the host. */

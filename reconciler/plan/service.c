@@ -11,8 +11,10 @@
 #include <string.h>
 
 #include "reconciler/plan/daemon.h"
+#include "reconciler/plan/job_int.h"
 #include "reconciler/plan/traffic.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 static void deployment_id(const struct planner *planner, const struct target *target,
                           const char *commit, char out[DEPLOYMENT_ID_SIZE])
@@ -397,7 +399,9 @@ void plan_service(struct planner *planner, const char *key)
 {
     const struct desired_service *desired = desired_service(planner->input->desired, key);
 
-    if (desired == NULL)
+    if (unit_is_job(key))
+        plan_job(planner, key);
+    else if (desired == NULL)
         plan_removed(planner, key);
     else
         plan_declared(planner, desired);

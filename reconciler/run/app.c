@@ -18,6 +18,7 @@
 #include "reconciler/run/installer.h"
 #include "reconciler/run/log.h"
 #include "reconciler/run/recall.h"
+#include "reconciler/run/say.h"
 #include "reconciler/run/secrets.h"
 #include "reconciler/run/tell.h"
 #include "reconciler/run/upkeep.h"
@@ -199,7 +200,7 @@ static void on_change(void *context, const struct world_change *change)
     app->reporting = change->kind >= WORLD_BALANCERS_KNOWN
                          ? BALANCER_HOST
                          : change->named.instance; /* the first member of all */
-    app_say_report(app, change);
+    say_report(app, change);
     if (change->kind == WORLD_INSTANCE_LOST) {
         installer_stir(app->installer); /* first: what it begins is no reason to give up */
         if (app->options->once)

@@ -156,9 +156,6 @@ int app_retry(struct app *app, const char *key, struct err *err);
 /* Tells everyone who listens, and the log: topic is "commit", "deployment", "event", "progress",
  * "action", "build", "engine", "warning" or "error". */
 void app_say(struct app *app, const char *topic, const char *format, ...) PRINTF_LIKE(3, 4);
-/* What a fact, or a report that is not in the world yet, tells people. */
-void app_say_fact(struct app *app, const struct fact *fact);
-void app_say_report(struct app *app, const struct world_change *change);
 /* Likewise, with what it is about. */
 void app_tell(struct app *app, const char *topic, const struct log_fields *fields,
               const char *format, ...) PRINTF_LIKE(4, 5);

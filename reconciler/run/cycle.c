@@ -8,9 +8,12 @@
 
 #include "reconciler/run/execute.h"
 #include "reconciler/run/looks.h"
+#include "reconciler/run/relies.h"
+#include "reconciler/run/say.h"
 #include "reconciler/run/wants.h"
 #include "spec/base/hash.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 
 /* Facts lead to facts a few times (ended, counted, failed, rolled back); more is a mistake of ours.
  * */
@@ -85,6 +88,39 @@ void cycle_check_clock(struct cycle *cycle)
     loop_defer(app->loop, tell_driver, cycle);
 }
 
+static void unit_free(struct cycle *cycle, struct unit *unit)
+{
+    HASH_DELETE(by_key, cycle->units, unit);
+    free(unit->key);
+    free(unit->wait);
+    free(unit->told);
+    wants_release(&unit->wants);
+    free(unit);
+}
+
+static bool is_seen(const struct world *world, const char *key)
+{
+    AUTO(arena) scratch = { 0 };
+    size_t size = strcspn(key, "/");
+
+    return world_service(world, arena_text_n(&scratch, key, size), key + size + 1) != NULL;
+}
+
+/* Runs of jobs come and go, and are asked for by no name again. */
+static void drop_runs(struct cycle *cycle)
+{
+    const struct app *app = cycle->app;
+    struct unit *unit;
+    struct unit *next;
+
+    HASH_ITER(by_key, cycle->units, unit, next)
+    {
+        if (unit_is_job(unit->key) && !unit->dirty && !unit->busy &&
+            memory_service(app->memory, unit->key) == NULL && !is_seen(app->world, unit->key))
+            unit_free(cycle, unit);
+    }
+}
+
 static void maintain(void *context)
 {
     struct cycle *cycle = context;
@@ -93,6 +129,7 @@ static void maintain(void *context)
 
     cycle_check_clock(cycle);
     memory_expire(app->memory, app->world, loop_wall_ms() - RECORDS_KEPT_MS);
+    drop_runs(cycle);
     if (store_prune(app->store, app->memory, loop_wall_ms(), &err) < 0)
         app_say(app, "warning", "state: %s", err.text);
     timer_start(app->loop, &cycle->maintenance, MAINTAIN_MS, maintain, cycle);
@@ -108,16 +145,6 @@ struct cycle *cycle_new(struct app *app)
     cycle->clock_offset_ms = loop_wall_ms() - loop_steady_ms();
     timer_start(app->loop, &cycle->maintenance, MAINTAIN_MS, maintain, cycle);
     return cycle;
-}
-
-static void unit_free(struct cycle *cycle, struct unit *unit)
-{
-    HASH_DELETE(by_key, cycle->units, unit);
-    free(unit->key);
-    free(unit->wait);
-    free(unit->told);
-    wants_release(&unit->wants);
-    free(unit);
 }
 
 void cycle_free(struct cycle *cycle)
@@ -170,41 +197,12 @@ static void schedule(struct cycle *cycle)
     loop_defer(cycle->app->loop, cycle_run, cycle);
 }
 
-/* Who waits for another service may go on when that one's tasks change. */
-static bool depends_on(const struct cycle *cycle, const struct unit *unit, const char *key)
-{
-    const struct desired *desired = cycle->app->desired;
-    const struct desired_service *service =
-        unit->kind == DIRTY_SERVICE ? desired_service(desired, unit->key) : NULL;
-    const struct service_spec *spec = service == NULL ? NULL : service->goal->target->spec;
-
-    for (size_t i = 0; spec != NULL && i < spec->depends_on_count; i++) {
-        const struct desired_service *on = desired_dependency(desired, spec->depends_on[i]);
-
-        if (on != NULL && text_equal(on->key, key))
-            return true;
-    }
-    return false;
-}
-
-/* Services wait until one of theirs can be set up. */
-static bool is_behind(const struct cycle *cycle, const struct unit *unit, const char *key)
-{
-    const struct desired_service *service =
-        unit->kind == DIRTY_SERVICE ? desired_service(cycle->app->desired, unit->key) : NULL;
-    const struct service_spec *spec = service == NULL ? NULL : service->goal->target->spec;
-
-    for (size_t i = 0; spec != NULL && i < spec->load_balancers_count; i++)
-        if (text_equal(spec->load_balancers[i].load_balancer, key + sizeof(BALANCER_KEY) - 1))
-            return true;
-    return false;
-}
-
 static void mark_balancer(struct cycle *cycle, const char *key)
 {
     unit_get(cycle, DIRTY_BALANCER, key)->dirty = true;
     for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
-        at->dirty |= (at->wait != NULL && is_behind(cycle, at, key)) ||
+        at->dirty |= (at->wait != NULL && at->kind == DIRTY_SERVICE &&
+                      relies_on_balancer(cycle->app->desired, at->key, key)) ||
                      (at->watches && at->kind == DIRTY_SERVICE);
     schedule(cycle);
 }
@@ -222,7 +220,8 @@ void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key)
         if (kind != DIRTY_SERVICE)
             at->dirty |= at->wait != NULL || at->watches || kind == DIRTY_RELIERS;
         else
-            at->dirty |= (at->wait != NULL && depends_on(cycle, at, key)) ||
+            at->dirty |= (at->wait != NULL && at->kind == DIRTY_SERVICE &&
+                          relies_on_service(cycle->app->desired, at->key, key)) ||
                          (at->kind == DIRTY_INSTANCE && at->watches);
     }
     schedule(cycle);
@@ -275,6 +274,13 @@ static void mark_watchers(struct cycle *cycle)
         at->dirty |= at->kind == DIRTY_INSTANCE && at->watches;
 }
 
+/* A task of a job that had its place, and never came to it. */
+static bool is_place_given_back(const struct fact *fact)
+{
+    return fact->kind == FACT_TASK && fact->task->claimed_ms != 0 &&
+           text_is_empty(fact->task->begun) && fact->task->stopped_ms != 0;
+}
+
 /* What a fact of one service may let others do: dependents go on, images are not needed any more,
  * be it that a deployment ended or that it is not the newest any more. */
 static void mark_affected(struct cycle *cycle, const struct fact *fact)
@@ -288,7 +294,7 @@ static void mark_affected(struct cycle *cycle, const struct fact *fact)
     }
     bool turning =
         fact->kind == FACT_FORGET || fact->kind == FACT_HOLD || fact->kind == FACT_REMOVAL ||
-        fact->kind == FACT_QUARANTINE ||
+        fact->kind == FACT_QUARANTINE || is_place_given_back(fact) ||
         (fact->kind == FACT_DEPLOYMENT && (fact->deployment->state != ROLLOUT_IN_PROGRESS ||
                                            fact->deployment->created_ms == fact->at_ms));
 
@@ -324,7 +330,7 @@ int cycle_state(struct cycle *cycle, const struct fact *facts, size_t count, str
     if (!gathered && store_gathers(app->store))
         timer_start(app->loop, &cycle->gathering, GATHER_MS, flush, cycle);
     for (size_t i = 0; i < count; i++) {
-        app_say_fact(app, &facts[i]);
+        say_fact(app, &facts[i]);
         mark_affected(cycle, &facts[i]);
         memory_apply(app->memory, &facts[i]);
     }

@@ -1,10 +1,21 @@
 /*
  * What facts, and reports of drivers, tell people.
  */
-#include "reconciler/run/app.h"
-#include "spec/base/text.h"
+#include "reconciler/run/say.h"
 
-void app_say_fact(struct app *app, const struct fact *fact)
+#include "spec/base/text.h"
+#include "spec/names.h"
+
+static void say_run(struct app *app, const struct log_fields *fields, const struct fact *fact)
+{
+    const struct deployment *run = fact->deployment;
+
+    if (run->created_ms == fact->at_ms)
+        app_tell(app, "deployment", fields, "%s: run %.12s of Task %s begins", fact->cluster,
+                 run->id, run->goal->target->task_name);
+}
+
+void say_fact(struct app *app, const struct fact *fact)
 {
     const struct deployment *deployment = fact->deployment;
     AUTO(arena) scratch = { 0 };
@@ -18,7 +29,9 @@ void app_say_fact(struct app *app, const struct fact *fact)
     case FACT_EVENT: app_tell(app, "event", &fields, "%s", fact->text); break;
     case FACT_DEPLOYMENT:
         fields.deployment = deployment->id;
-        if (deployment->created_ms == fact->at_ms && !deployment->rollback)
+        if (service_is_job(fact->service))
+            say_run(app, &fields, fact);
+        else if (deployment->created_ms == fact->at_ms && !deployment->rollback)
             app_tell(app, "deployment", &fields, "%s/%s: deployment %.12s of commit %.8s begins",
                      fact->cluster, fact->service, deployment->id, deployment->commit);
         break;
@@ -34,7 +47,8 @@ void app_say_fact(struct app *app, const struct fact *fact)
                      fact->service, fact->text);
         break;
     case FACT_FORGET:
-        app_tell(app, "event", &fields, "(service %s) was removed.", fact->service);
+        if (!service_is_job(fact->service))
+            app_tell(app, "event", &fields, "(service %s) was removed.", fact->service);
         break;
     case FACT_HOST:
         fields.instance = fact->host->instance;
@@ -108,7 +122,7 @@ static void say_balancer(struct app *app, const struct world_change *change)
     }
 }
 
-void app_say_report(struct app *app, const struct world_change *change)
+void say_report(struct app *app, const struct world_change *change)
 {
     if (change->kind == WORLD_INSTANCE || change->kind == WORLD_INSTANCE_LOST)
         say_engine(app, change);

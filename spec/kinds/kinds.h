@@ -12,6 +12,7 @@
 #include "spec/kinds/image.def"
 #include "spec/kinds/loadbalancer.def"
 #include "spec/kinds/metadata.def"
+#include "spec/kinds/override.def"
 #include "spec/kinds/service.def"
 #include "spec/kinds/task.def"
 
@@ -32,7 +33,9 @@ enum kind { KINDS(KIND_ENUM) KIND_COUNT };
     IMAGE_ENUMS(E) TASK_ENUMS(E) CLUSTER_ENUMS(E) SERVICE_ENUMS(E) LOAD_BALANCER_ENUMS(E)
 #define ALL_RECORDS(R)                                                                             \
     METADATA_RECORDS(R)                                                                            \
-    IMAGE_RECORDS(R) TASK_RECORDS(R) CLUSTER_RECORDS(R) SERVICE_RECORDS(R) LOAD_BALANCER_RECORDS(R)
+    IMAGE_RECORDS(R)                                                                               \
+    TASK_RECORDS(R)                                                                                \
+    CLUSTER_RECORDS(R) SERVICE_RECORDS(R) LOAD_BALANCER_RECORDS(R) OVERRIDE_RECORDS(R)
 
 ALL_ENUMS(ENUM_DECLARE)
 ALL_RECORDS(RECORD_STRUCT)

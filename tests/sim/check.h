@@ -31,6 +31,7 @@ struct ledger {
 };
 
 struct repeated;
+struct job_container; /* jobs.c */
 
 struct check {
     struct process *process;
@@ -43,6 +44,7 @@ struct check {
     struct ledger ledgers[SERVICES_MAX];
     struct repeated *repeated;
     char set_up[SHA256_HEX_SIZE]; /* how the load balancer was last */
+    struct job_container *jobs;
     struct arena arena;
     uint32_t leaving;   /* bits of services whose removal has begun */
     uint32_t held;      /* of those that must not be removed without a person's word */

@@ -7,9 +7,11 @@
 
 #include "spec/base/text.h"
 #include "spec/kinds/kinds.h"
+#include "spec/names.h"
 #include "tests/sim/check_int.h"
 #include "tests/sim/daemons.h"
 #include "tests/sim/hosts.h"
+#include "tests/sim/jobs.h"
 #include "tests/sim/upkeep.h"
 
 /* ---- Proof: design rules 5 and 6 ---- */
@@ -337,7 +339,8 @@ static void check_stop_decision(struct check *check, const struct fact *facts, s
     bool hosts = check->people->host_count > 0;
     uint32_t missing = missing_of(check, spec, &standing);
     bool no_room = standing.alive + missing > upper ||
-                   (check->memory_mib < PLENTY_MIB && !hosts_have_room(check, missing));
+                   (check->memory_mib < PLENTY_MIB &&
+                    (!hosts_have_room(check, missing) || jobs_want_room(check)));
     if (!text_equal(stopped->revision, revision)) {
         if (standing.old + standing.healthy_current <= spec->desired_count && !no_room &&
             !upkeep_must_stop(check, stopped, primary))
@@ -376,11 +379,29 @@ static void check_image(struct check *check, const struct image_record *image)
                      image->image_id, image->references);
 }
 
-void check_facts(void *context, const struct fact *facts, size_t count)
+/* Those of services, hosts and images: jobs are judged by what reaches the engine. */
+static size_t without_jobs(const struct fact *all, size_t count, struct arena *arena,
+                           const struct fact **out)
+{
+    struct fact *facts = arena_array(arena, struct fact, count + 1);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!service_is_job(all[i].service))
+            facts[kept++] = all[i];
+    }
+    *out = facts;
+    return kept;
+}
+
+void check_facts(void *context, const struct fact *all, size_t all_count)
 {
     struct check *check = context;
+    AUTO(arena) arena = { 0 };
+    const struct fact *facts;
+    size_t count = without_jobs(all, all_count, &arena, &facts);
 
-    trace_facts(&check->trace, facts, count);
+    trace_facts(&check->trace, all, all_count);
     check_evidence(check, facts, count);
     for (size_t i = 0; i < count; i++) {
         if (facts[i].kind == FACT_TASK && facts[i].task->stopping_ms != 0)

@@ -6,6 +6,7 @@
 #include "tests/sim/check_int.h"
 #include "tests/sim/daemons.h"
 #include "tests/sim/hosts.h"
+#include "tests/sim/jobs.h"
 #include "tests/sim/traffic.h"
 #include "tests/sim/upkeep.h"
 
@@ -109,6 +110,7 @@ void check_end(struct check *check)
 
     upkeep_check_end(check);
     traffic_check_end(check);
+    jobs_check_end(check);
     for (size_t i = 0; i < SERVICES_MAX; i++) {
         known += check_service_end(check, i);
         check_volume_end(check, i);

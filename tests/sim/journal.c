@@ -4,6 +4,7 @@
 #include "tests/sim/journal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "reconciler/plan/maintenance.h"
 #include "spec/base/text.h"
@@ -39,6 +40,8 @@ static const struct task_record *record_keep(struct arena *arena, const struct t
     kept->cluster = arena_text(arena, from->cluster);
     kept->service = arena_text(arena, from->service);
     kept->instance = arena_text(arena, from->instance);
+    kept->started_by = arena_text(arena, from->started_by);
+    kept->begun = arena_text(arena, from->begun);
     kept->reason = arena_text(arena, from->reason);
     return kept;
 }
@@ -173,6 +176,24 @@ bool journal_keeps(const struct store *store, enum fact_kind kind, const char *s
             continue;
         if (durable || deployment == NULL)
             return durable;
+    }
+    return false;
+}
+
+bool journal_keeps_job(const struct store *store, const char *task, const char *container)
+{
+    bool durable = false;
+
+    for (size_t i = store->count; i-- > 0;) {
+        const struct fact *fact = &store->entries[i].fact;
+
+        durable |= store->entries[i].durable;
+        if (!durable || fact->kind != FACT_TASK || !text_equal(fact->task->id, task))
+            continue;
+        if (container == NULL
+                ? fact->task->claimed_ms != 0
+                : fact->task->begun != NULL && strstr(fact->task->begun, container) != NULL)
+            return true;
     }
     return false;
 }

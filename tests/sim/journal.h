@@ -29,6 +29,9 @@ void journal_crash(struct store *store, struct rng *rng);
  * is another one), outlive every crash?  False when there is none. */
 bool journal_keeps(const struct store *store, enum fact_kind kind, const char *service,
                    const char *deployment);
+/* Likewise, that the task of a job has its place (container NULL), or that one of its containers
+ * was about to be started. */
+bool journal_keeps_job(const struct store *store, const char *task, const char *container);
 /* All facts, into an empty memory. */
 void journal_load(const struct store *store, struct memory *memory);
 /* Someone deletes it. */

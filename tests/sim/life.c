@@ -9,6 +9,7 @@
 #include "spec/base/text.h"
 #include "tests/sim/check.h"
 #include "tests/sim/hosts.h"
+#include "tests/sim/jobs.h"
 #include "tests/sim/scale.h"
 #include "tests/sim/upkeep.h"
 
@@ -188,6 +189,7 @@ static void run_begin(struct run *run, uint64_t seed, FILE *log)
     for (size_t i = 0; i < run->people.host_count; i++)
         add_engine(run, hosts_name(i));
     draw_faults(run);
+    jobs_draw(&run->people, switch_is_on(run->switches, SWITCH_jobs));
     begin_people(run);
     run->check = (struct check){ .process = &run->process,
                                  .people = &run->people,
@@ -289,6 +291,7 @@ static void disturb(struct run *run, int64_t passed_ms)
     if (drawn(run, passed_ms, run->vanishes_per_hour))
         sim_cut(run->sim, hosts_name((size_t)rng_below(&run->rng, run->people.host_count)),
                 rng_between(&run->rng, 10 * 1000, 5 * MINUTE_MS), rng_chance(&run->rng, 30));
+    jobs_disturb(&run->check, passed_ms);
     bool may_fill = run->faults.lose_answer > 0 && switch_is_on(switches, SWITCH_full);
     if (drawn(run, passed_ms, may_fill ? 4 : 0))
         run->store_full_until_ms = now_ms + rng_between(&run->rng, 1, MINUTE_MS);
@@ -414,10 +417,12 @@ static void settle(struct run *run)
         suspend_or_resume(run, /* suspend= */ false, i);
     /* What has happened already comes to light: checks fail late, hosts are still away, and work
      * whose answer was lost fails after an hour. */
-    do
+    do {
+        jobs_give_up(&run->check);
         pass(run, sim_now(run->sim) + (run->people.host_count > 0 ? FAILED_MS : LATENT_MS),
              /* troubled= */ false, /* until_converged= */ false);
-    while ((has_long_call(run) || !hosts_are_seen(&run->check)) && !run->check.failed);
+    } while ((has_long_call(run) || !hosts_are_seen(&run->check) || jobs_are_left(&run->check)) &&
+             !run->check.failed);
     people_commit_fine(&run->people, failed_services(run));
     adopt(run, /* confirmed= */ true);
     come_to_rest(run);

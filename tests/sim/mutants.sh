@@ -18,8 +18,9 @@ cd "$(dirname "$0")/../.." || exit 1
 SEEDS=${SEEDS:-1000}
 JOBS=${JOBS:-2}
 WORK=build/mutants
-SHRUNK=03-upper-off-by-one # found in the first seed
-export SEEDS SHRUNK WORK MUTANT_CC MUTANT_SIM MUTANT_LINK
+SHRUNK=03-upper-off-by-one
+SHRUNK_SEED=3 # finds it in a large life
+export SEEDS SHRUNK SHRUNK_SEED WORK MUTANT_CC MUTANT_SIM MUTANT_LINK
 
 # Builds the simulator with the mistake in it; says why not.
 grow() # NAME
@@ -85,11 +86,11 @@ shrink()
         echo "failed shrink: $SHRUNK $(cat "$WORK/shrink.log")"
         return
     fi
-    "$tree/sim" 1 1 large commits=20 >"$WORK/shrink.log" 2>&1 </dev/null
+    "$tree/sim" "$SHRUNK_SEED" 1 large commits=20 >"$WORK/shrink.log" 2>&1 </dev/null
     again=$(sed -n 's/^    again: //p' "$WORK/shrink.log" | tail -n 1)
     rule=$(sed -n 's/.*least of it: at [0-9]*: //p' "$WORK/shrink.log")
     if [[ $again != *without=*,*,*,*\ *=* ]]; then
-        echo "failed shrink: seed 1 of $SHRUNK was not made smaller: ${again:-no command}"
+        echo "failed shrink: seed $SHRUNK_SEED of $SHRUNK was not made smaller: ${again:-no command}"
     elif [ -z "$rule" ] || ! $again 2>&1 | grep -qF "$rule"; then
         echo "failed shrink: '$again' does not say '$rule'"
     else

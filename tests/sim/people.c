@@ -11,6 +11,7 @@
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
 #include "tests/sim/hosts.h"
+#include "tests/sim/jobs.h"
 #include "tests/sim/traffic.h"
 #include "tests/sim/upkeep.h"
 
@@ -183,12 +184,12 @@ static struct generation *derive(struct people *people, bool broken)
 {
     AUTO(arena) arena = { 0 };
     AUTO(diag_list) diags = { 0 };
-    struct file_change changes[SERVICES_MAX + 2] = { 0 };
+    struct file_change changes[SERVICES_MAX + 3] = { 0 };
     struct generation *generation = NULL;
     struct err err = { 0 };
     size_t count = 0;
 
-    for (size_t i = 0; i < SERVICES_MAX + 2; i++) {
+    for (size_t i = 0; i < SERVICES_MAX + 3; i++) {
         AUTO(buf) text = { 0 };
         buf_init(&text, FILE_MAX);
         if (i < SERVICES_MAX && people->wanted.services[i].exists)
@@ -198,6 +199,8 @@ static struct generation *derive(struct people *people, bool broken)
         else if (i == SERVICES_MAX + 1 && broken)
             buf_text_add(&text, "apiVersion: berth/v1\nkind: Service\nmetadata: {name: wrong}\n"
                                 "spec: {taskDefinition: nothing}\n");
+        else if (i == SERVICES_MAX + 2)
+            jobs_print(people, &text);
         struct file_change *change = &changes[count++];
         change->path = arena_printf(&arena, "file-%zu.yaml", i);
         if (text.size > 0)

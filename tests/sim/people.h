@@ -114,6 +114,8 @@ struct people {
     struct rng windows; /* draws when */
     struct rng traffic; /* draws what is behind a load balancer, */
     bool balances;      /* if anything is, in this life */
+    struct rng asks;    /* draws what is run by itself, */
+    bool runs_jobs;     /* if anything is, in this life */
     uint32_t upkeeps;   /* so many were asked for */
     uint32_t kept_free; /* bits of hosts whose tasks leave for that */
     uint32_t

@@ -39,7 +39,8 @@
     X(vanish)   /* hosts are away for minutes */                                                   \
     X(daemon)   /* services with one task on each host */                                          \
     X(maintain) /* hosts are maintained */                                                         \
-    X(balance)  /* services are behind a load balancer */
+    X(balance)  /* services are behind a load balancer */                                          \
+    X(jobs)     /* people run Tasks by themselves */
 
 #define SWITCH_ENUM(name) SWITCH_##name,
 enum switch_name { SWITCH_FAULTS(SWITCH_ENUM) SWITCH_OTHERS(SWITCH_ENUM) SWITCH_COUNT };

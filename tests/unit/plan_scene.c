@@ -7,6 +7,7 @@
 
 #include "spec/base/digest.h"
 #include "spec/base/text.h"
+#include "spec/names.h"
 #include "tests/unit/plan_trace.h"
 #include "tests/unit/unit.h"
 
@@ -331,6 +332,7 @@ static void obey_create(struct scene *scene, const struct action *action)
     struct arena *arena = &scene->arena;
     const struct task_spec *task = action->target->task;
     bool is_sandbox = action->container == SANDBOX_INDEX;
+    bool is_job = service_is_job(action->target->service);
     const struct container_definition *definition =
         is_sandbox ? NULL : &task->container_definitions[action->container];
     uint32_t count = (uint32_t)task->container_definitions_count;
@@ -349,7 +351,8 @@ static void obey_create(struct scene *scene, const struct action *action)
         .id = arena_printf(arena, "%064zx", index),
         .name = arena_text(arena, action->object),
         .cluster = arena_text(arena, action->target->cluster),
-        .service = arena_text(arena, action->target->service),
+        .service = is_job ? NULL : arena_text(arena, action->target->service),
+        .group = is_job ? job_group(arena, action->target->service) : NULL,
         .task = arena_text(arena, action->identity.task),
         .container = is_sandbox ? SANDBOX_NAME : arena_text(arena, definition->name),
         .family = arena_text(arena, action->target->task_name),

@@ -207,6 +207,29 @@ static void single_container_is_its_own_sandbox(void **state)
     check(&action, "tests/golden/engine/container-alone.json");
 }
 
+/* By no name others find it, and its labels say which family it is of. */
+static void a_job_has_a_group_and_no_alias(void **state)
+{
+    struct container_definition only = { .name = "web", .image = "hello", .stop_timeout = 30 };
+    struct task_spec small = { .container_definitions = &only, .container_definitions_count = 1 };
+    struct target job = target;
+    struct action action = creation(0, NULL);
+    AUTO(buf) body = { 0 };
+    struct err err = { 0 };
+
+    (void)state;
+    job.task = &small;
+    job.service = "family:report/0123456789abcdef0123456789abcdef";
+    action.target = &job;
+    buf_init(&body, BODY_MAX);
+    assert_int_equal(write_container(&writer, &action, &body, &err), 0);
+    AUTO(json) *value = json_parse(body.data, body.size, &err);
+    const struct json *labels = json_get(value, "Labels");
+    assert_string_equal(json_as_text(json_get(labels, "berth.group"), ""), "family:report");
+    assert_null(json_get(labels, "berth.service"));
+    assert_null(strstr(body.data, "Aliases"));
+}
+
 /* What a task of these ports says of its network in a mode. */
 static const char *network_of(enum network_mode mode, size_t container, const char *sandbox,
                               struct arena *arena)
@@ -404,6 +427,7 @@ int main(void)
         cmocka_unit_test(second_container_gets_what_the_first_left),
         cmocka_unit_test(sandbox_holds_names_and_ports),
         cmocka_unit_test(single_container_is_its_own_sandbox),
+        cmocka_unit_test(a_job_has_a_group_and_no_alias),
         cmocka_unit_test(network_modes_and_published_ports),
         cmocka_unit_test(logs_never_fill_the_disk_nor_hold_a_container_up),
         cmocka_unit_test(a_place_is_mounted_once),

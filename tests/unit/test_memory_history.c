@@ -346,6 +346,80 @@ static void stopped_tasks_stay_for_a_day(void **unused)
     assert_int_equal(count, 1);
 }
 
+static size_t jobs_of(const char *group, const char *first)
+{
+    const struct history_filter filter = { .service = group, .limit = HISTORY_JOBS_ALL };
+    struct task_record *items;
+    struct err err = { 0 };
+    size_t count;
+
+    assert_int_equal(history_jobs(store, &filter, &arena, &items, &count, &err), 0);
+    if (count > 0)
+        assert_string_equal(items[0].id, first);
+    return count;
+}
+
+/* Nobody else would tell how the last nights went; and they are no tasks of services. */
+static void jobs_stay_longer(void **unused)
+{
+    (void)unused;
+    AUTO(memory) *memory = memory_new();
+    const struct history_filter all = { .limit = HISTORY_TASKS };
+    struct task_record *items;
+    struct err err = { 0 };
+    size_t count;
+    char id[16];
+    char service[32];
+
+    for (int i = 0; i < HISTORY_JOBS + 5; i++) {
+        (void)snprintf(id, sizeof(id), "n%d", i);
+        (void)snprintf(service, sizeof(service), "family:nightly/r%d", i);
+        task_stopped(id, service, 10 + i);
+    }
+    task_stopped("once", "family:once/r", 7);
+    task_stopped("runs", "family:once/r", 0);
+    assert_int_equal(jobs_of(NULL, "n104"), HISTORY_JOBS + 6);
+    assert_int_equal(history_tasks(store, &all, &arena, &items, &count, &err), 0);
+    assert_int_equal(count, 0);
+    assert_int_equal(store_prune(store, memory, 2 * HISTORY_TASKS_MS, &err), 0);
+    assert_int_equal(jobs_of("family:nightly", "n104"), HISTORY_JOBS);
+    assert_int_equal(jobs_of("family:once", "once"), 1);
+    assert_int_equal(jobs_of("family:o", ""), 0);
+    assert_int_equal(store_prune(store, memory, HISTORY_AGE_MS + 8, &err), 0);
+    assert_int_equal(jobs_of("family:once", ""), 0);
+    assert_int_equal(jobs_of("family:nightly", "n104"), HISTORY_JOBS);
+}
+
+/* A run is no deployment, and what its tasks did is told of the whole family. */
+static void runs_are_no_deployments(void **unused)
+{
+    (void)unused;
+    AUTO(goal) *goal = goal_for_test("web", "blue");
+    struct pin pins[2] = { 0 };
+    const struct deployment run = { .id = "r1", .commit = "c1", .goal = goal, .pins = pins };
+    const struct fact facts[] = {
+        { .kind = FACT_DEPLOYMENT, .cluster = "c", .service = "family:x/r1", .deployment = &run },
+        { .kind = FACT_EVENT, .cluster = "c", .service = "family:x/r1", .at_ms = 1, .text = "so" },
+    };
+    const struct fact forget = { .kind = FACT_FORGET, .cluster = "c", .service = "family:x/r1" };
+    const struct history_filter of_group = { .service = "family:x" };
+    struct history_deployment *deployments;
+    struct history_event *events;
+    struct err err = { 0 };
+    size_t count;
+
+    assert_int_equal(store_write(store, facts, ARRAY_COUNT(facts), &err), 0);
+    assert_int_equal(history_events(store, &of_group, &arena, &events, &count, &err), 0);
+    assert_int_equal(count, 1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(history_deployments(store, &(struct history_filter){ 0 }, &arena,
+                                             &deployments, &count, &err),
+                         0);
+        assert_int_equal(count, 0);
+        assert_int_equal(store_write(store, &forget, 1, &err), 0);
+    }
+}
+
 static void lines_said(const char *task, const char *container, const char *text)
 {
     const struct task_lines lines = { task, container, text };
@@ -425,6 +499,8 @@ int main(void)
         TEST(deployments_know_their_commit_and_outlive_their_service),
         TEST(a_replaced_deployment_is_active_while_it_has_tasks),
         TEST(stopped_tasks_stay_for_a_day),
+        TEST(jobs_stay_longer),
+        TEST(runs_are_no_deployments),
         TEST(last_lines_go_with_their_task),
         TEST(last_lines_have_a_limit),
     };

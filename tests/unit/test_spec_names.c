@@ -53,11 +53,32 @@ static void long_names_fit(void **state)
     assert_string_equal(service_volume_name(&arena, "me", "c", "web2", fits) + 16, fits);
 }
 
+static void names_of_jobs_are_no_others(void **state)
+{
+    AUTO(arena) arena = { 0 };
+    const char *job = job_service(&arena, "report", "0123abcd");
+
+    (void)state;
+    assert_string_equal(job, "family:report/0123abcd");
+    assert_string_equal(job_group(&arena, job), "family:report");
+    assert_true(service_is_job(job));
+    assert_false(service_is_job("family"));
+    assert_false(service_is_job(NULL));
+    assert_true(unit_is_job(arena_printf(&arena, "c/%s", job)));
+    assert_false(unit_is_job("c/web"));
+    assert_false(unit_is_job("host"));
+    assert_string_equal(job_volume_name(&arena, "me", "c", job, "data", false),
+                        "berth-me-c.family.report.0123abcd.data");
+    assert_string_equal(job_volume_name(&arena, "me", "c", job, "data", true),
+                        "berth-me-c.family.report.data");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_say_what_they_are_of),
         cmocka_unit_test(long_names_fit),
+        cmocka_unit_test(names_of_jobs_are_no_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
