@@ -239,7 +239,7 @@ check 'and says where' complains 'service-web.yaml:6:19: .*wep' on apply
 check 'plan says where' complains 'service-web.yaml:6:19: .*wep' on plan
 check 'its exit code is not that of changes' exits 1 on plan --detailed-exitcode
 check 'why of what may be new in it names it' \
-    complains "container or instance 'new'; of commit [0-9a-f]{8}, which has mistakes" verb why new
+    complains "instance or load balancer 'new'; of commit [0-9a-f]{8}, which has mistakes" verb why new
 check 'status shows it' shows '^rejected +[0-9a-f]{8} has 1 mistake' status
 check 'with its place' shows '^ +manifests/service-web.yaml:6:19: ' status
 check 'history remembers' shows 'rejected +Test' history --commits
