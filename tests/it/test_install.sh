@@ -47,7 +47,7 @@ check 'it is the one that was built' cmp "$at/bin/berth" "$ROOT/build/berth"
 check 'the manual has no fault' is '' "$(manual_faults "$at/share/man/man1/berth.1")"
 check 'it describes every verb' eval \
     '"$at/bin/berth" __complete -- "" | cut -f 1 | while read -r verb; do
-        grep -q "^\.SS berth $verb\b" "$at/share/man/man1/berth.1" || { echo "not $verb"; exit 1; }
+        grep -q "^\.SS berth ${verb//-/\\\\-}\b" "$at/share/man/man1/berth.1" || { echo "not $verb"; exit 1; }
     done'
 check 'bash reads its completion' silent bash -n "$at/share/bash-completion/completions/berth"
 check 'so does zsh' silent zsh -n "$at/share/zsh/site-functions/_berth"
