@@ -72,7 +72,7 @@ engine_lan() # ADDRESS INIT: a cable between the bridge `lan` and a host
 
 engine_boot() # NAME: the host without its engine
 {
-    local name=$1 net=() unshare_pid tries=100 init=
+    local name=$1 net=() unshare_pid tries=1200 init=
 
     [ "$name" = "$engine_local" ] || net=(--net)
     # The loop collects orphans: a dead containerd that nobody waits for would look alive.
@@ -85,12 +85,12 @@ engine_boot() # NAME: the host without its engine
     unshare_pid=$!
     until [ -e "$IT_DIR/$name/up" ]; do
         tries=$((tries - 1))
-        [ $tries -gt 0 ] || return 1
+        [ $tries -gt 0 ] || { engine_log "$name"; return 1; }
         sleep 0.05
     done
     rm "$IT_DIR/$name/up"
-    init=$(awk -v parent=$unshare_pid '$4 == parent { print $1 }' /proc/[0-9]*/stat 2>/dev/null)
-    [ -n "$init" ] || return 1
+    # Not by looking through all of /proc: somewhere a process ends meanwhile, and mawk gives up.
+    init=$(tr -d ' ' <"/proc/$unshare_pid/task/$unshare_pid/children") && [ -n "$init" ] || return 1
     engine_host[$name]=$init
     [ "$name" = "$engine_local" ] || engine_lan "${engine_address[$name]}" "$init"
 }

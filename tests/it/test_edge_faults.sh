@@ -17,7 +17,7 @@ visits_open
 engine_poweroff c
 check 'c has no power' eventually 30 host_is c LOST
 check 'its tasks are placed elsewhere' eventually 60 without c || { ask ps; berth_log; }
-engine_restart c >/dev/null && host_sshd c
+check 'it is switched on again' engine_restart c && check 'with its sshd' host_sshd c
 check 'c has booted' eventually 60 host_is c ACTIVE
 check 'and the service is whole' eventually 60 whole || { ask ps; berth_log; }
 

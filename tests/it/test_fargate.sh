@@ -170,7 +170,7 @@ engine_kill9 one
 check 'a dead engine is reported' eventually 10 said_since 'INSTANCE_LOST .*'
 check 'and refuses actions' does network 'refused: .*not connected'
 mark
-engine_restart one
+check 'it starts again' engine_restart one
 check 'it is found again' eventually 20 said_since 'LISTING_END .*'
 check 'with what it runs' said_since 'CONTAINER 1/web .*'
 
