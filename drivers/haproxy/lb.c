@@ -172,6 +172,22 @@ enum target_state lb_told_state(const struct lb *lb, const char *group, const ch
     return TARGET_STATE_COUNT;
 }
 
+bool lb_was_healthy(const struct lb *lb, const char *group, const struct balancer_member *member)
+{
+    enum target_state state = lb_told_state(lb, group, member->task);
+
+    if (state != TARGET_STATE_COUNT)
+        return state == TARGET_HEALTHY;
+    for (size_t i = 0; i < lb->target_count; i++) {
+        const struct target_report *target = &lb->targets[i];
+
+        if (target->state == TARGET_HEALTHY && strcmp(target->task, member->task) == 0 &&
+            strcmp(target->address, member->address) == 0 && target->port == member->port)
+            return true;
+    }
+    return false;
+}
+
 static void describe(const struct lb *lb, const struct answer_server *server, struct arena *arena,
                      struct target_report *out)
 {

@@ -111,6 +111,9 @@ void lb_report(struct lb *lb, bool applied);
 void lb_gone(struct lb *lb);
 /* The state that was reported last; TARGET_STATE_COUNT: none. */
 enum target_state lb_told_state(const struct lb *lb, const char *group, const char *task);
+/* Was the member HEALTHY in what was reported last: there, or where the group is new, under the
+ * name that it had before a change of its port? */
+bool lb_was_healthy(const struct lb *lb, const char *group, const struct balancer_member *member);
 
 /* lb_action.c */
 void lb_action_begin(struct lb *lb, struct driver_call *call);

@@ -146,9 +146,9 @@ void lb_action_cancel(struct lb *lb)
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
-static bool was_in_service(void *context, const char *group, const char *task)
+static bool was_in_service(void *context, const char *group, const struct balancer_member *member)
 {
-    return lb_told_state(context, group, task) == TARGET_HEALTHY;
+    return lb_was_healthy(context, group, member);
 }
 
 /* A connection takes two descriptors, of those that the system allows; some are for the rest. */

@@ -261,8 +261,7 @@ static int render_health(const struct target_health_check *check, enum listener_
 static int render_member(const struct balancer_group *group, const struct balancer_member *member,
                          const struct render_options *options, struct buf *out, struct err *err)
 {
-    bool is_in =
-        !member->drains && options->is_in_service(options->context, group->name, member->task);
+    bool is_in = !member->drains && options->is_in_service(options->context, group->name, member);
     struct in_addr address;
 
     if (inet_pton(AF_INET, member->address, &address) != 1)

@@ -7,7 +7,7 @@
 
 PORT=8080
 
-service() # COLOUR [COUNT]
+service() # COLOUR [COUNT [PORT]]
 {
     site_file web.yaml <<END_OF_FILE
 apiVersion: berth/v1
@@ -20,8 +20,8 @@ spec:
     - name: web
       image: web
       stopTimeout: 2
-      environment: {COLOUR: $1}
-      portMappings: [{containerPort: 8080}]
+      environment: {COLOUR: $1, LISTEN: ${3-8080}}
+      portMappings: [{containerPort: ${3-8080}}]
 ---
 apiVersion: berth/v1
 kind: Service
@@ -31,7 +31,7 @@ spec:
   taskDefinition: web
   desiredCount: ${2:-3}
   loadBalancers:
-    - {loadBalancer: public, containerName: web, containerPort: 8080, deregistrationDelay: 10,
+    - {loadBalancer: public, containerName: web, containerPort: ${3-8080}, deregistrationDelay: 10,
        healthCheck: {path: /, interval: 1, timeout: 2, healthyThreshold: 2}}
 ---
 apiVersion: berth/v1
@@ -99,7 +99,7 @@ ended()
 
 check 'an engine starts' engine_start one || finish
 check 'a repository of manifests' site_begin || finish
-sed -i 's/^CMD.*/CMD ["\/bin\/busybox", "sh", "-c", "echo $COLOUR >\/www\/index.html; exec \/bin\/busybox httpd -f -p 8080 -h \/www"]/' \
+sed -i 's/^CMD.*/CMD ["\/bin\/busybox", "sh", "-c", "echo $COLOUR >\/www\/index.html; exec \/bin\/busybox httpd -f -p $LISTEN -h \/www"]/' \
     "$SITE/apps/web/Dockerfile"
 sed -i 's/COPY busybox .*/&\nCOPY busybox \/bin\/sh/' "$SITE/apps/web/Dockerfile"
 service red
@@ -138,6 +138,13 @@ site_edit 's/pathPattern.*//; s/deregistrationDelay: 10,/deregistrationDelay: 10
     manifests/web.yaml 'a rule'
 check 'another shape is loaded' eventually 60 running 2 || berth_log 60
 check 'by the same process' test "$pid" = "$(master)"
+check 'no request failed meanwhile' unanswered 0
+
+service red 2 9090
+site_commit 'another port of the container'
+check 'tasks with another port take over' eventually 60 \
+    targets 'length == 2 and all(.state == "healthy" and .port == 9090)' || berth_log 60
+check 'and it converges' eventually 60 running 2 || berth_log 60
 check 'no request failed meanwhile' unanswered 0
 
 victim=$(containers "$(service_is web)" | jq -r '.[0].Id')

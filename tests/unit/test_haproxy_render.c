@@ -19,11 +19,11 @@ static const struct target_health_check plain_check = { .path = "/",
                                                         .unhealthy_threshold = 2,
                                                         .matcher = "200" };
 
-static bool all_but_new(void *context, const char *group, const char *task)
+static bool all_but_new(void *context, const char *group, const struct balancer_member *member)
 {
     (void)context;
     (void)group;
-    return !text_starts(task, "new");
+    return !text_starts(member->task, "new");
 }
 
 static const struct render_options options = { .owner = "me",
