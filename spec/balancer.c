@@ -3,6 +3,8 @@
  */
 #include "spec/balancer.h"
 
+#include <arpa/inet.h>
+
 #include "spec/base/buf.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
@@ -31,6 +33,14 @@ bool balancer_group_is_at(const struct balancer_group *group, const struct liste
 {
     return !group->retired &&
            (group->target->listener_port == 0 || group->target->listener_port == listener->port);
+}
+
+const char *instance_address(const struct container_instance *instance)
+{
+    const char *address = instance->address != NULL ? instance->address : instance->host;
+    struct in_addr parsed;
+
+    return address != NULL && inet_pton(AF_INET, address, &parsed) == 1 ? address : NULL;
 }
 
 static bool is_any(const char *address)

@@ -53,6 +53,9 @@ bool service_target_is_default(const struct service_target *target);
 enum listener_protocol balancer_group_protocol(const struct balancer *balancer,
                                                const struct balancer_group *group);
 
+/* The IPv4 address at which a balancer reaches the ports of an instance; NULL: it is not said. */
+const char *instance_address(const struct container_instance *instance);
+
 /* What a target is, ecs.md 1.11. */
 #define TARGET_STATES(X)                                                                           \
     X(INITIAL, "initial") /* no health check has passed yet */                                     \

@@ -76,6 +76,36 @@ static void check_listeners(struct generation_check *check, const struct resourc
                              target->load_balancer));
 }
 
+/* On hosts a balancer reaches what is published there, at an address that is known. */
+static void check_hosts(struct generation_check *check, const struct resource *service,
+                        const struct service_target *target, const struct resource *task,
+                        struct arena *arena)
+{
+    const struct service_spec *spec = resource_service(service);
+    const struct resource *cluster =
+        spec->cluster == NULL ? NULL
+                              : generation_find(check->generation, KIND_CLUSTER, spec->cluster);
+    const struct cluster_spec *hosts = cluster == NULL ? NULL : resource_cluster(cluster);
+
+    if (hosts == NULL || hosts->launch_type != LAUNCH_TYPE_EC2)
+        return;
+    if (task != NULL && (resource_task(task)->network_mode == NETWORK_MODE_AWSVPC ||
+                         resource_task(task)->network_mode == NETWORK_MODE_NONE))
+        mistake(check, pos_of(service, target),
+                arena_printf(arena,
+                             "loadBalancers: the tasks of Task '%s' have no port on their host: "
+                             "its networkMode must be bridge or host",
+                             task->name));
+    for (size_t i = 0; i < hosts->instances_count; i++)
+        if (hosts->instances[i].name != NULL && hosts->instances[i].address == NULL &&
+            instance_address(&hosts->instances[i]) == NULL)
+            mistake(check, pos_of(service, target),
+                    arena_printf(arena,
+                                 "loadBalancers: instance '%s' of Cluster '%s' needs its IPv4 "
+                                 "address in `address`, for its host is a name",
+                                 hosts->instances[i].name, cluster->name));
+}
+
 void check_targets(struct generation_check *check, const struct resource *service,
                    struct arena *arena)
 {
@@ -99,6 +129,7 @@ void check_targets(struct generation_check *check, const struct resource *servic
                                  "loadBalancers: Task '%s' has no portMapping for port %u (tcp) of "
                                  "a container '%s'",
                                  task->name, target->container_port, target->container_name));
+        check_hosts(check, service, target, task, arena);
         if (balancer != NULL)
             check_listeners(check, service, target, resource_load_balancer(balancer), arena);
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/balancer.h"
 #include "spec/base/arena.h"
 #include "spec/base/buf.h"
 #include "spec/base/limits.h"
@@ -166,6 +167,8 @@ static const char *disagreement(const struct container_instance *a,
 {
     if (!text_equal(a->host, b->host))
         return "host";
+    if (!text_equal(instance_address(a), instance_address(b)))
+        return "address";
     if (!text_equal(a->user, b->user))
         return "user";
     if (a->port != b->port)

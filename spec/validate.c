@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "spec/balancer.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
 #include "spec/cron.h"
@@ -187,6 +188,9 @@ static void validate_connection(const struct validation *v, size_t i,
             "user: '%s' is no user: letters, digits and '.', '-', '_', '@', '+', '\\', not "
             "beginning with '-'",
             instance->user);
+    if (instance->address != NULL && instance_address(instance) == NULL)
+        decode_mistake(v->decoder, validation_node(v, "instances[%zu].address", i),
+                       "address: '%s' is no IPv4 address", instance->address);
     if (instance->docker_host != NULL && !text_starts(instance->docker_host, scheme))
         decode_mistake(v->decoder, validation_node(v, "instances[%zu].dockerHost", i),
                        "dockerHost: '%s' is no socket of the host: write unix:///PATH",

@@ -223,9 +223,6 @@ void validate_targets(const struct validation *v, const struct service_spec *ser
         const struct service_target *target = &service->load_balancers[i];
         const struct node *node = validation_node(v, "loadBalancers[%zu]", i);
 
-        decode_refusal_on(v->decoder, LAUNCH_TYPE_EC2, node,
-                          "loadBalancers: only services of FARGATE clusters are balanced by this "
-                          "version");
         validate_conditions(v, node, target);
         if (target->health_check != NULL)
             validate_check(v, validation_node(v, "loadBalancers[%zu].healthCheck", i),

@@ -153,7 +153,8 @@ static int compare_target(const struct target_report *target, const char *group,
     return order != 0 ? order : strcmp(target->task, task);
 }
 
-enum target_state lb_told_state(const struct lb *lb, const char *group, const char *task)
+/* The state that was reported last; TARGET_STATE_COUNT: none. */
+static enum target_state told_state(const struct lb *lb, const char *group, const char *task)
 {
     size_t low = 0;
     size_t high = lb->target_count;
@@ -174,7 +175,7 @@ enum target_state lb_told_state(const struct lb *lb, const char *group, const ch
 
 bool lb_was_healthy(const struct lb *lb, const char *group, const struct balancer_member *member)
 {
-    enum target_state state = lb_told_state(lb, group, member->task);
+    enum target_state state = told_state(lb, group, member->task);
 
     if (state != TARGET_STATE_COUNT)
         return state == TARGET_HEALTHY;
@@ -375,7 +376,7 @@ void lb_send(struct lb *lb, lb_sent_fn *sent)
 
 static bool was_unhealthy(void *context, const char *group, const char *task)
 {
-    return lb_told_state(context, group, task) == TARGET_UNHEALTHY;
+    return told_state(context, group, task) == TARGET_UNHEALTHY;
 }
 
 bool lb_settle(struct lb *lb, const struct balancer *wanted, bool is_fresh)

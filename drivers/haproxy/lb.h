@@ -109,8 +109,6 @@ bool lb_settle(struct lb *lb, const struct balancer *wanted, bool is_fresh);
 void lb_report(struct lb *lb, bool applied);
 /* Tells the sink that it does not run, and forgets what it held of it. */
 void lb_gone(struct lb *lb);
-/* The state that was reported last; TARGET_STATE_COUNT: none. */
-enum target_state lb_told_state(const struct lb *lb, const char *group, const char *task);
 /* Was the member HEALTHY in what was reported last: there, or where the group is new, under the
  * name that it had before a change of its port? */
 bool lb_was_healthy(const struct lb *lb, const char *group, const struct balancer_member *member);

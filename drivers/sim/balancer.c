@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "spec/base/text.h"
+#include "spec/port.h"
 
 #define CHECK_MS      5000 /* from one health check to the next */
 #define FIRST_MS      1000 /* the first one comes sooner */
@@ -139,6 +140,25 @@ static bool is_of_group(const char *group, const char *container)
     return at != NULL && text_starts(at + 1, container) && at[1 + strlen(container)] == ':';
 }
 
+static bool has_host_port(const struct container_report *seen, uint32_t port)
+{
+    const char *at = seen->bindings;
+    struct port_binding binding;
+
+    while (port_binding_next(&at, &binding))
+        if (binding.host == port)
+            return true;
+    return false;
+}
+
+/* By an address of its own, or through a port of its host. */
+static bool is_at(const struct sim_body *body, const struct target_report *target)
+{
+    return text_equal(body->seen.report.address, target->address) ||
+           (text_equal(body->host->address, target->address) &&
+            has_host_port(&body->seen.report, target->port));
+}
+
 /* Somebody of the task has the address, and the program behind it is well. */
 static bool passes(const struct sim *sim, const struct sim_target *target)
 {
@@ -151,7 +171,7 @@ static bool passes(const struct sim *sim, const struct sim_target *target)
 
         if (!text_equal(seen->task, target->report.task) || seen->status != CONTAINER_RUNNING)
             continue;
-        reached |= text_equal(seen->address, target->report.address);
+        reached |= is_at(body, &target->report);
         if (is_of_group(target->report.group, seen->container))
             well = sim_body_is_well(sim, body);
     }

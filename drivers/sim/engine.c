@@ -12,6 +12,10 @@
 #define EXIT_SIGTERM 143
 #define EXIT_NOT_RUN 127
 
+/* What hosts give out. */
+#define FIRST_PORT 32768
+#define PORTS      10000
+
 /* ---- Containers ---- */
 
 struct sim_body *sim_body_find(const struct sim *sim, const char *id)
@@ -182,6 +186,14 @@ static int start_refused(struct sim *sim, struct sim_body *body, struct err *err
     return 0;
 }
 
+/* Each port that is tried in lives gets one of the host. */
+static void publish(struct sim *sim, struct sim_body *body)
+{
+    uint32_t port = FIRST_PORT + 2 * (++body->host->published % PORTS);
+
+    body->seen.report.bindings = arena_printf(&sim->arena, "%u:80/tcp %u:81/tcp", port, port + 1);
+}
+
 int sim_body_start(struct sim *sim, struct sim_body *body, struct err *err)
 {
     struct container_report *report = &body->seen.report;
@@ -208,6 +220,8 @@ int sim_body_start(struct sim *sim, struct sim_body *body, struct err *err)
         report->address =
             arena_printf(&sim->arena, "172.20.%u.%u", index / 250 % 256, index % 250 + 2);
     }
+    if (body->seen.sandbox_id == NULL && !text_equal(body->host->name, "local"))
+        publish(sim, body);
     report->health = body->has_check ? HEALTH_STARTING : HEALTH_NONE;
     report->check_exit_code = 0;
     report->check_output = NULL;
@@ -244,6 +258,7 @@ void sim_body_end(struct sim *sim, struct sim_body *body, int exit_code, bool oo
     report->oom_killed = oom;
     report->finished_ms = engine_clock(sim, body);
     report->address = NULL;
+    report->bindings = NULL;
     if (report->health == HEALTH_STARTING || report->health == HEALTH_HEALTHY)
         report->health = body->has_check ? HEALTH_UNHEALTHY : HEALTH_NONE;
     sim_note(sim, "ended", report->name);

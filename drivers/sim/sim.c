@@ -166,6 +166,14 @@ static struct sim_instance *instance_of(const struct sim *sim, const char *name)
     return instance;
 }
 
+const char *sim_address(const struct sim *sim, const char *instance)
+{
+    const struct sim_instance *found = sim_instance_find(sim, instance);
+
+    ASSERT(found != NULL);
+    return found->address;
+}
+
 void sim_add_instance(struct sim *sim, const struct sim_instance_options *options)
 {
     ASSERT(options->name != NULL && sim_instance_find(sim, options->name) == NULL);
@@ -177,6 +185,7 @@ void sim_add_instance(struct sim *sim, const struct sim_instance_options *option
         options->engine_id != NULL
             ? sim_text(sim, options->engine_id)
             : arena_printf(&sim->arena, "ENGINE:%016llX", (unsigned long long)rng_next(&sim->rng));
+    instance->address = arena_printf(&sim->arena, "10.9.0.%u", ++sim->instance_count);
     instance->architecture =
         sim_text(sim, options->architecture == NULL ? "x86_64" : options->architecture);
     instance->cpu_units = options->cpu_units;

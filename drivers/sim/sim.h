@@ -181,6 +181,8 @@ const struct sim_container *sim_container_at(const struct sim *sim, size_t index
 const struct sim_container *sim_container(const struct sim *sim, const char *id);
 bool sim_image_is_foreign(const struct sim *sim, const char *instance, const char *id);
 bool sim_has_volume(const struct sim *sim, const char *instance, const char *name);
+/* Where ports of a host are reached. */
+const char *sim_address(const struct sim *sim, const char *instance);
 /* Would a load balancer send the next request to that task? */
 bool sim_leads_to(const struct sim *sim, const char *task);
 size_t sim_target_count(const struct sim *sim);

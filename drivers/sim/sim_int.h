@@ -74,6 +74,7 @@ struct sim_body {
 struct sim_instance {
     const char *name;
     const char *engine_id;
+    const char *address; /* of its ports; the local engine's are not published */
     const char *architecture;
     uint32_t cpu_units;
     uint32_t memory_mib;
@@ -81,7 +82,8 @@ struct sim_instance {
     struct sim_named *networks;
     struct sim_named *volumes;
     struct sim_image *images;
-    uint32_t addresses; /* given out */
+    uint32_t addresses; /* given out, */
+    uint32_t published; /* and likewise */
     int64_t down_until_ms;
     int64_t stopping_for_ms; /* > 0: it starts nothing any more, and will be down for that long */
     uint32_t boots;          /* of the host, and whether it asks for another one */
@@ -171,6 +173,7 @@ struct sim {
     size_t job_capacity;
 
     struct sim_instance *instances;
+    uint32_t instance_count;
     struct sim_body *bodies; /* all there ever were, by id, in the order they were made */
     struct sim_body **living;
     size_t living_count;

@@ -10,6 +10,7 @@
 #include "reconciler/plan/traffic.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
+#include "spec/port.h"
 
 struct group {
     struct balancer_group group;
@@ -50,6 +51,22 @@ static struct goal *goal_of(const struct building *building, const struct world_
     return deployment == NULL ? NULL : deployment->goal;
 }
 
+/* The host of the task, as its cluster lists it; NULL: it does not. */
+static const struct container_instance *instance_of(const struct planner *planner,
+                                                    const struct world_task *task)
+{
+    const struct generation *generation = planner->input->desired->generation;
+    const struct resource *cluster =
+        task->service == NULL ? NULL
+                              : generation_find(generation, KIND_CLUSTER, task->service->cluster);
+    const struct cluster_spec *spec = cluster == NULL ? NULL : resource_cluster(cluster);
+
+    for (size_t i = 0; spec != NULL && i < spec->instances_count; i++)
+        if (text_equal(spec->instances[i].name, task->instance))
+            return &spec->instances[i];
+    return NULL;
+}
+
 /* Who holds the address of the task. */
 static const struct world_container *holder_of(const struct world_task *task, const char *container)
 {
@@ -85,6 +102,41 @@ static const struct world_target *seen_of(const struct building *building,
                        task->id);
 }
 
+/* The one of a port of the task on its host; 0: none. */
+static uint32_t host_port(const struct world_container *holder, uint32_t port)
+{
+    const char *at = holder->bindings;
+    struct port_binding binding;
+
+    while (port_binding_next(&at, &binding))
+        if (binding.container == port && !binding.is_udp)
+            return binding.host;
+    return 0;
+}
+
+/* Tasks of the local engine have addresses of their own; those of a host are reached through it. */
+static void member_place(const struct world_task *task, const struct world_container *holder,
+                         const struct service_target *entry,
+                         const struct container_instance *instance, struct balancer_member *out)
+{
+    uint32_t port = entry->container_port;
+    uint32_t check_port = entry->health_check->port;
+
+    out->address = holder->address;
+    out->port = port;
+    out->check_port = check_port != 0 ? check_port : port;
+    if (text_equal(task->instance, LOCAL_INSTANCE))
+        return;
+    out->address = instance == NULL ? NULL : instance_address(instance);
+    if (holder->on_host)
+        return;
+    out->port = host_port(holder, port);
+    if (check_port == 0)
+        out->check_port = out->port;
+    else if (host_port(holder, check_port) != 0)
+        out->check_port = host_port(holder, check_port);
+}
+
 /* `entry`: by which the task was made; `group`: what is declared in its place now. */
 static bool member_make(const struct building *building, const struct world_task *task,
                         const struct balancer_group *group, const struct service_target *entry,
@@ -94,41 +146,47 @@ static bool member_make(const struct building *building, const struct world_task
     const struct world_container *holder = holder_of(task, entry->container_name);
     const struct world_target *seen = seen_of(building, task, group, entry);
     const struct task_record *record = memory_task(building->planner->input->memory, task->id);
-    uint32_t check_port = entry->health_check->port;
 
     if (container == NULL || holder == NULL || !container_is_up(container) ||
         !container_is_up(holder))
         return false;
     *out = (struct balancer_member){ .task = task->id,
-                                     .address = holder->address,
-                                     .port = entry->container_port,
-                                     .check_port =
-                                         check_port != 0 ? check_port : entry->container_port,
                                      .drains = record != NULL && record->stopping_ms != 0 };
-    /* What is only listed is where it was until it was looked at. */
-    if ((!holder->inspected || out->address == NULL) && seen != NULL)
+    member_place(task, holder, entry, instance_of(building->planner, task), out);
+    /* What is only listed is where it was until it was looked at; so is what is on a host that git
+     * does not list any more. */
+    if ((!holder->inspected || out->address == NULL || out->port == 0) && seen != NULL) {
         out->address = seen->address;
-    if (out->address == NULL)
+        out->port = seen->port;
+        out->check_port = seen->check_port;
+    }
+    if (out->address == NULL || out->port == 0)
         return false;
     return !out->drains || may_finish(building, record, seen, group->target);
 }
 
-static void member_add(const struct building *building, struct group *group,
-                       const struct world_task *task, const struct service_target *entry)
+static void member_put(const struct building *building, struct group *group,
+                       const struct balancer_member *member)
 {
     struct arena *arena = building->planner->arena;
-    struct balancer_member member;
     size_t capacity = group->capacity == 0 ? 8 : group->capacity * 2;
 
-    if (!member_make(building, task, &group->group, entry, &member))
-        return;
     if (group->group.member_count == group->capacity) {
         group->members = arena_enlarge(arena, group->members, group->capacity, capacity,
                                        sizeof(*group->members));
         group->capacity = capacity;
         group->group.members = group->members;
     }
-    group->members[group->group.member_count++] = member;
+    group->members[group->group.member_count++] = *member;
+}
+
+static void member_add(const struct building *building, struct group *group,
+                       const struct world_task *task, const struct service_target *entry)
+{
+    struct balancer_member member;
+
+    if (member_make(building, task, &group->group, entry, &member))
+        member_put(building, group, &member);
 }
 
 /* ---- Groups --------------------------------------------------------------------------------- */
@@ -183,22 +241,60 @@ static void add_tasks(const struct building *building, struct group *group,
     }
 }
 
+static void keep_targets(const struct building *building, struct group *group, const char *address)
+{
+    const struct world_balancer *seen = building->seen;
+
+    for (size_t i = 0; i < seen->target_count; i++) {
+        const struct world_target *at = &seen->targets[i];
+
+        if (text_equal(at->group, group->group.name) && text_equal(at->address, address) &&
+            world_task(building->planner->input->world, at->task) == NULL)
+            member_put(building, group,
+                       &(struct balancer_member){ .task = at->task,
+                                                  .address = at->address,
+                                                  .port = at->port,
+                                                  .check_port = at->check_port,
+                                                  .drains = at->state == TARGET_DRAINING });
+    }
+}
+
+/* Targets on hosts that have not answered since Berth runs stay as they are. */
+static void add_unheard(const struct building *building, struct group *group,
+                        const struct cluster_spec *cluster)
+{
+    for (size_t i = 0; i < cluster->instances_count; i++) {
+        const struct world_instance *host =
+            world_instance(building->planner->input->world, cluster->instances[i].name);
+
+        if (host != NULL && host->was_complete)
+            continue;
+        plan_watch(building->planner);
+        if (building->seen != NULL && building->seen->runs)
+            keep_targets(building, group, instance_address(&cluster->instances[i]));
+    }
+}
+
 static void add_service(struct building *building, const struct resource *resource)
 {
+    const struct generation *generation = building->planner->input->desired->generation;
     const struct service_spec *spec = resource_service(resource);
+    const struct resource *cluster = generation_find(generation, KIND_CLUSTER, spec->cluster);
     const struct world_service *seen =
         world_service(building->planner->input->world, spec->cluster, resource->name);
 
     for (size_t i = 0; i < spec->load_balancers_count; i++) {
         const struct service_target *entry = &spec->load_balancers[i];
+        struct group *group;
 
-        if (text_equal(entry->load_balancer, building->name))
-            add_tasks(building,
-                      group_add(building,
-                                target_group_name(building->planner->arena, spec->cluster,
-                                                  resource->name, entry),
-                                entry, /* retired= */ NULL),
-                      spec, seen);
+        if (!text_equal(entry->load_balancer, building->name))
+            continue;
+        group = group_add(
+            building,
+            target_group_name(building->planner->arena, spec->cluster, resource->name, entry),
+            entry, /* retired= */ NULL);
+        add_tasks(building, group, spec, seen);
+        add_unheard(building, group, resource_cluster(cluster));
     }
 }
 
@@ -314,20 +410,47 @@ static struct action *act(struct planner *planner, enum action_kind kind, const 
 
 /* Before the first look at the engine it is not known which tasks there are, nor whose the engine
  * is, and with it all that bears the owner's name on this machine. */
-static bool engine_is_ours(struct planner *planner)
+static bool engine_is_ours(struct planner *planner, const struct world_instance *local)
 {
-    const struct world_instance *local = world_instance(planner->input->world, LOCAL_INSTANCE);
-
     if (local != NULL && local->was_complete)
         return place_is_ours(planner, local);
     plan_progress(planner, "it is not known yet what runs on the local engine");
     return false;
 }
 
-/* Is there a local engine?  With EC2 clusters alone there need not be. */
-static bool has_engine(const struct planner *planner)
+/* Without a local engine one of the hosts says so. */
+static bool hosts_are_ours(struct planner *planner)
 {
-    return world_instance(planner->input->world, LOCAL_INSTANCE) != NULL;
+    const struct world_instance *listed = NULL;
+
+    for (const struct world_instance *at = planner->input->world->instances; at != NULL;
+         at = at->by_name.next) {
+        if (!at->was_complete)
+            continue;
+        if (instance_is_ours(planner, at))
+            return true;
+        listed = at;
+    }
+    if (listed != NULL)
+        return place_is_ours(planner, listed);
+    plan_progress(planner, "it is not known yet what runs on the hosts");
+    return false;
+}
+
+/* May load balancers be touched that bear the owner's name on this machine? */
+static bool machine_is_ours(struct planner *planner)
+{
+    const struct generation *generation = planner->input->desired->generation;
+    const struct world_instance *local = world_instance(planner->input->world, LOCAL_INSTANCE);
+    size_t clusters = generation_count(generation, KIND_CLUSTER);
+    bool is_local = local != NULL;
+
+    for (size_t i = 0; i < clusters; i++)
+        is_local |= resource_cluster(generation_at(generation, KIND_CLUSTER, i))->launch_type ==
+                    LAUNCH_TYPE_FARGATE;
+    if (is_local)
+        return engine_is_ours(planner, local);
+    return clusters == 0 || hosts_are_ours(planner);
 }
 
 /* Nobody declares it.  Its listeners close, what is open may finish. */
@@ -364,7 +487,7 @@ void plan_balancer(struct planner *planner, const char *key)
         return;
     }
     building.seen = world_balancer(planner->input->world, building.name);
-    if ((resource != NULL || has_engine(planner)) && !engine_is_ours(planner))
+    if (!machine_is_ours(planner))
         return;
     if (resource == NULL) {
         retire(planner, building.seen, building.name);

@@ -38,8 +38,9 @@ void hosts_print_cluster(const struct people *people, struct buf *out)
     for (size_t i = 0; i < people->host_count; i++) {
         if (has_bit(people->wanted.absent, i))
             continue;
-        buf_printf(out, "%s{name: %s, host: %s, attributes: {zone: z%zu}%s}", first ? "" : ", ",
-                   hosts_name(i), hosts_name(i), i % 2,
+        buf_printf(out, "%s{name: %s, host: %s, address: %s, attributes: {zone: z%zu}%s}",
+                   first ? "" : ", ", hosts_name(i), hosts_name(i),
+                   sim_address(people->sim, hosts_name(i)), i % 2,
                    has_bit(people->wanted.draining, i) ? ", state: DRAINING" : "");
         first = false;
     }

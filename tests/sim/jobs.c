@@ -116,7 +116,7 @@ void jobs_disturb(struct check *check, int64_t passed_ms)
         (void)app_stop_task(&check->process->app, live->id, "by hand", /* err= */ NULL);
 }
 
-void jobs_give_up(struct check *check)
+void jobs_give_up(struct check *check, bool all)
 {
     struct app *app = &check->process->app;
     bool any;
@@ -125,7 +125,7 @@ void jobs_give_up(struct check *check)
         any = false;
         for (const struct memory_task *at = app->memory->tasks; at != NULL && !any;
              at = at->by_id.next) {
-            any = service_is_job(at->record.service) && at->record.claimed_ms == 0 &&
+            any = service_is_job(at->record.service) && (all || at->record.claimed_ms == 0) &&
                   at->record.stopping_ms == 0 && at->record.stopped_ms == 0;
             if (any)
                 (void)app_stop_task(app, at->record.id, "not wanted", /* err= */ NULL);

@@ -15,8 +15,9 @@ void jobs_print(const struct people *people, struct buf *out);
 /* In the time that has passed they ran some, and stopped some. */
 void jobs_disturb(struct check *check, int64_t passed_ms);
 /* Those that have no place yet are not wanted any more, nor those of which the memory was deleted:
- * whether the rest of one may go when a container of it has ended, nobody knows. */
-void jobs_give_up(struct check *check);
+ * whether the rest of one may go when a container of it has ended, nobody knows.  `all`: nor those
+ * that run, for what they run may have no end. */
+void jobs_give_up(struct check *check, bool all);
 /* Is one remembered, or anything of one there? */
 bool jobs_are_left(const struct check *check);
 

@@ -20,7 +20,7 @@
 #define SETTLE_MS  (90 * MINUTE_MS)
 #define QUIET_MS   (20 * MINUTE_MS)
 #define MEMORY_MIB 65536
-#define STEPS_MAX  200000
+#define STEPS_MAX  500000
 
 struct run {
     const struct switches *switches;
@@ -123,13 +123,13 @@ static void begin_people(struct run *run)
     people_init(people);
 }
 
-/* Some of the others have a load balancer, which dies now and then. */
-static void draw_traffic(struct run *run)
+/* Some have a load balancer, which dies now and then. */
+static void draw_traffic(struct run *run, uint64_t seed, enum switch_name name)
 {
     struct rng *rng = &run->people.traffic;
 
-    rng->state = run->people.more.state ^ 0xa54ff53a5f1d36f1;
-    run->people.balances = rng_chance(rng, 50) && switch_is_on(run->switches, SWITCH_balance);
+    rng->state = seed;
+    run->people.balances = rng_chance(rng, 50) && switch_is_on(run->switches, name);
     run->balancer_down =
         run->people.balances && rng_chance(rng, 40) ? (uint32_t)rng_between(rng, 1, 20) : 0;
 }
@@ -141,7 +141,7 @@ static void draw_hosts(struct run *run)
 
     run->people.newest.state = rng->state ^ 0x6a09e667f3bcc908;
     if (!rng_chance(rng, 40)) {
-        draw_traffic(run);
+        draw_traffic(run, rng->state ^ 0xa54ff53a5f1d36f1, SWITCH_balance);
         return;
     }
     run->people.daemons =
@@ -157,6 +157,7 @@ static void draw_hosts(struct run *run)
     run->vanishes_per_hour = rng_chance(rng, 70) ? (uint32_t)rng_between(rng, 1, 20) : 0;
     if (!switch_is_on(run->switches, SWITCH_vanish))
         run->vanishes_per_hour = 0;
+    draw_traffic(run, run->people.newest.state ^ 0x9b05688c2b3e6c1f, SWITCH_edge);
 }
 
 static void add_engine(struct run *run, const char *name)
@@ -409,6 +410,8 @@ static void come_to_rest(struct run *run)
 
 static void settle(struct run *run)
 {
+    int rounds = 0;
+
     sim_set_faults(run->sim, &(struct sim_faults){ 0 });
     run->store.full = false;
     if (run->check.claimed)
@@ -418,7 +421,7 @@ static void settle(struct run *run)
     /* What has happened already comes to light: checks fail late, hosts are still away, and work
      * whose answer was lost fails after an hour. */
     do {
-        jobs_give_up(&run->check);
+        jobs_give_up(&run->check, /* all= */ rounds++ > 0);
         pass(run, sim_now(run->sim) + (run->people.host_count > 0 ? FAILED_MS : LATENT_MS),
              /* troubled= */ false, /* until_converged= */ false);
     } while ((has_long_call(run) || !hosts_are_seen(&run->check) || jobs_are_left(&run->check)) &&

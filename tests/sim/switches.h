@@ -40,6 +40,7 @@
     X(daemon)   /* services with one task on each host */                                          \
     X(maintain) /* hosts are maintained */                                                         \
     X(balance)  /* services are behind a load balancer */                                          \
+    X(edge)     /* services on hosts are behind one too */                                         \
     X(jobs)     /* people run Tasks by themselves */
 
 #define SWITCH_ENUM(name) SWITCH_##name,

@@ -3,6 +3,8 @@
  */
 #include "tests/sim/traffic.h"
 
+#include <string.h>
+
 #include "spec/base/text.h"
 #include "tests/sim/check_int.h"
 
@@ -24,12 +26,18 @@ void traffic_draw(struct people *people, struct wanted_service *service)
         service->grace_s = GRACE_S;
 }
 
+/* A DAEMON is not, whatever was drawn. */
+static bool is_behind(const struct wanted_service *service)
+{
+    return service->exists && service->balanced && !service->daemon;
+}
+
 void traffic_print_balancer(const struct people *people, struct buf *out)
 {
     bool any = false;
 
     for (size_t i = 0; i < SERVICES_MAX; i++)
-        any |= people->wanted.services[i].exists && people->wanted.services[i].balanced;
+        any |= is_behind(&people->wanted.services[i]);
     if (any)
         buf_text_add(out, "---\napiVersion: berth/v1\nkind: LoadBalancer\n"
                           "metadata: {name: " TRAFFIC_BALANCER "}\n"
@@ -38,7 +46,7 @@ void traffic_print_balancer(const struct people *people, struct buf *out)
 
 void traffic_print_ports(const struct wanted_service *service, size_t container, struct buf *out)
 {
-    if (service->balanced && container == 0)
+    if (is_behind(service) && container == 0)
         buf_text_add(out, "      portMappings: [{containerPort: 80}, {containerPort: 81}]\n");
 }
 
@@ -53,7 +61,7 @@ static void print_target(const struct wanted_service *service, size_t index, uin
 
 void traffic_print_targets(const struct wanted_service *service, size_t index, struct buf *out)
 {
-    if (!service->balanced)
+    if (!is_behind(service))
         return;
     buf_text_add(out, "  loadBalancers:\n");
     print_target(service, index, 80, out);
@@ -92,6 +100,14 @@ bool traffic_is_expected(const struct check *check, const struct world_task *tas
            made->load_balancers_count > 0;
 }
 
+/* That of the container: the last word of "CLUSTER:SERVICE:CONTAINER:PORT". */
+static uint32_t port_of(const struct world_target *target)
+{
+    uint32_t port;
+
+    return text_parse_u32(strrchr(target->group, ':') + 1, &port) ? port : 0;
+}
+
 bool traffic_is_healthy(const struct check *check, const struct world_task *task)
 {
     const struct app *app = &check->process->app;
@@ -106,8 +122,8 @@ bool traffic_is_healthy(const struct check *check, const struct world_task *task
     for (size_t i = 0; i < balancer->target_count; i++) {
         const struct world_target *target = &balancer->targets[i];
 
-        if (text_equal(target->task, task->id) && has_port(declared, target->port) &&
-            has_port(made, target->port)) {
+        if (text_equal(target->task, task->id) && has_port(declared, port_of(target)) &&
+            has_port(made, port_of(target))) {
             if (target->state != TARGET_HEALTHY)
                 return false;
             targets++;
@@ -205,6 +221,38 @@ static bool is_member(const struct balancer *balancer, const char *task)
     return false;
 }
 
+static bool is_listed(const struct check *check, const char *host)
+{
+    const struct cluster_spec *spec = resource_cluster(
+        generation_find(check->process->app.desired->generation, KIND_CLUSTER, PEOPLE_CLUSTER));
+
+    for (size_t i = 0; i < spec->instances_count; i++)
+        if (text_equal(spec->instances[i].name, host))
+            return true;
+    return false;
+}
+
+/* It runs on a host of which nobody has heard yet, and git lists both. */
+static bool is_unheard(const struct check *check, const struct world_target *target)
+{
+    const struct sim *sim = check->process->sim;
+    const struct world *world = check->process->app.world;
+
+    for (size_t i = 0; i < sim_container_count(sim); i++) {
+        const struct container_report *report = &sim_container_at(sim, i)->report;
+        const struct world_instance *host = world_instance(world, report->instance);
+        AUTO(arena) scratch = { 0 };
+        const char *key;
+
+        if (!text_equal(report->task, target->task) || report->status != CONTAINER_RUNNING)
+            continue;
+        key = arena_printf(&scratch, "%s/%s", report->cluster, report->service);
+        return host != NULL && !host->was_complete && is_listed(check, host->name) &&
+               has_port(check_spec(check, key), port_of(target));
+    }
+    return false;
+}
+
 void traffic_check_apply(struct check *check, const struct balancer *balancer)
 {
     const struct world *world = check->process->app.world;
@@ -213,8 +261,9 @@ void traffic_check_apply(struct check *check, const struct balancer *balancer)
     for (size_t i = 0; seen != NULL && i < seen->target_count; i++) {
         const struct world_task *task = world_task(world, seen->targets[i].task);
 
-        if (seen->targets[i].state == TARGET_HEALTHY && task != NULL &&
-            traffic_is_expected(check, task) && is_staying(check, task) &&
+        if (seen->targets[i].state == TARGET_HEALTHY &&
+            (task == NULL ? is_unheard(check, &seen->targets[i])
+                          : traffic_is_expected(check, task) && is_staying(check, task)) &&
             !is_member(balancer, seen->targets[i].task))
             check_failed(check, "task %.12s is taken out of load balancer %s, and stays",
                          seen->targets[i].task, balancer->name);
@@ -231,7 +280,7 @@ void traffic_check_end(struct check *check)
     for (size_t i = 0; i < SERVICES_MAX; i++) {
         const struct wanted_service *service = &wanted->services[i];
 
-        if (!service->exists || !service->balanced)
+        if (!is_behind(service))
             continue;
         any = true;
         targets += service->count * (service->second_port ? 2 : 1);
@@ -240,7 +289,7 @@ void traffic_check_end(struct check *check)
         const struct container_report *report = &sim_container_at(sim, i)->report;
         size_t index = report->service == NULL ? SERVICES_MAX : check_service(report->service);
 
-        if (index < SERVICES_MAX && wanted->services[index].balanced &&
+        if (index < SERVICES_MAX && is_behind(&wanted->services[index]) &&
             text_equal(report->container, "c0") && !sim_leads_to(sim, report->task))
             check_failed(check, "in the end no load balancer leads to %s", report->name);
     }

@@ -1,5 +1,5 @@
 /*
- * Services behind a load balancer, in lives on the local engine: what people declare of it, and
+ * Services behind a load balancer: what people declare of it, and
  * that nobody who is asked anything is told to stop.
  */
 #ifndef TESTS_SIM_TRAFFIC_H

@@ -402,6 +402,8 @@ static void obey_start(struct scene *scene, const struct action *action)
         report->health = scene->checks;
     report->started_ms = scene->now_ms;
     report->address = arena_printf(&scene->arena, "172.20.0.%zu", index + 2);
+    report->bindings =
+        arena_printf(&scene->arena, "%zu:80/tcp %zu:81/tcp", 32768 + 2 * index, 32769 + 2 * index);
     scene_tell(scene, index);
     if (scene->exits_on_start)
         scene_end_container(scene, index, 1);
