@@ -85,8 +85,8 @@ static void judge_target(struct planner *planner, const struct task_view *view,
 {
     const struct world_balancer *balancer =
         world_balancer(planner->input->world, entry->load_balancer);
-    const char *group =
-        target_group_name(planner->scratch, view->target->cluster, view->target->service, entry);
+    const char *group = target_group_name(planner->scratch, view->task->service->cluster,
+                                          view->task->service->service, entry);
     const struct world_target *target;
 
     out->expected = true;
@@ -113,6 +113,19 @@ static void judge_target(struct planner *planner, const struct task_view *view,
     }
 }
 
+static bool is_target(struct planner *planner, const struct world_task *task,
+                      const struct service_target *entry)
+{
+    const struct world_balancer *balancer =
+        world_balancer(planner->input->world, entry->load_balancer);
+
+    return balancer != NULL && balancer->runs &&
+           world_target(balancer,
+                        target_group_name(planner->scratch, task->service->cluster,
+                                          task->service->service, entry),
+                        task->id) != NULL;
+}
+
 static void traffic_of(struct planner *planner, const struct task_view *view, struct traffic *out)
 {
     const struct service_spec *made = view->target == NULL ? NULL : view->target->spec;
@@ -126,6 +139,10 @@ static void traffic_of(struct planner *planner, const struct task_view *view, st
         if (entry != NULL)
             judge_target(planner, view, entry, out);
     }
+    /* Nobody remembers what it was made by: it is to be where it is found (balancer.c). */
+    for (size_t i = 0; made == NULL && declared != NULL && i < declared->load_balancers_count; i++)
+        if (is_target(planner, view->task, &declared->load_balancers[i]))
+            judge_target(planner, view, &declared->load_balancers[i], out);
 }
 
 bool traffic_judge(struct planner *planner, struct task_view *view, const struct service_spec *spec,

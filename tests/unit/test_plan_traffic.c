@@ -355,6 +355,37 @@ static void it_is_being_set_up(void **unused)
     scene_close(&scene);
 }
 
+/* Nobody remembers what the tasks were made by, but one of them is seen to leave its balancer: it
+ * does not count as healthy, and the other one stays until there is a new one. */
+static void a_stranger_that_leaves(size_t leaving)
+{
+    struct scene scene;
+    const char *staying;
+
+    open_steady(&scene);
+    scene.targets[leaving].state = TARGET_DRAINING;
+    scene.targets[leaving].connections = 1;
+    staying = scene.targets[1 - leaving].task;
+    scene_tell_balancer(&scene);
+    scene_forget(&scene);
+    scene.new_targets = TARGET_INITIAL;
+    scene_commit(&scene, "c2",
+                 arena_printf(&scene.arena, "%s%s", balancer,
+                              web(&scene, "blue", 80,
+                                  "}], deploymentConfiguration: {minimumHealthyPercent: 50, "
+                                  "maximumPercent: 100}, tags: [{key: a, value: b")));
+    scene_run(&scene, 60 * 1000);
+    assert_int_equal(memory_task(scene.memory, staying)->stopping_ms, 0);
+    scene_close(&scene);
+}
+
+static void a_stranger(void **unused)
+{
+    (void)unused;
+    a_stranger_that_leaves(0);
+    a_stranger_that_leaves(1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +402,7 @@ int main(void)
         cmocka_unit_test(an_engine_that_is_not_known_yet),
         cmocka_unit_test(an_engine_of_others),
         cmocka_unit_test(it_is_being_set_up),
+        cmocka_unit_test(a_stranger),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
