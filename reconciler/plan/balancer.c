@@ -79,8 +79,7 @@ static bool may_finish(const struct building *building, const struct task_record
 {
     int64_t end_ms = record->stopping_ms + (int64_t)entry->deregistration_delay * 1000;
 
-    if (seen == NULL || (seen->state == TARGET_DRAINING && seen->connections == 0) ||
-        building->planner->input->now_ms >= end_ms)
+    if (seen == NULL || target_is_drained(seen) || building->planner->input->now_ms >= end_ms)
         return false;
     plan_wake(building->planner, end_ms);
     return true;

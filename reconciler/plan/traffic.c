@@ -215,7 +215,7 @@ static bool is_out(struct planner *planner, const struct task_view *view,
     return false;
 }
 
-static bool is_drained(const struct world_target *target)
+bool target_is_drained(const struct world_target *target)
 {
     return target->state == TARGET_DRAINING && target->connections == 0;
 }
@@ -225,8 +225,8 @@ static bool target_is_over(struct planner *planner, const struct task_view *view
 {
     int64_t end_ms = last_ms(view, entry);
 
-    if (target == NULL || is_drained(target) || target->state != TARGET_DRAINING)
-        return is_out(planner, view, entry, target == NULL || is_drained(target));
+    if (target == NULL || target_is_drained(target) || target->state != TARGET_DRAINING)
+        return is_out(planner, view, entry, target == NULL || target_is_drained(target));
     if (planner->input->now_ms >= end_ms)
         return true;
     plan_wake(planner, end_ms);

@@ -24,6 +24,9 @@ const char *traffic_failure(struct planner *planner, const struct service_spec *
  * for no longer than the deregistration delay once the balancer was told. */
 bool traffic_is_over(struct planner *planner, const struct task_view *view);
 
+/* It leaves, and nothing is open to it. */
+bool target_is_drained(const struct world_target *target);
+
 /* "CLUSTER:SERVICE:CONTAINER:PORT" */
 const char *target_group_name(struct arena *arena, const char *cluster, const char *service,
                               const struct service_target *target);
