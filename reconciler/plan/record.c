@@ -340,8 +340,10 @@ static void record_vanished(struct planner *planner, const struct service_view *
             (service_is_job(view->service) && !is_judged_here(planner, &at->record)))
             continue;
         why = why_gone(planner, &at->record);
-        if (why == NULL)
+        if (why == NULL) {
+            plan_watch(planner); /* its instance may answer without it, and name no service then */
             continue;
+        }
         record = arena_copy(planner->arena, &at->record, sizeof(at->record));
         if (record->stopping_ms == 0) {
             record->stop_code = STOP_USER_INITIATED;
