@@ -6,6 +6,10 @@
 #include "spec/base/text.h"
 
 #define FIELD_BYTES 128
+#define MINUTE_S    60
+#define DAY_MINUTES (24 * 60)
+#define DAY_S       (DAY_MINUTES * MINUTE_S)
+#define AHEAD_DAYS  (41 * 366) /* a February 29 that is a fifth Sunday may take 40 years to come */
 
 /* One of the six: what may be in it. */
 struct part {
@@ -282,7 +286,61 @@ bool cron_has_day(const struct cron *cron, int64_t days)
 
 bool cron_has_minute(const struct cron *cron, int minute_of_day)
 {
-    ASSERT(minute_of_day >= 0 && minute_of_day < 24 * 60);
+    ASSERT(minute_of_day >= 0 && minute_of_day < DAY_MINUTES);
     return has_bit(cron->hours, minute_of_day / 60) &&
            (cron->minutes >> (minute_of_day % 60) & 1) != 0;
+}
+
+/* ---- Times ----------------------------------------------------------------------------------- */
+
+static int64_t time_s(const struct zone *zone, int64_t day, int minute)
+{
+    return zone_utc_s(zone, day * DAY_S + (int64_t)minute * MINUTE_S);
+}
+
+static int64_t day_of(const struct zone *zone, int64_t utc_s)
+{
+    int64_t local_s = utc_s + zone_offset_s(zone, utc_s);
+
+    return local_s / DAY_S - (local_s % DAY_S < 0);
+}
+
+int64_t cron_next_s(const struct cron *cron, const struct zone *zone, int64_t after_s)
+{
+    int64_t first = day_of(zone, after_s) - 1;
+
+    for (int64_t day = first; day < first + AHEAD_DAYS; day++) {
+        if (!cron_has_day(cron, day))
+            continue;
+        for (int minute = 0; minute < DAY_MINUTES; minute++) {
+            if (cron_has_minute(cron, minute) && time_s(zone, day, minute) > after_s)
+                return time_s(zone, day, minute);
+        }
+    }
+    return CRON_NEVER;
+}
+
+int64_t cron_last_s(const struct cron *cron, const struct zone *zone, int64_t after_s,
+                    int64_t until_s)
+{
+    for (int64_t day = day_of(zone, until_s) + 1; day >= day_of(zone, after_s) - 1; day--) {
+        if (!cron_has_day(cron, day))
+            continue;
+        for (int minute = DAY_MINUTES - 1; minute >= 0; minute--) {
+            if (!cron_has_minute(cron, minute) || time_s(zone, day, minute) > until_s)
+                continue;
+            return time_s(zone, day, minute) > after_s ? time_s(zone, day, minute) : CRON_NEVER;
+        }
+    }
+    return CRON_NEVER;
+}
+
+bool cron_has_any_day(const struct cron *cron)
+{
+    int64_t end = date_days(CRON_YEAR_MAX + 1, 1, 1);
+    int64_t day = date_days(CRON_YEAR_MIN, 1, 1);
+
+    while (day < end && !cron_has_day(cron, day))
+        day++;
+    return day < end;
 }

@@ -6,6 +6,7 @@
 #define SPEC_CRON_H
 
 #include "spec/base/err.h"
+#include "spec/zone.h"
 
 #define CRON_YEAR_MIN 1970
 #define CRON_YEAR_MAX 2199
@@ -32,5 +33,19 @@ int cron_parse(const char *text, struct cron *out, struct err *err);
 /* Of the days since 1970. */
 bool cron_has_day(const struct cron *cron, int64_t days);
 bool cron_has_minute(const struct cron *cron, int minute_of_day);
+
+/*
+ * By the clocks of a zone, in seconds since 1970: a time that they leave out is the moment at which
+ * they are turned, and one that they show twice is the first of the two.
+ */
+#define CRON_NEVER INT64_MAX
+/* The first time after that one; CRON_NEVER: there is none within 41 years, after which everything
+ * comes again. */
+int64_t cron_next_s(const struct cron *cron, const struct zone *zone, int64_t after_s);
+/* The last time that is not after `until_s`, but after `after_s`; CRON_NEVER: there is none. */
+int64_t cron_last_s(const struct cron *cron, const struct zone *zone, int64_t after_s,
+                    int64_t until_s);
+/* Is there any day that it has? */
+bool cron_has_any_day(const struct cron *cron);
 
 #endif

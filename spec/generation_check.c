@@ -92,7 +92,7 @@ static void check_references(struct checking *checking, const struct resource *r
 /* ---- Launch types --------------------------------------------------------------------------- */
 
 static void refuse_all(struct checking *checking, const struct resource *subject,
-                       const struct resource *service, enum launch_type launch_type)
+                       const struct resource *user, enum launch_type launch_type)
 {
     for (size_t i = 0; i < subject->refusal_count; i++) {
         const struct refusal *refusal = &subject->refusals[i];
@@ -102,9 +102,19 @@ static void refuse_all(struct checking *checking, const struct resource *subject
         if (refusal->is_warning)
             diag_add(checking->check->diags, DIAG_WARNING, pos, "%s", refusal->text);
         else
-            MISTAKE(checking->check, pos, "%s (Service '%s' runs on it)", refusal->text,
-                    service->name);
+            MISTAKE(checking->check, pos, "%s (%s '%s' runs on it)", refusal->text,
+                    kind_text(user->kind), user->name);
     }
+}
+
+/* Each Task is told of once. */
+static void refuse_task(struct checking *checking, const struct resource *task,
+                        const struct resource *user, enum launch_type launch_type)
+{
+    if (tree_get(&checking->refused[launch_type], task->name) != NULL)
+        return;
+    tree_put(&checking->refused[launch_type], task->name, checking, /* owner= */ NULL);
+    refuse_all(checking, task, user, launch_type);
 }
 
 /* ecs.md 1.6. */
@@ -146,10 +156,31 @@ static void check_launch_type(struct checking *checking, const struct resource *
                 resource->name, enumeration_text(&launch_type_values, service->launch_type),
                 cluster->name, enumeration_text(&launch_type_values, launch_type));
     refuse_all(checking, resource, resource, launch_type);
-    if (task == NULL || tree_get(&checking->refused[launch_type], task->name) != NULL)
+    if (task != NULL)
+        refuse_task(checking, task, resource, launch_type);
+}
+
+/* ---- Schedules ------------------------------------------------------------------------------ */
+
+static void check_schedule(struct checking *checking, const struct resource *resource)
+{
+    const struct generation *generation = checking->check->generation;
+    const struct schedule_spec *schedule = resource_schedule(resource);
+    const struct resource *cluster =
+        schedule->cluster == NULL ? NULL
+                                  : generation_find(generation, KIND_CLUSTER, schedule->cluster);
+    const struct resource *task =
+        schedule->task_definition == NULL
+            ? NULL
+            : generation_find(generation, KIND_TASK, schedule->task_definition);
+    struct err err;
+
+    if (cluster == NULL || task == NULL)
         return;
-    tree_put(&checking->refused[launch_type], task->name, checking, /* owner= */ NULL);
-    refuse_all(checking, task, resource, launch_type);
+    refuse_task(checking, task, resource, resource_cluster(cluster)->launch_type);
+    if (schedule->overrides != NULL &&
+        target_check_overrides(task, schedule->overrides, &checking->arena, &err) < 0)
+        MISTAKE(checking->check, resource->pos, "Schedule '%s': %s", resource->name, err.text);
 }
 
 /* ---- Instances ------------------------------------------------------------------------------ */
@@ -359,6 +390,8 @@ static void look_at(struct checking *checking, const struct resource *resource)
         check_targets(checking->check, resource, &checking->arena);
         look_at_balancers(checking, resource);
     }
+    if (resource->kind == KIND_SCHEDULE)
+        check_schedule(checking, resource);
     if (resource->kind == KIND_LOAD_BALANCER)
         check_balancer(checking->check, resource, &checking->arena);
 }

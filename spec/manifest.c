@@ -20,9 +20,6 @@
 #define API_VERSION    "berth/v1"
 #define KIND_NAMES_MAX 256
 
-/* Kinds of the language that this version does not have. */
-static const char *const later_kinds[] = { "LoadBalancer", "Schedule" };
-
 struct manifest {
     struct counted counted;
     struct arena arena;
@@ -80,7 +77,8 @@ bool resource_is_protected(const struct resource *resource)
     case KIND_TASK: return resource_task(resource)->deletion_protection;
     case KIND_CLUSTER: return resource_cluster(resource)->deletion_protection;
     case KIND_SERVICE: return resource_service(resource)->deletion_protection;
-    case KIND_LOAD_BALANCER: return false;
+    case KIND_LOAD_BALANCER:
+    case KIND_SCHEDULE: return false;
     case KIND_COUNT: break;
     }
     ASSERT(false);
@@ -136,12 +134,6 @@ static bool read_kind(struct decoder *decoder, const struct node *root, enum kin
     }
     if (kind_parse(kind->text, out))
         return true;
-    for (size_t i = 0; i < ARRAY_COUNT(later_kinds); i++)
-        if (text_equal(kind->text, later_kinds[i])) {
-            decode_mistake(decoder, kind, "kind: '%s' is not supported by this version",
-                           kind->text);
-            return false;
-        }
     AUTO(buf) all = { 0 };
     buf_init(&all, KIND_NAMES_MAX);
     for (enum kind k = 0; k < KIND_COUNT; k++) {
@@ -265,6 +257,17 @@ static void refer_from_service(const struct validation *v, struct references *re
                   validation_node(v, "loadBalancers[%zu].loadBalancer", i));
 }
 
+static void refer_from_schedule(const struct validation *v, struct references *references,
+                                const struct schedule_spec *schedule)
+{
+    references->items = arena_array(references->arena, struct reference, 2);
+    if (schedule->cluster != NULL)
+        refer(references, KIND_CLUSTER, schedule->cluster, validation_node(v, "cluster"));
+    if (schedule->task_definition != NULL)
+        refer(references, KIND_TASK, schedule->task_definition,
+              validation_node(v, "taskDefinition"));
+}
+
 /* ---- Files ---------------------------------------------------------------------------------- */
 
 static void collect_files(const struct validation *v, struct resource *resource)
@@ -319,6 +322,7 @@ static void validate(const struct validation *v, enum kind kind, const void *spe
     case KIND_CLUSTER: validate_cluster(v, spec); break;
     case KIND_SERVICE: validate_service(v, spec); break;
     case KIND_LOAD_BALANCER: validate_load_balancer(v, spec); break;
+    case KIND_SCHEDULE: validate_schedule(v, spec); break;
     case KIND_COUNT: ASSERT(false); break;
     }
 }
@@ -331,6 +335,8 @@ static void collect_references(const struct validation *v, struct resource *reso
         refer_from_task(v, &references, resource_task(resource));
     else if (resource->kind == KIND_SERVICE)
         refer_from_service(v, &references, resource_service(resource));
+    else if (resource->kind == KIND_SCHEDULE)
+        refer_from_schedule(v, &references, resource_schedule(resource));
     resource->references = references.items;
     resource->reference_count = references.count;
 }

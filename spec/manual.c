@@ -16,6 +16,7 @@ const char *manual_summary(enum kind kind)
         [KIND_CLUSTER] = "Where services run.",
         [KIND_SERVICE] = "How many copies of a Task run, where, and how they are replaced.",
         [KIND_LOAD_BALANCER] = "Where requests come in that services answer.",
+        [KIND_SCHEDULE] = "When a Task is run by itself, and what becomes of its runs.",
     };
 
     ASSERT(kind < KIND_COUNT);

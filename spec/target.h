@@ -70,6 +70,13 @@ const struct target *target_make_job(const struct generation *generation,
                                      secret_digest_fn *secret_digest, void *context,
                                      struct arena *arena, struct err *err);
 
+/* What that says of the overrides alone. */
+int target_check_overrides(const struct resource *task, const struct task_override *overrides,
+                           struct arena *arena, struct err *err);
+/* The same for another run of the same job. */
+const struct target *target_of_run(const struct target *target, const char *run,
+                                   struct arena *arena);
+
 /* The volume of the engine that a volume of the task is. */
 char *target_volume_name(struct arena *arena, const char *owner, const struct target *target,
                          const struct volume *volume);

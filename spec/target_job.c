@@ -118,6 +118,15 @@ static int check_launch_type(const struct resource *task, const struct resource 
     return 0;
 }
 
+int target_check_overrides(const struct resource *task, const struct task_override *overrides,
+                           struct arena *arena, struct err *err)
+{
+    const struct task_spec *changed =
+        overridden(resource_task(task), task->name, overrides, arena, err);
+
+    return changed == NULL ? -1 : check_task(changed, task->name, arena, err);
+}
+
 /* ---- The target ----------------------------------------------------------------------------- */
 
 static const struct service_spec *spec_of(const struct job_request *request, struct arena *arena)
@@ -166,6 +175,16 @@ const struct target *target_make_job(const struct generation *generation,
 bool volume_outlives_run(const struct volume *volume)
 {
     return volume->docker_volume_configuration != NULL; /* its scope is shared (ecs.md 1.2) */
+}
+
+const struct target *target_of_run(const struct target *target, const char *run,
+                                   struct arena *arena)
+{
+    const char *group = job_group(arena, target->service);
+    struct target *of_run = arena_copy(arena, target, sizeof(*target));
+
+    of_run->service = job_service(arena, group + strlen(JOB_GROUP), run);
+    return of_run;
 }
 
 char *target_volume_name(struct arena *arena, const char *owner, const struct target *target,

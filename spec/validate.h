@@ -21,6 +21,7 @@ void validate_cluster(const struct validation *v, const struct cluster_spec *clu
 void validate_service(const struct validation *v, const struct service_spec *service);
 void validate_task(const struct validation *v, const struct task_spec *task);
 void validate_load_balancer(const struct validation *v, const struct load_balancer_spec *balancer);
+void validate_schedule(const struct validation *v, const struct schedule_spec *schedule);
 
 /* Before that: what a DAEMON does not say has other defaults than the table's. */
 void complete_daemon(const struct validation *v, struct service_spec *service);

@@ -10,7 +10,7 @@
 /* How the windows of a cluster stand at a moment. */
 struct window_look {
     bool is_open;
-    int64_t opens_ms;        /* when the next one does; INT64_MAX: none within ten years */
+    int64_t opens_ms;        /* when the next one does; INT64_MAX: none does any more */
     const struct zone *zone; /* by whose clocks it does; NULL with INT64_MAX */
 };
 

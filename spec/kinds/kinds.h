@@ -13,6 +13,7 @@
 #include "spec/kinds/loadbalancer.def"
 #include "spec/kinds/metadata.def"
 #include "spec/kinds/override.def"
+#include "spec/kinds/schedule.def"
 #include "spec/kinds/service.def"
 #include "spec/kinds/task.def"
 
@@ -22,7 +23,8 @@
     X(TASK, task, "Task")                                                                          \
     X(CLUSTER, cluster, "Cluster")                                                                 \
     X(SERVICE, service, "Service")                                                                 \
-    X(LOAD_BALANCER, load_balancer, "LoadBalancer")
+    X(LOAD_BALANCER, load_balancer, "LoadBalancer")                                                \
+    X(SCHEDULE, schedule, "Schedule")
 
 #define KIND_ENUM(constant, name, text) KIND_##constant,
 enum kind { KINDS(KIND_ENUM) KIND_COUNT };
@@ -30,12 +32,15 @@ enum kind { KINDS(KIND_ENUM) KIND_COUNT };
 
 /* Every enumeration and record of the tables, leaf first. */
 #define ALL_ENUMS(E)                                                                               \
-    IMAGE_ENUMS(E) TASK_ENUMS(E) CLUSTER_ENUMS(E) SERVICE_ENUMS(E) LOAD_BALANCER_ENUMS(E)
+    IMAGE_ENUMS(E)                                                                                 \
+    TASK_ENUMS(E)                                                                                  \
+    CLUSTER_ENUMS(E) SERVICE_ENUMS(E) LOAD_BALANCER_ENUMS(E) SCHEDULE_ENUMS(E)
 #define ALL_RECORDS(R)                                                                             \
     METADATA_RECORDS(R)                                                                            \
     IMAGE_RECORDS(R)                                                                               \
     TASK_RECORDS(R)                                                                                \
-    CLUSTER_RECORDS(R) SERVICE_RECORDS(R) LOAD_BALANCER_RECORDS(R) OVERRIDE_RECORDS(R)
+    CLUSTER_RECORDS(R)                                                                             \
+    SERVICE_RECORDS(R) LOAD_BALANCER_RECORDS(R) OVERRIDE_RECORDS(R) SCHEDULE_RECORDS(R)
 
 ALL_ENUMS(ENUM_DECLARE)
 ALL_RECORDS(RECORD_STRUCT)
