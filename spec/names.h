@@ -33,6 +33,10 @@ bool unit_is_job(const char *key);
 char *job_service(struct arena *arena, const char *family, const char *run);
 /* "family:FAMILY" of "family:FAMILY/RUN". */
 char *job_group(struct arena *arena, const char *service);
+/* The key of the unit of a Schedule: this and its name.  Whoever runs a task for it is called
+ * "schedule/NAME". */
+#define SCHEDULE_KEY     "schedule:"
+#define SCHEDULE_STARTER "schedule/"
 /* "berth-OWNER-CLUSTER.family.FAMILY.RUN.VOLUME": for the tasks of that run; with `stays`
  * "berth-OWNER-CLUSTER.family.FAMILY.VOLUME": for all of the family. */
 char *job_volume_name(struct arena *arena, const char *owner, const char *cluster,

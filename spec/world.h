@@ -174,7 +174,8 @@ struct world_instance {
     X(SERVICE, "service")   /* key "CLUSTER/SERVICE" */                                            \
     X(INSTANCE, "instance") /* key: its name (claim, images, networks) */                          \
     X(RELIERS, "reliers")   /* key: an instance: it, and all services */                           \
-    X(BALANCER, "balancer") /* key: BALANCER_KEY and its name */
+    X(BALANCER, "balancer") /* key: BALANCER_KEY and its name */                                   \
+    X(SCHEDULE, "schedule") /* key: SCHEDULE_KEY and its name; nothing in the world marks it */
 
 #define WORLD_ENUM_DIRTY(name, text) DIRTY_##name,
 enum dirty_kind { DIRTY_KINDS(WORLD_ENUM_DIRTY) DIRTY_KIND_COUNT };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "reconciler/memory/store_int.h"
+#include "reconciler/plan/memory_schedules.h"
 #include "spec/base/digest.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
@@ -116,8 +117,8 @@ static int task_write(struct sql *sql, const struct task_record *task, struct er
         query_start(sql, "INSERT OR REPLACE INTO task (id, deployment, revision, commit_id,"
                          " cluster, service, instance, slot, attempt, stop_code, reason,"
                          " exit_code, failed, started_ms, healthy_ms, stopping_ms, stopped_ms,"
-                         " started_by, claimed_ms, begun)"
-                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                         " started_by, claimed_ms, begun, due_ms)"
+                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     query_text(&query, task->id);
     query_text(&query, task_word(task->deployment));
     query_text(&query, task_word(task->revision));
@@ -138,6 +139,7 @@ static int task_write(struct sql *sql, const struct task_record *task, struct er
     query_text(&query, text_or_null(task->started_by));
     query_int(&query, task->claimed_ms);
     query_text(&query, text_or_null(task->begun));
+    query_int(&query, task->due_ms);
     return query_run(&query, err);
 }
 
@@ -282,6 +284,37 @@ static int host_write(struct sql *sql, const struct host_record *host, struct er
     return query_run(&query, err);
 }
 
+static int schedule_write(struct sql *sql, const struct schedule_record *schedule, struct err *err)
+{
+    bool lifted = schedule->timing == NULL;
+    struct query query =
+        lifted ? query_start(sql, "DELETE FROM schedule WHERE name = ?")
+               : query_start(sql, "INSERT OR REPLACE INTO schedule (name, timing, suspended,"
+                                  " since_ms, decided_ms, due_ms, result, run, tasks, tries,"
+                                  " begin_ms, ended_ms, exit_code, reason, missed_ms, missed)"
+                                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+
+    query_text(&query, schedule->name);
+    if (lifted)
+        return query_run(&query, err);
+    query_text(&query, schedule->timing);
+    query_text(&query, text_or_null(schedule->suspended));
+    query_int(&query, schedule->since_ms);
+    query_int(&query, schedule->decided_ms);
+    query_int(&query, schedule->due_ms);
+    query_text(&query, schedule_result_text(schedule->result));
+    query_text(&query, schedule->run);
+    query_int(&query, schedule->tasks);
+    query_int(&query, schedule->tries);
+    query_int(&query, schedule->begin_ms);
+    query_int(&query, schedule->ended_ms);
+    query_int(&query, schedule->exit_code);
+    query_text(&query, text_or_null(schedule->reason));
+    query_int(&query, schedule->missed_ms);
+    query_text(&query, text_or_null(schedule->missed));
+    return query_run(&query, err);
+}
+
 static int lines_write(struct sql *sql, const struct task_lines *lines, struct err *err)
 {
     struct query query =
@@ -320,6 +353,7 @@ int fact_write(struct sql *sql, const struct fact *fact, struct err *err)
     case FACT_EVENT: return history_add_event(sql, fact, err);
     case FACT_IMAGE: return image_write(sql, fact->image, err);
     case FACT_HOST: return host_write(sql, fact->host, err);
+    case FACT_SCHEDULE: return schedule_write(sql, fact->schedule, err);
     case FACT_LINES: return lines_write(sql, fact->lines, err);
     case FACT_FORGET: return forget_write(sql, fact, err);
     case FACT_KIND_COUNT: break;

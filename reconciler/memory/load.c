@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "reconciler/memory/store_int.h"
+#include "reconciler/plan/memory_schedules.h"
 #include "spec/base/text.h"
 
 struct known_goal {
@@ -227,6 +228,7 @@ bool task_read(struct query *row, struct task_record *out)
     out->started_by = query_get_text(row, 17);
     out->claimed_ms = query_get_int(row, 18);
     out->begun = query_get_text(row, 19);
+    out->due_ms = query_get_int(row, 20);
     return known && !row->broken && exit_code >= INT_MIN && exit_code <= INT_MAX;
 }
 
@@ -291,6 +293,41 @@ static int hosts_load(struct loader *loader, struct err *err)
     return query_end(&row, err);
 }
 
+static int schedules_load(struct loader *loader, struct err *err)
+{
+    struct query row =
+        query_start(loader->sql, "SELECT name, timing, suspended, since_ms, decided_ms, due_ms,"
+                                 " result, run, tasks, tries, begin_ms, ended_ms, exit_code,"
+                                 " reason, missed_ms, missed FROM schedule");
+
+    while (query_row(&row)) {
+        int64_t exit_code = query_get_int(&row, 12);
+        struct schedule_record schedule = { .name = query_get_text(&row, 0),
+                                            .timing = query_get_text(&row, 1),
+                                            .suspended = query_get_text(&row, 2),
+                                            .since_ms = query_get_int(&row, 3),
+                                            .decided_ms = query_get_int(&row, 4),
+                                            .due_ms = query_get_int(&row, 5),
+                                            .tasks = query_get_u32(&row, 8),
+                                            .tries = query_get_u32(&row, 9),
+                                            .begin_ms = query_get_int(&row, 10),
+                                            .ended_ms = query_get_int(&row, 11),
+                                            .exit_code = (int)exit_code,
+                                            .reason = query_get_text(&row, 13),
+                                            .missed_ms = query_get_int(&row, 14),
+                                            .missed = query_get_text(&row, 15) };
+        const struct fact fact = { .kind = FACT_SCHEDULE, .schedule = &schedule };
+
+        query_get_fixed(&row, 7, schedule.run, sizeof(schedule.run));
+        if (schedule_result_parse(query_get_text(&row, 6), &schedule.result) && !row.broken &&
+            exit_code >= INT_MIN && exit_code <= INT_MAX)
+            memory_apply(loader->memory, &fact);
+        else
+            skipped(loader, "schedule", schedule.name, "a value that cannot be");
+    }
+    return query_end(&row, err);
+}
+
 static int lines_load(struct loader *loader, struct err *err)
 {
     struct query row = query_start(loader->sql, "SELECT task, container FROM output"
@@ -314,7 +351,8 @@ int memory_load(struct sql *sql, struct memory *memory, struct diag_list *warnin
     ASSERT(memory->services == NULL && memory->tasks == NULL && memory->images == NULL);
     if (deployments_load(&loader, err) < 0 || services_load(&loader, err) < 0 ||
         tasks_load(&loader, err) < 0 || lines_load(&loader, err) < 0 ||
-        images_load(&loader, err) < 0 || hosts_load(&loader, err) < 0)
+        images_load(&loader, err) < 0 || hosts_load(&loader, err) < 0 ||
+        schedules_load(&loader, err) < 0)
         status = -1;
     loader_release(&loader);
     return status;

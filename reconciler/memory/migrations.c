@@ -153,13 +153,25 @@ static const char step_11[] = "ALTER TABLE host ADD COLUMN step TEXT;"
 /* 12: which machine that was done to. */
 static const char step_12[] = "ALTER TABLE host ADD COLUMN engine TEXT;";
 
-/* 14: jobs: who asked for a task, and that no other one is made in its place. */
+/* 13: jobs: who asked for a task, and that no other one is made in its place. */
 static const char step_13[] = "ALTER TABLE task ADD COLUMN started_by TEXT;"
                               "ALTER TABLE task ADD COLUMN claimed_ms INTEGER NOT NULL DEFAULT 0;"
                               "ALTER TABLE task ADD COLUMN begun TEXT;";
 
-static const char *const steps[] = { step_1, step_2, step_3,  step_4,  step_5,  step_6, step_7,
-                                     step_8, step_9, step_10, step_11, step_12, step_13 };
+/* 14: schedules: what became of the times at which they were due; and of a task which of them it
+ * was run for. */
+static const char step_14[] = "CREATE TABLE schedule ("
+                              " name TEXT PRIMARY KEY, timing TEXT NOT NULL, suspended TEXT,"
+                              " since_ms INTEGER NOT NULL, decided_ms INTEGER NOT NULL,"
+                              " due_ms INTEGER NOT NULL, result TEXT NOT NULL, run TEXT NOT NULL,"
+                              " tasks INTEGER NOT NULL, tries INTEGER NOT NULL,"
+                              " begin_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL,"
+                              " exit_code INTEGER NOT NULL, reason TEXT,"
+                              " missed_ms INTEGER NOT NULL, missed TEXT) STRICT, WITHOUT ROWID;"
+                              "ALTER TABLE task ADD COLUMN due_ms INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const steps[] = { step_1, step_2, step_3,  step_4,  step_5,  step_6,  step_7,
+                                     step_8, step_9, step_10, step_11, step_12, step_13, step_14 };
 
 int store_schema_version(void)
 {

@@ -35,7 +35,7 @@ int memory_load(struct sql *sql, struct memory *memory, struct diag_list *warnin
 #define TASK_COLUMNS                                                                               \
     "id, deployment, revision, commit_id, cluster, service, instance, slot, attempt, stop_code,"   \
     " reason, exit_code, failed, started_ms, healthy_ms, stopping_ms, stopped_ms, started_by,"     \
-    " claimed_ms, begun"
+    " claimed_ms, begun, due_ms"
 MUST_USE bool task_read(struct query *row, struct task_record *out);
 
 /* directory.c: the state directory and who holds it. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconciler/plan/goal_int.h"
 #include "reconciler/plan/memory.h"
 #include "spec/base/limits.h"
 #include "spec/base/text.h"
@@ -30,7 +31,13 @@ struct goal *goal_parse(const char *text, size_t size, struct err *err)
 
 struct goal *goal_ref(struct goal *goal)
 {
-    ASSERT(goal->refs > 0);
+    struct err err;
+
+    if (goal->refs == 0) { /* what target_print() writes, target_parse() reads */
+        goal = goal_parse(goal->text, goal->text_size, &err);
+        ASSERT(goal != NULL);
+        return goal;
+    }
     goal->refs++;
     return goal;
 }
@@ -71,7 +78,7 @@ static struct desired_service *desired_add(struct desired *desired, const char *
 
 /* What target_print() writes, target_parse() reads, unless it is too much: environment files add to
  * what a manifest's own limits let pass. */
-static struct goal *goal_of(struct goal *known, const struct buf *text, struct err *err)
+struct goal *goal_of(struct goal *known, const struct buf *text, struct err *err)
 {
     if (known != NULL && known->text_size == text->size &&
         memcmp(known->text, buf_text(text), text->size) == 0)
@@ -94,18 +101,33 @@ static struct goal *goal_known(const struct desired_service *before, const struc
     return primary == NULL ? NULL : primary->goal;
 }
 
+/* Names: sets. */
+struct concerned {
+    struct tree services;
+    struct tree schedules;
+};
+
+static void concerned_release(struct concerned *concerned)
+{
+    tree_release(&concerned->services);
+    tree_release(&concerned->schedules);
+}
+DEFINE_AUTO_VALUE(concerned, concerned_release)
+
 static void note_concerned(void *context, enum generation_change change, enum kind kind,
                            const char *name)
 {
-    struct tree *concerned = context;
+    struct concerned *concerned = context;
 
     (void)change;
     if (kind == KIND_SERVICE)
-        tree_put(concerned, name, concerned, /* owner= */ NULL);
+        tree_put(&concerned->services, name, concerned, /* owner= */ NULL);
+    if (kind == KIND_SCHEDULE)
+        tree_put(&concerned->schedules, name, concerned, /* owner= */ NULL);
 }
 
 /* The value of a secret may have changed without any commit. */
-static bool has_secrets(const struct target *target)
+bool has_secrets(const struct target *target)
 {
     for (size_t i = 0; i < target->task->container_definitions_count; i++) {
         if (target->task->container_definitions[i].secrets_count > 0)
@@ -137,7 +159,7 @@ struct desired *desired_make(struct generation *generation, const struct desired
     bool complete = true;
     AUTO(arena) scratch = { 0 };
     AUTO(buf) text = { 0 };
-    struct tree concerned = { 0 };
+    AUTO(concerned) concerned = { 0 };
     struct err err;
 
     buf_init(&text, LIMIT_OUTPUT);
@@ -149,7 +171,7 @@ struct desired *desired_make(struct generation *generation, const struct desired
         const char *key = unit_key(&scratch, resource_service(service)->cluster, service->name);
         const struct desired_service *known = desired_service(before, key);
 
-        if (known != NULL && tree_get(&concerned, service->name) == NULL &&
+        if (known != NULL && tree_get(&concerned.services, service->name) == NULL &&
             !has_secrets(known->goal->target)) {
             (void)desired_add(desired, key, goal_ref(known->goal), service->pos);
         } else {
@@ -172,7 +194,8 @@ struct desired *desired_make(struct generation *generation, const struct desired
         }
         arena_reset(&scratch);
     }
-    tree_release(&concerned);
+    complete &=
+        schedules_make(desired, before, &concerned.schedules, secrets, secrets_context, diags);
     return complete ? TAKE(desired) : NULL;
 }
 
@@ -207,8 +230,7 @@ void desired_trust(struct desired *desired, const struct desired *before,
 }
 
 /* Where its tasks run is not part of a goal. */
-static bool cluster_differs(const struct desired *before, const struct desired *after,
-                            const char *cluster)
+bool cluster_differs(const struct desired *before, const struct desired *after, const char *cluster)
 {
     const struct resource *a = generation_find(before->generation, KIND_CLUSTER, cluster);
     const struct resource *b = generation_find(after->generation, KIND_CLUSTER, cluster);
@@ -228,6 +250,7 @@ void desired_compare(const struct desired *before, const struct desired *after,
             cluster_differs(before, after, entry->goal->target->cluster))
             changed(context, entry->key);
     }
+    schedules_compare(before, after, changed, context);
     if (before == NULL)
         return;
     for (entry = before->services; entry != NULL; entry = entry->by_key.next) {
@@ -250,6 +273,7 @@ void desired_free(struct desired *desired)
         free(entry->key);
         free(entry);
     }
+    desired_free_schedules(desired);
     generation_unref(desired->generation);
     arena_release(&desired->arena);
     free(desired);

@@ -15,7 +15,7 @@
 #include "spec/zone.h"
 
 struct goal {
-    uint32_t refs;
+    uint32_t refs; /* 0: it is of an arena */
     struct arena arena;
     const char *text; /* what target_print() wrote */
     size_t text_size;
@@ -23,6 +23,8 @@ struct goal {
 };
 
 struct goal *goal_parse(const char *text, size_t size, struct err *err); /* NULL on failure */
+/* In an arena, for as long as that lives: goal_ref() of it is another one, with the same text. */
+struct goal *goal_lend(const struct target *target, struct arena *arena);
 struct goal *goal_ref(struct goal *goal);
 void goal_unref(struct goal *goal);
 DEFINE_AUTO(goal, goal_unref)
@@ -39,12 +41,20 @@ struct desired_service {
     UT_hash_handle by_key;
 };
 
+struct desired_schedule {
+    char *key; /* SCHEDULE_KEY and its name */
+    const struct resource *resource;
+    struct goal *goal; /* of a run without an id: target_of_run() has one */
+    UT_hash_handle by_key;
+};
+
 /* What the current generation declares, ready to be planned. */
 struct desired {
     struct generation *generation; /* counted */
     struct desired_service *services;
     struct desired_service *daemons; /* those of them that are DAEMON, linked by next_daemon */
     size_t service_count;
+    struct desired_schedule *schedules;
     struct zone *zones; /* that it names, but UTC: desired_read_zones() */
     size_t zone_count;
     struct arena arena; /* of these */
@@ -73,12 +83,14 @@ DEFINE_AUTO(desired, desired_free)
 typedef int zone_read_fn(void *context, const char *name, struct arena *arena, struct zone *out,
                          struct err *err);
 /* Asks for each that the generation names, once.  One that cannot be had is a mistake in `diags`;
- * windows of maintenance that are told by its clocks never open. */
+ * windows of maintenance that are told by its clocks never open, and schedules are never due. */
 int desired_read_zones(struct desired *desired, zone_read_fn *read, void *context,
                        struct diag_list *diags);
 const struct zone *desired_zone(const struct desired *desired, const char *name); /* NULL: none */
 
 const struct desired_service *desired_service(const struct desired *desired, const char *key);
+/* By its key.  goal_schedules.c */
+const struct desired_schedule *desired_schedule(const struct desired *desired, const char *key);
 /* What an entry of dependsOn names, "SERVICE" or "CLUSTER/SERVICE"; NULL: it is not declared. */
 const struct desired_service *desired_dependency(const struct desired *desired, const char *name);
 

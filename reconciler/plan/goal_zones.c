@@ -52,5 +52,16 @@ int desired_read_zones(struct desired *desired, zone_read_fn *read, void *contex
             result = -1;
         }
     }
+    for (size_t i = 0; i < generation_count(desired->generation, KIND_SCHEDULE); i++) {
+        const struct resource *schedule = generation_at(desired->generation, KIND_SCHEDULE, i);
+        const char *name = resource_schedule(schedule)->timezone;
+        struct err err;
+
+        if (read_one(desired, name, read, context, &err) == 0)
+            continue;
+        diag_add(diags, DIAG_ERROR, schedule->pos, "schedule '%s': timezone: '%s': %s",
+                 schedule->name, name, err.text);
+        result = -1;
+    }
     return result;
 }

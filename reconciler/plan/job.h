@@ -12,6 +12,7 @@ struct job_start {
     const char *commit;
     struct goal *goal;      /* of target_make_job() */
     const char *started_by; /* may be NULL */
+    int64_t due_ms;         /* of a schedule's; else 0 */
     int64_t at_ms;
 };
 

@@ -12,6 +12,7 @@ bool job_has_begun(const struct task_record *record);
 bool job_lacks_begun(const struct task_view *view);
 
 void plan_job(struct planner *planner, const char *key);
+void plan_schedule(struct planner *planner, const char *key); /* schedule.c */
 
 /* For people: "service web", "group family:report". */
 const char *unit_title(struct planner *planner, const char *service);

@@ -33,6 +33,7 @@ static const struct task_record *task_of(const struct job_start *start, uint32_t
     record->cluster = target->cluster;
     record->service = target->service;
     record->started_by = start->started_by;
+    record->due_ms = start->due_ms;
     record->slot = slot;
     record->attempt = 1;
     record->exit_code = -1;

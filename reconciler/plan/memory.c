@@ -10,6 +10,7 @@
 #include <utlist.h>
 
 #include "reconciler/plan/memory_hosts.h"
+#include "reconciler/plan/memory_schedules.h"
 #include "spec/base/text.h"
 
 /* Of an engine that is not among ours any more its images are remembered for 90 days. */
@@ -144,6 +145,7 @@ void memory_free(struct memory *memory)
     while (memory->images != NULL)
         image_free(memory, memory->images);
     hosts_free(memory);
+    schedules_free(memory);
     free(memory);
 }
 
@@ -378,6 +380,7 @@ void memory_apply(struct memory *memory, const struct fact *fact)
     case FACT_EVENT: return; /* history: nothing is decided by it */
     case FACT_IMAGE: apply_image(memory, fact->image); return;
     case FACT_HOST: hosts_apply(memory, fact->host); return;
+    case FACT_SCHEDULE: schedules_apply(memory, fact->schedule); return;
     case FACT_LINES: apply_lines(memory, fact->lines); return;
     case FACT_FORGET: service_free(memory, service_get(memory, fact)); return;
     case FACT_KIND_COUNT: break;
@@ -433,6 +436,8 @@ struct memory *memory_copy(const struct memory *memory)
         apply_image(copy, &at->record);
     for (const struct memory_host *at = memory->hosts; at != NULL; at = at->by_name.next)
         hosts_apply(copy, &at->record);
+    for (const struct memory_schedule *at = memory->schedules; at != NULL; at = at->by_name.next)
+        schedules_apply(copy, &at->record);
     return copy;
 }
 

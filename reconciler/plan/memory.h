@@ -53,6 +53,7 @@ struct task_record {
     const char *reason;     /* stoppedReason */
     int exit_code;          /* of the essential container that ended it; -1: none */
     bool failed;        /* it ended by itself or was unhealthy: counts for the circuit breaker */
+    int64_t due_ms;     /* of a run of a schedule: when it was due; 0: of none */
     int64_t claimed_ms; /* of a job: when `instance` became the one it runs on; 0: not yet */
     int64_t started_ms;
     int64_t healthy_ms;  /* first seen healthy; 0: never */
@@ -92,6 +93,7 @@ struct host_record {
     X(EVENT, "event")       /* `text` as ECS words it; service NULL: of a cluster */               \
     X(IMAGE, "image")       /* the whole record; of no service */                                  \
     X(HOST, "host")         /* the whole record; of no service */                                  \
+    X(SCHEDULE, "schedule") /* the whole record; of no service */                                  \
     X(LINES, "lines")       /* what a container of a task wrote last */                            \
     X(FORGET, "forget")     /* the service is gone; its history stays */
 
@@ -124,6 +126,7 @@ struct fact {
     const struct task_record *task;
     const struct image_record *image;
     const struct host_record *host;
+    const struct schedule_record *schedule; /* memory_schedules.h */
     const struct task_lines *lines;
     struct throttle throttle;
 };
@@ -176,7 +179,8 @@ struct memory {
     struct memory_task *tasks;
     struct memory_task *claims; /* of jobs: those that have an instance, and have not stopped */
     struct memory_image *images;
-    struct memory_host *hosts; /* memory_hosts.h */
+    struct memory_schedule *schedules; /* memory_schedules.h */
+    struct memory_host *hosts;         /* memory_hosts.h */
     struct memory_host *hosts_by_engine;
     uint64_t host_changes; /* grows with each of them */
     struct interned texts; /* of the tasks */

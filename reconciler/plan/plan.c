@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "reconciler/plan/job_int.h"
+#include "reconciler/plan/memory_schedules.h"
 #include "reconciler/plan/plan_int.h"
 #include "reconciler/plan/traffic.h"
 #include "spec/base/text.h"
@@ -270,6 +271,8 @@ void plan_compute(const struct plan_input *input, const struct plan_unit *units,
             plan_service(&planner, units[i].key);
         else if (units[i].kind == DIRTY_BALANCER)
             plan_balancer(&planner, units[i].key);
+        else if (units[i].kind == DIRTY_SCHEDULE)
+            plan_schedule(&planner, units[i].key);
         else
             plan_instance(&planner, units[i].key);
         out->looked[i] = planner.unit_looked;
@@ -280,9 +283,10 @@ void plan_compute(const struct plan_input *input, const struct plan_unit *units,
 
 enum dirty_kind plan_unit_kind(const char *key)
 {
-    return text_starts(key, BALANCER_KEY) ? DIRTY_BALANCER
-           : strchr(key, '/') != NULL     ? DIRTY_SERVICE
-                                          : DIRTY_INSTANCE;
+    return text_starts(key, BALANCER_KEY)   ? DIRTY_BALANCER
+           : text_starts(key, SCHEDULE_KEY) ? DIRTY_SCHEDULE
+           : strchr(key, '/') != NULL       ? DIRTY_SERVICE
+                                            : DIRTY_INSTANCE;
 }
 
 static int compare_units(const void *a, const void *b)
@@ -295,6 +299,22 @@ static int compare_units(const void *a, const void *b)
     return strcmp(left->key, right->key);
 }
 
+static size_t schedule_units(const struct plan_input *input, struct arena *arena,
+                             struct plan_unit *out)
+{
+    size_t count = 0;
+
+    for (const struct desired_schedule *at = input->desired == NULL ? NULL
+                                                                    : input->desired->schedules;
+         at != NULL; at = at->by_key.next)
+        out[count++] = (struct plan_unit){ DIRTY_SCHEDULE, at->key };
+    for (const struct memory_schedule *at = input->memory->schedules; at != NULL;
+         at = at->by_name.next)
+        out[count++] = (struct plan_unit){ DIRTY_SCHEDULE, arena_printf(arena, SCHEDULE_KEY "%s",
+                                                                        at->record.name) };
+    return count;
+}
+
 size_t plan_units(const struct plan_input *input, struct arena *arena, struct plan_unit **out)
 {
     size_t declared = input->desired == NULL
@@ -303,7 +323,10 @@ size_t plan_units(const struct plan_input *input, struct arena *arena, struct pl
     size_t capacity =
         HASH_CNT(by_key, input->memory->services) + HASH_CNT(by_key, input->world->services) +
         HASH_CNT(by_name, input->world->instances) + HASH_CNT(by_name, input->world->balancers) +
-        (input->desired == NULL ? 0 : input->desired->service_count + declared);
+        HASH_CNT(by_name, input->memory->schedules) +
+        (input->desired == NULL ? 0
+                                : input->desired->service_count + declared +
+                                      HASH_CNT(by_key, input->desired->schedules));
     struct plan_unit *units = arena_array(arena, struct plan_unit, capacity + 1);
     size_t count = 0;
     size_t kept = 0;
@@ -329,6 +352,7 @@ size_t plan_units(const struct plan_input *input, struct arena *arena, struct pl
         units[count++] =
             (struct plan_unit){ DIRTY_BALANCER, arena_printf(arena, BALANCER_KEY "%s", name) };
     }
+    count += schedule_units(input, arena, units + count);
     qsort(units, count, sizeof(*units), compare_units);
     for (size_t i = 0; i < count; i++) {
         if (kept == 0 || compare_units(&units[kept - 1], &units[i]) != 0)

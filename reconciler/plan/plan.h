@@ -51,7 +51,7 @@ struct plan_input {
 };
 
 /* One thing to plan: a service by "CLUSTER/SERVICE", an instance by name, or a load balancer by
- * BALANCER_KEY and its name. */
+ * BALANCER_KEY and its name, a schedule by SCHEDULE_KEY and its name. */
 struct plan_unit {
     enum dirty_kind kind;
     const char *key;

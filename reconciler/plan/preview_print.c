@@ -174,9 +174,10 @@ static void print_service(const struct preview_service *service, struct buf *out
 
 static void print_resource(const struct preview_resource *resource, struct buf *out)
 {
-    const char *kind = resource->kind == KIND_IMAGE     ? "image"
-                       : resource->kind == KIND_CLUSTER ? "cluster"
-                                                        : "load balancer";
+    const char *kind = resource->kind == KIND_IMAGE      ? "image"
+                       : resource->kind == KIND_CLUSTER  ? "cluster"
+                       : resource->kind == KIND_SCHEDULE ? "schedule"
+                                                         : "load balancer";
 
     print_title(resource->verdict, kind, resource->name, resource->file, resource->line, out);
     print_sentence(" ", "because ", resource->cause, "", out);

@@ -1,9 +1,10 @@
 /*
- * What would happen to Images, Clusters and LoadBalancers: they are compared with those of the
- * commit before, and the planner is asked which images of the engine go.
+ * What would happen to Images, Clusters, LoadBalancers and Schedules: they are compared with those
+ * of the commit before, and the planner is asked which images of the engine go.
  */
 #include "reconciler/plan/maintain.h"
 #include "reconciler/plan/preview_int.h"
+#include "reconciler/plan/schedule.h"
 #include "reconciler/plan/window.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
@@ -21,15 +22,29 @@ struct comparing {
 
 /* ---- Effects --------------------------------------------------------------------------------- */
 
+static bool has_image(const struct target *target, const char *image)
+{
+    for (size_t i = 0; i < target->task->container_definitions_count; i++) {
+        if (text_equal(target->images[i].name, image))
+            return true;
+    }
+    return false;
+}
+
 static bool is_used(const struct desired *desired, const char *image)
 {
     for (const struct desired_service *at = desired->services; at != NULL; at = at->by_key.next) {
-        const struct target *target = at->goal->target;
+        if (has_image(at->goal->target, image))
+            return true;
+    }
+    return false;
+}
 
-        for (size_t i = 0; i < target->task->container_definitions_count; i++) {
-            if (text_equal(target->images[i].name, image))
-                return true;
-        }
+static bool is_scheduled(const struct desired *desired, const char *image)
+{
+    for (const struct desired_schedule *at = desired->schedules; at != NULL; at = at->by_key.next) {
+        if (has_image(at->goal->target, image))
+            return true;
     }
     return false;
 }
@@ -81,10 +96,13 @@ static void tell_image_changed(const struct comparing *comparing, const struct i
         rolls |= resource->fields[i].rolls;
         resource->fields[i].rolls = false; /* it has no tasks: services say which of theirs go */
     }
-    if (!is_used(previewer->input.desired, resource->name))
-        add_effect(comparing, "no service uses it");
-    else if (rolls)
+    if (rolls && is_used(previewer->input.desired, resource->name))
         add_effect(comparing, "the services that use it get new tasks");
+    else if (rolls && is_scheduled(previewer->input.desired, resource->name))
+        add_effect(comparing, "schedules use it from their next run on");
+    else if (!is_used(previewer->input.desired, resource->name) &&
+             !is_scheduled(previewer->input.desired, resource->name))
+        add_effect(comparing, "no service uses it");
     if (removals == NULL && new->retain < old->retain &&
         (previewer->before != NULL || previewer->preview->blocked != NULL))
         removals = arena_printf(previewer->arena, "all but the newest %u former images are removed",
@@ -126,6 +144,44 @@ static void tell_maintenance(const struct comparing *comparing, const struct res
                            at_once, order));
 }
 
+/* As if nothing of it were remembered: it may have been due before. */
+static void tell_due(const struct comparing *comparing, const struct resource *schedule)
+{
+    const struct plan_input *input = &comparing->previewer->input;
+    const struct schedule_spec *spec = resource_schedule(schedule);
+    const struct zone *zone = desired_zone(input->desired, spec->timezone);
+    int64_t first_ms = schedule_first_ms(input->desired, spec, input->now_ms);
+    char text[ZONE_TIME_SIZE];
+
+    if (spec->state == SCHEDULE_STATE_DISABLED) {
+        add_effect(comparing, "nothing of it is begun: it is DISABLED");
+        return;
+    }
+    if (zone == NULL || first_ms == INT64_MAX) {
+        add_effect(comparing, "it is never due");
+        return;
+    }
+    zone_print(zone, first_ms, text);
+    add_effect(comparing, arena_printf(comparing->previewer->arena, "it is due next on %s", text));
+}
+
+/* Only what says when it is due makes it due at other times. */
+static bool is_due_otherwise(const struct schedule_spec *old, const struct schedule_spec *new)
+{
+    return old->state != new->state || !text_equal(old->timezone, new->timezone) ||
+           !text_equal(old->schedule_expression, new->schedule_expression) ||
+           !text_equal(old->start_date, new->start_date) ||
+           !text_equal(old->end_date, new->end_date);
+}
+
+static void tell_schedule_changed(const struct comparing *comparing, const struct resource *old,
+                                  const struct resource *new)
+{
+    add_effect(comparing, "what runs goes on");
+    if (is_due_otherwise(resource_schedule(old), resource_schedule(new)))
+        tell_due(comparing, new);
+}
+
 static void tell_changed(const struct comparing *comparing, const struct resource *old,
                          const struct resource *new)
 {
@@ -133,6 +189,8 @@ static void tell_changed(const struct comparing *comparing, const struct resourc
         tell_image_changed(comparing, resource_image(old), resource_image(new));
     else if (old->kind == KIND_LOAD_BALANCER)
         add_effect(comparing, "what is open goes on");
+    else if (old->kind == KIND_SCHEDULE)
+        tell_schedule_changed(comparing, old, new);
     else if (resource_cluster(old)->cpu_overcommit != resource_cluster(new)->cpu_overcommit)
         add_effect(comparing, "it counts for tasks that are started; those that run stay");
     if (new->kind == KIND_CLUSTER)
@@ -160,8 +218,14 @@ static void tell_added(const struct comparing *comparing, const struct resource 
         tell_maintenance(comparing, new);
     } else if (new->kind == KIND_LOAD_BALANCER) {
         tell_listeners(comparing, resource_load_balancer(new));
-    } else if (!is_used(comparing->previewer->input.desired, comparing->resource->name))
+    } else if (new->kind == KIND_SCHEDULE) {
+        tell_due(comparing, new);
+    } else if (!is_used(comparing->previewer->input.desired, comparing->resource->name) &&
+               is_scheduled(comparing->previewer->input.desired, comparing->resource->name)) {
+        add_effect(comparing, "it is built or pulled when a schedule is due");
+    } else if (!is_used(comparing->previewer->input.desired, comparing->resource->name)) {
         add_effect(comparing, "no service uses it: nothing is built or pulled");
+    }
 }
 
 /* Why its removal waits, as the planner sees it where it was asked; NULL: it need not. */
@@ -170,7 +234,7 @@ static const char *hold_reason(const struct comparing *comparing, const struct r
     const struct previewer *previewer = comparing->previewer;
     struct plan_input input = previewer->input;
 
-    if (input.prune_allowed)
+    if (input.prune_allowed || old->kind == KIND_SCHEDULE)
         return NULL;
     if (previewer->before == NULL && previewer->preview->blocked == NULL) {
         input.memory = previewer->future;
@@ -193,6 +257,10 @@ static void tell_removed(const struct comparing *comparing, const struct resourc
         resource->held = true;
         add_effect(comparing, arena_printf(comparing->previewer->arena,
                                            "held until it is confirmed: %s", why));
+        return;
+    }
+    if (old->kind == KIND_SCHEDULE) {
+        add_effect(comparing, "nothing of it is begun any more, and what runs goes on");
         return;
     }
     if (old->kind == KIND_CLUSTER || old->kind == KIND_LOAD_BALANCER) {
@@ -227,6 +295,8 @@ static bool is_found_on(const struct previewer *previewer, const struct resource
     }
     if (resource->kind == KIND_LOAD_BALANCER)
         return world_balancer(previewer->input.world, resource->name) != NULL;
+    if (resource->kind == KIND_SCHEDULE)
+        return memory_schedule(previewer->input.memory, resource->name) != NULL;
     for (const struct world_image *at = instance->images; at != NULL; at = at->by_id.next) {
         if (text_equal(at->name, resource->name) && text_equal(at->owner, previewer->input.owner))
             return true;
@@ -280,8 +350,8 @@ static void compare(void *context, enum generation_change change, enum kind kind
     struct comparing *comparing = context;
     struct preview *preview = comparing->previewer->preview;
 
-    if (change == GENERATION_REFERRER ||
-        (kind != KIND_IMAGE && kind != KIND_CLUSTER && kind != KIND_LOAD_BALANCER))
+    if (change == GENERATION_REFERRER || (kind != KIND_IMAGE && kind != KIND_CLUSTER &&
+                                          kind != KIND_LOAD_BALANCER && kind != KIND_SCHEDULE))
         return;
     comparing->resource = &preview->resources[preview->resource_count];
     if (!fill(comparing,
@@ -315,7 +385,8 @@ static size_t room(const struct generation *generation)
     return generation == NULL ? 0
                               : generation_count(generation, KIND_IMAGE) +
                                     generation_count(generation, KIND_CLUSTER) +
-                                    generation_count(generation, KIND_LOAD_BALANCER);
+                                    generation_count(generation, KIND_LOAD_BALANCER) +
+                                    generation_count(generation, KIND_SCHEDULE);
 }
 
 void preview_resources(struct previewer *previewer)

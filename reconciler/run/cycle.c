@@ -1,11 +1,10 @@
 /*
  * Dirty units gather until the loop comes round, so that a burst of events is one plan.
  */
-#include "reconciler/run/cycle.h"
-
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconciler/run/cycle_int.h"
 #include "reconciler/run/execute.h"
 #include "reconciler/run/looks.h"
 #include "reconciler/run/relies.h"
@@ -23,37 +22,6 @@
 #define CLOCK_STEP_MS   2000
 #define MAINTAIN_MS     (60 * 1000)
 #define RECORDS_KEPT_MS (60 * 60 * 1000) /* ecs.md 1.4: stopped tasks stay visible for an hour */
-
-struct unit {
-    enum dirty_kind kind;
-    bool dirty;
-    bool busy;    /* its last plan had actions */
-    bool watches; /* an instance may let it do more; of an instance: a service may */
-    char *key;
-    char *wait;
-    size_t wait_steady; /* so much of it stays while its work goes on */
-    bool is_progress;   /* it does: nothing is in its way */
-    bool is_rest;       /* it does not before a time, and all is as it should be */
-    struct wants wants;
-    char *told; /* the refusal that was told last */
-    int64_t wake_at_ms;
-    UT_hash_handle by_key;
-};
-
-struct cycle {
-    struct app *app;
-    struct unit *units;
-    struct looks *looks;
-    struct pools *pools; /* of app->world */
-    struct arena arena;
-    struct timer timer;
-    struct timer maintenance;
-    struct timer gathering;
-    bool scheduled;
-    bool converged;
-    bool forgetful;          /* the store takes no facts, which was told */
-    int64_t clock_offset_ms; /* the wall clock minus the steady one, at the last look */
-};
 
 static void cycle_run(void *context);
 static void arm(struct cycle *cycle);
@@ -83,8 +51,11 @@ void cycle_check_clock(struct cycle *cycle)
     app->started_ms += moved_ms;
     memory_clock_moved(app->memory, moved_ms);
     world_clock_moved(app->world, moved_ms);
-    for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
+    for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next) {
+        at->dirty |= at->kind == DIRTY_SCHEDULE; /* due by the clock, whoever moves it */
         at->wake_at_ms += at->wake_at_ms == INT64_MAX ? 0 : moved_ms;
+    }
+    cycle_schedule(cycle);
     loop_defer(app->loop, tell_driver, cycle);
 }
 
@@ -106,7 +77,7 @@ static bool is_seen(const struct world *world, const char *key)
     return world_service(world, arena_text_n(&scratch, key, size), key + size + 1) != NULL;
 }
 
-/* Runs of jobs come and go, and are asked for by no name again. */
+/* Runs of jobs come and go, and are asked for by no name again; schedules seldom. */
 static void drop_runs(struct cycle *cycle)
 {
     const struct app *app = cycle->app;
@@ -115,8 +86,12 @@ static void drop_runs(struct cycle *cycle)
 
     HASH_ITER(by_key, cycle->units, unit, next)
     {
-        if (unit_is_job(unit->key) && !unit->dirty && !unit->busy &&
-            memory_service(app->memory, unit->key) == NULL && !is_seen(app->world, unit->key))
+        if (unit->dirty || unit->busy)
+            continue;
+        if (unit->kind == DIRTY_SCHEDULE
+                ? desired_schedule(app->desired, unit->key) == NULL
+                : unit_is_job(unit->key) && memory_service(app->memory, unit->key) == NULL &&
+                      !is_seen(app->world, unit->key))
             unit_free(cycle, unit);
     }
 }
@@ -165,7 +140,7 @@ void cycle_free(struct cycle *cycle)
     free(cycle);
 }
 
-static struct unit *unit_get(struct cycle *cycle, enum dirty_kind kind, const char *key)
+struct unit *unit_get(struct cycle *cycle, enum dirty_kind kind, const char *key)
 {
     struct unit *unit;
 
@@ -189,42 +164,12 @@ static void unit_wait(struct unit *unit, const struct plan_wait *wait)
     unit->is_rest = wait->is_rest;
 }
 
-static void schedule(struct cycle *cycle)
+void cycle_schedule(struct cycle *cycle)
 {
     if (cycle->scheduled)
         return;
     cycle->scheduled = true;
     loop_defer(cycle->app->loop, cycle_run, cycle);
-}
-
-static void mark_balancer(struct cycle *cycle, const char *key)
-{
-    unit_get(cycle, DIRTY_BALANCER, key)->dirty = true;
-    for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
-        at->dirty |= (at->wait != NULL && at->kind == DIRTY_SERVICE &&
-                      relies_on_balancer(cycle->app->desired, at->key, key)) ||
-                     (at->watches && at->kind == DIRTY_SERVICE);
-    schedule(cycle);
-}
-
-void cycle_mark(struct cycle *cycle, enum dirty_kind kind, const char *key)
-{
-    if (kind == DIRTY_BALANCER) {
-        mark_balancer(cycle, key);
-        return;
-    }
-    unit_get(cycle, kind == DIRTY_RELIERS ? DIRTY_INSTANCE : kind, key)->dirty = true;
-    /* Images, networks and the claim belong to the instance: who waits may go on now, and when one
-     * of them is gone, who does not wait may have to. */
-    for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next) {
-        if (kind != DIRTY_SERVICE)
-            at->dirty |= at->wait != NULL || at->watches || kind == DIRTY_RELIERS;
-        else
-            at->dirty |= (at->wait != NULL && at->kind == DIRTY_SERVICE &&
-                          relies_on_service(cycle->app->desired, at->key, key)) ||
-                         (at->kind == DIRTY_INSTANCE && at->watches);
-    }
-    schedule(cycle);
 }
 
 void cycle_disturb(struct cycle *cycle, const char *instance)
@@ -241,74 +186,6 @@ void cycle_listing(struct cycle *cycle, const char *instance, bool begins)
 {
     if (looks_listing(cycle->looks, instance, begins))
         cycle_mark_all(cycle);
-}
-
-void cycle_renew(struct cycle *cycle)
-{
-    cycle->converged = false;
-    /* Whether a removal has to be confirmed depends on how many there are; what an instance has is
-     * there as long as any manifest names it; what found no room may have got some (a Cluster's
-     * cpuOvercommit); and what leaves an instance last may not be so any more. */
-    for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
-        at->dirty |= at->wait != NULL || at->watches || at->kind != DIRTY_SERVICE ||
-                     desired_service(cycle->app->desired, at->key) == NULL;
-    schedule(cycle);
-}
-
-void cycle_mark_all(struct cycle *cycle)
-{
-    const struct plan_input input = app_plan_input(cycle->app);
-    AUTO(arena) scratch = { 0 };
-    struct plan_unit *units;
-    size_t count = plan_units(&input, &scratch, &units);
-
-    for (size_t i = 0; i < count; i++)
-        unit_get(cycle, units[i].kind, units[i].key)->dirty = true;
-    schedule(cycle);
-}
-
-/* Few do: each is on its way back to be of use for services. */
-static void mark_watchers(struct cycle *cycle)
-{
-    for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
-        at->dirty |= at->kind == DIRTY_INSTANCE && at->watches;
-}
-
-/* A task of a job that had its place, and never came to it. */
-static bool is_place_given_back(const struct fact *fact)
-{
-    return fact->kind == FACT_TASK && fact->task->claimed_ms != 0 &&
-           text_is_empty(fact->task->begun) && fact->task->stopped_ms != 0;
-}
-
-/* What a fact of one service may let others do: dependents go on, images are not needed any more,
- * be it that a deployment ended or that it is not the newest any more. */
-static void mark_affected(struct cycle *cycle, const struct fact *fact)
-{
-    if (fact->kind == FACT_IMAGE)
-        return;                    /* whoever stated it is planned again anyway */
-    if (fact->kind == FACT_HOST) { /* tasks leave it, others may follow it */
-        for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
-            at->dirty = true;
-        return;
-    }
-    bool turning =
-        fact->kind == FACT_FORGET || fact->kind == FACT_HOLD || fact->kind == FACT_REMOVAL ||
-        fact->kind == FACT_QUARANTINE || is_place_given_back(fact) ||
-        (fact->kind == FACT_DEPLOYMENT && (fact->deployment->state != ROLLOUT_IN_PROGRESS ||
-                                           fact->deployment->created_ms == fact->at_ms));
-
-    if (fact->kind != FACT_EVENT) {
-        const char *key = unit_key(&cycle->arena, fact->cluster, fact->service);
-
-        unit_get(cycle, DIRTY_SERVICE, key)->dirty = true;
-        if (fact->kind == FACT_SUSPEND || fact->kind == FACT_DEPLOYMENT)
-            mark_watchers(cycle);
-    }
-    if (!turning)
-        return;
-    for (struct unit *at = cycle->units; at != NULL; at = at->by_key.next)
-        at->dirty |= at->wait != NULL || at->kind == DIRTY_INSTANCE;
 }
 
 static void flush(void *context)
@@ -331,10 +208,10 @@ int cycle_state(struct cycle *cycle, const struct fact *facts, size_t count, str
         timer_start(app->loop, &cycle->gathering, GATHER_MS, flush, cycle);
     for (size_t i = 0; i < count; i++) {
         say_fact(app, &facts[i]);
-        mark_affected(cycle, &facts[i]);
+        cycle_mark_affected(cycle, &facts[i]);
         memory_apply(app->memory, &facts[i]);
     }
-    schedule(cycle);
+    cycle_schedule(cycle);
     return 0;
 }
 
@@ -520,7 +397,7 @@ static void settle(struct cycle *cycle)
 
 static void on_timer(void *context)
 {
-    schedule(context);
+    cycle_schedule(context);
 }
 
 static void arm(struct cycle *cycle)

@@ -23,7 +23,7 @@ void say_fact(struct app *app, const struct fact *fact)
 
     if (fact->kind == FACT_EVENT && fact->service == NULL)
         return; /* of a cluster: the fact that it comes with is told */
-    if (fact->kind != FACT_IMAGE && fact->kind != FACT_HOST)
+    if (fact->cluster != NULL)
         fields.service = unit_key(&scratch, fact->cluster, fact->service);
     switch (fact->kind) {
     case FACT_EVENT: app_tell(app, "event", &fields, "%s", fact->text); break;
@@ -60,6 +60,7 @@ void say_fact(struct app *app, const struct fact *fact)
     case FACT_FREEZE:
     case FACT_THROTTLE:
     case FACT_IMAGE:
+    case FACT_SCHEDULE:
     case FACT_LINES:
     case FACT_KIND_COUNT: break;
     }

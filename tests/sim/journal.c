@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "reconciler/plan/maintenance.h"
+#include "reconciler/plan/memory_schedules.h"
 #include "spec/base/text.h"
 
 struct journal_entry {
@@ -93,6 +94,8 @@ static struct fact fact_keep(struct arena *arena, const struct fact *from)
         kept.image = image_keep(arena, from->image);
     if (from->host != NULL)
         kept.host = host_keep(arena, from->host);
+    if (from->schedule != NULL)
+        kept.schedule = schedule_record_copy(from->schedule, arena);
     if (from->lines != NULL)
         kept.lines = lines_keep(arena, from->lines);
     return kept;

@@ -130,7 +130,7 @@ static void on_dirty(void *context, enum dirty_kind kind, const char *key)
 static void on_desired_changed(void *context, const char *key)
 {
     struct app *app = context;
-    cycle_mark(app->cycle, DIRTY_SERVICE, key);
+    cycle_mark(app->cycle, plan_unit_kind(key), key);
 }
 
 /* ---- The driver between ---- */

@@ -3,6 +3,7 @@
  */
 #include "tests/unit/plan_trace.h"
 
+#include "reconciler/plan/memory_schedules.h"
 #include "spec/base/text.h"
 
 static void trace_deployment(const struct deployment *deployment, struct buf *out)
@@ -37,7 +38,7 @@ static void trace_fact(const struct fact *fact, struct buf *out)
     buf_printf(out, "    %s  ", fact->durable ? "FACT" : "fact");
     if (fact->kind == FACT_EVENT && fact->service == NULL)
         buf_printf(out, "%s: ", fact->cluster);
-    else if (fact->kind != FACT_IMAGE && fact->kind != FACT_HOST)
+    else if (fact->cluster != NULL)
         buf_printf(out, "%s/%s: ", fact->cluster, fact->service);
     switch (fact->kind) {
     case FACT_DEPLOYMENT: trace_deployment(fact->deployment, out); break;
@@ -57,6 +58,12 @@ static void trace_fact(const struct fact *fact, struct buf *out)
                    text_is_empty(fact->image->references) ? "nothing" : fact->image->references);
         break;
     case FACT_HOST: buf_printf(out, "instance %s: %s", fact->host->instance, text); break;
+    case FACT_SCHEDULE:
+        buf_printf(out, "schedule %s: %s, try %u", fact->schedule->name,
+                   fact->schedule->timing == NULL ? "forgotten"
+                                                  : schedule_result_text(fact->schedule->result),
+                   fact->schedule->tries);
+        break;
     case FACT_LINES:
         buf_printf(out, "%s of task %.12s wrote: %s", fact->lines->container, fact->lines->task,
                    fact->lines->text);

@@ -472,6 +472,8 @@ static void version_1_becomes_the_current_one(void **unused)
             "ALTER TABLE task DROP COLUMN started_by;"
             "ALTER TABLE task DROP COLUMN claimed_ms;"
             "ALTER TABLE task DROP COLUMN begun;"
+            "ALTER TABLE task DROP COLUMN due_ms;"
+            "DROP TABLE schedule;"
             "PRAGMA user_version = 1;"
             "INSERT INTO service (cluster, service, start_failures, retry_at_ms)"
             " VALUES ('c', 's', 4, 99);"

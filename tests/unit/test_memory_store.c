@@ -11,10 +11,12 @@
 #include "reconciler/memory/history.h"
 #include "reconciler/memory/store.h"
 #include "reconciler/plan/memory_hosts.h"
+#include "reconciler/plan/memory_schedules.h"
 #include "spec/base/buf.h"
 #include "spec/base/rng.h"
 #include "spec/base/text.h"
 #include "tests/unit/goals.h"
+#include "tests/unit/memory_text.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
 
@@ -30,132 +32,15 @@ static struct store *open_store(const char *directory)
     return store;
 }
 
-/* ---- Memory as text, so that two can be compared ------------------------------------------ */
-
-static void print_text(struct buf *out, const char *name, const char *text)
-{
-    buf_printf(out, " %s=%s%s", name, text == NULL ? "null" : "'", text == NULL ? "" : text);
-}
-
-static void print_deployment(struct buf *out, const struct memory_deployment *entry)
-{
-    const struct deployment *deployment = &entry->record;
-
-    buf_printf(out, "  throttle %u %lld", entry->throttle.start_failures,
-               (long long)entry->throttle.retry_at_ms);
-    buf_printf(out, "  deployment %s %s %s %d %d %u %u %lld %lld", deployment->id,
-               deployment->commit, rollout_state_text(deployment->state), deployment->rollback,
-               deployment->proven, deployment->failed_tasks, deployment->attempt_max,
-               (long long)deployment->created_ms, (long long)deployment->updated_ms);
-    print_text(out, "reason", deployment->reason);
-    print_text(out, "goal", deployment->goal->text);
-    for (size_t i = 0; i < deployment->goal->target->task->container_definitions_count; i++) {
-        print_text(out, "image", deployment->pins[i].image_id);
-        print_text(out, "digest", deployment->pins[i].digest);
-    }
-    buf_char(out, '\n');
-}
-
-static int service_order(const struct memory_service *a, const struct memory_service *b)
-{
-    return strcmp(a->key, b->key);
-}
-
-static int task_order(const struct memory_task *a, const struct memory_task *b)
-{
-    return strcmp(a->record.id, b->record.id);
-}
-
-static void print_task(struct buf *out, const struct memory_task *entry)
-{
-    const struct task_record *task = &entry->record;
-
-    buf_printf(out, "task %s %s %s %s", task->id, task->deployment, task->revision, task->commit);
-    print_text(out, "cluster", task->cluster);
-    print_text(out, "service", task->service);
-    print_text(out, "instance", task->instance);
-    buf_printf(out, " %u %u '%s' %d %d %lld %lld %lld %lld", task->slot, task->attempt,
-               stop_code_text(task->stop_code), task->exit_code, task->failed,
-               (long long)task->started_ms, (long long)task->healthy_ms,
-               (long long)task->stopping_ms, (long long)task->stopped_ms);
-    buf_printf(out, " %lld", (long long)task->claimed_ms);
-    print_text(out, "begun", task->begun);
-    print_text(out, "by", task->started_by);
-    print_text(out, "reason", task->reason);
-    print_text(out, "lines", entry->has_lines);
-    buf_char(out, '\n');
-}
-
-static int image_order(const struct memory_image *a, const struct memory_image *b)
-{
-    return strcmp(a->key, b->key);
-}
-
-static int host_order(const struct memory_host *a, const struct memory_host *b)
-{
-    return strcmp(a->record.instance, b->record.instance);
-}
-
-static void print_host(struct buf *out, const struct host_record *host)
-{
-    const struct maintenance *maintenance = host->maintenance;
-
-    buf_printf(out, "host %s %lld %lld", host->instance, (long long)host->forgotten_ms,
-               (long long)host->installed_ms);
-    if (maintenance != NULL) {
-        buf_printf(out, " %s %s %u %lld", maintenance_step_text(maintenance->step),
-                   maintenance->round, maintenance->attempt, (long long)maintenance->since_ms);
-        print_text(out, "reason", maintenance->reason);
-        print_text(out, "boot", maintenance->boot);
-        print_text(out, "engine", maintenance->engine);
-    }
-    buf_char(out, '\n');
-}
-
-static char *print_memory(struct memory *memory)
-{
-    AUTO(buf) out = { 0 };
-
-    buf_init(&out, 64 * 1024 * 1024);
-    HASH_SRT(by_key, memory->services, service_order);
-    HASH_SRT(by_id, memory->tasks, task_order);
-    HASH_SRT(by_key, memory->images, image_order);
-    HASH_SRT(by_name, memory->hosts, host_order);
-    for (const struct memory_service *at = memory->services; at != NULL; at = at->by_key.next) {
-        buf_printf(&out, "service %s %s %s '%s'", at->key, at->cluster, at->service,
-                   at->quarantined);
-        print_text(&out, "hold", at->hold);
-        print_text(&out, "removal", at->removal);
-        buf_printf(&out, " %lld", (long long)at->removal_ms);
-        print_text(&out, "frozen", at->frozen);
-        buf_printf(&out, " %lld", (long long)at->thawed_ms);
-        print_text(&out, "suspended", at->suspended);
-        buf_char(&out, '\n');
-        for (const struct memory_deployment *one = at->newest; one != NULL; one = one->older)
-            print_deployment(&out, one);
-    }
-    for (const struct memory_task *at = memory->tasks; at != NULL; at = at->by_id.next)
-        print_task(&out, at);
-    for (const struct memory_image *at = memory->images; at != NULL; at = at->by_key.next) {
-        buf_printf(&out, "image %s %s %s %lld", at->record.engine, at->record.image_id,
-                   at->record.references, (long long)at->record.brought_ms);
-        print_text(&out, "name", at->record.name);
-        buf_char(&out, '\n');
-    }
-    for (const struct memory_host *at = memory->hosts; at != NULL; at = at->by_name.next)
-        print_host(&out, &at->record);
-    return buf_take(&out);
-}
-
 static void assert_store_holds(struct store *store, struct memory *expected)
 {
     AUTO(memory) *loaded = memory_new();
-    AUTO_TEXT char *want = print_memory(expected);
+    AUTO_TEXT char *want = memory_text(expected);
     AUTO_TEXT char *have = NULL;
     struct err err = { 0 };
 
     assert_int_equal(store_load(store, loaded, &err), 0);
-    have = print_memory(loaded);
+    have = memory_text(loaded);
     assert_string_equal(have, want);
 }
 
@@ -383,6 +268,7 @@ static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const
     struct image_record *image = arena_new(arena, struct image_record);
     struct task_lines *lines = arena_new(arena, struct task_lines);
     struct host_record *host = arena_new(arena, struct host_record);
+    struct schedule_record *schedule = arena_new(arena, struct schedule_record);
     bool lifted = rng_chance(rng, 40);
 
     fact.durable = rng_chance(rng, 10);
@@ -406,6 +292,7 @@ static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const
     task->service = services[which];
     task->stop_code = (enum stop_code)rng_below(rng, STOP_CODE_COUNT);
     task->stopped_ms = rng_between(rng, 0, 1);
+    task->due_ms = rng_between(rng, 0, 9);
     fact.task = task;
     image->engine = services[which];
     image->image_id = services[(size_t)rng_below(rng, 3)];
@@ -421,6 +308,11 @@ static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const
     host->forgotten_ms = lifted ? 0 : rng_between(rng, 1, 9);
     host->installed_ms = rng_between(rng, 0, 2);
     fact.host = host;
+    schedule->name = services[(size_t)rng_below(rng, 3)];
+    schedule->timing = lifted ? NULL : fact.text;
+    schedule->result = (enum schedule_result)rng_below(rng, SCHEDULE_RESULT_COUNT);
+    schedule->tries = (uint32_t)rng_below(rng, 9);
+    fact.schedule = schedule;
     return fact;
 }
 
@@ -486,8 +378,8 @@ static void a_copy_holds_the_same(void **unused)
     copy = memory_copy(memory);
     assert_true(memory_has_lines(copy, "t1", "main"));
     assert_false(memory_has_lines(copy, "t1", "mai"));
-    want = print_memory(memory);
-    have = print_memory(copy);
+    want = memory_text(memory);
+    have = memory_text(copy);
     assert_string_equal(have, want);
     assert_int_equal(memory_image(copy, "E", "sha256:aa")->brought_ms, 5000);
     memory_clock_moved(copy, 1000);
