@@ -54,6 +54,17 @@ const struct world_container *find_container(const struct app *app, const char *
 int find_task_container(const struct world_task *task, const char *name,
                         const struct world_container **out, struct err *err);
 
+/* ---- Schedules (schedules.c) ----------------------------------------------------------------- */
+
+/* That the commit in force declares; NULL: none of this name. */
+const struct resource *find_schedule(const struct app *app, const char *name);
+struct json *show_schedule(struct request *request, const char *name);
+/* Suspends it, or resumes it with reason "".  False, and nothing is answered: there is none. */
+bool suspend_schedule(struct request *request, const char *name, const char *reason);
+/* What a run of it now is. */
+int schedule_request(struct request *request, const char *name, struct job_request *out,
+                     const char **started_by, struct err *err);
+
 /* A member of a body that nobody reads would be silently ignored: ERR_INVALID. */
 int check_members(const struct json *body, const char *const *names, size_t count, struct err *err);
 

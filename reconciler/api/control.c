@@ -37,15 +37,28 @@ static int service_of(struct request *request, const char *const *members, size_
     const struct json *body;
     const char *name;
 
+    *out_key = NULL;
     if (request_json(request, &body, err) < 0 || check_members(body, members, count, err) < 0)
         return -1;
     name = json_text(body, "service");
     if (name == NULL)
         return err_set(err, ERR_INVALID, "'service' is missing");
+    *out_body = body;
     if (find_service(app_of(request), name, request_arena(request), out_key, err) < 0)
         return -1;
-    *out_body = body;
     return 0;
+}
+
+/* Of that name there is no service, but a schedule.  True: it was answered. */
+static bool answer_schedule(struct request *request, const struct json *body, bool suspends)
+{
+    const char *reason = json_text(body, "reason");
+
+    if (body == NULL || json_text(body, "service") == NULL)
+        return false;
+    if (suspends && text_is_empty(reason))
+        reason = "on request";
+    return suspend_schedule(request, json_text(body, "service"), suspends ? reason : "");
 }
 
 static struct json *service_now(struct request *request, const char *key)
@@ -79,6 +92,8 @@ void post_suspend(struct request *request)
             request_answer(request, service_now(request, key));
             return;
         }
+    } else if (err.code == ERR_NOT_FOUND && answer_schedule(request, body, /* suspends= */ true)) {
+        return;
     }
     request_fail(request, &err);
 }
@@ -93,7 +108,8 @@ void post_resume(struct request *request)
     struct err err = { 0 };
 
     if (service_of(request, members, ARRAY_COUNT(members), &body, &key, &err) < 0) {
-        request_fail(request, &err);
+        if (err.code != ERR_NOT_FOUND || !answer_schedule(request, body, /* suspends= */ false))
+            request_fail(request, &err);
         return;
     }
     resumed = is_suspended(request, key);

@@ -73,15 +73,23 @@ static int read_text(const struct json *body, const char *name, size_t size_max,
 static int read_request(struct request *request, struct job_request *out, const char **started_by,
                         struct err *err)
 {
-    static const char *const members[] = { "cluster", "taskDefinition", "count", "overrides",
-                                           "startedBy" };
+    static const char *const members[] = { "cluster",   "taskDefinition", "count",
+                                           "overrides", "startedBy",      "schedule" };
     const struct json *body;
+    const char *schedule;
 
     if (request_json(request, &body, err) < 0 ||
         check_members(body, members, ARRAY_COUNT(members), err) < 0 ||
         read_count(body, &out->count, err) < 0 ||
         read_text(body, "startedBy", STARTED_BY_MAX, started_by, err) < 0)
         return -1;
+    schedule = json_text(body, "schedule");
+    if (schedule != NULL && json_count(body) > 1)
+        return err_set(err, ERR_INVALID, "a schedule says itself what is run: give it alone");
+    if (schedule != NULL)
+        return schedule_request(request, schedule, out, started_by, err);
+    if (*started_by != NULL && text_starts(*started_by, SCHEDULE_STARTER))
+        return err_set(err, ERR_INVALID, "startedBy: '" SCHEDULE_STARTER "' is for schedules");
     out->cluster = json_text(body, "cluster");
     out->task = json_text(body, "taskDefinition");
     if (out->cluster == NULL)
@@ -177,6 +185,7 @@ struct listing {
     const char *cluster; /* this and the next two: NULL: all */
     const char *group;
     const char *run;
+    const char *starter; /* likewise */
     struct json *jobs;
 };
 
@@ -188,6 +197,7 @@ static bool is_listed(const struct listing *listing, const struct task_record *r
            (listing->cluster == NULL || text_equal(record->cluster, listing->cluster)) &&
            (listing->group == NULL ||
             text_equal(job_group(arena, record->service), listing->group)) &&
+           (listing->starter == NULL || text_equal(record->started_by, listing->starter)) &&
            (listing->run == NULL || text_equal(record->deployment, listing->run));
 }
 
@@ -246,18 +256,19 @@ static int add_over(struct listing *listing, size_t limit, struct err *err)
 {
     const struct history_filter filter = { .cluster = listing->cluster,
                                            .service = listing->group,
-                                           .limit =
-                                               listing->run == NULL ? limit : HISTORY_JOBS_ALL };
+                                           .limit = listing->run == NULL && listing->starter == NULL
+                                                        ? limit
+                                                        : HISTORY_JOBS_ALL };
     struct task_record *over;
     size_t count;
 
     if (history_jobs(app_of(listing->request)->store, &filter, request_arena(listing->request),
                      &over, &count, err) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0, listed = 0; i < count; i++) {
         struct json *object;
 
-        if (!is_listed(listing, &over[i]))
+        if (!is_listed(listing, &over[i]) || (listing->run == NULL && listed++ >= limit))
             continue;
         object = show_stopped_task(&over[i], request_arena(listing->request));
         json_append(listing->jobs, object);
@@ -284,6 +295,7 @@ static bool is_run_over(const struct listing *listing)
 void get_jobs(struct request *request)
 {
     const char *family = request_query(request, "family");
+    const char *schedule = request_query(request, "schedule");
     struct listing listing = { .request = request,
                                .input = input_of(request),
                                .cluster = request_query(request, "cluster"),
@@ -292,6 +304,8 @@ void get_jobs(struct request *request)
     uint64_t limit;
     struct err err = { 0 };
 
+    if (schedule != NULL)
+        listing.starter = arena_printf(request_arena(request), SCHEDULE_STARTER "%s", schedule);
     if (family != NULL)
         listing.group = arena_printf(request_arena(request), JOB_GROUP "%s", family);
     if (request_query_u64(request, "limit", HISTORY_JOBS, &limit, &err) < 0) {

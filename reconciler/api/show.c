@@ -228,6 +228,7 @@ struct json *show_stopped_task(const struct task_record *task, struct arena *are
     json_set_text(object, "id", task->id);
     show_unit(object, task->cluster, task->service, arena);
     json_set_text(object, "startedBy", text_or_null(task->started_by));
+    show_time(object, "dueAt", task->due_ms);
     json_set_text(object, "instance", text_or_null(task->instance));
     json_set_text(object, "status", task_status_text(TASK_STOPPED));
     json_set_text(object, "stopCode", stop_code_text(task->stop_code));

@@ -477,6 +477,14 @@ static void add_clusters(const struct app *app, struct json *names)
         json_append_text(names, generation_at(generation, KIND_CLUSTER, i)->name);
 }
 
+static void add_schedules(const struct app *app, struct json *names)
+{
+    const struct generation *generation = app->desired->generation;
+
+    for (size_t i = 0; i < generation_count(generation, KIND_SCHEDULE); i++)
+        json_append_text(names, generation_at(generation, KIND_SCHEDULE, i)->name);
+}
+
 static void add_services(const struct app *app, struct arena *arena, struct json *names)
 {
     struct plan_input input = app_plan_input(app);
@@ -514,6 +522,8 @@ void get_complete(struct request *request)
         add_clusters(app, names);
     if (targets || text_equal(what, "services"))
         add_services(app, request_arena(request), names);
+    if ((targets || text_equal(what, "schedules")) && app->desired != NULL)
+        add_schedules(app, names);
     if (targets || text_equal(what, "tasks"))
         add_tasks(app, request_arena(request), names);
     if (text_equal(what, "instances") && app->driver != NULL)

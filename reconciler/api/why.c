@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "reconciler/api/api_int.h"
+#include "reconciler/plan/schedule.h"
 #include "reconciler/run/cycle.h"
 #include "reconciler/run/fleet.h"
 #include "reconciler/run/follow.h"
@@ -427,6 +428,34 @@ static bool tell_balancer(struct story *story, const char *name)
     return true;
 }
 
+/* By its whole name. */
+static bool tell_schedule(struct story *story, const char *name)
+{
+    const struct resource *declared = find_schedule(story->app, name);
+    const char *key = arena_printf(story->arena, SCHEDULE_KEY "%s", name);
+    const char *wait = cycle_wait(story->app->cycle, key);
+    struct schedule_status status;
+
+    if (declared == NULL)
+        return false;
+    plan_schedule_status(&story->input, name, &status);
+    say(story, "status", "%s, %u of its tasks have not stopped",
+        enumeration_text(&schedule_state_values, status.spec->state), status.live);
+    if (wait != NULL)
+        say(story, "next", "%s", wait);
+    if (status.record != NULL && status.record->due_ms != 0)
+        say(story, "last", "due %s: %s, run %.12s, try %u%s%s",
+            time_text(story, status.record->due_ms), schedule_result_text(status.record->result),
+            status.record->run[0] == '\0' ? "none" : status.record->run, status.record->tries,
+            status.record->reason == NULL ? "" : ": ",
+            status.record->reason == NULL ? "" : status.record->reason);
+    if (status.record != NULL && status.record->missed_ms != 0)
+        say(story, "missed", "due %s: %s", time_text(story, status.record->missed_ms),
+            status.record->missed);
+    say(story, "manifest", "%s:%u", declared->pos.file, declared->pos.line);
+    return true;
+}
+
 /* One of which nothing is seen yet. */
 static const struct wanted_task *find_wanted(struct story *story, const char *name)
 {
@@ -452,19 +481,20 @@ static void tell_unknown(struct story *story, const char *name, struct err *err)
 {
     const char *rejected = NULL;
 
-    (void)err_set(err, ERR_NOT_FOUND,
-                  "there is no service, task, container, instance or load balancer '%s'%s", name,
-                  task_hint(name));
+    (void)err_set(
+        err, ERR_NOT_FOUND,
+        "there is no service, task, container, instance, load balancer or schedule '%s'%s", name,
+        task_hint(name));
     if (follower_rejected(story->app->follower, &rejected) != NULL)
         (void)err_set(
             err, ERR_NOT_FOUND,
-            "there is no service, task, container, instance or load balancer '%s'%s; of commit "
+            "there is no service, task, container, instance, load balancer or schedule '%s'%s; of commit "
             "%.8s, which has mistakes, nothing is done: see `berth status`",
             name, task_hint(name), rejected);
 }
 
 /* A service first, then a task, a container, a task that is to come, one that stopped, an instance,
- * a load balancer.
+ * a load balancer, a schedule.
  * NULL and *err: none of them. */
 static const char *tell(struct story *story, const char *name, struct err *err)
 {
@@ -505,6 +535,8 @@ static const char *tell(struct story *story, const char *name, struct err *err)
         return "instance";
     if (tell_balancer(story, name))
         return "load balancer";
+    if (tell_schedule(story, name))
+        return "schedule";
     tell_unknown(story, name, err);
     return NULL;
 }

@@ -149,6 +149,7 @@ static void offer_values(const struct request *request, enum completion complete
     case COMPLETE_KIND: offer_kinds(request); break;
     case COMPLETE_CLUSTER:
     case COMPLETE_SERVICE:
+    case COMPLETE_SCHEDULE:
     case COMPLETE_TASK:
     case COMPLETE_INSTANCE:
     case COMPLETE_TARGET: offer_live(request, complete); break;

@@ -30,6 +30,7 @@ static const char *took(struct cli *cli, const struct json *job)
 static void add_job(struct cli *cli, struct table *table, const struct json *job)
 {
     bool failed = json_bool(job, "failed", false);
+    int64_t due_ms = ask_time_ms(job, "dueAt");
 
     table_add(table, ask_short(cli, job, "id", ASK_TASK_DIGITS));
     table_add(table, arena_printf(cli->arena, "%s/%s", json_as_text(json_get(job, "cluster"), ""),
@@ -41,6 +42,7 @@ static void add_job(struct cli *cli, struct table *table, const struct json *job
     table_add(table, ask_short(cli, job, "run", ASK_TASK_DIGITS));
     table_add(table, ask_short(cli, job, "commit", ASK_COMMIT_DIGITS));
     table_add(table, json_text(job, "startedBy"));
+    table_add(table, due_ms == 0 ? NULL : ask_time_text(cli, due_ms));
     table_add(table, json_text(job, "reason"));
 }
 
@@ -51,7 +53,7 @@ int cmd_jobs(struct cli *cli)
     struct table table;
     int result = ask(cli, "GET",
                      client_query(cli->arena, "/v1/jobs", "cluster", cli->options.cluster, "family",
-                                  cli->options.family, "limit",
+                                  cli->options.family, "schedule", cli->options.schedule, "limit",
                                   arena_printf(cli->arena, "%u", cli->options.limit), NULL),
                      NULL, &answer);
 
@@ -61,7 +63,7 @@ int cmd_jobs(struct cli *cli)
         return cli_print_json(cli, answer);
     jobs = ask_list(answer, "jobs");
     table_init(&table, cli->arena,
-               "TASK|GROUP|STATUS|RESULT|AGE|TOOK|RUN|COMMIT|STARTED BY|REASON");
+               "TASK|GROUP|STATUS|RESULT|AGE|TOOK|RUN|COMMIT|STARTED BY|DUE|REASON");
     for (size_t i = 0; i < json_count(jobs); i++)
         add_job(cli, &table, json_at(jobs, i));
     table_print(&table, cli);

@@ -11,6 +11,7 @@
 #include "spec/base/text.h"
 
 #define LOOK_AGAIN_MS 100
+#define OF_A_TASK     (OPT(CLUSTER) | OPT(COUNT) | OPT(OVERRIDES) | OPT(STARTED_BY))
 
 static int request_of(struct cli *cli, struct json *body)
 {
@@ -18,6 +19,15 @@ static int request_of(struct cli *cli, struct json *body)
     struct json *overrides;
     struct err err = { 0 };
 
+    if (options->schedule != NULL) {
+        if (cli->operand_count > 0 || (options->given & OF_A_TASK) != 0)
+            return cli_usage(cli, "--schedule says what is run: no TASK, --cluster, --count, "
+                                  "--overrides or --started-by goes with it");
+        json_set_text(body, "schedule", options->schedule);
+        return CLI_DONE;
+    }
+    if (cli->operand_count == 0)
+        return cli_usage(cli, "TASK is missing, or --schedule");
     json_set_text(body, "taskDefinition", cli->operands[0]);
     json_set_text(body, "cluster", options->cluster);
     json_set_int(body, "count", options->count);

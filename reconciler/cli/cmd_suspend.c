@@ -1,10 +1,15 @@
 /*
- * berth suspend SERVICE, berth resume SERVICE: when something is done, never what is wanted.
+ * berth suspend SERVICE, berth resume SERVICE, or those of a schedule: when something is done, never what is wanted.
  */
 #include "reconciler/cli/ask.h"
 #include "reconciler/cli/verbs.h"
 
-/* The API answers with the service as it stands after. */
+static bool is_schedule(const struct json *answer)
+{
+    return json_text(answer, "scheduleExpression") != NULL;
+}
+
+/* The API answers with the service, or the schedule, as it stands after. */
 static int steer(struct cli *cli, const char *path, struct json *body,
                  const char *(*done)(const struct cli *cli, const struct json *answer))
 {
@@ -16,14 +21,17 @@ static int steer(struct cli *cli, const char *path, struct json *body,
         return result;
     if (cli->options.run.output == OUTPUT_JSON)
         return cli_print_json(cli, answer);
-    cli_print(cli->out, "%s %s\n", ask_key(cli, answer), done(cli, answer));
+    cli_print(cli->out, "%s %s\n",
+              is_schedule(answer) ? json_text(answer, "name") : ask_key(cli, answer),
+              done(cli, answer));
     return CLI_DONE;
 }
 
 static const char *suspended(const struct cli *cli, const struct json *answer)
 {
     (void)cli;
-    (void)answer;
+    if (is_schedule(answer))
+        return "is suspended: no run of it begins until it is resumed";
     return "is suspended: nothing of it changes until it is resumed";
 }
 

@@ -42,6 +42,7 @@ struct cli_options {
     const char *started_by;
     bool wait;
     const char *family;
+    const char *schedule;
     const char *log;
 };
 
@@ -68,6 +69,7 @@ enum option_type {
     X(VERB, NULL)                                                                                  \
     X(CLUSTER, "clusters")                                                                         \
     X(SERVICE, "services")                                                                         \
+    X(SCHEDULE, "schedules")                                                                       \
     X(TASK, "tasks")                                                                               \
     X(INSTANCE, "instances")                                                                       \
     X(TARGET, "targets") /* services, tasks and containers */

@@ -90,7 +90,7 @@ check 'why of a container' shows "^container +'berth-${task:0:12}-web'" why "ber
 check 'why as JSON' json_fits '.kind == "service"' why local/web
 check 'three digits are too few for a task, and it says so' \
     complains 'a task is named by at least 4 digits of its id' verb why "${task:0:3}"
-check 'why of nothing' complains "no service, task, container, instance or load balancer 'none'" verb why none
+check 'why of nothing' complains "no service, task, container, instance, load balancer or schedule 'none'" verb why none
 check 'events are told oldest first' \
     test "$(verb events web | sed -n '1s/.*has \(started\).*/\1/p;$s/.*a \(steady\) state.*/\1/p' | xargs)" = 'started steady'
 check 'events of long ago' json_fits '.events | length > 0' events --since 1h
@@ -113,7 +113,7 @@ check 'with their time' shows 'talker \| 20[0-9T:-]+Z first' logs talker -T
 check 'in the order of time' eval 'verb logs talker -T | cut -d" " -f 4 | sort -c'
 check 'one task needs no prefix' test "$(verb logs "$(task_of talker)" | sort | xargs)" = 'first second'
 check 'as JSON, one object a line' test "$(verb logs talker -o json | jq -r .task | sort -u | wc -l)" = 2
-check 'of nothing' complains "no service, task, container, instance or load balancer 'none'" verb logs none
+check 'of nothing' complains "no service, task, container, instance, load balancer or schedule 'none'" verb logs none
 check 'of a container that is not there' complains "container 'x'" verb logs talker -C x
 
 "$BERTH" logs --state "$BERTH_STATE" --follow talker >"$IT_DIR/followed" 2>&1 &
@@ -239,7 +239,7 @@ check 'and says where' complains 'service-web.yaml:6:19: .*wep' on apply
 check 'plan says where' complains 'service-web.yaml:6:19: .*wep' on plan
 check 'its exit code is not that of changes' exits 1 on plan --detailed-exitcode
 check 'why of what may be new in it names it' \
-    complains "instance or load balancer 'new'; of commit [0-9a-f]{8}, which has mistakes" verb why new
+    complains "load balancer or schedule 'new'; of commit [0-9a-f]{8}, which has mistakes" verb why new
 check 'status shows it' shows '^rejected +[0-9a-f]{8} has 1 mistake' status
 check 'with its place' shows '^ +manifests/service-web.yaml:6:19: ' status
 check 'history remembers' shows 'rejected +Test' history --commits
