@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconciler/plan/memory_schedules.h"
 #include "reconciler/run/cycle_int.h"
 #include "reconciler/run/execute.h"
 #include "reconciler/run/looks.h"
@@ -89,7 +90,8 @@ static void drop_runs(struct cycle *cycle)
         if (unit->dirty || unit->busy)
             continue;
         if (unit->kind == DIRTY_SCHEDULE
-                ? desired_schedule(app->desired, unit->key) == NULL
+                ? desired_schedule(app->desired, unit->key) == NULL &&
+                      memory_schedule(app->memory, unit->key + strlen(SCHEDULE_KEY)) == NULL
                 : unit_is_job(unit->key) && memory_service(app->memory, unit->key) == NULL &&
                       !is_seen(app->world, unit->key))
             unit_free(cycle, unit);

@@ -15,6 +15,7 @@
 #include "tests/sim/daemons.h"
 #include "tests/sim/hosts.h"
 #include "tests/sim/jobs.h"
+#include "tests/sim/schedules.h"
 #include "tests/sim/traffic.h"
 #include "tests/sim/upkeep.h"
 
@@ -124,6 +125,7 @@ void check_release(struct check *check)
     arena_release(&check->arena);
     check_repeated_reset(check);
     jobs_release(check);
+    schedules_release(check);
 }
 
 void check_forgotten(struct check *check)
@@ -367,6 +369,8 @@ void check_engine(void *context, enum action_kind kind, const char *object,
     if (kind == ACTION_CONTAINER_CREATE)
         check_room(check, &container->report);
     jobs_check_engine(check, kind, container);
+    if (kind == ACTION_CONTAINER_START)
+        schedules_check_engine(check, container);
     if (container->foreign || !text_equal(container->owner, PEOPLE_OWNER))
         check_failed(check, "%s %s: it is not ours", action_kind_text(kind), object);
 }

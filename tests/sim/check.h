@@ -32,6 +32,7 @@ struct ledger {
 
 struct repeated;
 struct job_container; /* jobs.c */
+struct noted_run;     /* schedules.c */
 
 struct check {
     struct process *process;
@@ -45,6 +46,8 @@ struct check {
     struct repeated *repeated;
     char set_up[SHA256_HEX_SIZE]; /* how the load balancer was last */
     struct job_container *jobs;
+    struct noted_run *runs;            /* newest first */
+    int64_t watched_ms[SCHEDULES_MAX]; /* what was due later is looked after */
     struct arena arena;
     uint32_t leaving;   /* bits of services whose removal has begun */
     uint32_t held;      /* of those that must not be removed without a person's word */

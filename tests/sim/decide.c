@@ -12,6 +12,7 @@
 #include "tests/sim/daemons.h"
 #include "tests/sim/hosts.h"
 #include "tests/sim/jobs.h"
+#include "tests/sim/schedules.h"
 #include "tests/sim/upkeep.h"
 
 /* ---- Proof: design rules 5 and 6 ---- */
@@ -402,6 +403,7 @@ void check_facts(void *context, const struct fact *all, size_t all_count)
     size_t count = without_jobs(all, all_count, &arena, &facts);
 
     trace_facts(&check->trace, all, all_count);
+    schedules_check_facts(check, all, all_count);
     check_evidence(check, facts, count);
     for (size_t i = 0; i < count; i++) {
         if (facts[i].kind == FACT_TASK && facts[i].task->stopping_ms != 0)

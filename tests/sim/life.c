@@ -11,6 +11,7 @@
 #include "tests/sim/hosts.h"
 #include "tests/sim/jobs.h"
 #include "tests/sim/scale.h"
+#include "tests/sim/schedules.h"
 #include "tests/sim/upkeep.h"
 
 #define START_MS   INT64_C(1700000000000)
@@ -191,6 +192,7 @@ static void run_begin(struct run *run, uint64_t seed, FILE *log)
         add_engine(run, hosts_name(i));
     draw_faults(run);
     jobs_draw(&run->people, switch_is_on(run->switches, SWITCH_jobs));
+    schedules_draw(&run->people, switch_is_on(run->switches, SWITCH_plans));
     begin_people(run);
     run->check = (struct check){ .process = &run->process,
                                  .people = &run->people,
@@ -253,6 +255,7 @@ static void crash(struct run *run)
     process_step(&run->process, sim_now(run->sim) + rng_between(&run->rng, 0, MINUTE_MS));
     process_start(&run->process, run->people.tip, /* confirmed= */ false);
     check_reborn(&run->check);
+    schedules_renew(&run->check);
     for (size_t i = 0; i < SERVICES_MAX; i++)
         check_renew(&run->check, i);
 }
@@ -269,6 +272,7 @@ static void adopt(struct run *run, bool confirmed)
 {
     check_adopt(&run->check, confirmed);
     process_adopt(&run->process, run->people.tip, confirmed);
+    schedules_renew(&run->check);
     for (size_t i = 0; i < SERVICES_MAX; i++)
         check_renew(&run->check, i);
 }
@@ -293,6 +297,7 @@ static void disturb(struct run *run, int64_t passed_ms)
         sim_cut(run->sim, hosts_name((size_t)rng_below(&run->rng, run->people.host_count)),
                 rng_between(&run->rng, 10 * 1000, 5 * MINUTE_MS), rng_chance(&run->rng, 30));
     jobs_disturb(&run->check, passed_ms);
+    schedules_disturb(&run->check, passed_ms);
     bool may_fill = run->faults.lose_answer > 0 && switch_is_on(switches, SWITCH_full);
     if (drawn(run, passed_ms, may_fill ? 4 : 0))
         run->store_full_until_ms = now_ms + rng_between(&run->rng, 1, MINUTE_MS);
@@ -420,7 +425,10 @@ static void settle(struct run *run)
         suspend_or_resume(run, /* suspend= */ false, i);
     /* What has happened already comes to light: checks fail late, hosts are still away, and work
      * whose answer was lost fails after an hour. */
+    if (run->people.runs_plans) /* so that each is known */
+        pass(run, sim_now(run->sim) + 2000, /* troubled= */ false, /* until_converged= */ false);
     do {
+        schedules_give_up(&run->check);
         jobs_give_up(&run->check, /* all= */ rounds++ > 0);
         pass(run, sim_now(run->sim) + (run->people.host_count > 0 ? FAILED_MS : LATENT_MS),
              /* troubled= */ false, /* until_converged= */ false);

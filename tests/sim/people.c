@@ -12,6 +12,7 @@
 #include "spec/base/text.h"
 #include "tests/sim/hosts.h"
 #include "tests/sim/jobs.h"
+#include "tests/sim/schedules.h"
 #include "tests/sim/traffic.h"
 #include "tests/sim/upkeep.h"
 
@@ -184,12 +185,12 @@ static struct generation *derive(struct people *people, bool broken)
 {
     AUTO(arena) arena = { 0 };
     AUTO(diag_list) diags = { 0 };
-    struct file_change changes[SERVICES_MAX + 3] = { 0 };
+    struct file_change changes[SERVICES_MAX + 4] = { 0 };
     struct generation *generation = NULL;
     struct err err = { 0 };
     size_t count = 0;
 
-    for (size_t i = 0; i < SERVICES_MAX + 3; i++) {
+    for (size_t i = 0; i < SERVICES_MAX + 4; i++) {
         AUTO(buf) text = { 0 };
         buf_init(&text, FILE_MAX);
         if (i < SERVICES_MAX && people->wanted.services[i].exists)
@@ -201,6 +202,8 @@ static struct generation *derive(struct people *people, bool broken)
                                 "spec: {taskDefinition: nothing}\n");
         else if (i == SERVICES_MAX + 2)
             jobs_print(people, &text);
+        else if (i == SERVICES_MAX + 3)
+            schedules_print(people, &text);
         struct file_change *change = &changes[count++];
         change->path = arena_printf(&arena, "file-%zu.yaml", i);
         if (text.size > 0)
@@ -384,6 +387,7 @@ bool people_commit(struct people *people)
             change_something(people);
         hosts_change(people);
         upkeep_change(people);
+        schedules_change(people);
     }
     people->tries++;
     if (commit(people, rng_chance(rng, 10) && people->may_break))
@@ -506,6 +510,7 @@ void people_init(struct people *people)
         draw_late(people, &people->wanted.services[i]);
         draw_kind(people, &people->wanted.services[i]);
     }
+    schedules_change(people);
     bool accepted = commit(people, /* broken= */ false);
     ASSERT(accepted);
 }

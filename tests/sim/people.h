@@ -11,7 +11,7 @@
 #include "spec/base/rng.h"
 #include "spec/generation.h"
 
-enum { SERVICES_MAX = 5, CONTAINERS_MAX = 3, HOSTS_MAX = 4 };
+enum { SERVICES_MAX = 5, CONTAINERS_MAX = 3, HOSTS_MAX = 4, SCHEDULES_MAX = 3 };
 
 #define PEOPLE_CLUSTER "main"
 #define PEOPLE_OWNER   "sim"
@@ -62,10 +62,24 @@ struct wanted_service {
     bool stays;       /* tasks that run are not moved to a host that joins */
 };
 
+/* When something is run by itself: schedules.c. */
+struct wanted_schedule {
+    bool exists;
+    bool disabled;
+    bool is_rate; /* every so many minutes, or by the clock */
+    uint32_t minutes;
+    uint32_t kind;
+    uint32_t overlap;
+    uint32_t tries; /* more than the first */
+    bool skips_missed;
+    uint32_t count; /* of tasks; 0: it was never drawn */
+};
+
 /* All that one commit declares. */
 struct wanted {
     char commit[41];
     struct wanted_service services[SERVICES_MAX];
+    struct wanted_schedule schedules[SCHEDULES_MAX];
     uint32_t draining; /* bits of hosts */
     uint32_t absent;   /* of those that are not listed */
     uint32_t upkeep;   /* what is done to all of them; 0: nothing */
@@ -116,6 +130,8 @@ struct people {
     bool balances;      /* if anything is, in this life */
     struct rng asks;    /* draws what is run by itself, */
     bool runs_jobs;     /* if anything is, in this life */
+    struct rng plans;   /* draws when what is run by itself, */
+    bool runs_plans;    /* if anything is, in this life */
     uint32_t upkeeps;   /* so many were asked for */
     uint32_t kept_free; /* bits of hosts whose tasks leave for that */
     uint32_t

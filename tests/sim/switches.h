@@ -41,7 +41,8 @@
     X(maintain) /* hosts are maintained */                                                         \
     X(balance)  /* services are behind a load balancer */                                          \
     X(edge)     /* services on hosts are behind one too */                                         \
-    X(jobs)     /* people run Tasks by themselves */
+    X(jobs)     /* people run Tasks by themselves */                                               \
+    X(plans)    /* and schedules do */
 
 #define SWITCH_ENUM(name) SWITCH_##name,
 enum switch_name { SWITCH_FAULTS(SWITCH_ENUM) SWITCH_OTHERS(SWITCH_ENUM) SWITCH_COUNT };
