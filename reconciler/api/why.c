@@ -488,8 +488,8 @@ static void tell_unknown(struct story *story, const char *name, struct err *err)
     if (follower_rejected(story->app->follower, &rejected) != NULL)
         (void)err_set(
             err, ERR_NOT_FOUND,
-            "there is no service, task, container, instance, load balancer or schedule '%s'%s; of commit "
-            "%.8s, which has mistakes, nothing is done: see `berth status`",
+            "there is no service, task, container, instance, load balancer or schedule '%s'%s; of "
+            "commit %.8s, which has mistakes, nothing is done: see `berth status`",
             name, task_hint(name), rejected);
 }
 

@@ -1,5 +1,6 @@
 /*
- * berth suspend SERVICE, berth resume SERVICE, or those of a schedule: when something is done, never what is wanted.
+ * berth suspend SERVICE, berth resume SERVICE, or those of a schedule: when something is done,
+ * never what is wanted.
  */
 #include "reconciler/cli/ask.h"
 #include "reconciler/cli/verbs.h"
