@@ -84,6 +84,22 @@ int driver_observe(struct driver *driver, const char *instance, struct driver_ca
     return result;
 }
 
+int driver_sample(struct driver *driver, const char *instance, struct driver_call *call,
+                  struct err *err)
+{
+    call_check(driver, call);
+    ASSERT(call->action == NULL && instance != NULL);
+    if (driver->ops->sample == NULL)
+        return err_set(err, ERR_INVALID, "driver '%s' takes no samples", driver->ops->name);
+
+    driver_done_fn *done = call->done;
+    call->done = done_too_early;
+    int result = driver->ops->sample(driver, instance, call, err);
+    call->done = done;
+    ASSERT(result == 0 || (result == -1 && (err == NULL || err->code != ERR_OK)));
+    return result;
+}
+
 void driver_start(struct driver *driver)
 {
     ASSERT(driver != NULL && driver->ops != NULL);

@@ -12,6 +12,7 @@
 #include "spec/action.h"
 #include "spec/base/base.h"
 #include "spec/base/err.h"
+#include "spec/sample.h"
 #include "spec/world.h"
 
 /* Where a driver reports to; `change` and all it points to live only during the call. */
@@ -21,6 +22,8 @@ struct driver_sink {
     void (*output)(void *context, const char *object, const char *line);
     /* Optional.  What is not as it should be about an instance that works, for people. */
     void (*note)(void *context, const char *instance, const char *text);
+    /* Optional.  What a sample() found. */
+    void (*sample)(void *context, const struct sample_report *sample);
     void *context;
 };
 
@@ -55,6 +58,11 @@ struct driver_ops {
     int (*observe)(struct driver *driver, const char *instance, struct driver_call *call,
                    struct err *err);
 
+    /* Optional.  How much all that runs on `instance` uses, reported to sink.sample before done();
+     * nothing may have been found.  It changes nothing that is observed, and is not cancelled. */
+    int (*sample)(struct driver *driver, const char *instance, struct driver_call *call,
+                  struct err *err);
+
     /* done() still follows, with ERR_CANCELLED unless the call was over first. */
     void (*cancel)(struct driver *driver, struct driver_call *call);
 
@@ -70,6 +78,9 @@ struct driver_ops {
 int driver_apply(struct driver *driver, struct driver_call *call, struct err *err) MUST_USE;
 int driver_observe(struct driver *driver, const char *instance, struct driver_call *call,
                    struct err *err) MUST_USE;
+/* ERR_INVALID too: this driver cannot. */
+int driver_sample(struct driver *driver, const char *instance, struct driver_call *call,
+                  struct err *err) MUST_USE;
 void driver_start(struct driver *driver);
 void driver_cancel(struct driver *driver, struct driver_call *call);
 void driver_clock_moved(struct driver *driver);

@@ -80,6 +80,8 @@ struct engine {
     int hold;              /* descriptor, -1: none */
     char hold_of[128];     /* the ID that it is for */
     char architecture[16]; /* as /info says */
+    int64_t stats_due_ms;  /* stats.c: by the steady clock */
+    bool stats_noted;
 
     /* engine.c */
     bool connected; /* its facts are known and its events are followed */

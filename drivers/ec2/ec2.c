@@ -2,8 +2,6 @@
  * A table of hosts.  Each has a connection that is made again and again, and an engine that is
  * dialled only while the connection is up.
  */
-#include "drivers/ec2/ec2.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -11,7 +9,9 @@
 #include "drivers/docker/engine.h"
 #include "drivers/ec2/connection.h"
 #include "drivers/ec2/dials.h"
+#include "drivers/ec2/ec2_int.h"
 #include "drivers/ec2/host_run.h"
+#include "drivers/ec2/host_sample.h"
 #include "drivers/ec2/socket_dir.h"
 #include "spec/base/arena.h"
 #include "spec/base/hash.h"
@@ -22,51 +22,7 @@
 #define DESCRIPTORS_OTHERS   256
 #define AGAIN_MS             (60 * 1000) /* an engine under two names is looked at again */
 
-struct host {
-    struct ec2 *ec2;
-    char *name;
-    struct arena arena; /* of the target's texts */
-    struct ssh_target target;
-    struct connection *connection; /* NULL: the target cannot be used */
-    struct engine *engine;
-    char *engine_id; /* as told last; NULL: never */
-    bool is_leaving;
-    bool is_wanted;  /* while a new set is compared */
-    bool is_refused; /* its engine is another instance's: */
-    struct err refusal;
-    struct timer again;
-    struct host_run *run; /* a command of ours runs there; NULL: none */
-    UT_hash_handle by_name;
-};
-
-struct ec2 {
-    struct driver driver; /* first: the driver is the ec2 */
-    struct loop *loop;
-    struct http *http;
-    struct arena arena; /* of the options' texts */
-    struct ec2_options options;
-    struct socket_dir sockets;
-    struct dials *dials;
-    struct host *hosts;
-    size_t sockets_made;
-    size_t ending; /* engines whose work on other threads is waited for */
-    char *taken_by;
-    char *taken_id;
-    bool started;
-    bool freeing;
-};
-
-static struct ec2 *of(struct driver *driver)
-{
-    return (struct ec2 *)driver;
-}
-
-static const struct ec2 *of_const(const struct driver *driver)
-{
-    return (const struct ec2 *)driver;
-}
-
-static struct host *host_find(const struct ec2 *ec2, const char *name)
+struct host *host_find(const struct ec2 *ec2, const char *name)
 {
     struct host *host;
 
@@ -88,8 +44,6 @@ static void report_lost(const struct host *host, const char *failure)
 }
 
 /* ---- One engine, one name -------------------------------------------------------------------- */
-
-static void host_drop(struct host *host);
 
 static void refuse(void *ctx)
 {
@@ -195,6 +149,22 @@ static void on_output(void *context, const char *object, const char *line)
     sink->output(sink->context, object, line);
 }
 
+static void on_note(void *context, const char *instance, const char *text)
+{
+    const struct driver_sink *sink = &((struct host *)context)->ec2->options.mandate.sink;
+
+    if (sink->note != NULL)
+        sink->note(sink->context, instance, text);
+}
+
+static void on_sample(void *context, const struct sample_report *sample)
+{
+    const struct driver_sink *sink = &((struct host *)context)->ec2->options.mandate.sink;
+
+    if (sink->sample != NULL)
+        sink->sample(sink->context, sample);
+}
+
 /* ---- The connection -------------------------------------------------------------------------- */
 
 static void on_up(void *ctx)
@@ -216,7 +186,7 @@ static void on_down(void *ctx, const struct err *failure)
     engine_stop(host->engine, failure);
 }
 
-static void host_connect(struct host *host)
+void host_connect(struct host *host)
 {
     struct ec2 *ec2 = host->ec2;
     const struct docker_host *where = docker_where(engine_docker(host->engine));
@@ -266,8 +236,11 @@ static struct engine *engine_make(struct host *host, struct err *err)
                                       .take = take_engine };
     struct engine *engine = NULL;
 
-    options.mandate.sink =
-        (struct driver_sink){ .change = on_change, .output = on_output, .context = host };
+    options.mandate.sink = (struct driver_sink){ .change = on_change,
+                                                 .output = on_output,
+                                                 .note = on_note,
+                                                 .sample = on_sample,
+                                                 .context = host };
     if (ec2->sockets.path == NULL && socket_dir_make(&ec2->sockets, err) < 0)
         return NULL;
     options.docker_host =
@@ -286,7 +259,7 @@ static void host_destroy(void *ctx)
     free(host);
 }
 
-static void ec2_end(struct ec2 *ec2)
+void ec2_end(struct ec2 *ec2)
 {
     if (!ec2->freeing || ec2->ending > 0)
         return;
@@ -309,7 +282,7 @@ static void on_engine_freed(void *ctx)
     ec2_end(ec2);
 }
 
-static void host_drop(struct host *host)
+void host_drop(struct host *host)
 {
     struct ec2 *ec2 = host->ec2;
 
@@ -320,6 +293,8 @@ static void host_drop(struct host *host)
         ec2->ending++;
         host_run_leave(TAKE(host->run), /* is_told= */ !ec2->freeing);
     }
+    if (host->sample != NULL)
+        host_sample_leave(TAKE(host->sample));
     connection_free(TAKE(host->connection));
     ec2->ending++;
     if (!ec2->freeing)
@@ -468,133 +443,4 @@ struct remote *ec2_run(const struct driver *driver, const char *instance,
     }
     return remote_start(ec2->loop, &host->target,
                         docker_where(engine_docker(host->engine))->unix_path, options, err);
-}
-
-/* ---- The driver ------------------------------------------------------------------------------ */
-
-static void ec2_start(struct driver *driver)
-{
-    struct ec2 *ec2 = of(driver);
-
-    if (ec2->started)
-        return;
-    ec2->started = true;
-    for (struct host *at = ec2->hosts; at != NULL; at = at->by_name.next)
-        host_connect(at);
-}
-
-static struct host *host_of(struct driver *driver, const char *instance, struct err *err)
-{
-    struct host *host = host_find(of(driver), instance);
-
-    if (host == NULL)
-        (void)err_set(err, ERR_NOT_FOUND, "there is no instance '%s'", instance);
-    return host;
-}
-
-/* Its host may have been dropped: then only that is waited for. */
-static void on_run_over(void *ctx, struct host_run *run)
-{
-    struct ec2 *ec2 = ctx;
-    struct host *at = ec2->hosts;
-
-    while (at != NULL && at->run != run)
-        at = at->by_name.next;
-    if (at != NULL)
-        at->run = NULL;
-    ec2->ending -= at == NULL;
-    ec2_end(ec2);
-}
-
-static int run_on(struct host *host, struct driver_call *call, struct err *err)
-{
-    const struct host_run_options options = {
-        .loop = host->ec2->loop,
-        .sink = &host->ec2->options.mandate.sink,
-        .target = &host->target,
-        .local_socket = docker_where(engine_docker(host->engine))->unix_path,
-        .over = on_run_over,
-        .ctx = host->ec2
-    };
-
-    if (host->run != NULL)
-        return err_set(err, ERR_CONFLICT, "another command runs there");
-    if (host->connection == NULL || !connection_is_up(host->connection))
-        return err_set(err, ERR_UNREACHABLE, "there is no connection to it");
-    host->run = host_run_start(&options, call, err);
-    return host->run == NULL ? -1 : 0;
-}
-
-static int ec2_apply(struct driver *driver, struct driver_call *call, struct err *err)
-{
-    struct host *host = host_of(driver, call->action->instance, err);
-
-    if (host != NULL && call->action->kind == ACTION_HOST_RUN)
-        return run_on(host, call, err);
-    return host == NULL ? -1 : engine_apply(host->engine, call, err);
-}
-
-static int ec2_observe(struct driver *driver, const char *instance, struct driver_call *call,
-                       struct err *err)
-{
-    const struct host *host = host_of(driver, instance, err);
-
-    return host == NULL ? -1 : engine_observe(host->engine, call, err);
-}
-
-static void ec2_cancel(struct driver *driver, struct driver_call *call)
-{
-    struct host *host = host_find(of(driver), call->action == NULL ? "" : call->action->instance);
-
-    if (host != NULL && host->run != NULL && call->state == host->run) {
-        host_run_leave(host->run, /* is_told= */ true);
-        return;
-    }
-    engine_cancel(call);
-}
-
-static void ec2_clock_moved(struct driver *driver)
-{
-    for (struct host *at = of(driver)->hosts; at != NULL; at = at->by_name.next)
-        engine_clock_moved(at->engine);
-}
-
-static void ec2_free(struct driver *driver)
-{
-    struct ec2 *ec2 = of(driver);
-
-    ec2->freeing = true;
-    ec2->ending++; /* it may not go before all are dropped */
-    while (ec2->hosts != NULL)
-        host_drop(ec2->hosts);
-    ec2->ending--;
-    ec2_end(ec2);
-}
-
-static const struct driver_ops ops = {
-    .name = "ec2",
-    .start = ec2_start,
-    .apply = ec2_apply,
-    .observe = ec2_observe,
-    .cancel = ec2_cancel,
-    .clock_moved = ec2_clock_moved,
-    .free = ec2_free,
-};
-
-int ec2_new(const struct ec2_options *options, struct driver **out, struct err *err)
-{
-    struct http *http = http_new(options->loop, err);
-    struct ec2 *ec2;
-
-    if (http == NULL)
-        return -1;
-    ec2 = mem_alloc(sizeof(*ec2));
-    ec2->driver.ops = &ops;
-    ec2->loop = options->loop;
-    ec2->http = http;
-    ec2->options = *options;
-    ec2->options.mandate = mandate_copy(&options->mandate, &ec2->arena);
-    ec2->dials = dials_new(options->loop);
-    *out = &ec2->driver;
-    return 0;
 }

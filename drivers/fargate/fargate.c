@@ -7,11 +7,30 @@
 #include <stdlib.h>
 
 #include "drivers/docker/engine.h"
+#include "drivers/docker/stats.h"
+#include "drivers/fargate/cgroups.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 
+#define READ_AT_ONCE 64 /* containers, before others get their turn */
+
+/* A sample that is under way. */
+struct reading {
+    struct driver_call *call;
+    struct arena arena;
+    const char *const *ids;
+    size_t count;
+    size_t next;
+    struct container_sample *samples;
+    size_t found;
+    int64_t taken_ms;
+};
+
 struct fargate {
     struct driver driver; /* first: the driver is the fargate */
+    struct loop *loop;
+    struct cgroups *cgroups;
+    struct reading *reading; /* NULL: none */
     struct http *http;
     struct engine *engine;
     char *instance;
@@ -50,6 +69,66 @@ static int fargate_observe(struct driver *driver, const char *instance, struct d
     return engine_observe(of(driver)->engine, call, err);
 }
 
+/* ---- Samples --------------------------------------------------------------------------------- */
+
+static void end_reading(struct fargate *fargate, const struct err *failure)
+{
+    struct reading *reading = TAKE(fargate->reading);
+    struct driver_call *call = reading->call;
+
+    call->state = NULL;
+    if (failure == NULL && reading->found == 0 && reading->count > 0) {
+        engine_stats(fargate->engine, reading->ids, reading->count, call);
+    } else {
+        engine_report_sample(fargate->engine, reading->taken_ms, reading->samples, reading->found);
+        call->done(call, failure);
+    }
+    arena_release(&reading->arena);
+    free(reading);
+}
+
+static void read_some(void *context)
+{
+    struct fargate *fargate = context;
+    struct reading *reading = fargate->reading;
+    size_t end = reading->next + READ_AT_ONCE;
+
+    for (; reading->next < end && reading->next < reading->count; reading->next++) {
+        struct container_sample *sample = &reading->samples[reading->found];
+
+        sample->id = reading->ids[reading->next];
+        reading->found += cgroups_read(fargate->cgroups, sample->id, sample);
+    }
+    if (reading->next < reading->count)
+        loop_defer(fargate->loop, read_some, fargate);
+    else
+        end_reading(fargate, NULL);
+}
+
+static int fargate_sample(struct driver *driver, const char *instance, struct driver_call *call,
+                          struct err *err)
+{
+    struct fargate *fargate = of(driver);
+    struct reading *reading;
+
+    if (check_instance(driver, instance, err) < 0)
+        return -1;
+    if (fargate->reading != NULL)
+        return err_set(err, ERR_CONFLICT, "a sample of it is under way");
+    reading = mem_alloc(sizeof(*reading));
+    reading->call = call;
+    reading->taken_ms = loop_steady_ms();
+    reading->count = engine_running(fargate->engine, &reading->arena, &reading->ids);
+    reading->samples = arena_array(&reading->arena, struct container_sample, reading->count + 1);
+    call->state = reading;
+    fargate->reading = reading;
+    cgroups_begin(fargate->cgroups, reading->taken_ms);
+    loop_defer(fargate->loop, read_some, fargate);
+    return 0;
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
 static void fargate_cancel(struct driver *driver, struct driver_call *call)
 {
     (void)driver;
@@ -66,6 +145,7 @@ static void on_engine_freed(void *context)
     struct fargate *fargate = context;
 
     http_free(fargate->http);
+    cgroups_free(fargate->cgroups);
     free(fargate->instance);
     free(fargate);
 }
@@ -73,7 +153,13 @@ static void on_engine_freed(void *context)
 static void fargate_free(struct driver *driver)
 {
     struct fargate *fargate = of(driver);
+    struct err failure = { 0 };
 
+    if (fargate->reading != NULL) {
+        loop_defer_cancel(fargate->loop, read_some, fargate);
+        (void)err_set(&failure, ERR_CANCELLED, "the driver is shut down");
+        end_reading(fargate, &failure);
+    }
     engine_free(fargate->engine, on_engine_freed, fargate);
 }
 
@@ -82,6 +168,7 @@ static const struct driver_ops ops = {
     .start = fargate_start,
     .apply = fargate_apply,
     .observe = fargate_observe,
+    .sample = fargate_sample,
     .cancel = fargate_cancel,
     .clock_moved = fargate_clock_moved,
     .free = fargate_free,
@@ -106,6 +193,8 @@ int fargate_new(const struct fargate_options *options, struct driver **out, stru
     }
     fargate = mem_alloc(sizeof(*fargate));
     fargate->driver.ops = &ops;
+    fargate->loop = options->loop;
+    fargate->cgroups = cgroups_new("/proc/self/mounts");
     fargate->http = http;
     fargate->engine = engine;
     fargate->instance = mem_text(instance);

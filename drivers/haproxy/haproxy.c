@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "drivers/haproxy/lb.h"
+#include "drivers/haproxy/lb_sample.h"
 #include "spec/base/text.h"
 
 /* An observe() that waits for all to be looked at. */
@@ -25,6 +26,7 @@ struct haproxy {
     char *owner;
     struct lb *lbs;
     struct observation *observations;
+    struct lb_sample *sample; /* NULL: none is under way */
     bool is_started;
     bool is_known; /* told to be */
     bool is_freed;
@@ -235,6 +237,28 @@ static int haproxy_observe(struct driver *driver, const char *instance, struct d
     return 0;
 }
 
+static void on_sample_over(void *context)
+{
+    struct haproxy *haproxy = context;
+
+    haproxy->sample = NULL;
+}
+
+static int haproxy_sample(struct driver *driver, const char *instance, struct driver_call *call,
+                          struct err *err)
+{
+    struct haproxy *haproxy = of(driver);
+
+    (void)instance; /* all of them run beside Berth */
+    if (haproxy->sample != NULL)
+        return err_set(err, ERR_CONFLICT, "a sample of them is under way");
+    haproxy->sample =
+        lb_sample_start(&haproxy->shared, haproxy->lbs, call, on_sample_over, haproxy);
+    if (haproxy->sample == NULL)
+        return err_set(err, ERR_NOT_FOUND, "no load balancer runs");
+    return 0;
+}
+
 static void haproxy_cancel(struct driver *driver, struct driver_call *call)
 {
     struct haproxy *haproxy = of(driver);
@@ -257,6 +281,8 @@ static void haproxy_free(struct driver *driver)
     struct haproxy *haproxy = of(driver);
 
     haproxy->is_freed = true;
+    if (haproxy->sample != NULL)
+        lb_sample_cancel(TAKE(haproxy->sample));
     for (struct observation *one = haproxy->observations; one != NULL; one = one->next)
         one->is_cancelled = true;
     for (struct lb *lb = haproxy->lbs; lb != NULL; lb = lb->next) {
@@ -276,6 +302,7 @@ static const struct driver_ops ops = {
     .start = haproxy_start,
     .apply = haproxy_apply,
     .observe = haproxy_observe,
+    .sample = haproxy_sample,
     .cancel = haproxy_cancel,
     .free = haproxy_free,
 };

@@ -71,6 +71,22 @@ static void on_local_output(void *context, const char *object, const char *line)
     sink->output(sink->context, object, line);
 }
 
+static void on_local_note(void *context, const char *instance, const char *text)
+{
+    const struct driver_sink *sink = &((struct fleet *)context)->options.mandate.sink;
+
+    if (sink->note != NULL)
+        sink->note(sink->context, instance, text);
+}
+
+static void on_local_sample(void *context, const struct sample_report *sample)
+{
+    const struct driver_sink *sink = &((struct fleet *)context)->options.mandate.sink;
+
+    if (sink->sample != NULL)
+        sink->sample(sink->context, sample);
+}
+
 static int need_local(struct fleet *fleet, struct err *err)
 {
     struct fargate_options options = {
@@ -83,6 +99,8 @@ static int need_local(struct fleet *fleet, struct err *err)
         return 0;
     options.mandate.sink = (struct driver_sink){ .change = on_local_change,
                                                  .output = on_local_output,
+                                                 .note = on_local_note,
+                                                 .sample = on_local_sample,
                                                  .context = fleet };
     if (fargate_new(&options, &fleet->local, err) < 0)
         return -1;
@@ -317,6 +335,14 @@ static int fleet_observe(struct driver *driver, const char *instance, struct dri
     return own == NULL ? -1 : driver_observe(own, instance, call, err);
 }
 
+static int fleet_sample(struct driver *driver, const char *instance, struct driver_call *call,
+                        struct err *err)
+{
+    struct driver *own = driver_of(of(driver), instance, err);
+
+    return own == NULL ? -1 : driver_sample(own, instance, call, err);
+}
+
 static void fleet_cancel(struct driver *driver, struct driver_call *call)
 {
     struct driver *own = driver_of(of(driver), call->action->instance, NULL);
@@ -355,6 +381,7 @@ static const struct driver_ops ops = {
     .start = fleet_start,
     .apply = fleet_apply,
     .observe = fleet_observe,
+    .sample = fleet_sample,
     .cancel = fleet_cancel,
     .clock_moved = fleet_clock_moved,
     .free = fleet_free,
