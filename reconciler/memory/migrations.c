@@ -170,8 +170,17 @@ static const char step_14[] = "CREATE TABLE schedule ("
                               " missed_ms INTEGER NOT NULL, missed TEXT) STRICT, WITHOUT ROWID;"
                               "ALTER TABLE task ADD COLUMN due_ms INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const steps[] = { step_1, step_2, step_3,  step_4,  step_5,  step_6,  step_7,
-                                     step_8, step_9, step_10, step_11, step_12, step_13, step_14 };
+/* 15: what was measured in each minute of a day, of services by their numbers (metrics/saved.c). */
+static const char step_15[] = "CREATE TABLE metric_service ("
+                              "    number INTEGER PRIMARY KEY,"
+                              "    service TEXT NOT NULL UNIQUE) STRICT;"
+                              "CREATE TABLE metric ("
+                              "    minute INTEGER PRIMARY KEY,"
+                              "    data BLOB NOT NULL) STRICT;";
+
+static const char *const steps[] = { step_1,  step_2,  step_3,  step_4,  step_5,
+                                     step_6,  step_7,  step_8,  step_9,  step_10,
+                                     step_11, step_12, step_13, step_14, step_15 };
 
 int store_schema_version(void)
 {

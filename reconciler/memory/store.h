@@ -84,4 +84,30 @@ int store_progress_read(struct store *store, struct arena *arena, struct store_p
 int store_progress_write(struct store *store, const struct store_progress *progress,
                          struct err *err);
 
+/* ---- Metrics ------------------------------------------------------------------------------- */
+
+/* What was measured in one minute of Unix time, as the metrics word it. */
+struct store_minute {
+    int64_t minute;
+    const void *data; /* size 0: nothing was measured */
+    size_t size;
+    int64_t oldest; /* minutes before this one are forgotten */
+};
+/* Of a service, by which it stands in the data. */
+struct store_number {
+    uint32_t number;
+    const char *service; /* "CLUSTER/SERVICE" */
+};
+/* One transaction, which is not waited for.  `numbers` NULL: they are as they were. */
+int store_metrics_write(struct store *store, const struct store_minute *minute,
+                        const struct store_number *numbers, size_t count, struct err *err);
+/* All numbers, then all minutes in their order; what they point to lives during the call. */
+struct store_metrics_reader {
+    void (*number)(void *context, uint32_t number, const char *service);
+    void (*minute)(void *context, int64_t minute, const void *data, size_t size);
+    void *context;
+};
+int store_metrics_read(struct store *store, const struct store_metrics_reader *reader,
+                       struct err *err);
+
 #endif

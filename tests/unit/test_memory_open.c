@@ -469,6 +469,8 @@ static void version_1_becomes_the_current_one(void **unused)
             "DROP TABLE image;"
             "DROP TABLE output;"
             "DROP TABLE host;"
+            "DROP TABLE metric_service;"
+            "DROP TABLE metric;"
             "ALTER TABLE task DROP COLUMN started_by;"
             "ALTER TABLE task DROP COLUMN claimed_ms;"
             "ALTER TABLE task DROP COLUMN begun;"
