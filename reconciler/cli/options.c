@@ -10,6 +10,8 @@
 #include "reconciler/cli/config.h"
 #include "spec/base/text.h"
 
+#define SAMPLING_MAX_MS 60000
+
 #define OPTION(constant, name_, letter_, type_, member, ...)                                       \
     [OPT_##constant] = { .name = (name_),                                                          \
                          .letter = (letter_),                                                      \
@@ -70,6 +72,18 @@ static int set_flag(const char *text, bool *out, struct err *err)
     return 0;
 }
 
+/* Of metrics: whole seconds. */
+static int set_sampling(const char *text, int64_t *out, struct err *err)
+{
+    int64_t duration = 0;
+
+    if (!text_parse_duration_ms(text, &duration) || duration < 0 || duration > SAMPLING_MAX_MS ||
+        duration % 1000 != 0)
+        return err_set(err, ERR_INVALID, "'%s' is neither 1s to 60s nor 0", text);
+    *out = duration;
+    return 0;
+}
+
 static bool is_address(const char *text)
 {
     const char *colon = strrchr(text, ':');
@@ -113,6 +127,7 @@ int option_set(struct arena *arena, const struct cli_option *option, const char 
             return err_set(err, ERR_INVALID, "'%s' is no duration, such as 30s or 5m", text);
         *(int64_t *)(void *)member = duration;
         return 0;
+    case OPTION_SAMPLING: return set_sampling(text, (int64_t *)(void *)member, err);
     case OPTION_NAME:
         if (!text_is_name(text))
             return err_set(err, ERR_INVALID, "'%s' is no name: letters, digits, '-' and '_'", text);

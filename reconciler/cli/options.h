@@ -44,6 +44,8 @@ struct cli_options {
     const char *family;
     const char *schedule;
     const char *log;
+    int64_t period_ms;
+    int64_t range_ms;
 };
 
 enum option_type {
@@ -54,6 +56,7 @@ enum option_type {
     OPTION_FOLDER,   /* const char *, made absolute */
     OPTION_LISTEN,   /* const char *, HOST:PORT */
     OPTION_DURATION, /* int64_t, milliseconds above 0 */
+    OPTION_SAMPLING, /* int64_t, milliseconds: 0, or whole seconds up to 60 of them */
     OPTION_COUNT,    /* uint32_t */
     OPTION_FORMAT,   /* enum output_format */
 };

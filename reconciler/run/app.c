@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "drivers/docker/sandbox_image.h"
+#include "reconciler/metrics/metrics.h"
 #include "reconciler/plan/maintenance.h"
 #include "reconciler/run/builds.h"
 #include "reconciler/run/cycle.h"
@@ -18,6 +19,7 @@
 #include "reconciler/run/installer.h"
 #include "reconciler/run/log.h"
 #include "reconciler/run/recall.h"
+#include "reconciler/run/sampler.h"
 #include "reconciler/run/say.h"
 #include "reconciler/run/secrets.h"
 #include "reconciler/run/tell.h"
@@ -270,6 +272,7 @@ static void make_fleet(struct app *app, const char *root)
                      .sink = { .change = on_change,
                                .output = on_output,
                                .note = on_note,
+                               .sample = sampler_take,
                                .context = app } },
     };
 
@@ -278,6 +281,7 @@ static void make_fleet(struct app *app, const char *root)
     if (app->fleet_state != NULL)
         fleet_restore(app->driver, app->fleet_state);
     driver_start(app->driver);
+    sampler_start(app->sampler);
 }
 
 struct desired *app_desire(struct app *app, struct generation *generation, struct diag_list *diags)
@@ -413,7 +417,8 @@ static void wind_up(void *context)
     struct app *app = context;
 
     if (executor_in_flight(app->executor) > 0 || cycle_is_observing(app->cycle) ||
-        follower_is_busy(app->follower) || recall_is_busy(app->recall))
+        follower_is_busy(app->follower) || recall_is_busy(app->recall) ||
+        sampler_is_busy(app->sampler))
         timer_start(app->loop, &app->deadline, WIND_UP_MS, wind_up, app);
     else
         loop_stop(app->loop);
@@ -432,6 +437,7 @@ void app_stop(struct app *app, enum app_outcome outcome)
     app->stopping = true;
     app->outcome = outcome;
     installer_stop(app->installer);
+    sampler_stop(app->sampler);
     part_stop(app); /* it uses the driver's connections */
     driver_free(TAKE(app->driver));
     wind_up(app);
@@ -492,11 +498,13 @@ static int begin(struct app *app, struct err *err)
     app->world = world_new(on_dirty, app);
     app->executor = executor_new(app);
     app->installer = installer_new(app);
+    app->metrics = metrics_new();
     app->source_options = follow_options(app->options);
     app->builds = builds_new(&app->source_options);
     app->follower = follower_new(app); /* its worker is busy while the state is read */
     if (open_state(app, err) < 0)
         return -1;
+    app->sampler = sampler_new(app);
     if (app->part != NULL) {
         app->part_state = app->part->start(app, err);
         if (app->part_state == NULL)
@@ -518,6 +526,8 @@ static void end(struct app *app)
     part_stop(app);
     follower_free(app->follower);
     recall_free(app->recall);
+    sampler_free(app->sampler);
+    metrics_free(app->metrics);
     tell_free(app->teller);
     outputs_release(&app->outputs);
     cycle_free(app->cycle);

@@ -23,7 +23,9 @@ struct builds;
 struct cycle;
 struct executor;
 struct follower;
+struct metrics;
 struct recall;
+struct sampler;
 struct secrets;
 struct teller;
 
@@ -78,8 +80,10 @@ struct app {
     struct cycle *cycle;
     struct teller *teller;
     struct installer *installer;
-    struct outputs outputs; /* of builds */
-    struct recall *recall;  /* NULL: something is remembered */
+    struct metrics *metrics; /* what was measured; never NULL while it runs */
+    struct sampler *sampler; /* NULL: nothing is measured */
+    struct outputs outputs;  /* of builds */
+    struct recall *recall;   /* NULL: something is remembered */
     struct app_listener *listeners;
     struct timer deadline; /* of an apply */
     int64_t started_ms;    /* wall clock */

@@ -37,6 +37,8 @@ struct run_options {
     const char *docker_host;      /* "unix:///var/run/docker.sock" or "tcp://HOST:PORT" */
     const char *docker_cert_path; /* folder of ca.pem, cert.pem, key.pem; NULL: plain */
 
+    int64_t metrics_interval_ms; /* between two samples, 1 to 60 s; 0: none are taken */
+
     /* The API besides STATE/berth.sock. */
     const char *listen; /* "HOST:PORT"; NULL: the socket only */
 

@@ -155,6 +155,13 @@ int64_t json_int(const struct json *object, const char *path, int64_t fallback)
     return json_as_int(json_path(object, path), fallback);
 }
 
+double json_double(const struct json *object, const char *path, double fallback)
+{
+    const struct json *value = json_path(object, path);
+
+    return json_is_number(in(value)) ? json_number_value(in(value)) : fallback;
+}
+
 bool json_bool(const struct json *object, const char *path, bool fallback)
 {
     return json_as_bool(json_path(object, path), fallback);

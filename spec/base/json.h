@@ -42,6 +42,7 @@ int64_t json_as_int(const struct json *value, int64_t fallback); /* a real is cu
 
 const char *json_text(const struct json *object, const char *path); /* NULL when absent */
 int64_t json_int(const struct json *object, const char *path, int64_t fallback);
+double json_double(const struct json *object, const char *path, double fallback); /* integers too */
 bool json_bool(const struct json *object, const char *path, bool fallback);
 
 /* Members in the order they were written:

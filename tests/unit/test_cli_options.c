@@ -11,8 +11,8 @@
 #include "tests/unit/unit.h"
 
 #define RUN_OPTIONS                                                                                \
-    (OPT(BRANCH) | OPT(PATH) | OPT(INTERVAL) | OPT(OWNER) | OPT(STATE) | OPT(DOCKER_HOST) |        \
-     OPT(LISTEN) | OPT(OUTPUT) | OPT(QUIET) | OPT(VERBOSE) | OPT(CONFIG))
+    (OPT(BRANCH) | OPT(PATH) | OPT(INTERVAL) | OPT(METRICS_INTERVAL) | OPT(OWNER) | OPT(STATE) |   \
+     OPT(DOCKER_HOST) | OPT(LISTEN) | OPT(OUTPUT) | OPT(QUIET) | OPT(VERBOSE) | OPT(CONFIG))
 
 struct fixture {
     struct arena arena;
@@ -122,6 +122,7 @@ static void values_have_types(void **state)
                            RUN_OPTIONS, 0, nothing),
                      0);
     assert_int_equal(f.options.run.interval_ms, 60000);
+    assert_int_equal(f.options.run.metrics_interval_ms, 20000);
     assert_string_equal(f.options.run.listen, "[::1]:80");
     assert_int_equal(f.options.run.state_dir[0], '/');
     assert_true(text_ends(f.options.run.state_dir, "/rel"));
@@ -146,6 +147,9 @@ static void mistakes_are_explained(void **state)
         { "-b", "option '-b' needs a value: NAME" },
         { "--interval x", "--interval: 'x' is no duration, such as 30s or 5m" },
         { "--interval 0", "--interval: '0' is no duration, such as 30s or 5m" },
+        { "--metrics-interval 500ms", "--metrics-interval: '500ms' is neither 1s to 60s nor 0" },
+        { "--metrics-interval 61", "--metrics-interval: '61' is neither 1s to 60s nor 0" },
+        { "--metrics-interval often", "--metrics-interval: 'often' is neither 1s to 60s nor 0" },
         { "--owner a/b", "--owner: 'a/b' is no name: letters, digits, '-' and '_'" },
         { "--listen 80", "--listen: '80' is no address, such as 127.0.0.1:7070" },
         { "--listen h:70000", "--listen: 'h:70000' is no address, such as 127.0.0.1:7070" },
