@@ -5,8 +5,8 @@
 #     RUNS=5         how often each figure is taken; the two sides take turns
 #     SIZE=50        services
 #     IDLE=60        seconds of watching it do nothing
-#     ONLY=PATTERN   only the parts up, one, kill, apply, compose, nothing, ref, replace, idle that
-#                    match
+#     ONLY=PATTERN   only the parts up, one, kill, apply, compose, nothing, ref, sample, replace, idle
+#                    that match
 #
 # docker-compose does what `up` and `apply` do where it is installed: goals in milliseconds were set
 # beside its figures, so that those taken here tell how fast this machine is.
@@ -117,11 +117,11 @@ publish() # sets published_ns
 
 # ---- Two sides ------------------------------------------------------------------------------------
 
-berth_on() # [SOCKET]
+berth_on() # [SOCKET [OPTION...]]
 {
     : >"$IT_DIR/berth.log"
     DOCKER_HOST=unix://${1:-$ENGINE_SOCK} "$BERTH" run "$SITE" --branch main --path manifests \
-        --owner it --state "$BERTH_STATE" >>"$IT_DIR/berth.log" 2>&1 &
+        --owner it --state "$BERTH_STATE" "${@:2}" >>"$IT_DIR/berth.log" 2>&1 &
     berth_pid=$!
 }
 
@@ -424,6 +424,40 @@ idle()
         "$(awk '/^RssAnon/ { printf "%.2f", $2 / 1024 }' "/proc/$berth_pid/status")" MiB
 }
 
+# A sample each second beside none at all: the difference is what a sample costs.  The bare side asks the
+# engine for the same, once for each container.
+sampled_for() # INTERVAL: sets berth_ns, engine_ns, of IDLE seconds
+{
+    local berth_before engine_before
+    berth_on "" --metrics-interval "$1"
+    berth_settles
+    sleep 5
+    berth_before=$(berth_cpu) engine_before=$("$TOOLS/probe" cpu "$(pgrep -x dockerd)")
+    sleep "$IDLE"
+    berth_ns=$(($(berth_cpu) - berth_before))
+    engine_ns=$(($("$TOOLS/probe" cpu "$(pgrep -x dockerd)") - engine_before))
+    berth_stop
+}
+
+sample()
+{
+    local run berth_none engine_none engine_before containers id
+    for ((run = 0; run < RUNS; run++)); do
+        sampled_for 0
+        berth_none=$berth_ns engine_none=$engine_ns
+        sampled_for 1s
+        result sample berth "$(ms $(((berth_ns - berth_none) / IDLE)))" ms
+        result sample-engine berth "$(ms $(((engine_ns - engine_none) / IDLE)))" ms
+        containers=$(engine_api GET /containers/json | jq -r '.[].Id')
+        engine_before=$("$TOOLS/probe" cpu "$(pgrep -x dockerd)")
+        for id in $containers; do
+            engine_api GET "/containers/$id/stats?stream=false&one-shot=true" >/dev/null
+        done
+        result sample-engine bare \
+            "$(ms $(($("$TOOLS/probe" cpu "$(pgrep -x dockerd)") - engine_before)))" ms
+    done
+}
+
 # ---- Main -----------------------------------------------------------------------------------------
 
 engine_start one >/dev/null || die 'no engine'
@@ -446,6 +480,7 @@ berth_stop
 ! part compose || composed
 ! part nothing || without_effect
 ! part ref || ten_thousand
+! part sample || sample
 if part 'replace|idle'; then
     clean
     site_of checked "$SIZE" 'healthCheck: {command: [CMD, /bin/busybox, "true"], interval: 5, timeout: 5}'

@@ -62,6 +62,8 @@ END {
     alone("compose-up", "compose", "docker-compose: the same from nothing, ms")
     alone("compose-up-cpu", "compose", "docker-compose: CPU per container, ms")
     alone("compose-apply", "compose", "docker-compose: nothing to do, ms")
+    row("sample", "one sample of all that runs: CPU of Berth, ms", "")
+    row("sample-engine", "the same: CPU of the Engine (bare: by its statistics), ms", "")
     row("idle-cpu", "converged and idle: CPU, ms each second", "0.5")
     row("idle-wakes", "converged and idle: wake-ups each second", "1")
     row("idle-memory", "converged and idle: private memory, MiB", "8")
