@@ -58,7 +58,6 @@ int find_task_container(const struct world_task *task, const char *name,
 
 /* That the commit in force declares; NULL: none of this name. */
 const struct resource *find_schedule(const struct app *app, const char *name);
-struct json *show_schedule(struct request *request, const char *name);
 /* Suspends it, or resumes it with reason "".  False, and nothing is answered: there is none. */
 bool suspend_schedule(struct request *request, const char *name, const char *reason);
 /* What a run of it now is. */

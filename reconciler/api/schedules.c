@@ -50,7 +50,7 @@ static void show_record(struct json *object, const struct schedule_record *recor
     json_set(object, "last", last);
 }
 
-struct json *show_schedule(struct request *request, const char *name)
+static struct json *show_schedule(struct request *request, const char *name)
 {
     const struct app *app = app_of(request);
     const char *key = arena_printf(request_arena(request), SCHEDULE_KEY "%s", name);
