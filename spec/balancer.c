@@ -61,13 +61,17 @@ bool service_target_is_default(const struct service_target *target)
            target->http_header_count == 0 && target->query_string_count == 0;
 }
 
-enum listener_protocol balancer_group_protocol(const struct balancer *balancer,
-                                               const struct balancer_group *group)
+bool listener_is_tcp(const struct listener *listener)
+{
+    return listener->protocol == LISTENER_PROTOCOL_TCP;
+}
+
+bool balancer_group_is_tcp(const struct balancer *balancer, const struct balancer_group *group)
 {
     for (size_t i = 0; i < balancer->spec->listeners_count; i++)
         if (balancer_group_is_at(group, &balancer->spec->listeners[i]))
-            return balancer->spec->listeners[i].protocol;
-    return LISTENER_PROTOCOL_HTTP;
+            return listener_is_tcp(&balancer->spec->listeners[i]);
+    return false;
 }
 
 const char *target_state_text(enum target_state state)

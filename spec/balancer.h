@@ -49,9 +49,10 @@ bool balancer_group_is_at(const struct balancer_group *group, const struct liste
 bool listeners_overlap(const struct listener *a, const struct listener *b);
 /* Has it no condition, so that it takes what the others leave? */
 bool service_target_is_default(const struct service_target *target);
-/* Of all listeners that it is at (generation_check.c: they agree); HTTP when there is none. */
-enum listener_protocol balancer_group_protocol(const struct balancer *balancer,
-                                               const struct balancer_group *group);
+/* Does it pass connections as they are?  Else it looks at requests: HTTP, HTTPS. */
+bool listener_is_tcp(const struct listener *listener);
+/* Of all listeners that it is at (generation_balancers.c: they agree); false when there is none. */
+bool balancer_group_is_tcp(const struct balancer *balancer, const struct balancer_group *group);
 
 /* The IPv4 address at which a balancer reaches the ports of an instance; NULL: it is not said. */
 const char *instance_address(const struct container_instance *instance);
@@ -85,8 +86,10 @@ struct target_report {
 struct balancer_report {
     const char *name;
     const char *shape; /* of what was applied last; NULL: not one of ours */
-    bool stopping;     /* it takes nothing new, and ends when all that is open has ended */
-    bool applied;      /* told at the end of an action that succeeded */
+    const char
+        *warning;  /* it runs, but not with the newest of its certificates; NULL: all is well */
+    bool stopping; /* it takes nothing new, and ends when all that is open has ended */
+    bool applied;  /* told at the end of an action that succeeded */
     const struct target_report *targets; /* by group, task */
     size_t target_count;
 };

@@ -57,7 +57,7 @@ static void check_listeners(struct generation_check *check, const struct resourc
             continue;
         if (first == NULL)
             first = listener;
-        if (listener->protocol != first->protocol)
+        if (listener_is_tcp(listener) != listener_is_tcp(first))
             mistake(check, pos_of(service, target),
                     arena_printf(arena,
                                  "loadBalancer '%s' has listeners of HTTP and of TCP: say which "
@@ -68,7 +68,7 @@ static void check_listeners(struct generation_check *check, const struct resourc
         mistake(check, pos_of(service, target),
                 arena_printf(arena, "loadBalancer '%s' has no listener with listenerPort %u",
                              target->load_balancer, target->listener_port));
-    else if (first->protocol == LISTENER_PROTOCOL_TCP && !service_target_is_default(target))
+    else if (listener_is_tcp(first) && !service_target_is_default(target))
         mistake(check, pos_of(service, target),
                 arena_printf(arena,
                              "loadBalancer '%s': a TCP listener passes everything to one service, "

@@ -11,6 +11,7 @@
 
 #define BODY_MAX      1024 /* bytes of a fixed response */
 #define TEXT_MAX      128  /* characters of a pattern, ecs.md 1.11 */
+#define FILE_MAX      1024 /* bytes of the path of a file */
 #define CONDITION_MAX 5    /* values of all conditions of a rule */
 
 /* ---- LoadBalancer --------------------------------------------------------------------------- */
@@ -65,6 +66,34 @@ static void validate_action(const struct validation *v, const struct node *node,
                        "location: it begins with http:// or https:// and has no spaces");
 }
 
+static void validate_file(const struct validation *v, const struct node *node, const char *key,
+                          const char *path)
+{
+    if (path == NULL)
+        return;
+    if (path[0] != '/' || strlen(path) > FILE_MAX || !is_printable(path))
+        decode_mistake(v->decoder, node,
+                       "%s: it is an absolute path of at most %d printable ASCII characters, "
+                       "without spaces",
+                       key, FILE_MAX);
+}
+
+static void validate_certificates(const struct validation *v, size_t index,
+                                  const struct listener *listener)
+{
+    const struct node *node = validation_node(v, "listeners[%zu]", index);
+
+    if (listener->protocol == LISTENER_PROTOCOL_HTTPS && listener->certificates_count == 0)
+        decode_mistake(v->decoder, node, "certificates: an HTTPS listener needs one");
+    if (listener->protocol != LISTENER_PROTOCOL_HTTPS && listener->certificates_count > 0)
+        decode_mistake(v->decoder, node, "certificates: only an HTTPS listener has them");
+    for (size_t i = 0; i < listener->certificates_count; i++) {
+        node = validation_node(v, "listeners[%zu].certificates[%zu]", index, i);
+        validate_file(v, node, "certificateFile", listener->certificates[i].certificate_file);
+        validate_file(v, node, "privateKeyFile", listener->certificates[i].private_key_file);
+    }
+}
+
 static void validate_listener(const struct validation *v, const struct load_balancer_spec *balancer,
                               size_t index)
 {
@@ -76,6 +105,7 @@ static void validate_listener(const struct validation *v, const struct load_bala
                        listener->address == NULL ? "" : listener->address);
     if (listener->default_action != NULL)
         validate_action(v, validation_node(v, "listeners[%zu].defaultAction", index), listener);
+    validate_certificates(v, index, listener);
     for (size_t i = 0; i < index; i++)
         if (listeners_overlap(&balancer->listeners[i], listener))
             decode_mistake(v->decoder, node, "port: another listener has it already");

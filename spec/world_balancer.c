@@ -207,6 +207,7 @@ bool world_balancer_apply(struct world *world, const struct balancer_report *rep
         turned = true;
     }
     changed = text_set(&balancer->shape, report->shape) || changed;
+    changed = text_set(&balancer->warning, report->warning) || changed;
     changed = set_targets(world, balancer, targets, report->target_count) || changed || turned;
     if (turned)
         mark_all(world, balancer);
@@ -220,6 +221,7 @@ static void balancer_free(struct world *world, struct world_balancer *balancer)
     HASH_DELETE(by_name, world->balancers, balancer);
     targets_free(balancer->targets, balancer->target_count);
     free(balancer->shape);
+    free(balancer->warning);
     free(balancer->failure);
     free(balancer->key);
     free(balancer);
@@ -236,6 +238,7 @@ bool world_balancer_gone(struct world *world, const char *name)
     balancer->runs = false;
     balancer->stopping = false;
     (void)text_set(&balancer->shape, NULL);
+    (void)text_set(&balancer->warning, NULL);
     if (balancer->failures == 0)
         balancer_free(world, balancer);
     return true;

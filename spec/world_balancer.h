@@ -16,9 +16,10 @@ struct world;
 struct world_balancer {
     char *key;        /* BALANCER_KEY and */
     const char *name; /* the name, part of it */
-    bool runs;        /* else nothing of the next four is known */
+    bool runs;        /* else nothing of the next five is known */
     bool stopping;
     char *shape;                  /* NULL: none of ours */
+    char *warning;                /* NULL: none */
     struct world_target *targets; /* by group, task */
     size_t target_count;
     char *failure; /* of the last action, when it failed, */

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "drivers/haproxy/lb_tls.h"
 #include "spec/base/text.h"
 
 #define LOOK_TIMEOUT_MS 10000
@@ -55,6 +56,7 @@ struct lb *lb_new(const struct lb_shared *shared, const char *folder, const char
     buf_text_add(&path, "/" LB_SOCKET);
     lb->socket_path = buf_take(&path);
     lb->log_fd = -1;
+    lb->tls = lb_tls_new();
     lb->master = name == NULL ? read_pid(lb->folder) : 0;
     buf_init(&lb->script, SCRIPT_MAX);
     buf_init(&lb->told_text, SCRIPT_MAX);
@@ -76,6 +78,7 @@ void lb_free(struct lb *lb)
     timer_stop(&lb->timer);
     cli_free(lb->cli);
     stop_attending(lb);
+    lb_tls_free(lb->tls);
     arena_release(&lb->arena);
     arena_release(&lb->told);
     buf_release(&lb->script);
@@ -232,6 +235,7 @@ static void describe_all(const struct lb *lb, struct arena *arena, struct balanc
     }
     out->name = lb->name;
     out->shape = lb->shape == NULL ? NULL : arena_text(arena, lb->shape);
+    out->warning = lb_tls_warning(lb);
     out->stopping = lb->current.is_stopping;
     out->targets = *targets;
     out->target_count = count;
@@ -239,7 +243,8 @@ static void describe_all(const struct lb *lb, struct arena *arena, struct balanc
 
 static void print(const struct balancer_report *report, struct buf *out)
 {
-    buf_printf(out, "%s %d\n", report->shape == NULL ? "" : report->shape, report->stopping);
+    buf_printf(out, "%s %d %s\n", report->shape == NULL ? "" : report->shape, report->stopping,
+               report->warning == NULL ? "" : report->warning);
     for (size_t i = 0; i < report->target_count; i++) {
         const struct target_report *target = &report->targets[i];
 
@@ -280,6 +285,7 @@ void lb_gone(struct lb *lb)
     struct world_change change = { .kind = WORLD_BALANCER_GONE };
 
     stop_attending(lb);
+    lb_tls_forget(lb);
     lb->master = 0;
     lb->refused_ms = 0;
     lb->is_ours = false;
@@ -448,7 +454,7 @@ static void idle(struct lb *lb)
     is_needed = !lb->current.is_stopping && lb_settle(lb, NULL, /* is_fresh= */ false);
     if (!lb->current.is_stopping && lb->script.size > 0)
         lb_send(lb, is_needed ? on_needed_settled : on_settled);
-    else
+    else if (lb->current.is_stopping || !lb_tls_check(lb))
         lb_look(lb, is_busy(lb) ? BUSY_MS : CALM_MS);
 }
 

@@ -36,6 +36,7 @@ struct lb_shared {
 
 struct lb;
 struct lb_action;
+struct lb_tls;
 typedef void lb_sent_fn(struct lb *lb, const struct err *failure);
 
 struct lb {
@@ -74,6 +75,8 @@ struct lb {
     struct buf script; /* "@!PID COMMAND" lines */
     lb_sent_fn *sent;
     char complaint[256]; /* what HAProxy said to the last that it refused; "" : nothing */
+
+    struct lb_tls *tls; /* its certificates, lb_tls.h */
 
     /* What was reported last, in its own arena; kept when the process dies. */
     struct arena told;

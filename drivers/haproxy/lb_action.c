@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "drivers/haproxy/lb.h"
+#include "drivers/haproxy/lb_tls.h"
 #include "drivers/haproxy/render.h"
 #include "drivers/io/process.h"
 #include "spec/base/text.h"
@@ -172,6 +173,7 @@ static int write_config(struct lb_action *action, struct err *err)
     buf_init(&text, CONFIG_MAX);
     buf_printf(&log, "%s/" LB_LOG, lb->folder);
     const struct render_options options = { .owner = lb->shared->owner,
+                                            .folder = lb->folder,
                                             .log = buf_text(&log),
                                             .maxconn = maxconn(),
                                             .user = folder_has_user() ? FOLDER_USER : NULL,
@@ -318,7 +320,9 @@ static void replace(struct lb_action *action, bool is_start)
     action->is_start = is_start;
     action->phase = PHASE_CHECK;
     lb->is_held = true;
-    if (write_config(action, &action->failure) < 0) {
+    lb_tls_forget(lb);
+    if (write_config(action, &action->failure) < 0 ||
+        lb_tls_write(lb, wanted(action), &action->failure) < 0) {
         fail(action);
         return;
     }

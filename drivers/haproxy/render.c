@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "drivers/haproxy/certificates.h"
 #include "drivers/haproxy/quote.h"
 #include "drivers/haproxy/rules.h"
 #include "spec/base/text.h"
@@ -78,38 +79,53 @@ static void render_defaults(const struct balancer *balancer, struct buf *out)
                idle < REQUEST_TIMEOUT_S ? idle : REQUEST_TIMEOUT_S, idle);
 }
 
-static int render_bind(const struct listener *listener, struct buf *out, struct err *err)
+/* `words` follow the address. */
+static int render_addresses(const struct listener *listener, const char *words, struct buf *out,
+                            struct err *err)
 {
     struct in_addr v4;
     struct in6_addr v6;
 
     if (inet_pton(AF_INET, listener->address, &v4) == 1) {
-        buf_printf(out, "    bind ipv4@%s:%u\n", listener->address, listener->port);
+        buf_printf(out, "    bind ipv4@%s:%u%s\n", listener->address, listener->port, words);
         return 0;
     }
     if (inet_pton(AF_INET6, listener->address, &v6) != 1)
         return err_set(err, ERR_INVALID, "'%s' is no address to listen on", listener->address);
     /* Of both protocols, each with its own socket: clients of IPv4 are seen by their address. */
     if (memcmp(&v6, &in6addr_any, sizeof(v6)) == 0)
-        buf_printf(out, "    bind ipv4@0.0.0.0:%u\n", listener->port);
-    buf_printf(out, "    bind ipv6@[%s]:%u v6only\n", listener->address, listener->port);
+        buf_printf(out, "    bind ipv4@0.0.0.0:%u%s\n", listener->port, words);
+    buf_printf(out, "    bind ipv6@[%s]:%u v6only%s\n", listener->address, listener->port, words);
     return 0;
 }
 
-/* Headers and methods that ALB has, in the words of HAProxy. */
-static void render_http(struct buf *out)
+static int render_bind(const struct listener *listener, const char *folder, struct buf *out,
+                       struct err *err)
 {
-    buf_text_add(
-        out, "    mode http\n"
-             "    # Each line that came is continued: its last address is the client's.\n"
-             "    http-request replace-header X-Forwarded-For \"^(.*)\\$\" \"\\\\1, %[src]\"\n"
-             "    http-request set-header X-Forwarded-For \"%[src]\" unless "
-             "{ req.hdr(X-Forwarded-For) -m found }\n"
-             "    http-request set-header X-Forwarded-Proto http\n"
-             "    http-request set-header X-Forwarded-Port \"%[dst_port]\"\n"
-             "    # What was sent to a task is sent to another one only if that changes "
-             "nothing.\n"
-             "    http-request disable-l7-retry unless METH_GET or METH_HEAD or METH_OPTIONS\n");
+    AUTO(buf) words = { 0 };
+
+    buf_init(&words, (size_t)64 * 1024);
+    if (certificates_render(listener, out, err) < 0)
+        return -1;
+    certificates_render_bind(listener, folder, &words);
+    return render_addresses(listener, buf_text(&words), out, err);
+}
+
+/* Headers and methods that ALB has, in the words of HAProxy. */
+static void render_http(const struct listener *listener, struct buf *out)
+{
+    buf_printf(out,
+               "    mode http\n"
+               "    # Each line that came is continued: its last address is the client's.\n"
+               "    http-request replace-header X-Forwarded-For \"^(.*)\\$\" \"\\\\1, %%[src]\"\n"
+               "    http-request set-header X-Forwarded-For \"%%[src]\" unless "
+               "{ req.hdr(X-Forwarded-For) -m found }\n"
+               "    http-request set-header X-Forwarded-Proto %s\n"
+               "    http-request set-header X-Forwarded-Port \"%%[dst_port]\"\n"
+               "    # What was sent to a task is sent to another one only if that changes "
+               "nothing.\n"
+               "    http-request disable-l7-retry unless METH_GET or METH_HEAD or METH_OPTIONS\n",
+               listener->protocol == LISTENER_PROTOCOL_HTTPS ? "https" : "http");
 }
 
 static int refuse_controls(const char *what, const char *text, struct err *err)
@@ -162,7 +178,7 @@ static int render_default(const struct listener *listener, size_t index, struct 
 
     buf_printf(out, "\n# What no service takes of port %u.\nbackend default.%zu\n", listener->port,
                index);
-    if (listener->protocol == LISTENER_PROTOCOL_TCP) {
+    if (listener_is_tcp(listener)) {
         buf_text_add(out, "    mode tcp\n");
         return 0;
     }
@@ -177,8 +193,8 @@ static int render_default(const struct listener *listener, size_t index, struct 
     return 0;
 }
 
-static int render_listener(const struct balancer *balancer, size_t index, struct buf *out,
-                           struct err *err)
+static int render_listener(const struct balancer *balancer, size_t index,
+                           const struct render_options *options, struct buf *out, struct err *err)
 {
     const struct listener *listener = &balancer->spec->listeners[index];
     bool found_default = false;
@@ -186,12 +202,12 @@ static int render_listener(const struct balancer *balancer, size_t index, struct
     buf_printf(out, "\n# listeners[%zu] of LoadBalancer ", index);
     quote_comment(out, balancer->name);
     buf_printf(out, ".\nfrontend listener.%zu\n", index);
-    if (render_bind(listener, out, err) < 0)
+    if (render_bind(listener, options->folder, out, err) < 0)
         return -1;
-    if (listener->protocol == LISTENER_PROTOCOL_TCP)
+    if (listener_is_tcp(listener))
         buf_text_add(out, "    mode tcp\n");
     else
-        render_http(out);
+        render_http(listener, out);
     if (rules_render(balancer, listener, out, &found_default, err) < 0)
         return -1;
     if (found_default)
@@ -237,11 +253,11 @@ static void render_path(const char *path, struct buf *out)
     quote_word(out, buf_text(&escaped));
 }
 
-static int render_health(const struct target_health_check *check, enum listener_protocol protocol,
-                         struct buf *out, struct err *err)
+static int render_health(const struct target_health_check *check, bool passes, struct buf *out,
+                         struct err *err)
 {
     bool is_tcp = check->protocol == TARGET_PROTOCOL_TCP ||
-                  (check->protocol == TARGET_PROTOCOL_UNSET && protocol == LISTENER_PROTOCOL_TCP);
+                  (check->protocol == TARGET_PROTOCOL_UNSET && passes);
 
     buf_printf(out, "    timeout check %us\n", check->timeout);
     if (is_tcp)
@@ -276,18 +292,17 @@ static int render_group(const struct balancer *balancer, const struct balancer_g
                         const struct render_options *options, struct buf *out, struct err *err)
 {
     const struct service_target *target = group->target;
-    enum listener_protocol protocol = balancer_group_protocol(balancer, group);
+    bool passes = balancer_group_is_tcp(balancer, group);
 
     buf_text_add(out, "\n# Container ");
     quote_comment(out, target->container_name);
     buf_printf(out, ", port %u, of the service in the name.\nbackend %s\n", target->container_port,
                group->name);
-    buf_printf(out, "    mode %s\n    balance %s\n",
-               protocol == LISTENER_PROTOCOL_TCP ? "tcp" : "http",
+    buf_printf(out, "    mode %s\n    balance %s\n", passes ? "tcp" : "http",
                algorithm_text(target->load_balancing_algorithm));
-    if (protocol == LISTENER_PROTOCOL_HTTP)
+    if (!passes)
         buf_text_add(out, "    retry-on conn-failure empty-response 0rtt-rejected\n");
-    if (render_health(target->health_check, protocol, out, err) < 0)
+    if (render_health(target->health_check, passes, out, err) < 0)
         return -1;
     buf_text_add(out, "    default-server ");
     render_check(target, out);
@@ -305,7 +320,7 @@ int render(const struct balancer *balancer, const struct render_options *options
     render_global(balancer, options, out);
     render_defaults(balancer, out);
     for (size_t i = 0; i < balancer->spec->listeners_count; i++) {
-        if (render_listener(balancer, i, out, err) < 0)
+        if (render_listener(balancer, i, options, out, err) < 0)
             return err_wrap(err, "listeners[%zu] of LoadBalancer '%s'", i, balancer->name);
     }
     for (size_t i = 0; i < balancer->group_count; i++) {

@@ -19,8 +19,9 @@
 struct render_options {
     const char *owner;
     uint32_t maxconn;
-    const char *log;  /* path of the datagram socket that tells of each change */
-    const char *user; /* whom the workers run as, and their group; NULL: whoever starts them */
+    const char *folder; /* absolute: where the files of certificates are */
+    const char *log;    /* path of the datagram socket that tells of each change */
+    const char *user;   /* whom the workers run as, and their group; NULL: whoever starts them */
     /* Is it to get requests at once, for it was HEALTHY a moment ago? */
     bool (*is_in_service)(void *context, const char *group, const struct balancer_member *member);
     void *context;

@@ -150,7 +150,7 @@ int rules_render(const struct balancer *balancer, const struct listener *listene
 
         if (!balancer_group_is_at(group, listener))
             continue;
-        if (service_target_is_default(group->target) || listener->protocol == LISTENER_PROTOCOL_TCP)
+        if (service_target_is_default(group->target) || listener_is_tcp(listener))
             fallback = group;
         else
             groups[count++] = group;

@@ -60,6 +60,7 @@ static struct json *show_balancer(const struct app *app, const char *name,
     json_set_bool(object, "declared", declared != NULL);
     if (seen != NULL && seen->failures > 0)
         json_set_text(object, "failure", seen->failure);
+    json_set_text(object, "warning", seen == NULL ? NULL : seen->warning);
     json_set_text(object, "waitsFor",
                   cycle_wait(app->cycle, arena_printf(arena, BALANCER_KEY "%s", name)));
     if (declared != NULL)

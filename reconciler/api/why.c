@@ -416,6 +416,8 @@ static bool tell_balancer(struct story *story, const char *name)
                                     : "it runs");
     if (wait != NULL)
         say(story, "waits for", "%s", wait);
+    if (seen != NULL && seen->warning != NULL)
+        say(story, "warning", "%s", seen->warning);
     for (size_t i = 0; seen != NULL && i < seen->target_count; i++) {
         const struct world_target *target = &seen->targets[i];
 

@@ -165,6 +165,7 @@ static void print_balancers(struct cli *cli, const struct json *status)
         const struct json *balancer = json_at(list, i);
         const char *waits = json_text(balancer, "waitsFor");
         const char *failure = json_text(balancer, "failure");
+        const char *warning = json_text(balancer, "warning");
 
         print_fact(cli, failure != NULL ? COLOR_RED : COLOR_PLAIN, i == 0 ? "balancer" : "",
                    arena_printf(cli->arena, "%s %s%s, %lld of %zu targets healthy%s%s",
@@ -174,6 +175,8 @@ static void print_balancers(struct cli *cli, const struct json *status)
                                 (long long)json_int(balancer, "healthyTargets", 0),
                                 json_count(ask_list(balancer, "targets")),
                                 waits == NULL ? "" : ": ", waits == NULL ? "" : waits));
+        if (warning != NULL)
+            print_fact(cli, COLOR_RED, "", warning);
     }
 }
 

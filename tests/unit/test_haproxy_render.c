@@ -28,6 +28,7 @@ static bool all_but_new(void *context, const char *group, const struct balancer_
 
 static const struct render_options options = { .owner = "me",
                                                .maxconn = 20000,
+                                               .folder = "/run/lb/web",
                                                .log = "/run/lb/web/log",
                                                .user = "haproxy",
                                                .is_in_service = all_but_new };
@@ -142,6 +143,45 @@ static void answers_by_itself(void **state)
 
     (void)state;
     check_golden("tests/golden/haproxy/default.cfg", &balancer);
+}
+
+static void https(void **state)
+{
+    static const struct service_target rest = { .container_name = "web",
+                                                .container_port = 80,
+                                                .health_check = &plain_check };
+    static const struct balancer_group groups[] = {
+        { .name = "blue:shop:web:80", .target = &rest, .members = members, .member_count = 1 }
+    };
+    static struct listener_certificate certificates[] = {
+        { "/etc/letsencrypt/live/shop.example/fullchain.pem",
+          "/etc/letsencrypt/live/shop.example/privkey.pem" },
+        { "/etc/ssl/api.pem", "/etc/ssl/api.key" },
+    };
+    static const struct redirect redirect = { "https://shop.example", REDIRECT_STATUS_HTTP_301 };
+    static const struct listener_action moved = { .type = LISTENER_ACTION_TYPE_REDIRECT,
+                                                  .redirect_config = &redirect };
+    static struct listener listeners[] = {
+        { .port = 8080, .address = "127.0.0.1" },
+        { .port = 8443,
+          .address = "::",
+          .protocol = LISTENER_PROTOCOL_HTTPS,
+          .certificates = certificates,
+          .certificates_count = ARRAY_COUNT(certificates) },
+        { .port = 8444,
+          .address = "127.0.0.1",
+          .protocol = LISTENER_PROTOCOL_HTTPS,
+          .certificates = certificates + 1,
+          .certificates_count = 1,
+          .default_action = &moved },
+    };
+    static const struct load_balancer_spec spec = { .listeners = listeners,
+                                                    .listeners_count = ARRAY_COUNT(listeners),
+                                                    .idle_timeout = 60 };
+    struct balancer balancer = { .name = "web", .spec = &spec, .groups = groups, .group_count = 1 };
+
+    (void)state;
+    check_golden("tests/golden/haproxy/https.cfg", &balancer);
 }
 
 static void tcp(void **state)
@@ -339,6 +379,7 @@ static void refused(void **state)
     const struct service_target good = { .container_name = "c", .health_check = &plain_check };
     struct service_target bad_header = good;
     struct service_target bad_matcher = good;
+    struct listener_certificate spaced = { "/a.pem", "/a.key\n    daemon" };
     const struct listener home = { .port = 80, .address = "127.0.0.1" };
 
     (void)state;
@@ -347,6 +388,10 @@ static void refused(void **state)
     bad_matcher.health_check = &wrong;
     check_refused(&(struct listener){ .port = 80, .address = "/tmp/socket" }, &good, "10.0.0.1",
                   "'/tmp/socket' is no address to listen on");
+    check_refused(
+        &(struct listener){
+            .port = 80, .address = "127.0.0.1", .certificates = &spaced, .certificates_count = 1 },
+        &good, "10.0.0.1", "is no absolute path without spaces");
     check_refused(&home, &good, "10.0.0.1 weight 100", "is no address");
     check_refused(&home, &bad_header, "10.0.0.1", "'a) path' is no name of a header");
     check_refused(&home, &bad_matcher, "10.0.0.1", "'200 x' is no list of statuses");
@@ -355,9 +400,10 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(http),    cmocka_unit_test(answers_by_itself), cmocka_unit_test(tcp),
-        cmocka_unit_test(hostile), cmocka_unit_test(quoting),           cmocka_unit_test(patterns),
-        cmocka_unit_test(refused),
+        cmocka_unit_test(http),    cmocka_unit_test(answers_by_itself),
+        cmocka_unit_test(tcp),     cmocka_unit_test(hostile),
+        cmocka_unit_test(quoting), cmocka_unit_test(patterns),
+        cmocka_unit_test(refused), cmocka_unit_test(https),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
