@@ -8,6 +8,7 @@
  * How the balancer is to be, which "apply" then makes so:
  *     balancer NAME               begins another one, with nothing in it
  *     listen PORT [ADDRESS|tcp]   a listener
+ *     certificate FILE KEY        of that listener, which is of HTTPS with it
  *     group NAME [PATH]           a group, by priority in this order; the default without a path
  *     source NAME TEXT            its condition sourceIp
  *     member GROUP TASK PORT      a task on 127.0.0.1
@@ -75,6 +76,8 @@ static void print_balancer(const struct balancer_report *balancer)
 {
     printf("BALANCER %s shape=%.8s stopping=%d applied=%d targets=%zu\n", balancer->name,
            balancer->shape, balancer->stopping, balancer->applied, balancer->target_count);
+    if (balancer->warning != NULL)
+        printf("WARNING %s: %s\n", balancer->name, balancer->warning);
     for (size_t i = 0; i < balancer->target_count; i++) {
         const struct target_report *target = &balancer->targets[i];
 
@@ -120,6 +123,22 @@ static void add_listener(struct drive *drive, const char *port, const char *addr
     listener->address =
         is_tcp || address == NULL ? "127.0.0.1" : arena_text(&drive->arena, address);
     listener->protocol = is_tcp ? LISTENER_PROTOCOL_TCP : LISTENER_PROTOCOL_HTTP;
+}
+
+static void add_certificate(struct drive *drive, const char *file, const char *key)
+{
+    struct listener *listener = &drive->listeners[drive->spec.listeners_count - 1];
+    struct listener_certificate *grown =
+        arena_array(&drive->arena, struct listener_certificate, listener->certificates_count + 1);
+
+    for (size_t i = 0; i < listener->certificates_count; i++)
+        grown[i] = listener->certificates[i];
+    grown[listener->certificates_count++] = (struct listener_certificate){
+        .certificate_file = arena_text(&drive->arena, file),
+        .private_key_file = arena_text(&drive->arena, key),
+    };
+    listener->certificates = grown;
+    listener->protocol = LISTENER_PROTOCOL_HTTPS;
 }
 
 static void add_group(struct drive *drive, const char *name, const char *path)
@@ -208,6 +227,8 @@ static bool change_wish(struct drive *drive, char **words, size_t count)
         begin_balancer(drive, words[1]);
     } else if (text_equal(verb, "listen") && count >= 2) {
         add_listener(drive, words[1], words[2]);
+    } else if (text_equal(verb, "certificate") && count == 3) {
+        add_certificate(drive, words[1], words[2]);
     } else if (text_equal(verb, "group") && count >= 2) {
         add_group(drive, words[1], words[2]);
     } else if (text_equal(verb, "source") && count == 3) {
