@@ -150,25 +150,6 @@ static void a_repeated_report_is_no_change(void **state)
 }
 
 /* It may say something else each time, which is no reason to plan; how it ended is, for people. */
-static void a_warning_of_a_balancer_is_a_change(void **state)
-{
-    struct world *world = *state;
-    struct world_change change = { .kind = WORLD_BALANCER,
-                                   .balancer = { .name = "web", .shape = "s", .warning = "old" } };
-
-    assert_true(world_apply(world, &change));
-    assert_false(world_apply(world, &change));
-    assert_string_equal(world_balancer(world, "web")->warning, "old");
-    change.balancer.warning = NULL;
-    assert_true(world_apply(world, &change));
-    assert_null(world_balancer(world, "web")->warning);
-    change.balancer.warning = "old";
-    assert_true(world_apply(world, &change));
-    change = (struct world_change){ .kind = WORLD_BALANCER_GONE, .named = { .name = "web" } };
-    assert_true(world_apply(world, &change));
-    assert_null(world_balancer(world, "web"));
-}
-
 static void what_a_check_wrote_is_kept_and_marks_nothing(void **state)
 {
     struct container_report report = inspected(report_make("id1", "t1"));
@@ -797,7 +778,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_repeated_report_is_no_change),
-        TEST(a_warning_of_a_balancer_is_a_change),
         TEST(what_a_check_wrote_is_kept_and_marks_nothing),
         TEST(every_inspected_fact_is_compared),
         TEST(a_listing_keeps_what_an_inspection_told),
