@@ -3,6 +3,7 @@
  */
 #include "spec/field.h"
 
+#include <float.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -331,17 +332,36 @@ static const void *child_of(const struct field *field, const void *structure)
     return child;
 }
 
+static bool has_initial(const struct field *field)
+{
+    return field->initial != NULL || field->absent != NULL;
+}
+
+/* What is only there to tell that nothing was written need not be within the limits. */
+static void parse_initial(const struct field *field, void *slot, struct arena *arena)
+{
+    struct field any = *field;
+    const char *complaint;
+
+    if (field->absent != NULL) {
+        any.min = -DBL_MAX;
+        any.max = DBL_MAX;
+    }
+    complaint =
+        field_parse(&any, any.type, any.absent != NULL ? any.absent : any.initial, slot, arena);
+    ASSERT(complaint == NULL);
+}
+
 void record_init(const struct record *record, void *structure, struct arena *arena)
 {
     memset(structure, 0, record->size);
     for (size_t i = 0; i < record->field_count; i++) {
         const struct field *field = &record->fields[i];
-        void *slot = field->initial != NULL ? field_slot(field, structure) : NULL;
+        void *slot = has_initial(field) ? field_slot(field, structure) : NULL;
         if (slot == NULL)
             continue;
         if (is_scalar(field)) {
-            const char *complaint = field_parse(field, field->type, field->initial, slot, arena);
-            ASSERT(complaint == NULL);
+            parse_initial(field, slot, arena);
             continue;
         }
         ASSERT(field->type == FIELD_RECORD && text_equal(field->initial, "{}"));
@@ -365,12 +385,10 @@ static bool scalar_is_initial(const struct field *field, const void *structure)
 
     /* The text of a default needs no copy, and only that would use the arena. */
     memset(&initial, 0, sizeof(initial));
-    if (field->type == FIELD_TEXT) {
+    if (field->type == FIELD_TEXT)
         initial.text = field->initial;
-    } else if (field->initial != NULL) {
-        const char *complaint = field_parse(field, field->type, field->initial, &initial, &arena);
-        ASSERT(complaint == NULL);
-    }
+    else if (has_initial(field))
+        parse_initial(field, &initial, &arena);
     return scalar_equal(field->type, &initial, field_slot_const(field, structure));
 }
 

@@ -89,6 +89,8 @@ struct field {
     enum field_unit unit;
     const char *help;      /* full sentences, for the schema, the reference and `explain` */
     const char *initial;   /* the default, as a user would write it */
+    const char *absent;    /* of a number, instead: what an absent one is in C, which nobody would
+                            * write */
     double min;            /* of a number; max 0: no limits but the type's */
     double max;            /* both included; of a list: elements, 0: as many as of any list */
     double fargate_max;    /* more is refused on FARGATE; 0: no such limit */

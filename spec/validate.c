@@ -316,7 +316,8 @@ void validate_cluster(const struct validation *v, const struct cluster_spec *clu
 static void validate_percentages(const struct validation *v, const struct service_spec *service)
 {
     const struct deployment_configuration *deployment = service->deployment_configuration;
-    uint64_t desired = service->desired_count;
+    const struct auto_scaling *scaling = service->auto_scaling;
+    uint64_t desired = scaling == NULL ? service->desired_count : scaling->min_capacity;
     uint64_t minimum = deployment->minimum_healthy_percent;
     uint64_t maximum = deployment->maximum_percent;
     const struct node *node = validation_node(v, "deploymentConfiguration.maximumPercent");
@@ -332,9 +333,9 @@ static void validate_percentages(const struct validation *v, const struct servic
     else if (desired > 0 && lower >= desired && upper <= desired)
         decode_warning(
             v->decoder, node,
-            "with desiredCount %u the bounds are %llu and %llu tasks: no task can ever be "
-            "replaced",
-            service->desired_count, (unsigned long long)lower, (unsigned long long)upper);
+            "with %s %llu the bounds are %llu and %llu tasks: no task can ever be replaced",
+            scaling == NULL ? "desiredCount" : "minCapacity", (unsigned long long)desired,
+            (unsigned long long)lower, (unsigned long long)upper);
 }
 
 /* NAME or CLUSTER/NAME */
@@ -390,4 +391,6 @@ void validate_service(const struct validation *v, const struct service_spec *ser
     validate_dependencies(v, service);
     validate_service_placement(v, service);
     validate_targets(v, service);
+    if (service->auto_scaling != NULL)
+        validate_scaling(v, service);
 }

@@ -36,6 +36,7 @@ const struct node *validation_node(const struct validation *v, const char *forma
 
 /* Rules that are files of their own. */
 void validate_daemon(const struct validation *v, const struct service_spec *service);
+void validate_scaling(const struct validation *v, const struct service_spec *service);
 void validate_targets(const struct validation *v, const struct service_spec *service);
 void validate_service_placement(const struct validation *v, const struct service_spec *service);
 void validate_ec2(const struct validation *v, const struct task_spec *task);
