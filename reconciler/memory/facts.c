@@ -354,6 +354,7 @@ int fact_write(struct sql *sql, const struct fact *fact, struct err *err)
     case FACT_IMAGE: return image_write(sql, fact->image, err);
     case FACT_HOST: return host_write(sql, fact->host, err);
     case FACT_SCHEDULE: return schedule_write(sql, fact->schedule, err);
+    case FACT_SCALE: return scaling_write(sql, fact, err);
     case FACT_LINES: return lines_write(sql, fact->lines, err);
     case FACT_FORGET: return forget_write(sql, fact, err);
     case FACT_KIND_COUNT: break;

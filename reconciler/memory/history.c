@@ -158,6 +158,11 @@ int history_prune(struct sql *sql, int64_t now_ms, struct err *err)
           " WHERE place > ?)",
           HISTORY_EVENTS },
         { "DELETE FROM event WHERE at_ms < ?", now_ms - HISTORY_AGE_MS },
+        { "DELETE FROM scaling WHERE number IN (SELECT number FROM (SELECT number, row_number()"
+          " OVER (PARTITION BY cluster, service ORDER BY number DESC) AS place FROM scaling)"
+          " WHERE place > ?)",
+          HISTORY_ACTIVITIES },
+        { "DELETE FROM scaling WHERE at_ms < ?", now_ms - HISTORY_AGE_MS },
         { "DELETE FROM task WHERE stopped_ms <> 0 AND " OF_A_SERVICE " AND stopped_ms < ?",
           now_ms - HISTORY_TASKS_MS },
         { "DELETE FROM task WHERE stopped_ms <> 0 AND id IN (SELECT id FROM task"

@@ -4,7 +4,8 @@
  * What it keeps: HISTORY_EVENTS events per service, HISTORY_DEPLOYMENTS deployments per service,
  * stopped tasks for HISTORY_TASKS_MS and at most HISTORY_TASKS of them (those of jobs for
  * HISTORY_AGE_MS, HISTORY_JOBS of a family and HISTORY_JOBS_ALL of all), HISTORY_LINES_BYTES of
- * what they wrote last, HISTORY_COMMITS commits; nothing but deployments and commits longer than
+ * what they wrote last, HISTORY_ACTIVITIES of auto scaling per service, HISTORY_COMMITS commits;
+ * nothing but deployments and commits longer than
  * HISTORY_AGE_MS.
  */
 #ifndef RECONCILER_MEMORY_HISTORY_H
@@ -18,6 +19,7 @@
 #define HISTORY_EVENTS      100 /* ecs.md 1.5: the latest 100 */
 #define HISTORY_DEPLOYMENTS 1000
 #define HISTORY_TASKS       2000
+#define HISTORY_ACTIVITIES  100
 #define HISTORY_COMMITS     10000
 #define HISTORY_JOBS        100 /* of each family, */
 #define HISTORY_JOBS_ALL    2000
@@ -132,6 +134,34 @@ int history_tasks(struct store *store, const struct history_filter *filter, stru
  * stopped first. */
 int history_jobs(struct store *store, const struct history_filter *filter, struct arena *arena,
                  struct task_record **out, size_t *out_count, struct err *err);
+/* ecs.md 1.8, StatusCode of a ScalingActivity. */
+#define ACTIVITY_STATUSES(X)                                                                       \
+    X(IN_PROGRESS, "InProgress") /* not all of the tasks run yet, or still do */                   \
+    X(SUCCESSFUL, "Successful")                                                                    \
+    X(OVERRIDDEN, "Overridden") /* the next one came before */                                     \
+    X(FAILED, "Failed")
+
+#define HISTORY_ENUM_ACTIVITY(name, text) ACTIVITY_##name,
+enum activity_status { ACTIVITY_STATUSES(HISTORY_ENUM_ACTIVITY) ACTIVITY_STATUS_COUNT };
+#undef HISTORY_ENUM_ACTIVITY
+
+const char *activity_status_text(enum activity_status status);
+
+/* One change of the count of a scaled service. */
+struct history_activity {
+    int64_t at_ms;
+    int64_t ended_ms; /* 0: it is in progress */
+    uint32_t from;
+    uint32_t to;
+    enum activity_status status;
+    const char *cause;
+    const char *inputs; /* NULL: no policy made it */
+};
+
+/* Newest first. */
+int history_activities(struct store *store, const char *cluster, const char *service,
+                       struct arena *arena, struct history_activity **out, size_t *out_count,
+                       struct err *err);
 /* Of a stopped task, each container's, by name; spec/last_lines.h.  Words of a program: the socket
  * serves them only. */
 int history_lines(struct store *store, const char *task, struct arena *arena,

@@ -165,7 +165,7 @@ static int services_load(struct loader *loader, struct err *err)
 {
     struct query row = query_start(
         loader->sql, "SELECT cluster, service, quarantined, hold, suspended, quarantined_by,"
-                     " removal, frozen, thawed_ms, removal_ms FROM service");
+                     " removal, frozen, thawed_ms, removal_ms, " SCALING_COLUMNS " FROM service");
 
     while (query_row(&row)) {
         struct fact fact = { .kind = FACT_FREEZE };
@@ -178,6 +178,7 @@ static int services_load(struct loader *loader, struct err *err)
             skipped(loader, "service", fact.service, "a value that cannot be");
             continue;
         }
+        scaling_load(loader->memory, &row, 10, &fact);
         fact.at_ms = query_get_int(&row, 8);
         memory_apply(loader->memory, &fact);                               /* thawed, */
         service_fact(loader, &fact, FACT_FREEZE, query_get_text(&row, 7)); /* and frozen again */

@@ -178,9 +178,31 @@ static const char step_15[] = "CREATE TABLE metric_service ("
                               "    minute INTEGER PRIMARY KEY,"
                               "    data BLOB NOT NULL) STRICT;";
 
-static const char *const steps[] = { step_1,  step_2,  step_3,  step_4,  step_5,
-                                     step_6,  step_7,  step_8,  step_9,  step_10,
-                                     step_11, step_12, step_13, step_14, step_15 };
+/* 16: what auto scaling made of services, and what it did. */
+static const char step_16[] =
+    "ALTER TABLE service ADD COLUMN scaled INTEGER;" /* the count; NULL: it is not scaled */
+    "ALTER TABLE service ADD COLUMN scaled_from INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE service ADD COLUMN scaled_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE service ADD COLUMN scaled_fulfilled INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE service ADD COLUMN scaled_out_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE service ADD COLUMN scaled_out_from INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE service ADD COLUMN scaled_in_ms INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE scaling ("
+    "    number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "    cluster TEXT NOT NULL,"
+    "    service TEXT NOT NULL,"
+    "    at_ms INTEGER NOT NULL,"
+    "    ended_ms INTEGER NOT NULL," /* 0: it is in progress */
+    "    from_count INTEGER NOT NULL,"
+    "    to_count INTEGER NOT NULL,"
+    "    status TEXT NOT NULL,"
+    "    cause TEXT NOT NULL,"
+    "    inputs TEXT) STRICT;"
+    "CREATE INDEX scaling_of ON scaling (cluster, service, number);";
+
+static const char *const steps[] = { step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
+                                     step_7,  step_8,  step_9,  step_10, step_11, step_12,
+                                     step_13, step_14, step_15, step_16 };
 
 int store_schema_version(void)
 {

@@ -38,6 +38,13 @@ int memory_load(struct sql *sql, struct memory *memory, struct diag_list *warnin
     " claimed_ms, begun, due_ms"
 MUST_USE bool task_read(struct query *row, struct task_record *out);
 
+/* scaling.c: inside of a transaction; from a row that has these columns from `column` on, into the
+ * memory of the service that `of` names. */
+int scaling_write(struct sql *sql, const struct fact *fact, struct err *err);
+#define SCALING_COLUMNS                                                                            \
+    "scaled, scaled_from, scaled_ms, scaled_fulfilled, scaled_out_ms, scaled_out_from, scaled_in_ms"
+void scaling_load(struct memory *memory, struct query *row, int column, const struct fact *of);
+
 /* directory.c: the state directory and who holds it. */
 int directory_make(const char *path, struct err *err);
 /* The descriptor that holds the lock until it is closed; -1: held by someone else, or failed. */

@@ -358,9 +358,8 @@ void memory_apply(struct memory *memory, const struct fact *fact)
     case FACT_DEPLOYMENT: apply_deployment(memory, fact); return;
     case FACT_TASK: apply_task(memory, fact->task); return;
     case FACT_QUARANTINE:
-        service = service_get(memory, fact);
         ASSERT(fact->text != NULL && strlen(fact->text) < sizeof(service->quarantined));
-        memcpy(service->quarantined, fact->text, strlen(fact->text) + 1);
+        text_copy(service_get(memory, fact)->quarantined, sizeof(service->quarantined), fact->text);
         return;
     case FACT_HOLD: replace_text(&service_get(memory, fact)->hold, fact->text); return;
     case FACT_REMOVAL:
@@ -373,14 +372,14 @@ void memory_apply(struct memory *memory, const struct fact *fact)
     case FACT_FREEZE:
         service = service_get(memory, fact);
         replace_text(&service->frozen, fact->text);
-        if (service->frozen == NULL)
-            service->thawed_ms = fact->at_ms;
+        service->thawed_ms = service->frozen == NULL ? fact->at_ms : service->thawed_ms;
         return;
     case FACT_THROTTLE: apply_throttle(memory, fact); return;
     case FACT_EVENT: return; /* history: nothing is decided by it */
     case FACT_IMAGE: apply_image(memory, fact->image); return;
     case FACT_HOST: hosts_apply(memory, fact->host); return;
     case FACT_SCHEDULE: schedules_apply(memory, fact->schedule); return;
+    case FACT_SCALE: service_get(memory, fact)->scaling = *fact->scaling; return;
     case FACT_LINES: apply_lines(memory, fact->lines); return;
     case FACT_FORGET: service_free(memory, service_get(memory, fact)); return;
     case FACT_KIND_COUNT: break;
@@ -420,6 +419,7 @@ static void copy_service(struct memory *copy, const struct memory_service *from)
     replace_text(&service->suspended, from->suspended);
     replace_text(&service->frozen, from->frozen);
     service->thawed_ms = from->thawed_ms;
+    service->scaling = from->scaling;
 }
 
 struct memory *memory_copy(const struct memory *memory)
@@ -464,6 +464,9 @@ static void change_clock(struct memory *memory, const struct clock_change *chang
     for (struct memory_service *at = memory->services; at != NULL; at = at->by_key.next) {
         change_time(change, 0, &at->thawed_ms);
         change_time(change, 0, &at->removal_ms);
+        change_time(change, 0, &at->scaling.at_ms);
+        change_time(change, 0, &at->scaling.out_ms);
+        change_time(change, 0, &at->scaling.in_ms);
         for (struct memory_deployment *of = at->newest; of != NULL; of = of->older) {
             change_time(change, RETRY_AHEAD_MS, &of->throttle.retry_at_ms);
             change_time(change, 0, &of->record.created_ms);

@@ -8,6 +8,7 @@
 
 #include "reconciler/plan/goal.h"
 #include "reconciler/plan/memory_words.h"
+#include "reconciler/plan/scale.h"
 #include "spec/base/base.h"
 #include "spec/base/hash.h"
 #include "spec/base/intern.h"
@@ -94,6 +95,7 @@ struct host_record {
     X(IMAGE, "image")       /* the whole record; of no service */                                  \
     X(HOST, "host")         /* the whole record; of no service */                                  \
     X(SCHEDULE, "schedule") /* the whole record; of no service */                                  \
+    X(SCALE, "scale")       /* `scaling` from then on; not set: it is scaled no more */            \
     X(LINES, "lines")       /* what a container of a task wrote last */                            \
     X(FORGET, "forget")     /* the service is gone; its history stays */
 
@@ -114,6 +116,12 @@ struct task_lines {
     const char *text;
 };
 
+/* What is told of a change of the count, for people. */
+struct scaling_words {
+    const char *cause;
+    const char *inputs; /* the datapoints and counts that led to it; NULL: none did */
+};
+
 struct fact {
     enum fact_kind kind;
     bool durable; /* false: learnt from results, may be lost with the process */
@@ -128,6 +136,8 @@ struct fact {
     const struct host_record *host;
     const struct schedule_record *schedule; /* memory_schedules.h */
     const struct task_lines *lines;
+    const struct scaling *scaling;
+    const struct scaling_words *words; /* of a new count; NULL: it is the old one */
     struct throttle throttle;
 };
 
@@ -171,6 +181,7 @@ struct memory_service {
     char *suspended;    /* NULL: not */
     char *frozen;       /* differences that are left alone, separated by ", "; NULL: none */
     int64_t thawed_ms;
+    struct scaling scaling;
     UT_hash_handle by_key;
 };
 

@@ -59,6 +59,7 @@ void say_fact(struct app *app, const struct fact *fact)
     case FACT_SUSPEND:
     case FACT_FREEZE:
     case FACT_THROTTLE:
+    case FACT_SCALE: /* its event tells */
     case FACT_IMAGE:
     case FACT_SCHEDULE:
     case FACT_LINES:

@@ -128,6 +128,10 @@ char *memory_text(struct memory *memory)
         print_text(&out, "frozen", at->frozen);
         buf_printf(&out, " %lld", (long long)at->thawed_ms);
         print_text(&out, "suspended", at->suspended);
+        buf_printf(&out, " %d %u %u %lld %d %lld %u %lld", at->scaling.set, at->scaling.desired,
+                   at->scaling.from, (long long)at->scaling.at_ms, at->scaling.fulfilled,
+                   (long long)at->scaling.out_ms, at->scaling.out_from,
+                   (long long)at->scaling.in_ms);
         buf_char(&out, '\n');
         for (const struct memory_deployment *one = at->newest; one != NULL; one = one->older)
             print_deployment(&out, one);

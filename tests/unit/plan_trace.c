@@ -64,6 +64,13 @@ static void trace_fact(const struct fact *fact, struct buf *out)
                                                   : schedule_result_text(fact->schedule->result),
                    fact->schedule->tries);
         break;
+    case FACT_SCALE:
+        buf_printf(out, "scaled: %s", fact->scaling->set ? "" : "no more");
+        if (fact->scaling->set)
+            buf_printf(out, "%u, was %u", fact->scaling->desired, fact->scaling->from);
+        if (fact->words != NULL)
+            buf_printf(out, ", as %s", fact->words->cause);
+        break;
     case FACT_LINES:
         buf_printf(out, "%s of task %.12s wrote: %s", fact->lines->container, fact->lines->task,
                    fact->lines->text);

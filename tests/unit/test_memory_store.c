@@ -257,6 +257,23 @@ static void how_far_a_maintenance_is_is_kept(void **unused)
     bench_close(&bench);
 }
 
+static const struct scaling *draw_scaling(struct rng *rng, struct arena *arena, bool lifted)
+{
+    struct scaling *scaling = arena_new(arena, struct scaling);
+
+    if (lifted)
+        return scaling;
+    *scaling = (struct scaling){ .set = true,
+                                 .desired = (uint32_t)rng_below(rng, 9),
+                                 .from = (uint32_t)rng_below(rng, 9),
+                                 .at_ms = rng_between(rng, 1, 99),
+                                 .fulfilled = rng_chance(rng, 50),
+                                 .out_ms = rng_between(rng, 0, 99),
+                                 .out_from = (uint32_t)rng_below(rng, 9),
+                                 .in_ms = rng_between(rng, 0, 99) };
+    return scaling;
+}
+
 /* Draws one fact; texts and records live in the arena. */
 static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const *goals)
 {
@@ -269,6 +286,7 @@ static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const
     struct task_lines *lines = arena_new(arena, struct task_lines);
     struct host_record *host = arena_new(arena, struct host_record);
     struct schedule_record *schedule = arena_new(arena, struct schedule_record);
+    const struct scaling_words words = { .cause = "it was drawn" };
     bool lifted = rng_chance(rng, 40);
 
     fact.durable = rng_chance(rng, 10);
@@ -313,6 +331,9 @@ static struct fact draw(struct rng *rng, struct arena *arena, struct goal *const
     schedule->result = (enum schedule_result)rng_below(rng, SCHEDULE_RESULT_COUNT);
     schedule->tries = (uint32_t)rng_below(rng, 9);
     fact.schedule = schedule;
+    fact.scaling = draw_scaling(rng, arena, lifted);
+    if (rng_chance(rng, 50))
+        fact.words = arena_copy(arena, &words, sizeof(words));
     return fact;
 }
 
