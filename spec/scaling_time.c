@@ -54,7 +54,8 @@ static bool take_moment(const char **at, int64_t *out_s)
     return true;
 }
 
-bool scaling_time_moment(const char *text, int64_t *out_s)
+/* Of clocks that are not turned. */
+static bool parse_moment(const char *text, int64_t *out_s)
 {
     return take_moment(&text, out_s) && *text == '\0';
 }
@@ -125,7 +126,7 @@ int scaling_time_parse(const struct scheduled_action *action, const struct zone 
         return -1;
     if (action->start_time != NULL) {
         *wrong = "startTime";
-        if (!scaling_time_moment(action->start_time, &local_s))
+        if (!parse_moment(action->start_time, &local_s))
             return err_set(err, ERR_INVALID, "'%s' is no time: write 2026-12-24T08:00:00",
                            action->start_time);
         local_s = zone_utc_s(zone, local_s);
@@ -136,7 +137,7 @@ int scaling_time_parse(const struct scheduled_action *action, const struct zone 
     }
     if (action->end_time != NULL) {
         *wrong = "endTime";
-        if (!scaling_time_moment(action->end_time, &local_s))
+        if (!parse_moment(action->end_time, &local_s))
             return err_set(err, ERR_INVALID, "'%s' is no time: write 2026-12-24T08:00:00",
                            action->end_time);
         time.until_s = zone_utc_s(zone, local_s);

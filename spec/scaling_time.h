@@ -24,8 +24,6 @@ struct scaling_time {
     int64_t until_s; /* both included; without an end INT64_MAX */
 };
 
-/* "2026-12-24T08:00:00", as seconds since 1970 of clocks that are not turned. */
-MUST_USE bool scaling_time_moment(const char *text, int64_t *out_s);
 /* `wrong` says which field a mistake is in: "schedule", "startTime" or "endTime". */
 int scaling_time_parse(const struct scheduled_action *action, const struct zone *zone,
                        struct scaling_time *out, const char **wrong, struct err *err);

@@ -83,7 +83,8 @@ DEFINE_AUTO(desired, desired_free)
 typedef int zone_read_fn(void *context, const char *name, struct arena *arena, struct zone *out,
                          struct err *err);
 /* Asks for each that the generation names, once.  One that cannot be had is a mistake in `diags`;
- * windows of maintenance that are told by its clocks never open, and schedules are never due. */
+ * windows of maintenance that are told by its clocks never open, schedules are never due, and
+ * scheduled actions never happen. */
 int desired_read_zones(struct desired *desired, zone_read_fn *read, void *context,
                        struct diag_list *diags);
 const struct zone *desired_zone(const struct desired *desired, const char *name); /* NULL: none */

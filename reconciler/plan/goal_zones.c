@@ -31,10 +31,35 @@ static int read_one(struct desired *desired, const char *name, zone_read_fn *rea
     return 0;
 }
 
+/* Of the scheduled actions of auto scaling. */
+static int read_scaling(struct desired *desired, zone_read_fn *read, void *context,
+                        struct diag_list *diags)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < generation_count(desired->generation, KIND_SERVICE); i++) {
+        const struct resource *service = generation_at(desired->generation, KIND_SERVICE, i);
+        const struct auto_scaling *scaling = resource_service(service)->auto_scaling;
+
+        for (size_t k = 0; scaling != NULL && k < scaling->scheduled_actions_count; k++) {
+            const char *name = scaling->scheduled_actions[k].timezone;
+            struct err err;
+
+            if (read_one(desired, name, read, context, &err) == 0)
+                continue;
+            diag_add(diags, DIAG_ERROR, service->pos,
+                     "service '%s': autoScaling.scheduledActions[%zu].timezone: '%s': %s",
+                     service->name, k, name, err.text);
+            result = -1;
+        }
+    }
+    return result;
+}
+
 int desired_read_zones(struct desired *desired, zone_read_fn *read, void *context,
                        struct diag_list *diags)
 {
-    int result = 0;
+    int result = read_scaling(desired, read, context, diags);
 
     for (size_t i = 0; i < generation_count(desired->generation, KIND_CLUSTER); i++) {
         const struct resource *cluster = generation_at(desired->generation, KIND_CLUSTER, i);

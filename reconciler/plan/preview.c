@@ -9,6 +9,7 @@
 
 #include "reconciler/plan/daemon.h"
 #include "reconciler/plan/preview_int.h"
+#include "reconciler/plan/scaler.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
 
@@ -294,6 +295,28 @@ static void preview_declared(struct previewer *previewer, const struct target *o
     }
 }
 
+/* Whose count it is has to be said wherever the count could be expected to change. */
+static void tell_scaled(struct previewer *previewer, const struct target *new)
+{
+    struct preview_service *service = previewer->service;
+    const struct auto_scaling *scaling = new->spec->auto_scaling;
+    const char *text;
+    struct scale_bounds bounds;
+
+    if (scaling == NULL || service->verdict == PREVIEW_NONE)
+        return;
+    scale_bounds(scaling, previewer->input.desired, previewer->input.now_ms, &bounds);
+    text = arena_printf(previewer->arena, "the scaler's, between %u and %u; now %u", bounds.min,
+                        bounds.max, preview_spec(previewer, new)->desired_count);
+    for (size_t i = 0; i < service->field_count; i++) {
+        if (text_equal(service->fields[i].path, "desiredCount")) {
+            service->fields[i].new_text = text;
+            return;
+        }
+    }
+    preview_note(previewer, "desiredCount is %s", text);
+}
+
 static void preview_desired(struct previewer *previewer, const struct desired_service *desired)
 {
     struct preview_service *service = previewer->service;
@@ -305,6 +328,7 @@ static void preview_desired(struct previewer *previewer, const struct desired_se
     preview_declared(previewer, old, desired->goal->target);
     if (previewer->before == NULL)
         preview_live(previewer, desired, old);
+    tell_scaled(previewer, desired->goal->target);
 }
 
 /* Is the volume there?  Without an engine to ask, it is. */

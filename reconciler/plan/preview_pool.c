@@ -4,11 +4,15 @@
  */
 #include "reconciler/plan/daemon.h"
 #include "reconciler/plan/preview_int.h"
+#include "reconciler/plan/scaler.h"
 #include "spec/base/text.h"
 
 const struct service_spec *preview_spec(struct previewer *previewer, const struct target *target)
 {
-    return daemon_spec(&previewer->planner, target, daemon_of(&previewer->planner, target));
+    const struct daemon *daemon = daemon_of(&previewer->planner, target);
+
+    return daemon != NULL ? daemon_spec(&previewer->planner, target, daemon)
+                          : scaled_spec(&previewer->input, target, previewer->arena);
 }
 
 /* ---- How they stand -------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 
 #include "reconciler/plan/daemon.h"
 #include "reconciler/plan/job_int.h"
+#include "reconciler/plan/scaler.h"
 #include "reconciler/plan/traffic.h"
 #include "spec/base/text.h"
 #include "spec/names.h"
@@ -346,7 +347,8 @@ void service_view_as(struct planner *planner, const struct desired_service *desi
     out->fallback = memory_fallback(out->memory);
     out->pool = pool_of(planner, out->cluster);
     out->daemon = daemon_of(planner, desired->goal->target);
-    out->spec = daemon_spec(planner, desired->goal->target, out->daemon);
+    out->spec = out->daemon != NULL ? daemon_spec(planner, desired->goal->target, out->daemon)
+                                    : scaled_spec(input, desired->goal->target, planner->arena);
     view_tasks(planner, out);
 }
 
@@ -380,8 +382,8 @@ static void plan_declared(struct planner *planner, const struct desired_service 
         plan_wait(planner, "suspended: %s", view.memory->suspended);
         return;
     }
-    if (decide_deployment(planner, &view) || record_tasks(planner, &view) ||
-        breaker(planner, &view) || oscillate(planner, &view))
+    if (scale_count(planner, &view) || decide_deployment(planner, &view) ||
+        record_tasks(planner, &view) || breaker(planner, &view) || oscillate(planner, &view))
         return;
     name_frozen(planner, &view);
     if (view.primary->state != ROLLOUT_FAILED) {
