@@ -79,6 +79,12 @@ void show_network(const struct app *app, const struct world_task *task, struct j
 void show_time(struct json *object, const char *key, int64_t ms);
 struct json *show_service(const struct app *app, const struct plan_input *input, const char *key,
                           struct arena *arena);
+/* Of a service with autoScaling, else NULL (scaling.c); for people, line by line. */
+struct json *show_scaling(const struct app *app, const struct plan_input *input, const char *key,
+                          struct arena *arena);
+typedef void scaling_line_fn(void *context, const char *text);
+void tell_scaling(const struct app *app, const char *key, struct arena *arena,
+                  scaling_line_fn *line, void *context);
 struct json *show_task(const struct app *app, const struct plan_input *input,
                        const struct world_task *task, struct arena *arena);
 struct json *show_wanted_task(const struct wanted_task *task, struct arena *arena);

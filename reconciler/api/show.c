@@ -132,6 +132,7 @@ struct json *show_service(const struct app *app, const struct plan_input *input,
     }
     if (status.primary != NULL)
         json_set(object, "deployment", show_deployment(status.primary));
+    json_set(object, "scaling", show_scaling(app, input, key, arena));
     return object;
 }
 

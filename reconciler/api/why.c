@@ -238,6 +238,11 @@ static void tell_upkeep(void *context, const char *instance, const struct mainte
         text == NULL ? maintenance_step_text(maintenance->step) : text);
 }
 
+static void tell_scale(void *context, const char *text)
+{
+    say(context, "scaling", "%s", text);
+}
+
 static void tell_service(struct story *story, const char *key)
 {
     const struct memory_service *memory = memory_service(story->app->memory, key);
@@ -260,6 +265,7 @@ static void tell_service(struct story *story, const char *key)
         upkeep_each(story->app, tell_upkeep, &upkeep);
     }
     tell_health(story, cluster, slash + 1);
+    tell_scaling(story->app, key, story->arena, tell_scale, story);
     if (memory != NULL && memory->suspended != NULL)
         say(story, "suspended", "%s", memory->suspended);
     if (memory != NULL && memory->hold != NULL)

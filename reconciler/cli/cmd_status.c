@@ -226,13 +226,26 @@ static enum cli_color rollout_color(const char *state)
     return text_equal(state, "COMPLETED") ? COLOR_GREEN : COLOR_YELLOW;
 }
 
+/* "5", of a service with autoScaling "5 (2-10)". */
+static void add_desired(struct table *table, const struct json *service)
+{
+    long long desired = (long long)json_int(service, "desiredCount", 0);
+
+    if (json_get(service, "scaling") == NULL)
+        table_printf(table, "%lld", desired);
+    else
+        table_printf(table, "%lld (%lld-%lld)", desired,
+                     (long long)json_int(service, "scaling.minCapacity", 0),
+                     (long long)json_int(service, "scaling.maxCapacity", 0));
+}
+
 static void add_service(struct cli *cli, struct table *table, const struct json *service)
 {
     const char *rollout = json_text(service, "deployment.rolloutState");
     bool is_rollback = json_bool(service, "deployment.rollback", false);
 
     table_add(table, ask_key(cli, service));
-    table_printf(table, "%lld", (long long)json_int(service, "desiredCount", 0));
+    add_desired(table, service);
     table_printf(table, "%lld", (long long)json_int(service, "runningCount", 0));
     table_printf(table, "%lld", (long long)json_int(service, "healthyCount", 0));
     table_printf(table, "%lld", (long long)json_int(service, "pendingCount", 0));

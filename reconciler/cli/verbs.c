@@ -89,7 +89,7 @@ const char *verb_instead(const char *name)
         { "down", "delete the manifests and commit, then `berth confirm`" },
         { "delete", "delete the manifest and commit" },
         { "rollback", "`git revert COMMIT`, then `berth apply REPO`" },
-        { "scale", "change `desiredCount` and commit" },
+        { "scale", "change `desiredCount`, or its `autoScaling`, and commit" },
         { "restart", "change `redeploy` in the manifest of the Service and commit" },
         { "get", "`berth status` lists services, `berth ps` tasks, `berth images` images" },
         { "list", "`berth status` lists services, `berth ps` tasks, `berth images` images" },

@@ -21,6 +21,7 @@
 #include "reconciler/run/recall.h"
 #include "reconciler/run/sampler.h"
 #include "reconciler/run/say.h"
+#include "reconciler/run/scaling.h"
 #include "reconciler/run/secrets.h"
 #include "reconciler/run/tell.h"
 #include "reconciler/run/upkeep.h"
@@ -317,6 +318,7 @@ void app_adopt(struct app *app, struct desired *desired, bool prune_allowed)
     cycle_renew(app->cycle);
     tell_renew(app->teller);
     desired_free(before);
+    scaler_renew(app->scaler);
     if (app->driver == NULL)
         make_fleet(app, app->progress.root);
     if (set_fleet(app, &err) < 0) {
@@ -505,6 +507,8 @@ static int begin(struct app *app, struct err *err)
     if (open_state(app, err) < 0)
         return -1;
     app->sampler = sampler_new(app);
+    if (!app->options->once) /* one that only applies a commit does not stay to watch */
+        app->scaler = scaler_new(app, &(const struct metric_reader){ .read = metrics_none });
     if (app->part != NULL) {
         app->part_state = app->part->start(app, err);
         if (app->part_state == NULL)
@@ -526,6 +530,7 @@ static void end(struct app *app)
     part_stop(app);
     follower_free(app->follower);
     recall_free(app->recall);
+    scaler_free(app->scaler); /* it reads the metrics */
     sampler_free(app->sampler);
     metrics_free(app->metrics);
     tell_free(app->teller);

@@ -26,6 +26,7 @@ struct follower;
 struct metrics;
 struct recall;
 struct sampler;
+struct scaler;
 struct secrets;
 struct teller;
 
@@ -82,6 +83,7 @@ struct app {
     struct installer *installer;
     struct metrics *metrics; /* what was measured; never NULL while it runs */
     struct sampler *sampler; /* NULL: nothing is measured */
+    struct scaler *scaler;   /* NULL: of an apply */
     struct outputs outputs;  /* of builds */
     struct recall *recall;   /* NULL: something is remembered */
     struct app_listener *listeners;
