@@ -15,6 +15,7 @@
 #include "tests/sim/daemons.h"
 #include "tests/sim/hosts.h"
 #include "tests/sim/jobs.h"
+#include "tests/sim/loads.h"
 #include "tests/sim/schedules.h"
 #include "tests/sim/traffic.h"
 #include "tests/sim/upkeep.h"
@@ -43,7 +44,15 @@ void check_failed(struct check *check, const char *format, ...)
 const struct service_spec *check_spec(const struct check *check, const char *key)
 {
     const struct desired_service *desired = desired_service(check->process->app.desired, key);
-    return desired == NULL ? NULL : desired->goal->target->spec;
+    const char *slash = strchr(key, '/');
+    struct check *counts = (struct check *)(uintptr_t)check; /* its arena is no part of its state */
+    struct service_spec *scaled;
+
+    if (desired == NULL || desired->goal->target->spec->auto_scaling == NULL)
+        return desired == NULL ? NULL : desired->goal->target->spec;
+    scaled = arena_copy(&counts->arena, desired->goal->target->spec, sizeof(*scaled));
+    scaled->desired_count = loads_count(check, check_service(slash + 1), scaled->desired_count);
+    return scaled;
 }
 
 bool check_is_left_alone(const struct check *check, const struct world_container *container)
@@ -222,7 +231,7 @@ static void check_new_task(struct check *check, const struct action *action)
         check_failed(check, "%s: a task is made that nobody declares", action->unit);
         return;
     }
-    const struct service_spec *spec = desired->goal->target->spec;
+    const struct service_spec *spec = check_spec(check, action->unit);
     uint32_t upper =
         check_percent(spec->desired_count, spec->deployment_configuration->maximum_percent, 0);
     uint32_t alive = count_alive(check, seen, action);

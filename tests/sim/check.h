@@ -30,6 +30,27 @@ struct ledger {
     int64_t returned_ms[SLOTS_MAX][RETURNS_KEPT]; /* replaced for a difference, newest first */
 };
 
+/* What a scaled service had to do, and how it stood when it was looked at last (loads.c). */
+enum { LOAD_POINTS = 64, LOAD_METRICS = 2 };
+struct load_seen {
+    int64_t at_ms; /* 0: nothing is open */
+    uint32_t desired;
+    uint32_t running;
+    bool deploying;
+    bool full;     /* nothing could be stated */
+    bool answered; /* it was scaled */
+};
+struct load {
+    double work[LOAD_METRICS];                /* percent of one task */
+    double points[LOAD_POINTS][LOAD_METRICS]; /* by their period */
+    int64_t period;                           /* of the newest one */
+    uint32_t count;                           /* as it was stated; 0: it was not */
+    int64_t out_ms;
+    uint32_t out_from;
+    int64_t in_ms;
+    struct load_seen seen;
+};
+
 struct repeated;
 struct job_container; /* jobs.c */
 struct noted_run;     /* schedules.c */
@@ -48,6 +69,8 @@ struct check {
     struct job_container *jobs;
     struct noted_run *runs;            /* newest first */
     int64_t watched_ms[SCHEDULES_MAX]; /* what was due later is looked after */
+    struct load loads[SERVICES_MAX];
+    bool loads_rest;
     struct arena arena;
     uint32_t leaving;   /* bits of services whose removal has begun */
     uint32_t held;      /* of those that must not be removed without a person's word */

@@ -12,6 +12,7 @@
 #include "tests/sim/daemons.h"
 #include "tests/sim/hosts.h"
 #include "tests/sim/jobs.h"
+#include "tests/sim/loads.h"
 #include "tests/sim/schedules.h"
 #include "tests/sim/upkeep.h"
 
@@ -222,7 +223,7 @@ static void check_kept(struct check *check, const struct task_record *record)
         stopped == NULL || desired == NULL || !check_is_healthy(check, stopped) ||
         check_is_leaving(memory_task(app->memory, record->id)) ||
         !text_equal(stopped->revision, desired->goal->target->revision) ||
-        stopped->slot >= desired->goal->target->spec->desired_count ||
+        stopped->slot >= check_desired(check, key) ||
         (memory != NULL && memory->quarantined[0] != '\0'))
         return;
     for (size_t i = 0; i < stopped->service->task_count; i++) {
@@ -404,6 +405,8 @@ void check_facts(void *context, const struct fact *all, size_t all_count)
 
     trace_facts(&check->trace, all, all_count);
     schedules_check_facts(check, all, all_count);
+    for (size_t i = 0; i < count; i++)
+        loads_check_fact(check, &facts[i]);
     check_evidence(check, facts, count);
     for (size_t i = 0; i < count; i++) {
         if (facts[i].kind == FACT_TASK && facts[i].task->stopping_ms != 0)

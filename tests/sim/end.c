@@ -7,6 +7,7 @@
 #include "tests/sim/daemons.h"
 #include "tests/sim/hosts.h"
 #include "tests/sim/jobs.h"
+#include "tests/sim/loads.h"
 #include "tests/sim/traffic.h"
 #include "tests/sim/upkeep.h"
 
@@ -54,6 +55,7 @@ static size_t check_service_end(struct check *check, size_t index)
     const struct sim *sim = check->process->sim;
     const char *slots[8] = { 0 };
     size_t containers = 0;
+    uint32_t count = loads_count(check, index, service->count);
 
     for (size_t i = 0; i < sim_container_count(sim); i++) {
         const struct sim_container *container = sim_container_at(sim, i);
@@ -64,8 +66,7 @@ static size_t check_service_end(struct check *check, size_t index)
         if (hosts_is_left(check->people, report->instance))
             check_failed(check, "in the end %s is on %s, which is to be empty", report->name,
                          report->instance);
-        if (!service->exists ||
-            (check->people->host_count == 0 && report->slot >= service->count)) {
+        if (!service->exists || (check->people->host_count == 0 && report->slot >= count)) {
             check_failed(check, "in the end %s is still there", report->name);
             continue;
         }
@@ -77,9 +78,8 @@ static size_t check_service_end(struct check *check, size_t index)
         check_container_end(check, container, service, index);
     }
     size_t each = service->container_count + (service->container_count > 1 ? 1 : 0);
-    size_t tasks = service->daemon
-                       ? (size_t)__builtin_popcount(hosts_of_daemon(check->people, index))
-                       : service->count;
+    size_t tasks =
+        service->daemon ? (size_t)__builtin_popcount(hosts_of_daemon(check->people, index)) : count;
     size_t wanted = service->exists ? tasks * each : 0;
     if (service->exists && service->daemon)
         daemons_check_end(check, index, each);
@@ -98,7 +98,8 @@ static void check_volume_end(struct check *check, size_t index)
     const char *name = service_volume_name(&arena, PEOPLE_OWNER, PEOPLE_CLUSTER,
                                            people_service_name(index), "data");
     /* A service of no tasks may have got none. */
-    bool none = service->daemon ? hosts_of_daemon(check->people, index) == 0 : service->count == 0;
+    bool none = service->daemon ? hosts_of_daemon(check->people, index) == 0
+                                : loads_count(check, index, service->count) == 0;
     if (service->exists && service->volume && !none && !hosts_have_volume(check, name))
         check_failed(check, "in the end %s has no volume", people_service_name(index));
 }

@@ -98,6 +98,9 @@ static struct fact fact_keep(struct arena *arena, const struct fact *from)
         kept.schedule = schedule_record_copy(from->schedule, arena);
     if (from->lines != NULL)
         kept.lines = lines_keep(arena, from->lines);
+    if (from->scaling != NULL)
+        kept.scaling = arena_copy(arena, from->scaling, sizeof(*from->scaling));
+    kept.words = NULL; /* nothing is decided by them */
     return kept;
 }
 

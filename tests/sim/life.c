@@ -10,6 +10,7 @@
 #include "tests/sim/check.h"
 #include "tests/sim/hosts.h"
 #include "tests/sim/jobs.h"
+#include "tests/sim/loads.h"
 #include "tests/sim/scale.h"
 #include "tests/sim/schedules.h"
 #include "tests/sim/upkeep.h"
@@ -18,6 +19,7 @@
 #define MINUTE_MS  INT64_C(60000)
 #define LATENT_MS  (3 * MINUTE_MS)
 #define FAILED_MS  (16 * MINUTE_MS) /* where a task failed no other one moves, for so long */
+#define SCALED_MS  (15 * MINUTE_MS)
 #define SETTLE_MS  (90 * MINUTE_MS)
 #define QUIET_MS   (20 * MINUTE_MS)
 #define MEMORY_MIB 65536
@@ -193,6 +195,8 @@ static void run_begin(struct run *run, uint64_t seed, FILE *log)
     draw_faults(run);
     jobs_draw(&run->people, switch_is_on(run->switches, SWITCH_jobs));
     schedules_draw(&run->people, switch_is_on(run->switches, SWITCH_plans));
+    loads_draw(&run->people, run->people.host_count == 0 && run->memory_mib == MEMORY_MIB &&
+                                 switch_is_on(run->switches, SWITCH_scaling));
     begin_people(run);
     run->check = (struct check){ .process = &run->process,
                                  .people = &run->people,
@@ -212,6 +216,8 @@ static void run_begin(struct run *run, uint64_t seed, FILE *log)
                                                  .settled = check_rest,
                                                  .context = &run->check };
     run->process.log = log;
+    if (run->people.scaled != 0)
+        run->process.reader = (struct metric_reader){ .read = loads_read, .context = &run->check };
     process_start(&run->process, run->people.tip, /* confirmed= */ false);
 }
 
@@ -251,11 +257,13 @@ static void crash(struct run *run)
     if (run->forgets > 0 && rng_chance(&run->rng, run->forgets)) {
         journal_forget(&run->store);
         check_forgotten(&run->check);
+        loads_forgotten(&run->check);
     }
     process_step(&run->process, sim_now(run->sim) + rng_between(&run->rng, 0, MINUTE_MS));
     process_start(&run->process, run->people.tip, /* confirmed= */ false);
     check_reborn(&run->check);
     schedules_renew(&run->check);
+    loads_check_reborn(&run->check);
     for (size_t i = 0; i < SERVICES_MAX; i++)
         check_renew(&run->check, i);
 }
@@ -407,6 +415,12 @@ static void come_to_rest(struct run *run)
 {
     pass(run, sim_now(run->sim) + SETTLE_MS + upkeep_windows_ms(&run->people),
          /* troubled= */ false, /* until_converged= */ true);
+    if (run->people.scaled != 0) { /* what was measured meanwhile leads to a count that stays */
+        pass(run, sim_now(run->sim) + SCALED_MS, /* troubled= */ false,
+             /* until_converged= */ false);
+        pass(run, sim_now(run->sim) + SETTLE_MS, /* troubled= */ false,
+             /* until_converged= */ true);
+    }
     if (run->people.host_count == 0)
         return;
     pass(run, sim_now(run->sim) + FAILED_MS, /* troubled= */ false, /* until_converged= */ false);
@@ -419,6 +433,7 @@ static void settle(struct run *run)
 
     sim_set_faults(run->sim, &(struct sim_faults){ 0 });
     run->store.full = false;
+    loads_freeze(&run->check);
     if (run->check.claimed)
         release_claim(run);
     for (size_t i = 0; i < SERVICES_MAX; i++)
@@ -444,6 +459,7 @@ static void settle(struct run *run)
         return;
     }
     check_end(&run->check);
+    loads_check_end(&run->check);
     uint64_t calls = calls_made(run);
     pass(run, sim_now(run->sim) + QUIET_MS, /* troubled= */ false, /* until_converged= */ false);
     if (calls_made(run) != calls)

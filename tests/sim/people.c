@@ -12,6 +12,7 @@
 #include "spec/base/text.h"
 #include "tests/sim/hosts.h"
 #include "tests/sim/jobs.h"
+#include "tests/sim/loads.h"
 #include "tests/sim/schedules.h"
 #include "tests/sim/traffic.h"
 #include "tests/sim/upkeep.h"
@@ -136,6 +137,7 @@ static void print_service(struct buf *out, const struct people *people, size_t i
         buf_text_add(out, "  schedulingStrategy: DAEMON\n");
     else
         buf_printf(out, "  desiredCount: %u\n", service->count);
+    loads_print(people, index, out);
     if (service->stays)
         buf_text_add(out, "  availabilityZoneRebalancing: DISABLED\n");
     if (service->grace_s > 0)
@@ -143,9 +145,13 @@ static void print_service(struct buf *out, const struct people *people, size_t i
     buf_printf(out,
                "  deploymentConfiguration: {minimumHealthyPercent: %u, maximumPercent: %u, "
                "deploymentCircuitBreaker: {enable: %s, rollback: %s}}\n",
-               service->daemon && service->minimum >= 100 ? 0 : service->minimum,
-               service->daemon ? 100 : service->maximum, service->breaker ? "true" : "false",
-               service->rollback ? "true" : "false");
+               loads_has(people, index)                     ? 50
+               : service->daemon && service->minimum >= 100 ? 0
+                                                            : service->minimum,
+               loads_has(people, index) ? 200
+               : service->daemon        ? 100
+                                        : service->maximum,
+               service->breaker ? "true" : "false", service->rollback ? "true" : "false");
     hosts_print_placement(people, index, out);
     traffic_print_targets(service, index, out);
     if (service->depends_on >= 0 && people->wanted.services[service->depends_on].exists)

@@ -132,6 +132,10 @@ struct people {
     bool runs_jobs;     /* if anything is, in this life */
     struct rng plans;   /* draws when what is run by itself, */
     bool runs_plans;    /* if anything is, in this life */
+    struct rng loads;   /* draws how much work there is for those */
+    uint32_t scaled;    /* bits of services that are scaled in this life, */
+    uint32_t least[SERVICES_MAX]; /* between these counts */
+    uint32_t most[SERVICES_MAX];
     uint32_t upkeeps;   /* so many were asked for */
     uint32_t kept_free; /* bits of hosts whose tasks leave for that */
     uint32_t

@@ -11,6 +11,7 @@
 
 #include "reconciler/run/cycle.h"
 #include "reconciler/run/execute.h"
+#include "reconciler/run/scaling.h"
 #include "spec/base/text.h"
 #include "tests/sim/upkeep.h"
 
@@ -278,6 +279,7 @@ void process_adopt(struct process *process, struct generation *generation, bool 
     }
     cycle_renew(app->cycle);
     desired_free(before);
+    scaler_renew(app->scaler);
 }
 
 void process_start(struct process *process, struct generation *generation, bool confirmed)
@@ -306,6 +308,8 @@ void process_start(struct process *process, struct generation *generation, bool 
     app->cycle = cycle_new(app);
     app->world = world_new(on_dirty, app);
     app->executor = executor_new(app);
+    if (process->reader.read != NULL)
+        app->scaler = scaler_new(app, &process->reader);
     app_say(app, "process", "started");
     process_adopt(process, generation, confirmed);
     process->engine = sim_driver(
@@ -320,6 +324,7 @@ static void end(struct process *process)
     struct app *app = &process->app;
 
     ASSERT(process->calls == NULL && process->engine == NULL);
+    scaler_free(app->scaler);
     cycle_free(app->cycle);
     executor_free(app->executor);
     desired_free(app->desired);

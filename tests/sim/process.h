@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "reconciler/run/app.h"
+#include "spec/metric.h"
 #include "tests/sim/journal.h"
 #include "tests/sim/people.h"
 #include "tests/sim/virtual.h"
@@ -49,8 +50,9 @@ struct process {
     bool calm;   /* nothing was done since the last listing began */
     bool looked; /* all was listed or observed since anything changed */
     bool running;
-    bool stuck; /* the cycle said that the plan does not settle */
-    FILE *log;  /* NULL: silence */
+    bool stuck;                  /* the cycle said that the plan does not settle */
+    struct metric_reader reader; /* of what scales services; nothing: none is scaled */
+    FILE *log;                   /* NULL: silence */
 };
 
 /* Sets members that outlive a crash: sim, store, hooks, log. */

@@ -42,7 +42,8 @@
     X(balance)  /* services are behind a load balancer */                                          \
     X(edge)     /* services on hosts are behind one too */                                         \
     X(jobs)     /* people run Tasks by themselves */                                               \
-    X(plans)    /* and schedules do */
+    X(plans)    /* and schedules do */                                                             \
+    X(scaling)  /* services are scaled */
 
 #define SWITCH_ENUM(name) SWITCH_##name,
 enum switch_name { SWITCH_FAULTS(SWITCH_ENUM) SWITCH_OTHERS(SWITCH_ENUM) SWITCH_COUNT };

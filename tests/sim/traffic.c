@@ -7,6 +7,7 @@
 
 #include "spec/base/text.h"
 #include "tests/sim/check_int.h"
+#include "tests/sim/loads.h"
 
 #define OUT_MS  (30 * 1000) /* so long a balancer may take to hear of it */
 #define GRACE_S 120         /* programs of the slow kind fail their first checks */
@@ -283,7 +284,7 @@ void traffic_check_end(struct check *check)
         if (!is_behind(service))
             continue;
         any = true;
-        targets += service->count * (service->second_port ? 2 : 1);
+        targets += loads_count(check, i, service->count) * (service->second_port ? 2 : 1);
     }
     for (size_t i = 0; i < sim_container_count(sim); i++) {
         const struct container_report *report = &sim_container_at(sim, i)->report;
