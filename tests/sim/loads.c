@@ -280,6 +280,24 @@ static void check_decision(struct check *check, size_t service, const struct fac
     }
 }
 
+/* With nothing remembered it begins with what runs: no healthy task has to go. */
+static void check_begin(struct check *check, size_t service, const struct fact *fact)
+{
+    const struct world_service *seen =
+        world_service(check->process->app.world, fact->cluster, fact->service);
+    uint32_t kept = 0;
+
+    for (size_t i = 0; seen != NULL && i < seen->task_count; i++) {
+        if (check_is_healthy(check, seen->tasks[i]) && seen->tasks[i]->slot + 1 > kept)
+            kept = seen->tasks[i]->slot + 1;
+    }
+    if (kept > check->people->most[service])
+        kept = check->people->most[service];
+    if (check->process->forgot && fact->scaling->desired < kept)
+        check_failed(check, "%s begins with %u tasks, and %u are to be kept", fact->service,
+                     fact->scaling->desired, kept);
+}
+
 void loads_check_fact(struct check *check, const struct fact *fact)
 {
     size_t service;
@@ -303,6 +321,8 @@ void loads_check_fact(struct check *check, const struct fact *fact)
                      check->people->most[service]);
     if (fact->words != NULL && text_starts(fact->words->cause, "monitor alarm "))
         check_decision(check, service, fact);
+    else if (load->count == 0)
+        check_begin(check, service, fact);
     load->count = fact->scaling->desired;
 }
 
