@@ -103,7 +103,7 @@ static void measure(struct check *check, struct load *load, const char *key, int
     load->period = period;
 }
 
-/* ---- The same policy, by itself --------------------------------------------------------------- */
+/* ---- The same policy, by itself -------------------------------------------------------------- */
 
 /* The newest ones first, at most `need` of need + 2; how many there are. */
 static size_t newest(const struct load *load, size_t policy, size_t need, double *out,
@@ -253,7 +253,7 @@ void loads_freeze(struct check *check)
     check->loads_rest = true;
 }
 
-/* ---- What is stated --------------------------------------------------------------------------- */
+/* ---- What is stated -------------------------------------------------------------------------- */
 
 static void check_decision(struct check *check, size_t service, const struct fact *fact)
 {

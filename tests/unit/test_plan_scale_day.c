@@ -52,10 +52,10 @@ static void evaluate(struct day *day, int64_t now_ms)
 {
     static const struct scaling_suspended nothing_rests;
     static const struct target_tracking tracking = { .metric = SCALING_METRIC_AVERAGE_CPU,
-                                               .target_value = TARGET,
-                                               .scale_out_cooldown = 300,
-                                               .scale_in_cooldown = 300,
-                                               .period = 60 };
+                                                     .target_value = TARGET,
+                                                     .scale_out_cooldown = 300,
+                                                     .scale_in_cooldown = 300,
+                                                     .period = 60 };
     struct scaling_policy policy = { .name = "cpu", .target_tracking = &tracking };
     const struct auto_scaling spec = { .policies = &policy,
                                        .policies_count = 1,
