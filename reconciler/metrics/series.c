@@ -465,6 +465,18 @@ static void collect(const struct series *series, int64_t from_ms, int64_t to_ms,
     }
 }
 
+/* A part of a period has as much as it had if all was counted evenly in the time in which anything
+ * was: the period may go on. */
+static void share_load(struct sums *sums, double part_s)
+{
+    double share = part_s / sums->load_s;
+
+    sums->requests *= share;
+    for (size_t i = 0; i < SAMPLE_ANSWERS; i++)
+        sums->answers[i] *= share;
+    sums->errors *= share;
+}
+
 void series_read(const struct series *series, int64_t from_ms, int64_t to_ms,
                  double out[METRIC_COUNT])
 {
@@ -481,6 +493,8 @@ void series_read(const struct series *series, int64_t from_ms, int64_t to_ms,
     }
     if (to_ms > series->load_until_ms || sums.load_s <= 0)
         return;
+    if (to_ms - from_ms < PERIOD_MS)
+        share_load(&sums, minutes * 60);
     out[METRIC_REQUESTS] = sums.requests;
     out[METRIC_ANSWERS_2XX] = sums.answers[0];
     out[METRIC_ANSWERS_3XX] = sums.answers[1];

@@ -154,6 +154,26 @@ static void per_target_and_minute(void **state)
     assert_near(read(series, METRIC_REQUESTS, 0, 10), 20);
 }
 
+/* What policies of shorter periods read, while it is measured. */
+static void parts_of_a_period_that_goes_on(void **state)
+{
+    AUTO(series) *series = series_new();
+
+    (void)state;
+    load(series, 0, 5, 10, 2);
+    assert_near(read(series, METRIC_REQUESTS, 0, 5), 10);
+    assert_near(read(series, METRIC_REQUESTS_PER_TARGET, 0, 5), 60);
+    assert_none(read(series, METRIC_REQUESTS, 5, 10));
+    load(series, 5, 10, 30, 2);
+    assert_near(read(series, METRIC_REQUESTS, 0, 10), 40);
+    assert_near(read(series, METRIC_REQUESTS, 5, 10), 20);
+    assert_near(read(series, METRIC_REQUESTS_PER_TARGET, 5, 10), 120);
+    assert_near(read(series, METRIC_RESPONSE_TIME, 5, 10), 0.25);
+    load(series, 10, 20, 0, 2);
+    assert_near(read(series, METRIC_REQUESTS, 0, 10), 20);
+    assert_near(read(series, METRIC_REQUESTS, 0, 20), 40);
+}
+
 /* The same, whether it is open, packed in periods, or in minutes. */
 static void it_stays_what_it_was(void **state)
 {
@@ -280,6 +300,7 @@ int main(void)
         cmocka_unit_test(what_was_not_measured_is_none),
         cmocka_unit_test(requests_are_whole),
         cmocka_unit_test(per_target_and_minute),
+        cmocka_unit_test(parts_of_a_period_that_goes_on),
         cmocka_unit_test(it_stays_what_it_was),
         cmocka_unit_test(after_days_without_any),
         cmocka_unit_test(hosts_are_not_sampled_at_once),
