@@ -11,7 +11,8 @@
 #define HIGH_PERIODS 3  /* ecs.md 1.8: above the target */
 #define LOW_PERIODS  15 /* below nine tenths of it */
 #define LOW_SHARE    0.9
-#define SPARE        2 /* so many datapoints may be missing */
+#define SPARE        2  /* so many datapoints may be missing */
+#define LATE_S       60 /* what is newer may not have been sampled yet */
 #define PERIODS_MAX  64
 #define SMALL        1e-9 /* what floating point leaves over */
 
@@ -25,11 +26,19 @@ const char *scale_alarm_text(enum scale_alarm alarm)
     return alarm_texts[alarm];
 }
 
+static size_t late_count(const struct scaling_policy *policy)
+{
+    uint32_t period_s = scale_period_s(policy);
+
+    return (LATE_S + period_s - 1) / period_s;
+}
+
 size_t scale_point_count(const struct scaling_policy *policy)
 {
-    if (policy->step_scaling != NULL)
-        return policy->step_scaling->evaluation_periods + SPARE;
-    return LOW_PERIODS + SPARE;
+    size_t need =
+        policy->step_scaling != NULL ? policy->step_scaling->evaluation_periods : LOW_PERIODS;
+
+    return need + SPARE + late_count(policy);
 }
 
 uint32_t scale_period_s(const struct scaling_policy *policy)
@@ -60,6 +69,18 @@ struct points {
     int64_t begin_ms; /* of the period of the newest */
 };
 
+/* How many of the newest are not there yet. */
+static size_t count_late(const struct scaling_policy *policy, const double *values)
+{
+    size_t all = scale_point_count(policy);
+    size_t most = late_count(policy);
+    size_t count = 0;
+
+    while (count < most && isnan(values[all - 1 - count]))
+        count++;
+    return count;
+}
+
 /* Not more than `need`; SPARE of them may be missing in between. */
 static void collect(const struct scale_input *input, size_t index, size_t need, struct points *out)
 {
@@ -67,10 +88,11 @@ static void collect(const struct scale_input *input, size_t index, size_t need, 
     size_t all = scale_point_count(policy);
     int64_t period_ms = (int64_t)scale_period_s(policy) * 1000;
     int64_t end_ms = input->now_ms / period_ms * period_ms;
+    size_t late = count_late(policy, input->points[index]);
 
-    ASSERT(need > 0 && need + SPARE <= all && need <= PERIODS_MAX);
+    ASSERT(need > 0 && need + SPARE + late <= all && need <= PERIODS_MAX);
     out->count = 0;
-    for (size_t i = 0; i < need + SPARE && out->count < need; i++) {
+    for (size_t i = late; i < late + need + SPARE && out->count < need; i++) {
         double value = input->points[index][all - 1 - i];
 
         if (isnan(value))

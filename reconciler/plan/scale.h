@@ -10,7 +10,8 @@
  *      fifteen / (0.9 * target)): where it arrives no noise below a tenth leads out again.
  *   4. Target tracking never takes the last task: nothing would be measured any more.
  *   5. A datapoint that is missing is passed over, up to two of them; with more there is not enough
- *      data.
+ *      data.  Those that end within the last minute, and one always, are not missing but not there
+ *      yet, until a newer one is.
  *   6. One target tracking policy that may scale in and is not ready to, or knows too little, holds
  *      back those of step scaling, too.
  *   7. metricAggregationType is taken over the datapoints of the alarm.

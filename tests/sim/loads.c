@@ -105,13 +105,18 @@ static void measure(struct check *check, struct load *load, const char *key, int
 
 /* ---- The same policy, by itself -------------------------------------------------------------- */
 
-/* The newest ones first, at most `need` of need + 2; how many there are. */
+/* What ends within a minute may not be there yet.  The newest ones first, at most `need` of
+ * need + 2; how many there are. */
 static size_t newest(const struct load *load, size_t policy, size_t need, double *out,
                      int64_t *out_begin_ms)
 {
+    size_t first = 0;
     size_t count = 0;
 
-    for (size_t age = 0; age < need + 2 && count < need; age++) {
+    while (first < 60000 / PERIOD_MS &&
+           isnan(load->points[(load->period - (int64_t)first) % LOAD_POINTS][policy]))
+        first++;
+    for (size_t age = first; age < first + need + 2 && count < need; age++) {
         int64_t period = load->period - (int64_t)age;
         double value = load->points[period % LOAD_POINTS][policy];
 

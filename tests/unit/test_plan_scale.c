@@ -173,10 +173,10 @@ static void missing_datapoints_are_passed_over_up_to_two(void **unused)
     open_scene(&scene, counts(1, 4, 9));
     add_tracking(&scene, "cpu", 60);
     see(&scene, 0, 90);
-    see_at(&scene, 0, 0, NONE);
+    see_at(&scene, 0, 1, NONE);
     see_at(&scene, 0, 2, NONE);
     expect(&scene, 6, NULL);
-    see_at(&scene, 0, 1, NONE);
+    see_at(&scene, 0, 4, NONE);
     expect(&scene, 4, NULL);
     see(&scene, 0, 27);
     see_at(&scene, 0, 3, NONE);
@@ -190,6 +190,36 @@ static void missing_datapoints_are_passed_over_up_to_two(void **unused)
     assert_int_equal(scene.out.opinions[0].alarm, SCALE_INSUFFICIENT);
     assert_string_equal(scene.out.opinions[0].why, "fewer than three datapoints");
     arena_release(&scene.arena);
+}
+
+/* The newest period is over, but its last sample is yet to come. */
+static void what_is_not_there_yet_is_not_missing(void **unused)
+{
+    static const uint32_t periods[] = { 60, 20, 10, 300 };
+    struct scene scene;
+
+    (void)unused;
+    for (size_t i = 0; i < ARRAY_COUNT(periods); i++) {
+        size_t late = periods[i] > 60 ? 1 : 60 / periods[i];
+
+        open_scene(&scene, counts(1, 4, 9));
+        add_tracking(&scene, "cpu", 60);
+        scene.tracking[0].period = periods[i];
+        see(&scene, 0, 27);
+        for (size_t age = 0; age < late; age++)
+            see_at(&scene, 0, age, NONE);
+        see_at(&scene, 0, late + 1, NONE); /* and two that are missing */
+        see_at(&scene, 0, late + 2, NONE);
+        expect(&scene, 2, NULL);
+        see_at(&scene, 0, late + 3, NONE);
+        expect(&scene, 4, NULL);
+        see(&scene, 0, 90);
+        for (size_t age = 0; age < late + 2; age++)
+            see_at(&scene, 0, age, NONE);
+        expect(&scene, 6, NULL);
+        see_at(&scene, 0, late + 2, NONE);
+        expect(&scene, 4, NULL);
+    }
 }
 
 static void it_counts_from_what_runs(void **unused)
@@ -605,6 +635,7 @@ int main(void)
         cmocka_unit_test(three_datapoints_lead_out_and_fifteen_lead_in),
         cmocka_unit_test(the_newest_leads_out_and_the_highest_in),
         cmocka_unit_test(missing_datapoints_are_passed_over_up_to_two),
+        cmocka_unit_test(what_is_not_there_yet_is_not_missing),
         cmocka_unit_test(it_counts_from_what_runs),
         cmocka_unit_test(from_none_one_datapoint_starts_one),
         cmocka_unit_test(a_scale_out_cools_down),

@@ -14,7 +14,7 @@
 #define DAY_STEPS (24 * 3600 * 1000 / STEP_MS)
 #define MINUTES   (24 * 60)
 #define TARGET    60.0
-#define POINTS    17
+#define POINTS    18
 #define READY_MS  40000
 
 struct day {
@@ -66,6 +66,7 @@ static void evaluate(struct day *day, int64_t now_ms)
     AUTO(arena) arena = { 0 };
     struct scale_decision out;
 
+    assert_int_equal(scale_point_count(&policy), POINTS);
     for (int64_t i = 0; i < POINTS; i++)
         points[i] = over - POINTS + i < 0 ? NAN : day->minutes[over - POINTS + i];
     scale_decide(&(const struct scale_input){ .spec = &spec,
