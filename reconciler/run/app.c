@@ -475,9 +475,8 @@ static int open_state(struct app *app, struct err *err)
     app->memory = memory_new();
     if (store_load(app->store, app->memory, err) < 0 ||
         store_progress_read(app->store, &app->progress_arena, &app->progress, err) < 0 ||
-        store_secret_key(app->store, key, err) < 0)
-        return -1;
-    if (store_fleet_read(app->store, &app->fleet_state, err) < 0)
+        store_secret_key(app->store, key, err) < 0 ||
+        store_fleet_read(app->store, &app->fleet_state, err) < 0)
         return -1;
     if (app->memory->services == NULL)
         app->recall = recall_new(app);
@@ -508,7 +507,7 @@ static int begin(struct app *app, struct err *err)
         return -1;
     app->sampler = sampler_new(app);
     if (!app->options->once) /* one that only applies a commit does not stay to watch */
-        app->scaler = scaler_new(app, &(const struct metric_reader){ .read = metrics_none });
+        app->scaler = scaler_new(app, metrics_reader(app->metrics));
     if (app->part != NULL) {
         app->part_state = app->part->start(app, err);
         if (app->part_state == NULL)

@@ -28,21 +28,13 @@ struct scaler {
     struct entry *entries;
 };
 
-void metrics_none(void *context, const char *service, enum metric metric, uint32_t period_s,
-                  int64_t now_ms, double *out, size_t count)
-{
-    (void)context, (void)service, (void)metric, (void)period_s, (void)now_ms;
-    for (size_t i = 0; i < count; i++)
-        out[i] = NAN;
-}
-
-struct scaler *scaler_new(struct app *app, const struct metric_reader *reader)
+struct scaler *scaler_new(struct app *app, struct metric_reader reader)
 {
     struct scaler *scaler = mem_alloc(sizeof(*scaler));
 
-    ASSERT(reader->read != NULL);
+    ASSERT(reader.read != NULL);
     scaler->app = app;
-    scaler->reader = *reader;
+    scaler->reader = reader;
     return scaler;
 }
 

@@ -12,16 +12,12 @@
 struct scaler;
 
 /* The reader's context must outlive it.  Nothing is evaluated before scaler_renew(). */
-struct scaler *scaler_new(struct app *app, const struct metric_reader *reader);
+struct scaler *scaler_new(struct app *app, struct metric_reader reader);
 void scaler_free(struct scaler *scaler);
 DEFINE_AUTO(scaler, scaler_free)
 
 /* Another commit is in force. */
 void scaler_renew(struct scaler *scaler);
-
-/* A reader that has nothing: whoever asks has insufficient data. */
-void metrics_none(void *context, const char *service, enum metric metric, uint32_t period_s,
-                  int64_t now_ms, double *out, size_t count);
 
 /* What one policy said last. */
 struct scaler_opinion {

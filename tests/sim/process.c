@@ -309,7 +309,7 @@ void process_start(struct process *process, struct generation *generation, bool 
     app->world = world_new(on_dirty, app);
     app->executor = executor_new(app);
     if (process->reader.read != NULL)
-        app->scaler = scaler_new(app, &process->reader);
+        app->scaler = scaler_new(app, process->reader);
     app_say(app, "process", "started");
     process_adopt(process, generation, confirmed);
     process->engine = sim_driver(
