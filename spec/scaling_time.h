@@ -5,8 +5,8 @@
 #ifndef SPEC_SCALING_TIME_H
 #define SPEC_SCALING_TIME_H
 
-#include "spec/cron.h"
 #include "spec/kinds/kinds.h"
+#include "spec/timing.h"
 #include "spec/zone.h"
 
 /* What an absent minCapacity or maxCapacity of an action is. */
@@ -16,12 +16,8 @@
 
 /* Each time that it happens. */
 struct scaling_time {
-    const struct zone *zone;
-    bool is_cron;
-    struct cron cron;
-    int64_t every_s; /* 0: once, at `from_s` */
-    int64_t from_s;  /* UTC; */
-    int64_t until_s; /* both included; without an end INT64_MAX */
+    struct timing timing;
+    struct timing_frame frame;
 };
 
 /* `wrong` says which field a mistake is in: "schedule", "startTime" or "endTime". */
@@ -31,7 +27,7 @@ int scaling_time_parse(const struct scheduled_action *action, const struct zone 
 /* The newest time that is not later than now (UTC, seconds); SCALING_NEVER: there is none, or, of a
  * cron(), none in the last 400 days. */
 int64_t scaling_time_last(const struct scaling_time *time, int64_t now_s);
-/* The next one after now; INT64_MAX: none, or none in the next 400 days. */
+/* The next one after now; INT64_MAX: none. */
 int64_t scaling_time_next(const struct scaling_time *time, int64_t now_s);
 
 #endif
