@@ -41,6 +41,7 @@ def client():
             connection.request('GET', '/')
             answer = connection.getresponse()
             count['%d %s' % (answer.status, answer.read().decode().strip())] += 1
+            open('begun', 'w').close()
             if answer.getheader('Connection') == 'close':
                 connection.close()
                 connection = None
@@ -110,10 +111,10 @@ answers() # NAME...: these, and no others, of 8 requests
 
 load_start() # [PORT]
 {
-    rm -f enough
+    rm -f enough begun
     python3 "$IT_DIR/load.py" "${1-8000}" >"$IT_DIR/load" 2>&1 &
     load_pid=$!
-    sleep 1
+    eventually 20 test -e begun
 }
 
 load_ends() # only answers of servers

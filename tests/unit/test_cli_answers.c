@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,11 +105,23 @@ struct fixture {
     int code;
 };
 
+/* The socket is there before anybody listens. */
+static bool is_answered(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool answered;
+
+    text_copy(address.sun_path, sizeof(address.sun_path), path);
+    answered = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+    (void)close(fd);
+    return answered;
+}
+
 static int set_up(void **state)
 {
     struct fixture *fixture = mem_alloc(sizeof(*fixture));
-    char path[512];
-    struct stat status;
+    char path[96];
 
     fixture->folder = scratch_make();
     (void)snprintf(path, sizeof(path), "%s/berth.sock", fixture->folder);
@@ -120,7 +133,7 @@ static int set_up(void **state)
         loop_run(loop);
         _exit(0);
     }
-    for (int waited = 0; stat(path, &status) < 0 && waited < PATIENCE_MS; waited += 5)
+    for (int waited = 0; !is_answered(path) && waited < PATIENCE_MS; waited += 5)
         (void)poll(NULL, 0, 5);
     *state = fixture;
     return 0;
