@@ -228,10 +228,10 @@ script_names()
     done
 }
 
-# Integration scripts KIND_*.sh.  Alone each uses about a third of a core, so three times as many run.
+# Integration scripts KIND_*.sh.  Alone each uses about half a core, so twice as many run.
 scripts()
 {
-    local name JOBS=$((JOBS * 3))
+    local name JOBS=$((JOBS * 2))
     build program MODE=release program probes
     build probes MODE=asan probes
     for name in $(script_names "$1"); do

@@ -17,6 +17,7 @@ PRELOAD=$ROOT/build/release/tests/it/torture.so
 COMMANDS=${COMMANDS:-check compare again anew turn}
 CALLS=${CALLS:-}
 SECONDS_MAX=60
+TIMEOUT=20s
 
 run() # COMMAND [NAME=VALUE...]
 {
@@ -28,9 +29,9 @@ run() # COMMAND [NAME=VALUE...]
     compare) "$@" plan "$SITE" --path manifests --offline --state "$BERTH_STATE" ;;
     anew)
         rm -rf "$BERTH_STATE"
-        "$@" apply "$SITE" --path manifests --owner it --state "$BERTH_STATE" --timeout 20s
+        "$@" apply "$SITE" --path manifests --owner it --state "$BERTH_STATE" --timeout "$TIMEOUT"
         ;;
-    *) "$@" apply "$SITE" --path manifests --owner it --state "$BERTH_STATE" --timeout 20s ;;
+    *) "$@" apply "$SITE" --path manifests --owner it --state "$BERTH_STATE" --timeout "$TIMEOUT" ;;
     esac
 }
 
@@ -142,7 +143,10 @@ site_begin
 site_task web 'environment: {COLOUR: red}'
 site_service web web 1
 site_commit 'a service'
+# The first one builds the image.
+SECONDS_MAX=300 TIMEOUT=240s
 check 'it converges' run again || finish
+SECONDS_MAX=60 TIMEOUT=20s
 if [ $# = 2 ]; then
     missed=0
     try "$1" "$2"
