@@ -117,7 +117,7 @@ check_not 'the engine was not asked for statistics' grep -q 'control groups' "$I
 # Of CPU that a container on a remote host may use there is no limit but the host's.
 check 'a service on a remote host is measured too' eventually 40 \
     now remote '.CPUUtilization > 20 and .MemoryUtilization > 0' || berth_log
-check 'tasks have values of their own' sh -c '"$1" metrics busy -o json --state "$2" |
+check 'tasks have values of their own' eventually 40 sh -c '"$1" metrics busy -o json --state "$2" |
     jq -e ".tasks | length == 1 and .[0].cpuGiven == 128 and .[0].cpuUnits > 20 and
         .[0].memoryGiven == 32 and .[0].memoryMiB > 0"' sh "$BERTH" "$BERTH_STATE"
 check 'people see it' sh -c '"$1" metrics busy --state "$2" | grep -q "^[0-9a-f]\{12\} .*/128 "' sh \
