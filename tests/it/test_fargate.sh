@@ -143,7 +143,18 @@ check 'stopping again is no failure' does 'stop 3/side'
 check 'the sandbox exits on SIGTERM' does 'stop 3/_sandbox'
 check 'with 0' said_since 'CONTAINER 3/_sandbox .* status=exited .* exit=0 .*'
 
-# Behind its back.
+# Behind its back.  A health check that is being started in a container that is just paused waits in
+# there with it, and the engine waits for that: so it is paused when one has just ended.
+last_check()
+{
+    engine_api GET "/containers/$web/json" | jq -r '.State.Health.Log[-1].End'
+}
+checked()
+{
+    [ "$(last_check)" != "$before" ]
+}
+before=$(last_check)
+check 'its health is checked' eventually 20 checked
 mark
 engine_api POST "/containers/$web/pause" >/dev/null
 check 'a pause is drift' eventually 10 said_since 'CONTAINER 1/web .* status=paused .* drift=Paused .*'
