@@ -80,13 +80,30 @@ struct traffic {
     const char *why; /* it is not healthy, for people */
 };
 
+static const char *group_of(struct planner *planner, const struct world_task *task,
+                            const struct service_target *entry)
+{
+    return target_group_name(planner->scratch, task->service->cluster, task->service->service,
+                             entry);
+}
+
+/* Of the task, as the balancer of the entry tells it; NULL: it is none, or nothing is told. */
+static const struct world_target *target_of(struct planner *planner, const struct world_task *task,
+                                            const struct service_target *entry)
+{
+    const struct world_balancer *balancer =
+        world_balancer(planner->input->world, entry->load_balancer);
+
+    return balancer == NULL || !balancer->runs
+               ? NULL
+               : world_target(balancer, group_of(planner, task, entry), task->id);
+}
+
 static void judge_target(struct planner *planner, const struct task_view *view,
                          const struct service_target *entry, struct traffic *out)
 {
     const struct world_balancer *balancer =
         world_balancer(planner->input->world, entry->load_balancer);
-    const char *group = target_group_name(planner->scratch, view->task->service->cluster,
-                                          view->task->service->service, entry);
     const struct world_target *target;
 
     out->expected = true;
@@ -96,34 +113,21 @@ static void judge_target(struct planner *planner, const struct task_view *view,
             arena_printf(planner->arena, "load balancer %s does not run yet", entry->load_balancer);
         return;
     }
-    target = world_target(balancer, group, view->task->id);
+    target = target_of(planner, view->task, entry);
     if (target != NULL && target->state == TARGET_HEALTHY)
         return;
     out->healthy = false;
     if (target != NULL && target->state == TARGET_UNHEALTHY) {
         out->unhealthy = true;
-        out->why = arena_printf(planner->arena, TARGET_FAILED "%s%s", group,
-                                target->reason == NULL ? "" : ": ",
-                                target->reason == NULL ? "" : target->reason);
+        out->why = arena_printf(
+            planner->arena, TARGET_FAILED "%s%s", group_of(planner, view->task, entry),
+            target->reason == NULL ? "" : ": ", target->reason == NULL ? "" : target->reason);
     } else if (out->why == NULL) {
         out->why =
             arena_printf(planner->arena, "load balancer %s has not found it healthy yet%s%s",
                          entry->load_balancer, target == NULL || target->reason == NULL ? "" : ": ",
                          target == NULL || target->reason == NULL ? "" : target->reason);
     }
-}
-
-static bool is_target(struct planner *planner, const struct world_task *task,
-                      const struct service_target *entry)
-{
-    const struct world_balancer *balancer =
-        world_balancer(planner->input->world, entry->load_balancer);
-
-    return balancer != NULL && balancer->runs &&
-           world_target(balancer,
-                        target_group_name(planner->scratch, task->service->cluster,
-                                          task->service->service, entry),
-                        task->id) != NULL;
 }
 
 static void traffic_of(struct planner *planner, const struct task_view *view, struct traffic *out)
@@ -141,7 +145,7 @@ static void traffic_of(struct planner *planner, const struct task_view *view, st
     }
     /* Nobody remembers what it was made by: it is to be where it is found (balancer.c). */
     for (size_t i = 0; made == NULL && declared != NULL && i < declared->load_balancers_count; i++)
-        if (is_target(planner, view->task, &declared->load_balancers[i]))
+        if (target_of(planner, view->task, &declared->load_balancers[i]) != NULL)
             judge_target(planner, view, &declared->load_balancers[i], out);
 }
 
@@ -235,16 +239,6 @@ static bool target_is_over(struct planner *planner, const struct task_view *view
     return false;
 }
 
-static const struct world_target *target_of(struct planner *planner, const struct task_view *view,
-                                            const struct world_balancer *balancer,
-                                            const struct service_target *entry)
-{
-    return world_target(
-        balancer,
-        target_group_name(planner->scratch, view->target->cluster, view->target->service, entry),
-        view->task->id);
-}
-
 /* `made`: what the task was made by; `entry`: what is declared in its place, or the same. */
 static bool entry_is_over(struct planner *planner, const struct task_view *view,
                           const struct service_target *made, const struct service_target *entry)
@@ -257,9 +251,9 @@ static bool entry_is_over(struct planner *planner, const struct task_view *view,
         return is_out(planner, view, entry, /* out= */ false);
     if (balancer == NULL || !balancer->runs)
         return is_out(planner, view, entry, !is_coming(planner, balancer, name));
-    target = target_of(planner, view, balancer, entry);
+    target = target_of(planner, view->task, entry);
     if (target == NULL) /* under the name that it came by */
-        target = target_of(planner, view, balancer, made);
+        target = target_of(planner, view->task, made);
     return target_is_over(planner, view, target, entry);
 }
 
