@@ -2,6 +2,9 @@
 # Sourced after site.sh: clients that ask a load balancer without a pause.
 #
 #     load_image                    the image of $SITE says COLOUR on port LISTEN
+#     load_service CLUSTER COLOUR COUNT PORT [LINE...]
+#                                   a service of it behind the load balancer `public`; LINEs are more of
+#                                   its spec
 #     says COLOUR
 #     visits_begin, visits_end      between them, fifty requests a second each, over a connection that
 #                                   stays open and over new ones
@@ -21,6 +24,43 @@ load_image()
 {
     sed -i -e 's/^CMD.*/CMD ["\/bin\/busybox", "sh", "-c", "echo $COLOUR >\/www\/index.html; exec \/bin\/busybox httpd -f -p $LISTEN -h \/www"]/' \
         -e 's/COPY busybox .*/&\nCOPY busybox \/bin\/sh/' "$SITE/apps/web/Dockerfile"
+}
+
+load_service()
+{
+    {
+        cat <<END_OF_FILE
+apiVersion: berth/v1
+kind: Task
+metadata: {name: web}
+spec:
+  cpu: 64
+  memory: 32
+  containerDefinitions:
+    - name: web
+      image: web
+      stopTimeout: 2
+      environment: {COLOUR: $2, LISTEN: $4}
+      portMappings: [{containerPort: $4}]
+---
+apiVersion: berth/v1
+kind: LoadBalancer
+metadata: {name: public}
+spec: {listeners: [{port: $LOAD_PORT}]}
+---
+apiVersion: berth/v1
+kind: Service
+metadata: {name: web}
+spec:
+  cluster: $1
+  taskDefinition: web
+  desiredCount: $3
+  loadBalancers:
+    - {loadBalancer: public, containerName: web, containerPort: $4, deregistrationDelay: 10,
+       healthCheck: {path: /, interval: 1, timeout: 2, healthyThreshold: 2}}
+END_OF_FILE
+        [ $# = 4 ] || printf '%s\n' "${@:5}"
+    } | site_file web.yaml
 }
 
 says()

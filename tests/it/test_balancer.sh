@@ -8,36 +8,7 @@
 
 service() # COLOUR [COUNT [PORT]]
 {
-    site_file web.yaml <<END_OF_FILE
-apiVersion: berth/v1
-kind: Task
-metadata: {name: web}
-spec:
-  cpu: 64
-  memory: 32
-  containerDefinitions:
-    - name: web
-      image: web
-      stopTimeout: 2
-      environment: {COLOUR: $1, LISTEN: ${3-8080}}
-      portMappings: [{containerPort: ${3-8080}}]
----
-apiVersion: berth/v1
-kind: Service
-metadata: {name: web}
-spec:
-  cluster: local
-  taskDefinition: web
-  desiredCount: ${2:-3}
-  loadBalancers:
-    - {loadBalancer: public, containerName: web, containerPort: ${3-8080}, deregistrationDelay: 10,
-       healthCheck: {path: /, interval: 1, timeout: 2, healthyThreshold: 2}}
----
-apiVersion: berth/v1
-kind: LoadBalancer
-metadata: {name: public}
-spec: {listeners: [{port: $LOAD_PORT}]}
-END_OF_FILE
+    load_service local "$1" "${2-3}" "${3-8080}"
 }
 
 running() # COUNT: so many tasks run and are healthy, and nothing is left to do

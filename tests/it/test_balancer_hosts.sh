@@ -13,37 +13,7 @@ EDGE_LINES='instanceLostTimeout: 300'
 
 service() # COLOUR
 {
-    site_file web.yaml <<END_OF_FILE
-apiVersion: berth/v1
-kind: Task
-metadata: {name: web}
-spec:
-  cpu: 64
-  memory: 32
-  containerDefinitions:
-    - name: web
-      image: web
-      stopTimeout: 2
-      environment: {COLOUR: $1, LISTEN: 8080}
-      portMappings: [{containerPort: 8080}]
----
-apiVersion: berth/v1
-kind: Service
-metadata: {name: web}
-spec:
-  cluster: edge
-  taskDefinition: web
-  desiredCount: 2
-  placementStrategy: [{type: spread, field: instanceId}]
-  loadBalancers:
-    - {loadBalancer: public, containerName: web, containerPort: 8080, deregistrationDelay: 10,
-       healthCheck: {path: /, interval: 1, timeout: 2, healthyThreshold: 2}}
----
-apiVersion: berth/v1
-kind: LoadBalancer
-metadata: {name: public}
-spec: {listeners: [{port: $LOAD_PORT}]}
-END_OF_FILE
+    load_service edge "$1" 2 8080 '  placementStrategy: [{type: spread, field: instanceId}]'
 }
 
 whole() # [JQ]: two healthy targets, for which JQ holds too, and nothing is left to do
